@@ -1,0 +1,19 @@
+import type { AgentId } from "@armorclaw/protocol";
+
+/** One agent's own socket. Whoever connects to it is that agent. */
+export interface AgentEndpoint {
+  /** The host directory to mount; it holds `agent.sock` and nothing else. */
+  readonly directory: string;
+  readonly socketPath: string;
+  /** Ends its connections and removes socket and directory. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens agents' sockets. Declared here, implemented where the listeners are. */
+export interface AgentEndpoints {
+  /**
+   * @param ownerUid the uid that the agent runs as; the socket is 0600 and belongs to it
+   * @throws BridgeError SOCKET_PATH_TOO_LONG
+   */
+  open(agentId: AgentId, epoch: number, ownerUid: number): Promise<AgentEndpoint>;
+}

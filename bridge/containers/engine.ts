@@ -1,0 +1,97 @@
+import type {
+  AgentId,
+  AgentLimits,
+  ContainerId,
+  EngineStatus,
+  ExitInfo,
+  Grant,
+  Isolation,
+  LoopName,
+} from "@armorclaw/protocol";
+
+export const engineKinds = ["docker", "sandbox", "process"] as const;
+export type EngineKind = (typeof engineKinds)[number];
+
+/** What may be said about a container. A closed type: no engine option passes through it. */
+export interface ContainerSpec {
+  readonly agentId: AgentId;
+  readonly loop: LoopName;
+  /** Counts the starts of this agent. */
+  readonly epoch: number;
+  /** The agent's number among those running; its uid follows from it. */
+  readonly slot: number;
+  readonly limits: AgentLimits;
+  /** A loop without grants may run on the `process` engine when `auto` found nothing better. */
+  readonly grants: readonly Grant[];
+  /** The host directory that holds the agent's socket `agent.sock`. Mounted read-only as the agent's /run/bridge. */
+  readonly endpointDirectory: string;
+}
+
+/** What the kernel says about a running container, read back after its start. */
+export interface Attestation {
+  readonly isolation: Isolation;
+  /** In words, what was asked for and is not so. Empty when all is as asked. */
+  readonly missing: readonly string[];
+  readonly facts: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface Usage {
+  /** Without reclaimable cache. */
+  readonly memoryBytes: number;
+  /** Processor time since the container's start. */
+  readonly cpuNs: number;
+  readonly pids: number;
+}
+
+export interface OutputLine {
+  readonly stream: "stdout" | "stderr";
+  readonly line: string;
+}
+
+/** One started container. Whoever got it from `start` owns it. */
+export interface Container {
+  readonly id: ContainerId;
+  readonly name: string;
+  /** The agent's own process as the host numbers it; null where the engine cannot tell. */
+  readonly pid: number | null;
+  /** Settles once, after the container has ended and its resources are released. Never rejects. */
+  readonly exited: Promise<ExitInfo>;
+  /** Calls `onLine` for each line that the agent writes, from its start. At most one listener. Lines over 16 KiB are cut. */
+  output(onLine: (line: OutputLine) => void): void;
+  /** SIGTERM, then SIGKILL after `graceMs`. Resolves when it has ended. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+  /** SIGKILL. Resolves when it has ended. Idempotent. */
+  kill(): Promise<void>;
+  /** Null when the host cannot tell. */
+  usage(): Promise<Usage | null>;
+  attest(): Promise<Attestation>;
+}
+
+/** A container of this install as the engine lists it, whichever bridge process started it. */
+export interface ContainerRecord {
+  readonly id: ContainerId;
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly running: boolean;
+}
+
+/** What runs agents' containers. Errors are BridgeErrors: ENGINE_UNAVAILABLE, AGENT_START_FAILED, IMAGE_BUILD_FAILED. */
+export interface Engine {
+  readonly kind: EngineKind;
+  /** As probed on this machine, in words that a person understands. */
+  readonly status: EngineStatus;
+  /** The uid that an agent in this slot runs as, which must own its socket. */
+  uidForSlot(slot: number): number;
+  /** Makes the image or root file system ready. Idempotent; `onProgress` gets a sentence per step that takes time. */
+  prepare(onProgress: (message: string) => void): Promise<void>;
+  /** Resolves when the container's process runs; the agent's hello comes later, over its own socket. */
+  start(spec: ContainerSpec, signal: AbortSignal): Promise<Container>;
+  /** All containers of this install, found by label. */
+  list(signal: AbortSignal): Promise<readonly ContainerRecord[]>;
+  /** Kills and removes a container of this install. Removing one that is gone succeeds. */
+  remove(id: ContainerId, signal: AbortSignal): Promise<void>;
+  /** Rejects with ENGINE_UNAVAILABLE when the engine does not answer. */
+  ping(signal: AbortSignal): Promise<void>;
+  /** Releases what the engine holds. Does not stop containers. */
+  close(): Promise<void>;
+}

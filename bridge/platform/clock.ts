@@ -1,0 +1,50 @@
+/** Something that can be called off. Calling it off twice is harmless. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time, as a port: everything that waits or stamps takes one, so that tests can move it. */
+export interface Clock {
+  /** Milliseconds since the epoch, for stamps. */
+  now(): number;
+  /** Milliseconds that only go forward, for durations. */
+  monotonic(): number;
+  /** Calls once after `ms`. Does not keep the process alive. */
+  after(ms: number, callback: () => void): Timer;
+  /** Calls every `ms` until cancelled. Does not keep the process alive. */
+  every(ms: number, callback: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, callback) {
+    const handle = setTimeout(callback, ms);
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  every(ms, callback) {
+    const handle = setInterval(callback, ms);
+    handle.unref();
+    return { cancel: () => clearInterval(handle) };
+  },
+};
+
+/** RFC 3339 in UTC with milliseconds, as it goes on the wire. */
+export const timestamp = (clock: Clock): string => new Date(clock.now()).toISOString();
+
+/** Resolves after `ms`, or rejects with the signal's reason when that aborts first. */
+export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const onAbort = () => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,61 @@
+import type * as z from "zod";
+import type { ErrorCode } from "./errors.ts";
+import type { Role } from "./roles.ts";
+
+/** A method's whole declaration; dispatch, types, client, CLI, OpenRPC, reference and contract tests derive from it. */
+export interface MethodSpec<
+  P extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+  E extends ErrorCode = ErrorCode,
+  I extends z.ZodType | undefined = z.ZodType | undefined,
+> {
+  /** One sentence, with its period. */
+  readonly summary: string;
+  readonly description?: string;
+  /** Who may call it. */
+  readonly roles: readonly Role[];
+  /** `write` changes something: it is recorded, and refused while the bridge drains. */
+  readonly effect: "read" | "write";
+  /** A strict object: an unknown field is an error that names the nearest known one. */
+  readonly params: P;
+  /** A plain object: results may grow. */
+  readonly result: R;
+  /** When given, the method streams items of this type (`rpc.stream`) before its result. */
+  readonly stream?: I;
+  /** The catalogue codes that this method itself may answer, besides those every method may. */
+  readonly errors: readonly E[];
+  /** Classic flat names that keep working. */
+  readonly aliases?: readonly string[];
+  readonly example: { readonly params: z.input<NoInfer<P>>; readonly result: z.input<NoInfer<R>> };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a declaration of any schema; `z.ZodType` is invariant in `example`
+export type AnyMethod = MethodSpec<any, any, ErrorCode, any>;
+
+export function defineMethod<
+  P extends z.ZodType,
+  R extends z.ZodType,
+  const E extends ErrorCode,
+  I extends z.ZodType | undefined = undefined,
+>(spec: MethodSpec<P, R, E, I>): MethodSpec<P, R, E, I> {
+  return Object.freeze(spec);
+}
+
+export type Priority = "critical" | "high" | "normal" | "low";
+
+/** An event type's whole declaration. */
+export interface EventSpec<D extends z.ZodType = z.ZodType> {
+  readonly summary: string;
+  /** The channel, with `<placeholder>` segments, e.g. `agent.<agent_id>.started`. */
+  readonly channel: string;
+  readonly priority: Priority;
+  readonly data: D;
+  readonly example: z.input<NoInfer<D>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a declaration of any schema; `z.ZodType` is invariant in `example`
+export type AnyEvent = EventSpec<any>;
+
+export function defineEvent<D extends z.ZodType>(spec: EventSpec<D>): EventSpec<D> {
+  return Object.freeze(spec);
+}

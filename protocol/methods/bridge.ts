@@ -1,0 +1,111 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { ContainerId, DurationMs, Timestamp } from "../ids.ts";
+import { people } from "../roles.ts";
+
+export const Isolation = z
+  .enum(["container", "sandbox", "none"])
+  .meta({ id: "Isolation", description: "container: Docker; sandbox: bubblewrap and seccomp; none: a plain process." });
+export type Isolation = z.output<typeof Isolation>;
+
+/** One engine as it was found on this machine. */
+export const EngineStatus = z
+  .object({
+    kind: z.enum(["docker", "sandbox", "process"]),
+    version: z.string(),
+    isolation: Isolation,
+    protections: z.array(z.string()).describe("What the engine enforces here, in words."),
+    missing: z
+      .array(z.string())
+      .describe("What it does not enforce here, in words, with the command that helps where one does."),
+  })
+  .meta({ id: "EngineStatus" });
+export type EngineStatus = z.output<typeof EngineStatus>;
+
+export const status = defineMethod({
+  summary: "Tell what the bridge is, where it listens and what runs.",
+  roles: people,
+  effect: "read",
+  aliases: ["status"],
+  params: z.strictObject({}),
+  result: z.object({
+    version: z.string(),
+    state: z.enum(["starting", "running", "draining"]),
+    status: z.enum(["starting", "running", "draining"]).describe("The same as `state`, under its classic name."),
+    install_id: z.string(),
+    pid: z.int(),
+    uptime_ms: z.int(),
+    started_at: Timestamp,
+    socket: z.string().describe("The path of the bridge's own socket, or the name of its pipe."),
+    state_dir: z.string(),
+    runtime_dir: z.string(),
+    engine: EngineStatus,
+    peer_credentials: z.enum(["available", "unavailable"]).describe("Whether the OS tells the bridge who connects."),
+    agents: z.object({ running: z.int(), total: z.int() }),
+    containers: z.int().describe("How many containers run."),
+    container_ids: z.array(ContainerId),
+    memory_bytes: z.int().describe("Resident memory of the bridge itself."),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      version: "0.1.0",
+      state: "running",
+      status: "running",
+      install_id: "4f1c2a9be07d",
+      pid: 4711,
+      uptime_ms: 61_000,
+      started_at: "2026-11-21T08:00:00.000Z",
+      socket: "/run/armorclaw/bridge.sock",
+      state_dir: "/var/lib/armorclaw",
+      runtime_dir: "/run/armorclaw",
+      engine: {
+        kind: "sandbox",
+        version: "bubblewrap 0.8.0",
+        isolation: "sandbox",
+        protections: ["no network", "no capabilities"],
+        missing: [],
+      },
+      peer_credentials: "available",
+      agents: { running: 2, total: 2 },
+      containers: 2,
+      container_ids: ["heartbeat-1.1", "system-monitor-1.1"],
+      memory_bytes: 90_000_000,
+    },
+  },
+});
+
+export const health = defineMethod({
+  summary: "Tell whether the bridge and every agent are well.",
+  roles: people,
+  effect: "read",
+  aliases: ["health"],
+  params: z.strictObject({}),
+  result: z.object({
+    status: z.enum(["ok", "degraded"]),
+    checks: z.array(
+      z.object({
+        name: z.string(),
+        status: z.enum(["ok", "degraded"]),
+        message: z.string().describe("What was found, in a sentence."),
+      }),
+    ),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: { status: "ok", checks: [{ name: "engine", status: "ok", message: "bubblewrap 0.8.0 answers" }] },
+  },
+});
+
+export const shutdown = defineMethod({
+  summary: "Stop the bridge and its agents in good order.",
+  description: "Answers at once; the bridge then drains as it does on SIGTERM.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({ grace_ms: DurationMs.default(10_000).describe("Time for calls and agents to finish.") }),
+  result: z.object({ status: z.literal("draining") }),
+  errors: [],
+  example: { params: {}, result: { status: "draining" } },
+});

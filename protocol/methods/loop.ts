@@ -1,0 +1,40 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { LoopName } from "../ids.ts";
+import { LoopManifest } from "../manifest.ts";
+import { people } from "../roles.ts";
+
+const LoopInfo = LoopManifest.extend({ agents: z.int().describe("How many agents of it run.") }).meta({
+  id: "LoopInfo",
+});
+
+const exampleLoop = {
+  name: "heartbeat",
+  summary: "Sends a numbered pulse, so that silence is noticed.",
+  grants: [],
+  limits: { memory_bytes: 134_217_728, cpus: 0.5, pids: 32, tmp_bytes: 16_777_216 },
+  schedule: { every_ms: 2_000 },
+  heartbeat_ms: 2_000,
+  restart: "always" as const,
+  agents: 1,
+};
+
+export const list = defineMethod({
+  summary: "List the loops: the kinds of agent that can be started.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({ loops: z.array(LoopInfo) }),
+  errors: [],
+  example: { params: {}, result: { loops: [exampleLoop] } },
+});
+
+export const get = defineMethod({
+  summary: "Show one loop's manifest.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({ name: LoopName }),
+  result: LoopInfo,
+  errors: ["LOOP_NOT_FOUND"],
+  example: { params: { name: "heartbeat" }, result: exampleLoop },
+});

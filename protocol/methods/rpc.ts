@@ -1,0 +1,62 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { everyone } from "../roles.ts";
+
+export const discover = defineMethod({
+  summary: "Describe every method as an OpenRPC document.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.looseObject({
+    openrpc: z.string(),
+    info: z.looseObject({ title: z.string(), version: z.string() }),
+    methods: z.array(z.looseObject({ name: z.string() })),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      openrpc: "1.3.2",
+      info: { title: "ArmorClaw bridge", version: "0.1.0" },
+      methods: [{ name: "rpc.ping" }],
+    },
+  },
+});
+
+export const ping = defineMethod({
+  summary: "Answer, to show that the connection lives.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({ pong: z.literal(true) }),
+  errors: [],
+  example: { params: {}, result: { pong: true } },
+});
+
+export const RequestId = z.union([z.string(), z.number(), z.null()]).meta({ id: "RequestId" });
+
+export const cancel = defineMethod({
+  summary: "Cancel a call that this connection has in flight.",
+  description:
+    "The cancelled call is answered with CANCELLED. An id that is not in flight is no error: its answer may be on the way.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({ id: RequestId.describe("The id of the call to cancel.") }),
+  result: z.object({ cancelled: z.boolean().describe("False when no such call was in flight.") }),
+  errors: [],
+  example: { params: { id: 7 }, result: { cancelled: true } },
+});
+
+export const streamCredit = defineMethod({
+  summary: "Allow a streaming call to send more items.",
+  description: "A stream starts with credit for 64 items; each `rpc.stream` notification uses one.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({
+    id: RequestId.describe("The id of the streaming call."),
+    n: z.int().min(1).max(65_536).describe("How many more items may be sent."),
+  }),
+  result: z.object({ granted: z.boolean().describe("False when no such stream was open.") }),
+  errors: [],
+  example: { params: { id: 7, n: 32 }, result: { granted: true } },
+});

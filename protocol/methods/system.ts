@@ -1,0 +1,47 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { everyone } from "../roles.ts";
+import { AgentUsage } from "./agent.ts";
+
+export const HostInfo = z
+  .object({
+    cpus: z.int(),
+    cpu_percent: z
+      .number()
+      .nullable()
+      .describe("Of all processors, since the reading before; null at the first reading."),
+    load: z.tuple([z.number(), z.number(), z.number()]).describe("Load averages of 1, 5 and 15 minutes."),
+    memory_total_bytes: z.int(),
+    memory_available_bytes: z.int(),
+    disk_total_bytes: z.int().describe("Of the file system that holds the state directory."),
+    disk_free_bytes: z.int(),
+    uptime_s: z.int(),
+  })
+  .meta({ id: "HostInfo" });
+export type HostInfo = z.output<typeof HostInfo>;
+
+export const info = defineMethod({
+  summary: "Measure the host and every running agent.",
+  description: "An agent needs the grant `system.info`.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({ host: HostInfo, agents: z.array(AgentUsage) }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      host: {
+        cpus: 2,
+        cpu_percent: 12.5,
+        load: [0.4, 0.3, 0.2],
+        memory_total_bytes: 25_000_000_000,
+        memory_available_bytes: 20_000_000_000,
+        disk_total_bytes: 250_000_000_000,
+        disk_free_bytes: 80_000_000_000,
+        uptime_s: 86_400,
+      },
+      agents: [{ agent_id: "heartbeat-1", memory_bytes: 11_000_000, cpu_percent: 0.2, pids: 8 }],
+    },
+  },
+});

@@ -1,0 +1,12 @@
+import type { AgentId } from "./ids.ts";
+import type { Role } from "./roles.ts";
+
+/** Who is calling, as the bridge established it from the endpoint and the peer's OS credentials. */
+export type Principal =
+  | {
+      readonly kind: "user";
+      readonly id: `user:${number}`;
+      readonly uid: number;
+      readonly role: Exclude<Role, "agent">;
+    }
+  | { readonly kind: "agent"; readonly id: `agent:${string}`; readonly agentId: AgentId; readonly role: "agent" };

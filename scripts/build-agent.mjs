@@ -1,0 +1,20 @@
+// Bundles agent-runtime into the one file that the agent image carries. Plain JavaScript, so that `npm ci` can run it on any Node.
+import { existsSync } from "node:fs";
+import { build } from "esbuild";
+
+const root = new URL("..", import.meta.url).pathname;
+if (existsSync(`${root}agent-runtime/main.ts`)) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["agent-runtime/main.ts"],
+    outfile: "dist/agent/agent.mjs",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    conditions: ["armorclaw-source"],
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  });
+}
