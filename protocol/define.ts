@@ -16,6 +16,8 @@ export interface MethodSpec<
   readonly roles: readonly Role[];
   /** `write` changes something: it is recorded, and refused while the bridge drains. */
   readonly effect: "read" | "write";
+  /** Recorded whoever calls it and whatever its effect: it gives or uses a secret. Writes by people always are. */
+  readonly audited?: boolean;
   /** A strict object: an unknown field is an error that names the nearest known one. */
   readonly params: P;
   /** A plain object: results may grow. */
@@ -29,8 +31,7 @@ export interface MethodSpec<
   readonly example: { readonly params: z.input<NoInfer<P>>; readonly result: z.input<NoInfer<R>> };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a declaration of any schema; `z.ZodType` is invariant in `example`
-export type AnyMethod = MethodSpec<any, any, ErrorCode, any>;
+export type AnyMethod = MethodSpec;
 
 export function defineMethod<
   P extends z.ZodType,
@@ -53,8 +54,7 @@ export interface EventSpec<D extends z.ZodType = z.ZodType> {
   readonly example: z.input<NoInfer<D>>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a declaration of any schema; `z.ZodType` is invariant in `example`
-export type AnyEvent = EventSpec<any>;
+export type AnyEvent = EventSpec;
 
 export function defineEvent<D extends z.ZodType>(spec: EventSpec<D>): EventSpec<D> {
   return Object.freeze(spec);

@@ -1,3 +1,6 @@
+import { budgetErrors } from "./errors/budget.ts";
+import { matrixErrors } from "./errors/matrix.ts";
+
 /** One row of the catalogue: a condition that can happen in normal operation and that a caller can act on. */
 export interface ErrorSpec {
   /** The JSON-RPC error code. One-to-one with the string code and never reused. */
@@ -44,7 +47,7 @@ export const errorCatalogue = {
     rpcCode: -32603,
     retryable: false,
     summary: "A bug in the bridge",
-    remedy: "Report it with the correlation id; the bridge's log has the stack under that id",
+    remedy: "Report it with the correlation id; the bridge's log names the cause under it",
   },
   UNAUTHENTICATED: {
     rpcCode: -32000,
@@ -200,7 +203,8 @@ export const errorCatalogue = {
     rpcCode: 1111,
     retryable: false,
     summary: "The agent may not run without a sandbox",
-    remedy: "Install bubblewrap or Docker, or set `allow_unsandboxed = true` in [engine] and accept what is missing",
+    remedy:
+      "Install bubblewrap or Docker, or set `allow_unsandboxed = true` in the configuration and accept what is missing",
   },
   ATTESTATION_FAILED: {
     rpcCode: 1112,
@@ -214,6 +218,194 @@ export const errorCatalogue = {
     summary: "The agent image could not be built",
     remedy: "Run `npm run build`, and see the bridge's log for the file that was missing",
   },
+  STORE_FULL: {
+    rpcCode: 1701,
+    retryable: true,
+    summary: "The disk that holds the state directory is full",
+    remedy: "Free space on that disk; reads go on, and writes do as soon as there is room",
+  },
+  STORE_FAILED: {
+    rpcCode: 1702,
+    retryable: false,
+    summary: "The store cannot be read or written",
+    remedy: "See the bridge's log and check the disk; restore a backup if the file is damaged",
+  },
+  STORE_BUSY: {
+    rpcCode: 1703,
+    retryable: true,
+    summary: "More writes wait than the disk keeps up with",
+    remedy: "Try again shortly",
+  },
+  KEYSTORE_LOCKED: {
+    rpcCode: 1201,
+    retryable: true,
+    summary: "The keystore is locked",
+    remedy: "Run `armorclaw keystore unlock`",
+  },
+  KEYSTORE_WRONG_KEY: {
+    rpcCode: 1202,
+    retryable: false,
+    summary: "The key or passphrase does not open this keystore",
+    remedy: "Nothing was changed; use the passphrase or the key file that the keystore was made with",
+  },
+  KEYSTORE_DAMAGED: {
+    rpcCode: 1203,
+    retryable: false,
+    summary: "A sealed record was changed, moved or removed",
+    remedy: "Restore a backup (`armorclaw backup restore`) and see `armorclaw audit tail` for who was there",
+  },
+  KEYSTORE_LIMIT: {
+    rpcCode: 1204,
+    retryable: false,
+    summary: "The keystore holds as many keys as it may",
+    remedy: "Delete keys that are no longer used",
+  },
+  KEY_EXPIRED: {
+    rpcCode: 1205,
+    retryable: false,
+    summary: "The key has expired",
+    remedy: "Store the provider's new key with `armorclaw keystore rotate`",
+  },
+  REVEAL_DISABLED: {
+    rpcCode: 1206,
+    retryable: false,
+    summary: "Keys are not shown by this bridge",
+    remedy: "Set `keystore.reveal = true` in the configuration to allow it",
+  },
+  SECRET_NOT_ASKED_FOR: {
+    rpcCode: 1210,
+    retryable: false,
+    summary: "The loop's manifest does not ask for this secret",
+    remedy: "`armorclaw access grants` shows what each loop asks for",
+  },
+  SECRET_CLAIMED: {
+    rpcCode: 1211,
+    retryable: false,
+    summary: "The secrets of this start were claimed already",
+    remedy: "Keep them in memory; they are given once per start of the agent",
+  },
+  SECRET_TOKEN_INVALID: {
+    rpcCode: 1212,
+    retryable: false,
+    summary: "The token stands for no secret of this agent",
+    remedy: "Claim fresh tokens with `secret.claim` and `renew`",
+  },
+  DESTINATION_REFUSED: {
+    rpcCode: 1213,
+    retryable: false,
+    summary: "The call goes where the grant does not reach",
+    remedy: "`armorclaw access grants` shows the hosts, methods and paths",
+  },
+  HTTP_FAILED: {
+    rpcCode: 1214,
+    retryable: true,
+    summary: "The HTTP call did not complete",
+    remedy: "See the message; check that the host is reachable from this machine",
+  },
+  ROLE_FIXED: {
+    rpcCode: 1220,
+    retryable: false,
+    summary: "This principal's role cannot be changed",
+    remedy: "The bridge's own user and root are admins; agents are agents",
+  },
+  AUDIT_UNAVAILABLE: {
+    rpcCode: 1601,
+    retryable: true,
+    summary: "The act cannot be recorded, so it was refused",
+    remedy: "Unlock the keystore, and free space on the disk; reads go on",
+  },
+  APPROVAL_PENDING: {
+    rpcCode: 1611,
+    retryable: true,
+    summary: "A person has to allow this first",
+    remedy: "Wait for `approval.<approval_id>.decided`, then send the same request again",
+  },
+  APPROVAL_DENIED: {
+    rpcCode: 1612,
+    retryable: false,
+    summary: "A person did not allow this",
+    remedy: "Do something else; the answer is in `details`",
+  },
+  APPROVAL_NOT_FOUND: {
+    rpcCode: 1613,
+    retryable: false,
+    summary: "No such approval",
+    remedy: "`armorclaw approvals` lists what waits for an answer",
+  },
+  APPROVAL_SETTLED: {
+    rpcCode: 1614,
+    retryable: false,
+    summary: "It was answered already, or it expired",
+    remedy: "`armorclaw approvals --all` shows how",
+  },
+  APPROVAL_MISMATCH: {
+    rpcCode: 1615,
+    retryable: false,
+    summary: "The request is not the one that was shown",
+    remedy: "Look at it again with `armorclaw approvals` before answering",
+  },
+  APPROVAL_LIMIT: {
+    rpcCode: 1616,
+    retryable: true,
+    summary: "Too many questions of this agent wait for an answer",
+    remedy: "Answer them with `armorclaw approvals`, or wait until they expire",
+  },
+  CONFIG_NOT_FOUND: {
+    rpcCode: 1621,
+    retryable: false,
+    summary: "No such configuration is attached",
+    remedy: "`armorclaw config list` lists them",
+  },
+  CONFIG_TOO_LARGE: {
+    rpcCode: 1622,
+    retryable: false,
+    summary: "A configuration is 1 MiB at most, and its base64 must be valid",
+    remedy: "Send less, or check the encoding",
+  },
+  CONFIG_CHANGED: {
+    rpcCode: 1623,
+    retryable: false,
+    summary: "The configuration changed after this was proposed",
+    remedy: "Let the agent propose it anew against the present version",
+  },
+  BACKUP_FAILED: {
+    rpcCode: 1711,
+    retryable: false,
+    summary: "The backup could not be written or read",
+    remedy: "See the message; the file must not exist yet, in a directory that the bridge may write",
+  },
+  DEAD_LETTER_NOT_FOUND: {
+    rpcCode: 1801,
+    retryable: false,
+    summary: "No such dead letter",
+    remedy: "`armorclaw event dead-letters` lists them",
+  },
+  TASK_NOT_FOUND: {
+    rpcCode: 1802,
+    retryable: false,
+    summary: "No such task",
+    remedy: "`armorclaw task list` lists the tasks",
+  },
+  TASK_STATE_CONFLICT: {
+    rpcCode: 1803,
+    retryable: false,
+    summary: "The task's state does not allow this",
+    remedy: "`armorclaw task list` shows its state and who has it",
+  },
+  QUEUE_MESSAGE_NOT_FOUND: {
+    rpcCode: 1804,
+    retryable: false,
+    summary: "No such message in the outbox",
+    remedy: "`armorclaw queue ls` lists the messages",
+  },
+  OUTBOX_FULL: {
+    rpcCode: 1805,
+    retryable: true,
+    summary: "Too many messages wait for this destination",
+    remedy: "`armorclaw queue ls` shows what holds them up; drop what is not wanted any more",
+  },
+  ...budgetErrors,
+  ...matrixErrors,
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -56,3 +56,38 @@ export const ChannelPattern = z
     "Expected dot-separated segments; `*` for one segment, a last `>` for the rest",
   )
   .meta({ id: "ChannelPattern", description: "A channel with `*` for one segment and a last `>` for the rest." });
+
+/** A key in the keystore. It is a label, never a path. */
+export const KeyId = z
+  .string()
+  .max(64)
+  .regex(
+    /^[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*$/,
+    "Expected letters and digits, with single dots, hyphens or underscores between",
+  )
+  .meta({ id: "KeyId", description: "A key in the keystore, e.g. openai-default." });
+
+/** An attached configuration. It is a label, never a path. */
+export const ConfigName = z
+  .string()
+  .max(100)
+  .regex(
+    /^[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*$/,
+    "Expected letters and digits, with single dots, hyphens or underscores between; it is no path",
+  )
+  .meta({ id: "ConfigName", description: "An attached configuration, e.g. agent.env." });
+
+export const ApprovalId = z
+  .string()
+  .regex(/^ap_[0-9a-f]{16}$/)
+  .meta({ id: "ApprovalId", description: "A question to a person." });
+
+/** `user:1000`, `agent:heartbeat-1`, `token:dashboard`, `matrix:@ann:example.org`; exact, never a display name. */
+export const PrincipalId = z
+  .string()
+  .max(300)
+  .regex(
+    /^(?:user:\d{1,10}|(?:agent|token):[a-z][a-z0-9]*(?:-[a-z0-9]+)*|matrix:@[a-z0-9._=\-/+]+:[A-Za-z0-9.\-:[\]]+|bridge)$/,
+    "Expected user:UID, agent:ID, token:NAME or matrix:@NAME:SERVER",
+  )
+  .meta({ id: "PrincipalId", description: "Who, e.g. user:1000, agent:heartbeat-1 or matrix:@ann:example.org." });

@@ -18,10 +18,20 @@ export type { AnyEvent, AnyMethod, EventSpec, MethodSpec, Priority } from "./def
 export { BridgeError, type ErrorCode, type ErrorSpec, errorCatalogue, type WireError } from "./errors.ts";
 export { AgentId, Channel, ChannelPattern, ContainerId, LoopName } from "./ids.ts";
 export { limits } from "./limits.ts";
-export { AgentLimits, Grant, LoopManifest, type LoopManifestInput } from "./manifest.ts";
+export {
+  AgentLimits,
+  Grant,
+  HttpMethod,
+  LoopManifest,
+  type LoopManifestInput,
+  SecretDestination,
+  SecretMode,
+  SecretRequest,
+} from "./manifest.ts";
 export type { AgentActivity, AgentInfo, AgentState, AgentUsage, ExitInfo, LogLine } from "./methods/agent.ts";
 export type { EngineStatus, Isolation } from "./methods/bridge.ts";
 export type { EventEnvelope } from "./methods/event.ts";
 export type { HostInfo } from "./methods/system.ts";
 export type { Principal } from "./principal.ts";
 export { Role, roles } from "./roles.ts";
+export { Secret, secretMark } from "./secret.ts";

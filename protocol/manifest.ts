@@ -1,13 +1,11 @@
 import * as z from "zod";
-import { LoopName } from "./ids.ts";
+import { ConfigName, LoopName } from "./ids.ts";
 
 /** A right that a loop asks for beyond its own channels; the operator's configuration may take it away. */
-export const Grant = z
-  .enum(["system.info"])
-  .meta({
-    id: "Grant",
-    description: "A right of a loop: `system.info` lets it read the host's and all agents' usage.",
-  });
+export const Grant = z.enum(["system.info"]).meta({
+  id: "Grant",
+  description: "A right of a loop: `system.info` lets it read the host's and all agents' usage.",
+});
 export type Grant = z.output<typeof Grant>;
 
 /** What an agent's container may use. */
@@ -27,12 +25,57 @@ export const AgentLimits = z
   .meta({ id: "AgentLimits" });
 export type AgentLimits = z.output<typeof AgentLimits>;
 
+/** What a loop calls one of its secrets. */
+export const SecretName = z
+  .string()
+  .max(40)
+  .regex(/^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/)
+  .meta({ id: "SecretName", description: "What a loop calls one of its secrets." });
+
+export const SecretMode = z.enum(["inject", "use"]).meta({
+  id: "SecretMode",
+  description:
+    "inject: the agent gets the secret, in memory, once; use: the bridge makes the calls with it for the agent.",
+});
+export type SecretMode = z.output<typeof SecretMode>;
+
+export const HttpMethod = z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+export type HttpMethod = z.output<typeof HttpMethod>;
+
+/** Where a secret may be taken. */
+export const SecretDestination = z
+  .strictObject({
+    host: z
+      .string()
+      .max(253)
+      .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, "Expected one host name in lower case, without wildcards")
+      .describe("Exactly this host."),
+    port: z.int().min(1).max(65_535).default(443),
+    methods: z.array(HttpMethod).min(1).default(["GET", "POST"]),
+    path: z.string().startsWith("/").max(500).default("/").describe("This path, and what lies below it."),
+  })
+  .meta({ id: "SecretDestination", description: "Where a secret may be taken: host, methods and path." });
+export type SecretDestination = z.output<typeof SecretDestination>;
+
+/** A secret that a loop asks for. Asking gives nothing: an operator grants it. */
+export const SecretRequest = z
+  .strictObject({
+    name: SecretName,
+    mode: SecretMode,
+    purpose: z.string().min(1).max(200),
+    destinations: z.array(SecretDestination).max(32).default([]).describe("For `use`: where the bridge may take it."),
+  })
+  .meta({ id: "SecretRequest" });
+export type SecretRequest = z.output<typeof SecretRequest>;
+
 /** What a loop is and needs: the part of a loop that the bridge reads. */
 export const LoopManifest = z
   .strictObject({
     name: LoopName,
     summary: z.string().min(1).max(200),
     grants: z.array(Grant).describe("Rights beyond its own channels."),
+    secrets: z.array(SecretRequest).max(32).default([]).describe("Secrets that it asks for."),
+    configs: z.array(ConfigName).max(32).default([]).describe("Attached configurations that it reads."),
     limits: AgentLimits,
     schedule: z.strictObject({ every_ms: z.int().min(100) }).describe("How often the loop's work runs."),
     heartbeat_ms: z.int().min(100).max(60_000).describe("How often the agent tells the bridge that it is alive."),

@@ -64,6 +64,7 @@ export interface Container {
   kill(): Promise<void>;
   /** Null when the host cannot tell. */
   usage(): Promise<Usage | null>;
+  /** Rejects with AGENT_START_FAILED when it has ended. */
   attest(): Promise<Attestation>;
 }
 

@@ -2,7 +2,7 @@ import type { MethodName, Params, Principal, ResultIn, StreamItem, StreamingMeth
 
 /** The connection that a call came in by, as a handler may use it. */
 export interface Peer {
-  /** Unique in this process. */
+  /** Unique among the connections of one server. */
   readonly id: number;
   /**
    * Queues one complete line for the peer. A peer that does not read is disconnected when its queue passes the bound

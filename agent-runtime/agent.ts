@@ -1,0 +1,92 @@
+import type { AgentActivity } from "@armorclaw/protocol";
+import { runLoop } from "./host.ts";
+import { type Hello, type Link, openLink } from "./link.ts";
+import type { LoopContext, LoopEntry } from "./loop.ts";
+
+const reportDeadlineMs = 1_000;
+
+export interface AgentOptions {
+  readonly socketPath: string;
+  readonly pid: number;
+  readonly loops: Readonly<Record<string, LoopEntry>>;
+  /** Aborts when the agent is asked to end. */
+  readonly signal: AbortSignal;
+  log(line: string): void;
+  onTrouble(message: string): void;
+}
+
+/**
+ * Says hello, learns what it is from the answer, loads that loop and runs it until the signal aborts.
+ * @throws when the bridge is gone for too long, refuses the agent, or the loop keeps failing
+ */
+export async function runAgent(options: AgentOptions): Promise<void> {
+  let activity: AgentActivity = "initializing";
+  const link = openLink({
+    socketPath: options.socketPath,
+    pid: options.pid,
+    activity: () => activity,
+    onTrouble: options.onTrouble,
+  });
+  const report = async (next: AgentActivity, message?: string) => {
+    if (next === activity && message === undefined) return;
+    activity = next;
+    await sayActivity(link, next, message, options);
+  };
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  options.signal.addEventListener("abort", end, { once: true });
+  if (options.signal.aborted) end();
+  void link.closed.then(end);
+  try {
+    const hello = await beforeEnd(link.hello, ending.signal);
+    if (hello === undefined) return;
+    const loop = (await entryOf(hello, options.loops).load()).createLoop();
+    const context = contextFor(hello, link, ending.signal, options);
+    await runLoop({ loop, context, connected: link.connected, report });
+    await report("terminated");
+  } finally {
+    options.signal.removeEventListener("abort", end);
+    await link.close();
+  }
+  if (!options.signal.aborted) throw await link.closed;
+}
+
+/** Never fails: what an agent says of itself is not worth ending it for. */
+async function sayActivity(link: Link, activity: AgentActivity, message: string | undefined, options: AgentOptions) {
+  if (!link.connected()) return;
+  try {
+    const params = message === undefined ? { activity } : { activity, message };
+    await link.client.agent.report(params, { deadlineMs: reportDeadlineMs });
+  } catch (error) {
+    if (link.connected()) options.onTrouble(`agent.report was not acknowledged: ${error}`);
+  }
+}
+
+function entryOf(hello: Hello, loops: AgentOptions["loops"]): LoopEntry {
+  const entry = Object.hasOwn(loops, hello.agent_type) ? loops[hello.agent_type] : undefined;
+  if (entry === undefined) throw new Error(`This agent image holds no loop ${hello.agent_type}`);
+  return entry;
+}
+
+function contextFor(hello: Hello, link: Link, signal: AbortSignal, { log }: AgentOptions): LoopContext {
+  const call = link.client.call as (name: string, params: unknown, options: object) => Promise<unknown>;
+  return {
+    agentId: hello.agent_id,
+    scheduleMs: hello.schedule_ms,
+    signal,
+    call: (name, params) => call(name, params, { signal }) as Promise<never>,
+    publish: async (name, type, data) => {
+      await call("event.publish", { channel: `agent.${hello.agent_id}.${name}`, type, data }, { signal });
+    },
+    log,
+  };
+}
+
+/** Undefined when the signal aborts first. */
+function beforeEnd<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    if (signal.aborted) resolve(undefined);
+  });
+}

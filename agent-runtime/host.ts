@@ -1,0 +1,82 @@
+import { ConnectionError } from "@armorclaw/client-sdk";
+import type { AgentActivity } from "@armorclaw/protocol";
+import type { Loop, LoopContext } from "./loop.ts";
+
+/** A loop that fails this often in a row is broken: the agent ends, and the bridge decides about a new start. */
+const failuresMax = 5;
+/** A tick that runs longer than this is worth a word; shorter ones would only be noise. */
+const busyAfterMs = 250;
+const messageCharsMax = 500;
+
+export interface HostOptions {
+  readonly loop: Loop;
+  readonly context: LoopContext;
+  /** Without the bridge a loop rests: it cannot do anything, and that is not its failure. */
+  connected(): boolean;
+  /** Calls when the activity changes, and for every failure. */
+  report(activity: AgentActivity, message?: string): Promise<void>;
+}
+
+/**
+ * Runs a loop on its schedule until the context's signal aborts. A tick that overruns delays the next one.
+ * @throws the last failure, when the loop failed too often in a row or could not start
+ */
+export async function runLoop(options: HostOptions): Promise<void> {
+  const { loop, context } = options;
+  let failures = 0;
+  await loop.start?.(context);
+  await options.report("active");
+  try {
+    while (!context.signal.aborted) {
+      const startedAt = performance.now();
+      const failure = options.connected() ? await runTick(options, failures > 0) : undefined;
+      if (failure === undefined) failures = 0;
+      else if (!context.signal.aborted && isLoopsOwn(failure, options)) {
+        failures += 1;
+        await options.report("error", `Failure ${failures} of ${failuresMax}: ${messageOf(failure)}`);
+        if (failures === failuresMax) throw failure;
+      }
+      await pause(context.scheduleMs - (performance.now() - startedAt), context.signal);
+    }
+  } finally {
+    await loop.stop?.();
+  }
+}
+
+/** One tick; answers what it threw. */
+async function runTick({ loop, context, report }: HostOptions, hadFailed: boolean): Promise<Error | undefined> {
+  let busy: Promise<void> | undefined;
+  const timer = setTimeout(() => {
+    busy = report("busy");
+  }, busyAfterMs);
+  try {
+    await loop.tick(context);
+    clearTimeout(timer);
+    await busy;
+    if (hadFailed || busy !== undefined) await report("active");
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isLoopsOwn = (error: Error, { connected }: HostOptions): boolean =>
+  connected() && !(error instanceof ConnectionError && error.code === "CLOSED");
+
+const messageOf = (error: Error): string => error.message.slice(0, messageCharsMax - 40);
+
+/** Resolves after `ms` or when the signal aborts, whichever is first. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(0, ms));
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

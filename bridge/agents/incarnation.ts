@@ -1,0 +1,99 @@
+import { BridgeError, type ExitInfo, type Isolation } from "@armorclaw/protocol";
+import type { Container, Engine, OutputLine } from "../containers/containers.ts";
+import type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
+import type { AgentPlan } from "./plan.ts";
+
+export interface IncarnationDeps {
+  readonly engine: Engine;
+  readonly endpoints: AgentEndpoints;
+  readonly onOutput: (line: OutputLine) => void;
+  readonly onContainer: () => void;
+}
+
+/** One start of an agent: its socket, its container, and what is known of them. */
+export class Incarnation {
+  readonly epoch: number;
+  readonly #plan: AgentPlan;
+  readonly #deps: IncarnationDeps;
+  readonly #attested = Promise.withResolvers<void>();
+  readonly #helloed = Promise.withResolvers<void>();
+  #container: Container | undefined;
+  #endpoint: AgentEndpoint | undefined;
+  #isolation: Isolation | null = null;
+
+  constructor(plan: AgentPlan, epoch: number, deps: IncarnationDeps) {
+    this.#plan = plan;
+    this.epoch = epoch;
+    this.#deps = deps;
+    // A refused attestation is told by `bringUp`; a hello that waits for it hears of it too, if there is one.
+    this.#attested.promise.catch(() => undefined);
+  }
+
+  get container(): Container | undefined {
+    return this.#container;
+  }
+
+  get endpoint(): AgentEndpoint | undefined {
+    return this.#endpoint;
+  }
+
+  /** What the kernel confirmed; null before that. */
+  get isolation(): Isolation | null {
+    return this.#isolation;
+  }
+
+  /** The agent says hello: answered once the kernel has confirmed its isolation. */
+  async hello(): Promise<void> {
+    await this.#attested.promise;
+    this.#helloed.resolve();
+  }
+
+  /**
+   * Opens the socket, starts the container, has its isolation confirmed and waits for the agent's hello.
+   * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; `release` is still owed
+   */
+  async bringUp(deadline: AbortSignal): Promise<Container> {
+    const { engine, endpoints, onOutput, onContainer } = this.#deps;
+    const { agentId, slot, limits, grants, manifest } = this.#plan;
+    this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot));
+    const endpointDirectory = this.#endpoint.directory;
+    const spec = { agentId, loop: manifest.name, epoch: this.epoch, slot, limits, grants, endpointDirectory };
+    const container = await engine.start(spec, deadline);
+    this.#container = container;
+    container.output(onOutput);
+    onContainer();
+    await this.#attest(container);
+    await this.#awaitHello(container, deadline);
+    return container;
+  }
+
+  /** Ends what still runs and gives back the socket. */
+  async release(): Promise<void> {
+    this.#attested.reject(new BridgeError("CANCELLED", "The agent's container has ended"));
+    await this.#container?.kill();
+    await this.#endpoint?.close();
+  }
+
+  async #attest(container: Container): Promise<void> {
+    const attestation = await container.attest();
+    if (attestation.missing.length > 0) {
+      const message = `The kernel does not confirm: ${attestation.missing.join("; ")}`;
+      throw new BridgeError("ATTESTATION_FAILED", message, { missing: attestation.missing });
+    }
+    this.#isolation = attestation.isolation;
+    this.#attested.resolve();
+  }
+
+  async #awaitHello(container: Container, deadline: AbortSignal): Promise<void> {
+    const late = Promise.withResolvers<"late">();
+    const onAbort = () => late.resolve("late");
+    deadline.addEventListener("abort", onAbort, { once: true });
+    if (deadline.aborted) onAbort();
+    const hello = this.#helloed.promise.then(() => "hello" as const);
+    const outcome: ExitInfo | "hello" | "late" = await Promise.race([hello, container.exited, late.promise]);
+    deadline.removeEventListener("abort", onAbort);
+    if (outcome === "hello") return;
+    const reason = outcome === "late" ? "did not say hello in time" : `ended before its hello: ${outcome.message}`;
+    throw new BridgeError("AGENT_START_FAILED", `${this.#plan.agentId} ${reason}`);
+  }
+}

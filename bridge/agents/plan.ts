@@ -1,0 +1,11 @@
+import type { AgentId, AgentLimits, Grant, LoopManifest } from "@armorclaw/protocol";
+
+/** What an agent is, as far as the operator decides. */
+export interface AgentPlan {
+  readonly agentId: AgentId;
+  readonly manifest: LoopManifest;
+  readonly limits: AgentLimits;
+  readonly grants: readonly Grant[];
+  /** Its number among the live agents; its uid follows from it. */
+  readonly slot: number;
+}

@@ -1,0 +1,18 @@
+import type { AgentState } from "@armorclaw/protocol";
+
+/** Every move that an agent may make. A restart begins again at `creating`; a stopped or failed agent may be started anew. */
+const moves: Record<AgentState, readonly AgentState[]> = {
+  requested: ["creating", "stopped", "failed"],
+  creating: ["starting", "backoff", "draining", "failed"],
+  starting: ["running", "backoff", "draining", "failed"],
+  running: ["backoff", "draining", "stopped", "failed"],
+  backoff: ["creating", "stopped"],
+  draining: ["stopped"],
+  stopped: ["requested"],
+  failed: ["requested"],
+};
+
+export const mayMove = (from: AgentState, to: AgentState): boolean => moves[from].includes(to);
+
+/** An agent that holds, or is about to hold, a container and a name. */
+export const isLive = (state: AgentState): boolean => state !== "stopped" && state !== "failed";

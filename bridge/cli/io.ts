@@ -1,0 +1,59 @@
+/** Where text goes. `write` may throw an error with the code EPIPE once nobody reads any more. */
+export interface CliStream {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  readonly columns?: number | undefined;
+}
+
+export type CliEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that the command line needs of its process. */
+export interface CliIo {
+  readonly stdout: CliStream;
+  readonly stderr: CliStream;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly env: CliEnvironment;
+  /** Milliseconds since the epoch, for ages. */
+  now(): number;
+  /** Calls when the person presses Ctrl-C, until disposed. */
+  onInterrupt(listener: () => void): Disposable;
+}
+
+/** The part of Node's `process` that the command line uses. */
+export type CliProcess = Pick<NodeJS.Process, "stdout" | "stderr" | "stdin" | "env" | "on" | "off">;
+
+/** The real process as the command line sees it. A reader that goes away ends the command, not with a stack trace. */
+export function processIo(proc: CliProcess, now: () => number): CliIo {
+  return {
+    stdout: streamOf(proc.stdout),
+    stderr: streamOf(proc.stderr),
+    stdin: proc.stdin as AsyncIterable<Uint8Array>,
+    env: proc.env,
+    now,
+    onInterrupt(listener) {
+      proc.on("SIGINT", listener);
+      return { [Symbol.dispose]: () => proc.off("SIGINT", listener) };
+    },
+  };
+}
+
+function streamOf(stream: NodeJS.WriteStream): CliStream {
+  let failure: Error | undefined;
+  stream.on("error", (error) => {
+    failure = error;
+  });
+  return {
+    write(text) {
+      if (failure !== undefined) throw failure;
+      stream.write(text);
+    },
+    get isTTY() {
+      return stream.isTTY === true;
+    },
+    get columns() {
+      return stream.columns;
+    },
+  };
+}
+
+export const isBrokenPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException | undefined)?.code === "EPIPE";

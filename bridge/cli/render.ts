@@ -1,0 +1,49 @@
+import type { MethodName, Result, StreamItem, StreamingMethodName } from "@armorclaw/protocol";
+import type { View } from "./output.ts";
+import {
+  renderAgent,
+  renderAgents,
+  renderLogLine,
+  renderLoops,
+  renderStarted,
+  renderStopped,
+  renderUsage,
+} from "./render-agent.ts";
+import { renderHealth, renderMethods, renderStatus } from "./render-bridge.ts";
+import { renderEvent } from "./render-event.ts";
+import { renderValue } from "./render-value.ts";
+
+type Renderers = { readonly [N in MethodName]?: (result: Result<N>, view: View) => string };
+type ItemRenderers = { readonly [N in StreamingMethodName]?: (item: StreamItem<N>, view: View) => string };
+
+const renderers: Renderers = {
+  "bridge.status": renderStatus,
+  "bridge.health": renderHealth,
+  "rpc.discover": renderMethods,
+  "agent.start": renderStarted,
+  "agent.restart": renderStarted,
+  "agent.stop": renderStopped,
+  "agent.list": renderAgents,
+  "agent.get": renderAgent,
+  "agent.usage": renderUsage,
+  "loop.list": renderLoops,
+  "event.history": ({ events }, view) =>
+    events.length === 0 ? "No events." : events.map((event) => renderEvent(event, view)).join("\n"),
+};
+
+const itemRenderers: ItemRenderers = { "agent.logs": renderLogLine };
+
+/** A method's result for a person. */
+export const renderResult = (method: string, result: unknown, view: View): string =>
+  pick(renderers, method)(result, view);
+
+/** One item of a streaming method for a person. */
+export const renderItem = (method: string, item: unknown, view: View): string =>
+  pick(itemRenderers, method)(item, view);
+
+type AnyRenderer = (value: unknown, view: View) => string;
+
+/** The method's own renderer, or the one for anything. The contract says that the value has the renderer's type. */
+function pick(table: object, method: string): AnyRenderer {
+  return Object.hasOwn(table, method) ? ((table as Record<string, AnyRenderer>)[method] ?? renderValue) : renderValue;
+}

@@ -1,0 +1,37 @@
+import type { View } from "./output.ts";
+import { visible } from "./visible.ts";
+
+export interface Column {
+  readonly title: string;
+  /** On a terminal that is too narrow the columns with the highest number go first; those without one stay. */
+  readonly dropOrder?: number;
+}
+
+const gap = "  ";
+
+/** Rows under their titles, in columns as wide as what they hold. Cells are made safe here. */
+export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], view: View): string {
+  const cells = rows.map((row) => row.map(visible));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((row) => (row[index] ?? "").length)),
+  );
+  const kept = fitting(columns, widths, view.columns);
+  const line = (row: readonly string[]) =>
+    kept
+      .map((index) => (row[index] ?? "").padEnd(widths[index] ?? 0))
+      .join(gap)
+      .trimEnd();
+  return [view.paint("bold", line(columns.map(({ title }) => title))), ...cells.map(line)].join("\n");
+}
+
+function fitting(columns: readonly Column[], widths: readonly number[], available: number | undefined): number[] {
+  let kept = columns.map((_, index) => index);
+  const total = () => kept.reduce((sum, index) => sum + (widths[index] ?? 0) + gap.length, -gap.length);
+  while (available !== undefined && total() > available) {
+    const orders = kept.map((index) => columns[index]?.dropOrder ?? 0);
+    const highest = Math.max(...orders);
+    if (highest === 0) break;
+    kept = kept.filter((index) => columns[index]?.dropOrder !== highest);
+  }
+  return kept;
+}

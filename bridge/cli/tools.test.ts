@@ -1,0 +1,46 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, test } from "@jest/globals";
+import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
+import { commands } from "./commands.ts";
+
+const cli = (line: string, io: TestIo = testIo({ socket: "/no.sock" })) => runLine(line, io);
+
+describe("tools", () => {
+  test("the bash completion is a valid script that completes commands, verbs and flags", async () => {
+    const { out } = await cli("completion bash");
+    const complete = (...words: string[]) =>
+      execFileSync(
+        "bash",
+        ["-c", `${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _armorclaw; echo "\${COMPREPLY[*]}"`, "x", ...words],
+        {
+          encoding: "utf8",
+        },
+      ).trim();
+    expect(complete("armorclaw", "sta")).toBe("status start");
+    expect(complete("armorclaw", "agent", "l")).toBe("list logs");
+    expect(complete("armorclaw", "logs", "a", "--fo")).toBe("--follow");
+    expect(complete("armorclaw", "agent", "stop", "--gr")).toBe("--grace-ms");
+  });
+
+  test.each(["zsh", "fish"])("the %s completion names every command", async (shell) => {
+    const { code, out } = await cli(`completion ${shell}`);
+    expect(code).toBe(0);
+    for (const { name } of commands) expect(out).toContain(name.split(" ").at(-1));
+  });
+
+  test("`config show --origin` says where each value comes from", async () => {
+    const io = testIo({ socket: "/no.sock", env: { ARMORCLAW_ENGINE: "process" } });
+    expect((await cli("config show --origin", io)).out).toContain('engine = "process"  # env ARMORCLAW_ENGINE');
+    const parsed = JSON.parse((await cli("config show --origin --json")).out);
+    expect(parsed.origins.engine).toBe("default");
+    expect(JSON.parse((await cli("config schema")).out)).toHaveProperty("properties.engine");
+    expect((await cli("config validate")).code).toBe(0);
+  });
+
+  test("`version` is the program's", async () => {
+    expect(JSON.parse((await cli("version --json")).out)).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+/),
+    });
+    expect((await cli("--version")).out).toMatch(/^armorclaw \d/);
+  });
+});

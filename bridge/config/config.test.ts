@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BridgeError } from "@armorclaw/protocol";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import {
+  type ConfigIssue,
+  clientSocketPaths,
+  configJsonSchema,
+  environmentName,
+  leaves,
+  loadConfig,
+} from "./config.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "armorclaw-config-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const base = { flags: {}, env: { HOME: "/home/ann" }, uid: 1000, platform: "linux" } as const;
+
+function withFile(toml: string, rest: Partial<Parameters<typeof loadConfig>[0]> = {}) {
+  const file = join(directory, "config.toml");
+  writeFileSync(file, toml);
+  return loadConfig({ ...base, ...rest, flags: { config: file, ...rest.flags } });
+}
+
+function issuesOf(load: () => unknown): ConfigIssue[] {
+  try {
+    load();
+  } catch (error) {
+    expect((error as BridgeError).code).toBe("CONFIG_INVALID");
+    return (error as BridgeError).details?.["issues"] as ConfigIssue[];
+  }
+  throw new Error("expected CONFIG_INVALID");
+}
+
+describe("loadConfig()", () => {
+  test("has a default for every key, and says so", () => {
+    const { config, origins, file } = loadConfig(base);
+    expect(config.engine).toBe("auto");
+    expect(config.agents.start).toEqual(["heartbeat", "system-monitor"]);
+    expect(config.state_dir).toBe("/home/ann/.local/state/armorclaw");
+    expect(config.runtime_dir).toBe("/home/ann/.local/state/armorclaw/run");
+    expect(file).toBeUndefined();
+    for (const { key } of leaves()) expect(origins.get(key)).toBe("default");
+  });
+
+  test("uses system directories for root", () => {
+    const { config, socketPath } = loadConfig({ ...base, uid: 0 });
+    expect(config.state_dir).toBe("/var/lib/armorclaw");
+    expect(socketPath).toBe("/run/armorclaw/bridge.sock");
+  });
+
+  test("lets the environment win over the file, and a flag over both", () => {
+    const toml = 'engine = "docker"\nlog_level = "warn"\n[agents]\nmax = 3\n';
+    const { config, origins } = withFile(toml, {
+      env: { ...base.env, ARMORCLAW_ENGINE: "process", ARMORCLAW_AGENTS_MAX: "7" },
+      flags: { engine: "sandbox" },
+    });
+    expect(config.engine).toBe("sandbox");
+    expect(config.agents.max).toBe(7);
+    expect(config.log_level).toBe("warn");
+    expect(origins.get("engine")).toBe("flag --engine");
+    expect(origins.get("agents.max")).toBe("env ARMORCLAW_AGENTS_MAX");
+    expect(origins.get("log_level")).toMatch(/^file .*config\.toml$/);
+  });
+
+  test("reads lists, booleans and tables from the environment", () => {
+    const { config } = loadConfig({
+      ...base,
+      env: {
+        ...base.env,
+        ARMORCLAW_AGENTS_START: "heartbeat",
+        ARMORCLAW_ALLOW_UNSANDBOXED: "true",
+        ARMORCLAW_LOOPS: '{"heartbeat":{"limits":{"cpus":1}}}',
+        DOCKER_HOST: "unix:///run/other.sock",
+      },
+    });
+    expect(config.agents.start).toEqual(["heartbeat"]);
+    expect(config.allow_unsandboxed).toBe(true);
+    expect(config.loops).toEqual({ heartbeat: { limits: { cpus: 1 } } });
+    expect(config.docker.host).toBe("unix:///run/other.sock");
+  });
+
+  test.each([
+    ["an unknown key of the file", () => withFile('engin = "auto"\n'), "engin", "Unknown key; did you mean engine?"],
+    [
+      "an unknown nested key",
+      () => withFile("[agents]\nmaks = 3\n"),
+      "agents.maks",
+      "Unknown key; did you mean agents.max?",
+    ],
+    [
+      "an unknown variable",
+      () => loadConfig({ ...base, env: { ARMORCLAW_ENGIN: "auto" } }),
+      "ARMORCLAW_ENGIN",
+      "Unknown key; did you mean ARMORCLAW_ENGINE?",
+    ],
+    [
+      "an unknown flag",
+      () => loadConfig({ ...base, flags: { "state-dri": "/x" } }),
+      "state_dri",
+      "Unknown key; did you mean state_dir?",
+    ],
+  ])("refuses %s and names the nearest known one", (_, load, key, message) => {
+    expect(issuesOf(load)).toEqual([expect.objectContaining({ key, message })]);
+  });
+
+  test("names every wrong value with its origin", () => {
+    const issues = issuesOf(() =>
+      withFile('engine = "podman"\n[agents]\nmax = 0\n', { env: { ARMORCLAW_SHUTDOWN_GRACE_MS: "soon" } }),
+    );
+    expect(issues.map(({ key, origin }) => [key, origin.split(" ")[0]])).toEqual([
+      ["engine", "file"],
+      ["shutdown_grace_ms", "env"],
+      ["agents.max", "file"],
+    ]);
+  });
+
+  test("names the line of broken TOML, and a named file that is missing", () => {
+    expect(issuesOf(() => withFile("engine = \n"))[0]?.message).toMatch(/^Line 1: /);
+    expect(issuesOf(() => loadConfig({ ...base, flags: { config: "/no/such.toml" } }))[0]?.message).toContain("ENOENT");
+  });
+});
+
+describe("the schema", () => {
+  test("gives every key a distinct variable", () => {
+    const names = leaves().map(({ key }) => environmentName(key));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("describes every key in its JSON Schema", () => {
+    expect(JSON.stringify(configJsonSchema())).toContain("What runs agents' containers");
+  });
+});
+
+describe("clientSocketPaths()", () => {
+  test("is the one that was named, else the user's own and then the system's", () => {
+    expect(clientSocketPaths({ ARMORCLAW_SOCKET: "/x/y.sock" }, 1000, "linux")).toEqual(["/x/y.sock"]);
+    expect(clientSocketPaths({ HOME: "/h", XDG_RUNTIME_DIR: "/run/user/1000" }, 1000, "linux")).toEqual([
+      "/run/user/1000/armorclaw/bridge.sock",
+      "/run/armorclaw/bridge.sock",
+    ]);
+    expect(clientSocketPaths({}, 0, "linux")).toEqual(["/run/armorclaw/bridge.sock"]);
+    expect(clientSocketPaths({ LOCALAPPDATA: "C:\\L" }, undefined, "win32")[0]).toMatch(/^\\\\\.\\pipe\\armorclaw-/);
+  });
+});

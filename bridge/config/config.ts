@@ -1,0 +1,193 @@
+import { readFileSync } from "node:fs";
+import { BridgeError } from "@armorclaw/protocol";
+import { nearest } from "@armorclaw/protocol/nearest";
+import { parse, TomlError } from "smol-toml";
+import * as z from "zod";
+import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
+import { type Config, ConfigSchema, environmentName, leaves, unwrap } from "./schema.ts";
+
+export { clientSocketPaths, type Environment } from "./paths.ts";
+export type { Config } from "./schema.ts";
+export { environmentName, leaves } from "./schema.ts";
+
+export interface ConfigSources {
+  /** Dotted key or kebab-case flag name (without dashes) → value as text, e.g. `runtime-dir`, `agents.max`. */
+  readonly flags: Readonly<Record<string, string>>;
+  readonly env: Environment;
+  readonly uid: number | undefined;
+  readonly platform: NodeJS.Platform;
+}
+
+export interface LoadedConfig {
+  readonly config: Config & { readonly runtime_dir: string; readonly state_dir: string };
+  /** Dotted key → where its value came from: `default`, `file PATH`, `env NAME` or `flag --NAME`. */
+  readonly origins: ReadonlyMap<string, string>;
+  /** The file that was read, or undefined when there is none. */
+  readonly file: string | undefined;
+  readonly socketPath: string;
+}
+
+export interface ConfigIssue {
+  readonly key: string;
+  readonly message: string;
+  readonly origin: string;
+}
+
+/** Variables with the prefix that are not configuration keys. */
+const otherVariables = new Set(["ARMORCLAW_CONFIG", "ARMORCLAW_SOCKET", "ARMORCLAW_AGENT_SOCKET"]);
+
+/**
+ * File, then environment, then flags; the later wins.
+ * @throws BridgeError CONFIG_INVALID, with `details.issues` naming each wrong key, its origin and the nearest known key
+ */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const paths = defaultPaths(sources.env, sources.uid, sources.platform);
+  const named = sources.flags["config"] ?? sources.env["ARMORCLAW_CONFIG"];
+  const file = named ?? paths.configFile;
+  const fromFile = readToml(file, named !== undefined);
+  const values: Record<string, unknown> = structuredClone(fromFile ?? {});
+  const origins = new Map<string, string>();
+  const issues: ConfigIssue[] = [];
+  for (const key of keysOf(fromFile ?? {})) origins.set(key, `file ${file}`);
+  const overrides = [...fromEnvironment(sources.env, issues), ...fromFlags(sources.flags, issues)];
+  for (const { key, text, origin } of overrides) {
+    setPath(values, key, fromText(key, text));
+    origins.set(key, origin);
+  }
+  const parsed = ConfigSchema.safeParse(values);
+  if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
+  if (issues.length > 0 || !parsed.success) throw invalid(issues);
+  for (const { key } of leaves()) if (!hasOrigin(origins, key)) origins.set(key, "default");
+  const config = {
+    ...parsed.data,
+    runtime_dir: parsed.data.runtime_dir ?? paths.runtimeDirectory,
+    state_dir: parsed.data.state_dir ?? paths.stateDirectory,
+  };
+  return {
+    config,
+    origins,
+    file: fromFile === undefined ? undefined : file,
+    socketPath: controlSocketPath(config.runtime_dir, sources.platform),
+  };
+}
+
+/** The configuration file's JSON Schema. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(ConfigSchema, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
+}
+
+function readToml(file: string, mustExist: boolean): Record<string, unknown> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && !mustExist) return undefined;
+    throw invalid([{ key: "", message: `The file cannot be read (${code})`, origin: `file ${file}` }], error);
+  }
+  try {
+    return parse(text) as Record<string, unknown>;
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = `Line ${error.line}: ${error.message.split("\n")[0]}`;
+    throw invalid([{ key: "", message, origin: `file ${file}` }], error);
+  }
+}
+
+interface Override {
+  readonly key: string;
+  readonly text: string;
+  readonly origin: string;
+}
+
+function fromEnvironment(env: Environment, issues: ConfigIssue[]): Override[] {
+  const keys = new Map(leaves().map(({ key }) => [environmentName(key), key]));
+  const docker = env["DOCKER_HOST"];
+  const standard = docker === undefined ? [] : [{ key: "docker.host", text: docker, origin: "env DOCKER_HOST" }];
+  const own = Object.entries(env).flatMap(([name, text]) => {
+    if (!name.startsWith("ARMORCLAW_") || text === undefined) return [];
+    const key = keys.get(name);
+    if (key !== undefined) return [{ key, text, origin: `env ${name}` }];
+    if (!otherVariables.has(name) && !name.startsWith("ARMORCLAW_TEST_")) {
+      issues.push({ key: name, message: unknownKey(nearest(name, keys.keys())), origin: `env ${name}` });
+    }
+    return [];
+  });
+  return [...standard, ...own];
+}
+
+function fromFlags(flags: Readonly<Record<string, string>>, issues: ConfigIssue[]): Override[] {
+  const keys = leaves().map(({ key }) => key);
+  return Object.entries(flags).flatMap(([name, text]) => {
+    if (name === "config") return [];
+    const key = name.replaceAll("-", "_");
+    if (keys.includes(key)) return [{ key, text, origin: `flag --${name}` }];
+    issues.push({ key, message: unknownKey(nearest(key, keys)), origin: `flag --${name}` });
+    return [];
+  });
+}
+
+const unknownKey = (near: string | undefined): string =>
+  near === undefined ? "Unknown key" : `Unknown key; did you mean ${near}?`;
+
+/** Text from the environment or a flag as the key's type; what does not fit is left for the schema to refuse. */
+function fromText(key: string, text: string): unknown {
+  const leaf = leaves().find((candidate) => candidate.key === key);
+  const type = leaf === undefined ? undefined : unwrap(leaf.schema);
+  if (type instanceof z.ZodBoolean)
+    return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
+  if (type instanceof z.ZodNumber) return text.trim() === "" ? text : Number.isNaN(Number(text)) ? text : Number(text);
+  if (type instanceof z.ZodArray) return text === "" ? [] : text.split(",").map((item) => item.trim());
+  if (type instanceof z.ZodRecord) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  }
+  return text;
+}
+
+function setPath(target: Record<string, unknown>, key: string, value: unknown): void {
+  const [head, ...rest] = key.split(".");
+  if (head === undefined) return;
+  if (rest.length === 0) {
+    target[head] = value;
+    return;
+  }
+  target[head] ??= {};
+  const child = target[head];
+  if (typeof child === "object" && child !== null) setPath(child as Record<string, unknown>, rest.join("."), value);
+}
+
+function keysOf(value: Record<string, unknown>, prefix = ""): string[] {
+  return Object.entries(value).flatMap(([name, child]) => {
+    const key = prefix === "" ? name : `${prefix}.${name}`;
+    const isTable = typeof child === "object" && child !== null && !Array.isArray(child);
+    return isTable ? [key, ...keysOf(child as Record<string, unknown>, key)] : [key];
+  });
+}
+
+const hasOrigin = (origins: ReadonlyMap<string, string>, key: string): boolean =>
+  origins.has(key) || [...origins.keys()].some((known) => known.startsWith(`${key}.`));
+
+function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, string>): ConfigIssue[] {
+  const key = issue.path.join(".");
+  if (issue.code !== "unrecognized_keys")
+    return [{ key, message: issue.message, origin: origins.get(key) ?? "default" }];
+  const known = leaves().map((leaf) => leaf.key);
+  return issue.keys.map((name) => {
+    const full = key === "" ? name : `${key}.${name}`;
+    const near =
+      nearest(full, known) ??
+      known.find((candidate) => candidate.endsWith(`.${name}`) || candidate.startsWith(`${name}.`));
+    return { key: full, message: unknownKey(near), origin: origins.get(full) ?? "default" };
+  });
+}
+
+function invalid(issues: readonly ConfigIssue[], cause?: unknown): BridgeError {
+  const text = issues
+    .map(({ key, message, origin }) => `${key === "" ? "" : `${key}: `}${message} (${origin})`)
+    .join("; ");
+  return new BridgeError("CONFIG_INVALID", text, { issues }, { cause });
+}

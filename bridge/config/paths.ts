@@ -1,0 +1,51 @@
+import { join } from "node:path";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a bridge keeps its things when nothing else is said. */
+export interface DefaultPaths {
+  /** Holds the sockets. */
+  readonly runtimeDirectory: string;
+  /** Holds what outlives a restart. */
+  readonly stateDirectory: string;
+  readonly configFile: string;
+}
+
+/** System directories for root, XDG directories for everyone else. */
+export function defaultPaths(env: Environment, uid: number | undefined, platform: NodeJS.Platform): DefaultPaths {
+  const home = env["HOME"] ?? env["USERPROFILE"] ?? "/";
+  if (platform === "win32") {
+    const base = join(env["LOCALAPPDATA"] ?? home, "ArmorClaw");
+    return { runtimeDirectory: join(base, "run"), stateDirectory: base, configFile: join(base, "config.toml") };
+  }
+  if (uid === 0) {
+    return {
+      runtimeDirectory: "/run/armorclaw",
+      stateDirectory: "/var/lib/armorclaw",
+      configFile: "/etc/armorclaw/config.toml",
+    };
+  }
+  const state = join(env["XDG_STATE_HOME"] ?? join(home, ".local", "state"), "armorclaw");
+  const runtime = env["XDG_RUNTIME_DIR"];
+  return {
+    runtimeDirectory: runtime === undefined ? join(state, "run") : join(runtime, "armorclaw"),
+    stateDirectory: state,
+    configFile: join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "armorclaw", "config.toml"),
+  };
+}
+
+/** The bridge's own socket in a runtime directory; a named pipe on Windows, where the directory only names it. */
+export function controlSocketPath(runtimeDirectory: string, platform: NodeJS.Platform): string {
+  if (platform !== "win32") return join(runtimeDirectory, "bridge.sock");
+  return `\\\\.\\pipe\\armorclaw-${runtimeDirectory.replaceAll(/[^A-Za-z0-9]+/g, "-")}`;
+}
+
+/** The sockets that a client tries in turn: the one that was named, or the user's own and then the system's. */
+export function clientSocketPaths(env: Environment, uid: number | undefined, platform: NodeJS.Platform): string[] {
+  const named = env["ARMORCLAW_SOCKET"];
+  if (named !== undefined) return [named];
+  const runtime = env["ARMORCLAW_RUNTIME_DIR"] ?? defaultPaths(env, uid, platform).runtimeDirectory;
+  const own = controlSocketPath(runtime, platform);
+  const system = controlSocketPath(defaultPaths(env, 0, platform).runtimeDirectory, platform);
+  return own === system || env["ARMORCLAW_RUNTIME_DIR"] !== undefined ? [own] : [own, system];
+}

@@ -1,0 +1,107 @@
+import type { Isolation } from "@armorclaw/protocol";
+import { type Clock, delay } from "../platform/clock.ts";
+import type { Attestation } from "./engine.ts";
+import { cgroupDirectory, hasOwnNamespace, readKernelFile, statusField } from "./proc.ts";
+
+/** What an engine promised for one container. */
+export interface Promised {
+  readonly isolation: Isolation;
+  /** As the host numbers it. */
+  readonly uid: number;
+  readonly namespaces: readonly Namespace[];
+  /** Capabilities all gone, no-new-privileges set, a seccomp filter loaded. */
+  readonly locked: boolean;
+  readonly memoryBytes?: number;
+  readonly pids?: number;
+}
+
+export type Namespace = keyof typeof namespaceWords;
+
+const namespaceWords = {
+  net: "a network of its own (no network at all)",
+  pid: "a process list of its own",
+  mnt: "a file system of its own",
+  ipc: "no shared memory with other processes",
+  uts: "a host name of its own",
+  user: "a user namespace of its own",
+} as const;
+
+const capabilitySets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] as const;
+
+type Fact = string | number | boolean | null;
+
+/** How long a runtime may take from the process's birth to its last lock, the system call filter. */
+const lockTimeoutMs = 5_000;
+
+/** Attests a process that was just started, once its runtime has finished locking it. */
+export async function attestStarted(pid: number, promised: Promised, clock: Clock): Promise<Attestation> {
+  const deadline = clock.monotonic() + lockTimeoutMs;
+  while (promised.locked && isBeingLocked(pid) && clock.monotonic() < deadline) await delay(clock, 1);
+  return attestProcess(pid, promised);
+}
+
+function isBeingLocked(pid: number): boolean {
+  const status = readKernelFile(`/proc/${pid}/status`);
+  return status !== undefined && statusField(status, "State") !== "Z" && statusField(status, "Seccomp") !== "2";
+}
+
+/** Reads back from the kernel what was really applied to a process, and says what of the promise is not so. */
+export function attestProcess(pid: number, promised: Promised): Attestation {
+  const status = readKernelFile(`/proc/${pid}/status`);
+  if (status === undefined)
+    return { isolation: "none", missing: ["the kernel's word: the process cannot be seen from here"], facts: {} };
+  const facts: Record<string, Fact> = { pid };
+  const missing = [
+    ...checkIdentity(status, promised, facts),
+    ...checkNamespaces(pid, promised, facts),
+    ...checkLimits(pid, promised, facts),
+  ];
+  return { isolation: missing.length === 0 ? promised.isolation : "none", missing, facts };
+}
+
+function checkIdentity(status: string, promised: Promised, facts: Record<string, Fact>): string[] {
+  const missing: string[] = [];
+  const capabilities = capabilitySets.map((set) => statusField(status, set) ?? "?");
+  facts["uid"] = Number(statusField(status, "Uid"));
+  facts["no_capabilities"] = capabilities.every((set) => /^0+$/.test(set));
+  facts["no_new_privileges"] = statusField(status, "NoNewPrivs") === "1";
+  facts["seccomp_filter"] = statusField(status, "Seccomp") === "2";
+  if (facts["uid"] !== promised.uid) missing.push(`the user id ${promised.uid}: it runs as ${facts["uid"]}`);
+  if (!promised.locked) return missing;
+  if (!facts["no_capabilities"]) missing.push(`no capabilities: it holds ${capabilities.join(" ")}`);
+  if (!facts["no_new_privileges"]) missing.push("no new privileges");
+  if (!facts["seccomp_filter"]) missing.push("the system call filter");
+  return missing;
+}
+
+function checkNamespaces(pid: number, promised: Promised, facts: Record<string, Fact>): string[] {
+  const missing: string[] = [];
+  for (const [type, words] of Object.entries(namespaceWords) as [Namespace, string][]) {
+    const own = hasOwnNamespace(pid, type);
+    facts[`own_${type}_namespace`] = own ?? null;
+    if (own !== true && promised.namespaces.includes(type)) missing.push(words);
+  }
+  return missing;
+}
+
+function checkLimits(pid: number, promised: Promised, facts: Record<string, Fact>): string[] {
+  const missing: string[] = [];
+  const memory = readLimit(pid, "memory", ["memory.limit_in_bytes", "memory.max"]);
+  const pids = readLimit(pid, "pids", ["pids.max"]);
+  facts["memory_limit_bytes"] = memory ?? null;
+  facts["pids_limit"] = pids ?? null;
+  // The kernel rounds a memory limit down to whole pages.
+  if (promised.memoryBytes !== undefined && (memory === undefined || memory > promised.memoryBytes))
+    missing.push(`the memory limit of ${promised.memoryBytes} bytes`);
+  if (promised.pids !== undefined && (pids === undefined || pids > promised.pids))
+    missing.push(`the limit of ${promised.pids} processes and threads`);
+  return missing;
+}
+
+function readLimit(pid: number, controller: string, files: readonly string[]): number | undefined {
+  const directory = cgroupDirectory(pid, controller);
+  if (directory === undefined) return undefined;
+  const text = files.map((file) => readKernelFile(`${directory}/${file}`)).find((value) => value !== undefined);
+  // Without a limit cgroup v2 says "max" and v1 the largest whole page.
+  return text === undefined || text === "max" || Number(text) > 2 ** 60 ? undefined : Number(text);
+}

@@ -1,0 +1,63 @@
+import { BridgeError } from "@armorclaw/protocol";
+
+interface HttpFailure {
+  readonly statusCode: number;
+  readonly message: string;
+}
+
+/** The HTTP status that the engine answered; undefined when it did not answer. */
+export function statusOf(error: unknown): number | undefined {
+  return isHttpFailure(error) ? error.statusCode : undefined;
+}
+
+/** Turns the engine's answers that mean "it is so already" into success. */
+export async function tolerate(statuses: readonly number[], call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === undefined || !statuses.includes(status)) throw error;
+  }
+}
+
+/** Docker's failures as the catalogue has them: no answer is the engine's fault, a refusal is the start's. */
+export function translateDockerError(
+  error: unknown,
+  refusal: "AGENT_START_FAILED" | "IMAGE_BUILD_FAILED",
+): BridgeError {
+  if (error instanceof BridgeError) return error;
+  if (isHttpFailure(error))
+    return new BridgeError(
+      refusal,
+      `Docker refused: ${reasonOf(error)}`,
+      { status: error.statusCode },
+      { cause: error },
+    );
+  return dockerUnavailable(error);
+}
+
+export function dockerUnavailable(error: unknown): BridgeError {
+  const why = error instanceof Error ? noAnswer(error) : String(error);
+  return new BridgeError("ENGINE_UNAVAILABLE", `The Docker engine does not answer: ${why}`, undefined, {
+    cause: error,
+  });
+}
+
+function noAnswer(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return "there is no socket";
+  if (code === "EACCES") return "this user may not use its socket (the group docker may)";
+  if (code === "ECONNREFUSED") return "nothing listens";
+  if (error.name === "TimeoutError" || error.name === "AbortError") return "it took too long";
+  return error.message;
+}
+
+function isHttpFailure(error: unknown): error is HttpFailure {
+  return error instanceof Error && typeof (error as { statusCode?: unknown }).statusCode === "number";
+}
+
+/** Docker's own words stand in `json.message`; the error's message wraps them. */
+function reasonOf(error: HttpFailure): string {
+  const json = (error as { json?: { message?: unknown } }).json;
+  return typeof json?.message === "string" ? json.message : error.message;
+}

@@ -1,0 +1,162 @@
+import { BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
+import type Docker from "dockerode";
+import type { Promised } from "./attest.ts";
+import { connectDocker, dockerInfo, mayAnswer, pingDocker } from "./docker-client.ts";
+import { DockerContainer } from "./docker-container.ts";
+import { dockerUnavailable, statusOf, tolerate, translateDockerError } from "./docker-errors.ts";
+import { ensureImage } from "./docker-image.ts";
+import { checkDocker, type DockerInfo, dockerStatus, dockerUid } from "./docker-status.ts";
+import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { createBody, labels } from "./hardening.ts";
+import { collectRuntimeFiles } from "./runtime-files.ts";
+
+const probeTimeoutMs = 3_000;
+const callTimeoutMs = 30_000;
+
+/** Runs agents in hardened containers of a Docker engine. Its containers outlive the bridge. */
+export class DockerEngine implements Engine {
+  readonly kind = "docker";
+  readonly status: EngineStatus;
+  readonly #docker: Docker;
+  readonly #info: DockerInfo;
+  readonly #options: EngineOptions;
+  readonly #closing = new AbortController();
+  #imageId: string | undefined;
+
+  private constructor(options: EngineOptions, docker: Docker, info: DockerInfo) {
+    this.#options = options;
+    this.#docker = docker;
+    this.#info = info;
+    this.status = dockerStatus(info, options.runtime);
+  }
+
+  /** @throws BridgeError ENGINE_UNAVAILABLE */
+  static async open(options: EngineOptions): Promise<DockerEngine> {
+    if (!mayAnswer(options.dockerHost))
+      throw new BridgeError("ENGINE_UNAVAILABLE", "No Docker engine answers: there is no socket");
+    const docker = await connectDocker(options.dockerHost);
+    const info = await dockerInfo(docker, AbortSignal.timeout(probeTimeoutMs)).catch((error: unknown) => {
+      throw dockerUnavailable(error);
+    });
+    checkDocker(info);
+    return new DockerEngine(options, docker, info);
+  }
+
+  uidForSlot(slot: number): number {
+    return dockerUid(this.#info, slot).host;
+  }
+
+  async prepare(onProgress: (message: string) => void): Promise<void> {
+    const { nodeBinary, agentBundle, stateDirectory } = this.#options;
+    const files = collectRuntimeFiles(nodeBinary, agentBundle);
+    this.#imageId = await ensureImage(this.#docker, files, stateDirectory, onProgress);
+  }
+
+  async start(spec: ContainerSpec, signal: AbortSignal): Promise<DockerContainer> {
+    const body = this.#body(spec);
+    try {
+      const container = await this.#create(body, signal);
+      await tolerate([304], container.start({ abortSignal: limit(signal) }));
+      const { State } = await container.inspect({ abortSignal: limit(signal) });
+      return new DockerContainer({
+        docker: this.#docker,
+        container,
+        name: body.name,
+        pid: State.Pid,
+        promised: this.#promised(spec),
+        clock: this.#options.clock,
+        closed: this.#closing.signal,
+      });
+    } catch (error) {
+      // A call that is cut off here still runs in the engine, so what it may have made is removed by its name.
+      await this.#removeQuietly(body.name);
+      throw translateDockerError(error, "AGENT_START_FAILED");
+    }
+  }
+
+  async list(signal: AbortSignal): Promise<readonly ContainerRecord[]> {
+    try {
+      const filters = { label: [`${labels.install}=${this.#options.installId}`] };
+      const found = await this.#docker.listContainers({ all: true, filters, abortSignal: limit(signal) });
+      return found.map((container) => ({
+        id: ContainerId.parse(container.Id),
+        agentId: container.Labels[labels.agent] ?? "",
+        epoch: Number(container.Labels[labels.epoch] ?? 0),
+        running: container.State === "running" || container.State === "paused",
+      }));
+    } catch (error) {
+      throw dockerUnavailable(error);
+    }
+  }
+
+  async remove(id: ContainerId, signal: AbortSignal): Promise<void> {
+    const container = this.#docker.getContainer(id);
+    try {
+      const { Config } = await container.inspect({ abortSignal: limit(signal) });
+      if (Config.Labels[labels.install] !== this.#options.installId)
+        throw new BridgeError("AGENT_NOT_FOUND", `The container ${id} is not of this install`);
+      // 409: the engine is removing it already.
+      await tolerate([404, 409], container.remove({ force: true, v: true, abortSignal: limit(signal) }));
+    } catch (error) {
+      if (statusOf(error) !== 404) throw translateDockerError(error, "AGENT_START_FAILED");
+    }
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    try {
+      await pingDocker(this.#docker, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
+    } catch (error) {
+      throw dockerUnavailable(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  #body(spec: ContainerSpec) {
+    if (this.#imageId === undefined) throw new Error("The agent image has not been prepared");
+    const { installId, runtime } = this.#options;
+    return createBody(spec, {
+      installId,
+      imageId: this.#imageId,
+      containerUid: dockerUid(this.#info, spec.slot).container,
+      arch: process.arch,
+      ...(runtime === undefined ? {} : { runtime }),
+    });
+  }
+
+  async #create(body: ReturnType<typeof createBody>, signal: AbortSignal): Promise<Docker.Container> {
+    const create = () => this.#docker.createContainer({ ...body, abortSignal: limit(signal) });
+    try {
+      return await create();
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error;
+      // The name is taken: by an earlier try of this very start, whose answer got lost.
+      const { Id } = await this.#docker.getContainer(body.name).inspect({ abortSignal: limit(signal) });
+      await this.remove(ContainerId.parse(Id), signal);
+      return await create();
+    }
+  }
+
+  #promised({ slot, limits }: ContainerSpec): Promised {
+    return {
+      isolation: "container",
+      uid: this.uidForSlot(slot),
+      namespaces: ["net", "pid", "mnt", "ipc", "uts"],
+      locked: true,
+      ...(this.#info.MemoryLimit ? { memoryBytes: limits.memory_bytes } : {}),
+      ...(this.#info.PidsLimit === false ? {} : { pids: limits.pids }),
+    };
+  }
+
+  /** Only of this install; it is called on the way to throw another error, so its own is of no use to anyone. */
+  async #removeQuietly(name: string): Promise<void> {
+    await this.remove(name as ContainerId, AbortSignal.timeout(callTimeoutMs)).catch((error: unknown) =>
+      this.#options.logger.warn({ error, container: name }, "A container that failed to start could not be removed"),
+    );
+  }
+}
+
+const limit = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)]);

@@ -1,0 +1,37 @@
+import type { Logger } from "../logging/logging.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { EngineKind } from "./engine.ts";
+
+export interface EngineOptions {
+  readonly choice: "auto" | EngineKind;
+  /** The operator accepts agents with grants on the `process` engine. */
+  readonly allowUnsandboxed: boolean;
+  /** Labels what this install starts. */
+  readonly installId: string;
+  readonly stateDirectory: string;
+  readonly runtimeDirectory: string;
+  /** As DOCKER_HOST has it: `unix://`, `npipe://` or `tcp://`. The platform's default socket when left out. */
+  readonly dockerHost?: string;
+  /** The agent's one-file ESM bundle. */
+  readonly agentBundle: string;
+  readonly nodeBinary: string;
+  /** Another OCI runtime that the Docker engine knows, e.g. `runsc`. */
+  readonly runtime?: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** First of the user ids that agents get, one each. Above what distributions give to people and services. */
+export const firstAgentUid = 300_000;
+
+/** Null on a platform without user ids. */
+export const ownUid = (): number | null => process.getuid?.() ?? null;
+
+/** V8 does not see a container's memory limit; 60 % leaves room for buffers and threads, so that it gives up first. */
+export const heapLimitMiB = (memoryBytes: number): number =>
+  Math.max(16, Math.floor((memoryBytes * 0.6) / (1024 * 1024)));
+
+/** Open files per agent: one socket, and what Node itself needs. */
+export const openFilesMax = 256;
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,64 @@
+import { AgentId, LoopName } from "@armorclaw/protocol";
+import { expect, test } from "@jest/globals";
+import { createBody } from "./hardening.ts";
+
+const spec = {
+  agentId: AgentId.parse("heartbeat-1"),
+  loop: LoopName.parse("heartbeat"),
+  epoch: 3,
+  slot: 5,
+  limits: { memory_bytes: 100 * 1024 * 1024, cpus: 0.5, pids: 64, tmp_bytes: 16_777_216 },
+  grants: [],
+  endpointDirectory: "/run/armorclaw/agents/heartbeat-1.3",
+};
+const context = { installId: "4f1c", imageId: "sha256:abc", containerUid: 300_005, arch: "x64" };
+
+test("a container is asked for with every lock that Docker has", () => {
+  const { HostConfig, ...body } = createBody(spec, context);
+  const { SecurityOpt, ...host } = HostConfig;
+  expect(body).toEqual({
+    name: "armorclaw-4f1c-heartbeat-1-3",
+    Image: "sha256:abc",
+    User: "300005:300005",
+    Cmd: ["--max-old-space-size=60", "/app/agent.mjs"],
+    Env: ["HOME=/tmp"],
+    NetworkDisabled: true,
+    StopTimeout: 5,
+    Labels: { "ac.install": "4f1c", "ac.agent": "heartbeat-1", "ac.epoch": "3", "ac.uid": "300005" },
+  });
+  expect(SecurityOpt).toEqual(["no-new-privileges:true", expect.stringMatching(/^seccomp=\{/)]);
+  expect(host).toEqual({
+    NetworkMode: "none",
+    CapDrop: ["ALL"],
+    ReadonlyRootfs: true,
+    IpcMode: "none",
+    Tmpfs: { "/tmp": "rw,noexec,nosuid,nodev,size=16777216,nr_inodes=4096,mode=1777" },
+    PidsLimit: 64,
+    Memory: 104_857_600,
+    MemorySwap: 104_857_600,
+    NanoCpus: 500_000_000,
+    OomScoreAdj: 500,
+    Ulimits: [
+      { Name: "nofile", Soft: 256, Hard: 256 },
+      { Name: "core", Soft: 0, Hard: 0 },
+      { Name: "msgqueue", Soft: 0, Hard: 0 },
+    ],
+    RestartPolicy: { Name: "no" },
+    LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "1" } },
+    Mounts: [
+      {
+        Type: "bind",
+        Source: "/run/armorclaw/agents/heartbeat-1.3",
+        Target: "/run/bridge",
+        ReadOnly: true,
+        BindOptions: { Propagation: "rprivate" },
+      },
+    ],
+  });
+});
+
+test("another runtime is passed on, and nothing else changes", () => {
+  const plain = createBody(spec, context);
+  const other = createBody(spec, { ...context, runtime: "runsc" });
+  expect(other).toEqual({ ...plain, HostConfig: { ...plain.HostConfig, Runtime: "runsc" } });
+});

@@ -1,0 +1,77 @@
+import type { ContainerSpec } from "./engine.ts";
+import { heapLimitMiB, openFilesMax } from "./engine-options.ts";
+import { loopProfile, toDockerProfile } from "./seccomp.ts";
+
+/** What the engine, not the caller, decides about a container. */
+export interface HardeningContext {
+  readonly installId: string;
+  /** The image's id: a digest, never a tag. */
+  readonly imageId: string;
+  /** As the container numbers it, which differs from the host's number in a remapped engine. */
+  readonly containerUid: number;
+  readonly arch: string;
+  readonly runtime?: string;
+}
+
+export const labels = { install: "ac.install", agent: "ac.agent", epoch: "ac.epoch", uid: "ac.uid" } as const;
+
+/** The same for the same start, so that a start whose answer got lost is found again. */
+export const containerName = (installId: string, agentId: string, epoch: number): string =>
+  `armorclaw-${installId}-${agentId}-${epoch}`;
+
+/** The whole of what Docker is asked for: a pure function of a closed type, so that nothing else can be asked for. */
+export function createBody(spec: ContainerSpec, context: HardeningContext) {
+  const user = `${context.containerUid}:${context.containerUid}`;
+  return {
+    name: containerName(context.installId, spec.agentId, spec.epoch),
+    Image: context.imageId,
+    User: user,
+    Cmd: [`--max-old-space-size=${heapLimitMiB(spec.limits.memory_bytes)}`, "/app/agent.mjs"],
+    Env: ["HOME=/tmp"],
+    // Without a network the engine skips its whole network set-up, which is half of the start time.
+    NetworkDisabled: true,
+    StopTimeout: 5,
+    Labels: {
+      [labels.install]: context.installId,
+      [labels.agent]: spec.agentId,
+      [labels.epoch]: String(spec.epoch),
+      [labels.uid]: String(context.containerUid),
+    },
+    HostConfig: hostConfig(spec, context),
+  };
+}
+
+function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtime }: HardeningContext) {
+  return {
+    NetworkMode: "none",
+    CapDrop: ["ALL"],
+    SecurityOpt: ["no-new-privileges:true", `seccomp=${toDockerProfile(loopProfile, arch)}`],
+    ReadonlyRootfs: true,
+    IpcMode: "none",
+    Tmpfs: { "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},nr_inodes=4096,mode=1777` },
+    PidsLimit: limits.pids,
+    Memory: limits.memory_bytes,
+    // The sum of memory and swap: no swap.
+    MemorySwap: limits.memory_bytes,
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    OomScoreAdj: 500,
+    Ulimits: [
+      { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
+      { Name: "core", Soft: 0, Hard: 0 },
+      { Name: "msgqueue", Soft: 0, Hard: 0 },
+    ],
+    // The supervisor alone restarts: a restart by the engine would skip attestation and the new epoch.
+    RestartPolicy: { Name: "no" },
+    LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "1" } },
+    Mounts: [
+      {
+        Type: "bind" as const,
+        Source: endpointDirectory,
+        Target: "/run/bridge",
+        ReadOnly: true,
+        BindOptions: { Propagation: "rprivate" as const },
+      },
+    ],
+    ...(runtime === undefined ? {} : { Runtime: runtime }),
+  };
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { makeDirectory } from "./make-directory.ts";
+
+/**
+ * Makes the state directory ready: there, of the bridge's own user, 0700 and writable.
+ * @returns the install's id, made at the first use
+ * @throws BridgeError STATE_UNUSABLE
+ */
+export function openStateDirectory(directory: string): string {
+  try {
+    makeDirectory(directory, 0o700);
+    const stat = lstatSync(directory);
+    const uid = process.getuid?.();
+    if (!stat.isDirectory()) throw new BridgeError("STATE_UNUSABLE", `${directory} is not a directory`);
+    if (uid !== undefined && stat.uid !== uid) {
+      throw new BridgeError("STATE_UNUSABLE", `${directory} belongs to uid ${stat.uid}; the bridge runs as uid ${uid}`);
+    }
+    if ((stat.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+    return installId(directory);
+  } catch (error) {
+    if (error instanceof BridgeError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new BridgeError("STATE_UNUSABLE", `${directory} cannot be used: ${code ?? message}`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+function installId(directory: string): string {
+  const file = join(directory, "install-id");
+  const known = readIfThere(file);
+  // Written anew each time: a state directory that cannot be written is found out now and not at the first event.
+  const id = known !== undefined && /^[0-9a-f]{12}$/.test(known) ? known : randomBytes(6).toString("hex");
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, id, { mode: 0o600, flush: true });
+  renameSync(temporary, file);
+  return id;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

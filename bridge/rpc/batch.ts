@@ -1,0 +1,31 @@
+/** Gathers the answers of one batch, and sends them as one array when the last is there. */
+export class Batch {
+  readonly #send: (text: string) => void;
+  readonly #answers: string[] = [];
+  /** Answers that are still to come, and one for the batch being read. */
+  #open = 1;
+  #length = 0;
+
+  constructor(send: (text: string) => void) {
+    this.#send = send;
+  }
+
+  /** Characters of the answers so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  expect(): void {
+    this.#open += 1;
+  }
+
+  /** One answer, or none for a notification; also called once when the whole batch has been read. */
+  settle(answer: string | undefined): void {
+    if (answer !== undefined) {
+      this.#answers.push(answer);
+      this.#length += answer.length;
+    }
+    this.#open -= 1;
+    if (this.#open === 0 && this.#answers.length > 0) this.#send(`[${this.#answers.join(",")}]`);
+  }
+}

@@ -1,0 +1,209 @@
+import type { Principal } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock } from "../platform/clock.ts";
+import { Batch } from "./batch.ts";
+import {
+  errorCodeOf,
+  errorText,
+  idText,
+  idTextOf,
+  isRequest,
+  isResponse,
+  parseError,
+  quoted,
+  resultText,
+  unknownId,
+  wireErrorOf,
+} from "./envelope.ts";
+import { parseExact, riskyNumber } from "./exact-json.ts";
+import type { RpcLimits } from "./limits.ts";
+import type { MethodEntry, MethodTable } from "./method-table.ts";
+import { type Caller, RunningCall } from "./running-call.ts";
+import { structureFault } from "./structure.ts";
+
+export interface DispatcherOptions {
+  readonly table: MethodTable;
+  readonly limits: RpcLimits;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Asked before each call, after the role check; what it returns is the answer. Rate limits and draining go here. */
+  readonly gate?: ((method: MethodEntry, principal: Principal) => BridgeError | undefined) | undefined;
+  /** Told of each call that was answered. `errorCode` is undefined for a success. */
+  readonly onCall?:
+    | ((method: string, principal: Principal, durationMs: number, errorCode: string | undefined) => void)
+    | undefined;
+}
+
+/** From a line's text to its answer. A handler that returns at once is answered at once, without a promise. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** @param mayHoldRiskyNumber whether the text that the line is part of matched `riskyNumber` */
+  line(line: string, mayHoldRiskyNumber: boolean, caller: Caller): void {
+    const { limits } = this.#options;
+    const fault = structureFault(line, limits);
+    if (fault !== undefined) {
+      caller.send(errorText(unknownId, new BridgeError("INVALID_REQUEST", fault).toWire()));
+      return;
+    }
+    let value: unknown;
+    let exact = false;
+    try {
+      exact = mayHoldRiskyNumber && riskyNumber.test(line);
+      value = exact ? parseExact(line) : JSON.parse(line);
+    } catch {
+      caller.send(errorText(unknownId, parseError(line)));
+      return;
+    }
+    if (Array.isArray(value)) this.#batch(value, exact, caller);
+    else this.#one(value, exact, caller, undefined);
+  }
+
+  /** Answers a call with an error, if it has not been answered. */
+  fail(call: RunningCall, thrown: unknown): void {
+    if (call.isAnswered) {
+      this.#options.logger.debug({ ...facts(call), error: thrown }, "A handler failed after its call was answered");
+      return;
+    }
+    call.answer(this.#errorText(call, thrown));
+    this.#observe(call, errorCodeOf(thrown));
+  }
+
+  #batch(values: readonly unknown[], exact: boolean, caller: Caller): void {
+    const { batchMax } = this.#options.limits;
+    if (values.length === 0 || values.length > batchMax) {
+      const message = values.length === 0 ? "The batch is empty" : `The batch has more than ${batchMax} requests`;
+      caller.send(errorText(unknownId, new BridgeError("INVALID_REQUEST", message).toWire()));
+      return;
+    }
+    const batch = new Batch((text) => caller.send(text));
+    for (const value of values) this.#one(value, exact, caller, batch);
+    batch.settle(undefined);
+  }
+
+  #one(value: unknown, exact: boolean, caller: Caller, batch: Batch | undefined): void {
+    batch?.expect();
+    if (!isRequest(value)) {
+      const invalid = new BridgeError("INVALID_REQUEST").toWire();
+      answer(isResponse(value) ? undefined : errorText(idTextOf(value), invalid), caller, batch);
+      return;
+    }
+    const id = value.id === undefined ? undefined : idText(value.id);
+    const { table, onCall, clock } = this.#options;
+    const entry = table.get(value.method);
+    if (entry === undefined) {
+      answer(id === undefined ? undefined : errorText(id, table.notFound(value.method).toWire()), caller, batch);
+      return;
+    }
+    const call = new RunningCall(caller, entry, id, batch, onCall === undefined ? 0 : clock.monotonic());
+    let result: unknown;
+    try {
+      this.#admit(call);
+      result = entry.handle(entry.readParams(value.params, exact), call);
+    } catch (error) {
+      this.fail(call, error);
+      return;
+    }
+    if (isThenable(result)) this.#later(call, result);
+    else this.#succeed(call, result);
+  }
+
+  #admit(call: RunningCall): void {
+    const { entry, peer, idText: id } = call;
+    if (!entry.roles.has(peer.principal.role)) {
+      throw new BridgeError("FORBIDDEN", `${entry.name} may not be called with the role ${peer.principal.role}`);
+    }
+    const refusal = this.#options.gate?.(entry, peer.principal);
+    if (refusal !== undefined) throw refusal;
+    if (id !== undefined && peer.inFlight.has(id)) {
+      throw new BridgeError("DUPLICATE_ID", `A call with the id ${quoted(id)} is still in flight on this connection`);
+    }
+    if (!entry.isStreaming) return;
+    if (id === undefined || id === unknownId) {
+      throw new BridgeError("INVALID_REQUEST", `${entry.name} streams, so its call needs an id`);
+    }
+    const { streamsMax } = this.#options.limits;
+    if (peer.inFlight.streams >= streamsMax) {
+      throw new BridgeError("TOO_MANY_IN_FLIGHT", `This connection has ${streamsMax} streams open already`);
+    }
+  }
+
+  #later(call: RunningCall, result: PromiseLike<unknown>): void {
+    const { clock, limits } = this.#options;
+    const { inFlight } = call.peer;
+    if (!call.isStreaming) call.deadlineAt = clock.monotonic() + limits.callDeadlineMs;
+    inFlight.add(call);
+    result.then(
+      (value) => {
+        inFlight.remove(call);
+        this.#succeed(call, value);
+        call.peer.onSettled();
+      },
+      (error: unknown) => {
+        inFlight.remove(call);
+        this.fail(call, error);
+        call.peer.onSettled();
+      },
+    );
+  }
+
+  #succeed(call: RunningCall, result: unknown): void {
+    if (call.isAnswered) return;
+    let text = "";
+    try {
+      call.entry.checks?.result(result);
+      if (call.idText !== undefined) text = resultText(call.idText, this.#resultJson(call, result));
+    } catch (error) {
+      this.fail(call, error);
+      return;
+    }
+    call.answer(text);
+    this.#observe(call, undefined);
+  }
+
+  #resultJson(call: RunningCall, result: unknown): string {
+    const json = JSON.stringify(result) ?? "null";
+    const { replyBytesMax } = this.#options.limits;
+    // A character takes three bytes at most, so that nearly every answer is known to fit without being measured.
+    if ((json.length + call.batchLength) * 3 <= replyBytesMax) return json;
+    if (Buffer.byteLength(json) + call.batchLength <= replyBytesMax) return json;
+    throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
+  }
+
+  /** What the caller is told of an error. A bug is logged with its stack, and only its correlation id is told. */
+  #errorText(call: RunningCall, thrown: unknown): string {
+    const { idText = unknownId, correlationId, entry } = call;
+    try {
+      const wire = entry.checks?.isDeclared(thrown) === false ? undefined : wireErrorOf(thrown, correlationId);
+      if (wire !== undefined) return errorText(idText, wire);
+      this.#options.logger.error({ ...facts(call), error: thrown }, "A handler failed");
+    } catch (error) {
+      this.#options.logger.error({ ...facts(call), error }, "An error could not be put into words");
+    }
+    return errorText(idText, new BridgeError("INTERNAL").toWire(correlationId));
+  }
+
+  #observe(call: RunningCall, errorCode: string | undefined): void {
+    const { onCall, clock } = this.#options;
+    onCall?.(call.entry.name, call.principal, clock.monotonic() - call.startedAt, errorCode);
+  }
+}
+
+const facts = ({ entry, principal, correlationId }: RunningCall) => ({
+  method: entry.name,
+  principal: principal.id,
+  correlationId,
+});
+
+function answer(text: string | undefined, caller: Caller, batch: Batch | undefined): void {
+  if (batch !== undefined) batch.settle(text);
+  else if (text !== undefined) caller.send(text);
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function";

@@ -1,0 +1,93 @@
+import { BridgeError, errorCatalogue, type WireError } from "@armorclaw/protocol/errors";
+import { type JSONRPCError, JSONRPCErrorException, type JSONRPCID, type JSONRPCRequest } from "json-rpc-2.0";
+import { InexactNumber } from "./exact-json.ts";
+
+// Of json-rpc-2.0 this folder uses the types and the error class. Its server would cost half of the throughput, answers a
+// batch of one as an object, rejects on null, and answers an uncaught error with code 0 and the error's own text.
+
+/** A request as the guard below lets it through. */
+export type Request = Pick<JSONRPCRequest, "method" | "params"> & { readonly id?: JSONRPCID | InexactNumber };
+
+/** The text of an id that is not valid, or not known. */
+export const unknownId = "null";
+
+/**
+ * Tells a request from what is none, in 15 ns where a schema would take a microsecond. Objects come from `JSON.parse`, so
+ * that a name which an object inherits is never mistaken for a member.
+ */
+export function isRequest(value: unknown): value is Request {
+  if (typeof value !== "object" || value === null) return false;
+  const { jsonrpc, method, id } = value as Partial<Record<string, unknown>>;
+  return jsonrpc === "2.0" && typeof method === "string" && (id === undefined || isId(id));
+}
+
+/** A peer may send back a response to nothing: answering it with an error could go on for ever. */
+export function isResponse(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { jsonrpc, method, result, error } = value as Partial<Record<string, unknown>>;
+  return jsonrpc === "2.0" && method === undefined && (result !== undefined || error !== undefined);
+}
+
+const isId = (id: unknown): id is JSONRPCID | InexactNumber =>
+  typeof id === "string" || typeof id === "number" || id === null || id instanceof InexactNumber;
+
+/** The id as JSON text, so that it goes back as it came. */
+export function idText(id: JSONRPCID | InexactNumber): string {
+  if (typeof id === "number") return Object.is(id, -0) ? "-0" : String(id);
+  return id instanceof InexactNumber ? id.text : JSON.stringify(id);
+}
+
+/** The id of something that is no request, as far as it has a valid one. */
+export function idTextOf(value: unknown): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return unknownId;
+  const { id } = value as { readonly id?: unknown };
+  return isId(id) ? idText(id) : unknownId;
+}
+
+/** Composed around the result's text: a third cheaper than stringifying the whole. */
+export const resultText = (id: string, result: string): string => `{"jsonrpc":"2.0","id":${id},"result":${result}}`;
+
+export const errorText = (id: string, error: WireError | JSONRPCError): string =>
+  `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;
+
+/** What is put on the wire for something that was thrown; undefined when it is a bug, which the caller must not see. */
+export function wireErrorOf(thrown: unknown, correlationId: string): WireError | JSONRPCError | undefined {
+  if (thrown instanceof BridgeError) return thrown.toWire(correlationId);
+  if (thrown instanceof JSONRPCErrorException && Number.isInteger(thrown.code)) return thrown.toObject();
+  return undefined;
+}
+
+/** The string code of a thrown error, for observers. */
+export function errorCodeOf(thrown: unknown): string {
+  if (thrown instanceof BridgeError) return thrown.code;
+  return thrown instanceof JSONRPCErrorException ? String(thrown.code) : "INTERNAL";
+}
+
+/** How many characters of what a caller sent are said back. */
+const quotedMax = 100;
+
+export const quoted = (text: string): string =>
+  text.length <= quotedMax ? text : `${text.slice(0, quotedMax)}… (${text.length} characters)`;
+
+/**
+ * What a line is besides JSON. A browser or a proxy may speak HTTP to the socket: what follows is then not ours to run, even
+ * where a line of it parses.
+ */
+export function lineKind(line: string): "blank" | "http" | "other" {
+  const first = line.charCodeAt(0);
+  if (first === 0x7b || first === 0x5b) return "other";
+  if (/^[ \t\r]*$/.test(line)) return "blank";
+  return /^[A-Z]+ \S+ HTTP\/\d/.test(line) ? "http" : "other";
+}
+
+/** Why a line did not parse, with what is most often the cause. */
+export function parseError(line: string | undefined): WireError {
+  if (line === undefined) return new BridgeError("PARSE_ERROR", "The line is not valid UTF-8").toWire();
+  if (line.startsWith("\ufeff"))
+    return new BridgeError("PARSE_ERROR", "The line begins with a byte order mark").toWire();
+  const { summary } = errorCatalogue.PARSE_ERROR;
+  return new BridgeError(
+    "PARSE_ERROR",
+    `${summary}; each value stands whole on one line (\`jq -c\` makes it so), and this line is not one`,
+  ).toWire();
+}

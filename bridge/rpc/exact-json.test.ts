@@ -1,0 +1,56 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { findInexact, InexactNumber, parseExact, riskyNumber } from "./exact-json.ts";
+
+const isKept = (number: string) => findInexact(parseExact(`[${number}]`)) === undefined;
+
+describe("parseExact", () => {
+  test.each([
+    "0",
+    "-1",
+    "1.5",
+    "1E2",
+    "1.50",
+    "0e5",
+    "-0.0",
+    "5e-324",
+    "1.7976931348623157e308",
+    "9007199254740992",
+    "1e21",
+  ])("keeps %s", (number) => {
+    expect(isKept(number)).toBe(true);
+    expect(parseExact(`[${number}]`)).toEqual(JSON.parse(`[${number}]`));
+  });
+
+  test.each(["9007199254740993", "-1234567890123456789", "1e400", "1e-400", "0.12345678901234567891"])(
+    "marks %s",
+    (number) => {
+      expect(isKept(number)).toBe(false);
+      expect(riskyNumber.test(`[${number}]`)).toBe(true);
+    },
+  );
+
+  test("keeps the text of a marked number, and tells where it stands", () => {
+    expect(findInexact(parseExact('{"a":[0,{"b":9007199254740993}]}'))).toEqual({
+      path: "a.1.b",
+      text: "9007199254740993",
+    });
+    const { id } = parseExact('{"id":9007199254740993}') as { id: unknown };
+    expect(id).toBeInstanceOf(InexactNumber);
+  });
+
+  test("keeps every number that JavaScript itself writes", () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => isKept(JSON.stringify(number))),
+    );
+  });
+
+  test("finds no number risky that a double always keeps", () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 0, max: 999_999 }), (whole, fraction) => {
+        const number = `${whole}.${fraction}`;
+        expect(riskyNumber.test(`[${number}]`) || isKept(number)).toBe(true);
+      }),
+    );
+  });
+});

@@ -1,0 +1,62 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { nearest } from "@armorclaw/protocol/nearest";
+import * as z from "zod";
+import { quoted } from "./envelope.ts";
+import { findInexact } from "./exact-json.ts";
+
+/** As many wrong fields as a person mends in one go. */
+const issuesMax = 10;
+
+/** Reads a method's params. Throws INVALID_PARAMS. */
+export type ParamsReader = (params: unknown, exact: boolean) => unknown;
+
+/** @returns a reader for a params schema. By-position params are mapped onto an object schema's keys in their order. */
+export function paramsReader(schema: z.ZodType): ParamsReader {
+  const keys = schema instanceof z.ZodObject ? Object.keys(schema.shape) : undefined;
+  return (params, exact) => {
+    if (params !== undefined && (typeof params !== "object" || params === null)) {
+      throw invalidParams([{ path: "", message: "Expected an object or an array" }]);
+    }
+    if (exact) refuseInexact(params);
+    const named = keys === undefined ? params : byName(params, keys);
+    const parsed = schema.safeParse(named);
+    if (parsed.success) return parsed.data;
+    throw invalidParams(parsed.error.issues.slice(0, issuesMax).map((issue) => describe(issue, keys ?? [])));
+  };
+}
+
+function byName(params: object | undefined, keys: readonly string[]): object {
+  if (!Array.isArray(params)) return params ?? {};
+  if (params.length > keys.length) {
+    const message = `Expected at most ${keys.length} values (${keys.join(", ")}), got ${params.length}`;
+    throw invalidParams([{ path: "", message }]);
+  }
+  return Object.fromEntries(params.map((value: unknown, index) => [keys[index], value]));
+}
+
+function refuseInexact(params: unknown): void {
+  const found = findInexact(params);
+  if (found === undefined) return;
+  const message = `The number ${quoted(found.text)} cannot be kept exactly; send it as a string`;
+  throw invalidParams([{ path: quoted(found.path), message }]);
+}
+
+interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+function describe(issue: z.core.$ZodIssue, known: readonly string[]): Issue {
+  const path = quoted(issue.path.join("."));
+  if (issue.code !== "unrecognized_keys") return { path, message: quoted(issue.message) };
+  const [key = ""] = issue.keys;
+  const near = issue.path.length === 0 && key.length <= 100 ? nearest(key, known) : undefined;
+  const hint = near === undefined ? "" : `; did you mean "${near}"?`;
+  return { path: quoted([...issue.path, key].join(".")), message: `Unknown field "${quoted(key)}"${hint}` };
+}
+
+function invalidParams(issues: readonly Issue[]): BridgeError {
+  const [first] = issues;
+  const where = first?.path === "" ? "" : `\`${first?.path}\`: `;
+  return new BridgeError("INVALID_PARAMS", `Invalid params: ${where}${first?.message}`, { issues });
+}

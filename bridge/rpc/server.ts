@@ -1,0 +1,221 @@
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Principal } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import { Connection, type PrincipalShare } from "./connection.ts";
+import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
+import type { MethodTable } from "./method-table.ts";
+import type { RunningCall } from "./running-call.ts";
+
+export interface RpcServerOptions {
+  readonly table: MethodTable;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<RpcLimits>;
+  readonly gate?: DispatcherOptions["gate"];
+  readonly onCall?: DispatcherOptions["onCall"];
+  /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
+  readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
+  /** Holds results, stream items and errors to the contract: for tests and development. */
+  readonly validateResults?: boolean;
+}
+
+export interface RpcStats {
+  readonly connections: number;
+  readonly accepted: number;
+  /** Turned away because the principal had as many as it may. */
+  readonly refused: number;
+  /** Closed to make room for a new one, having never sent a line. */
+  readonly evicted: number;
+  /** Ended because the peer broke a bound: a line too long or too slow, HTTP. */
+  readonly cut: number;
+  /** Ended because the peer did not read. */
+  readonly slowConsumers: number;
+}
+
+/** A contract served to whoever is attached to it. */
+export interface RpcServer {
+  /** Serves one peer. The caller has established who it is. */
+  attach(socket: Socket, principal: Principal): void;
+  /** Refuses writes, ends streams, and lets the calls in flight finish until `deadline` aborts. */
+  drain(deadline: AbortSignal): Promise<void>;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+  readonly stats: RpcStats;
+}
+
+/** How long a connection that has been ended may take to read the last of it. */
+const lingerMs = 1_000;
+/** What has a deadline is looked at this many times within it. */
+const sweepsPerDeadline = 4;
+
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  return new Server(options);
+}
+
+/** The connections of one principal. */
+interface Group extends PrincipalShare {
+  readonly connections: Set<Connection>;
+}
+
+class Server implements RpcServer {
+  readonly #options: RpcServerOptions;
+  readonly #limits: RpcLimits;
+  readonly #dispatcher: Dispatcher;
+  /** By principal. Connections that are being ended are in none. */
+  readonly #groups = new Map<string, Group>();
+  readonly #open = new Set<Connection>();
+  readonly #sweeper: Timer;
+  readonly #lingering = new Set<Timer>();
+  readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
+  /** Made once: a flood of connections makes one of these for each. */
+  readonly #eviction = new BridgeError(
+    "TOO_MANY_CONNECTIONS",
+    "Others needed the room, and nothing had been sent here",
+  );
+  readonly #correlationPrefix = randomBytes(4).toString("hex");
+  #correlations = 0;
+  #connectionIds = 0;
+  #isDraining = false;
+  #onSettled: (() => void) | undefined;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultRpcLimits, ...options.limits };
+    this.#dispatcher = new Dispatcher({
+      table: options.validateResults === true ? options.table.checked() : options.table,
+      limits: this.#limits,
+      logger: options.logger,
+      clock: options.clock,
+      gate: (method, principal) =>
+        this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal),
+      onCall: options.onCall,
+    });
+    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs } = this.#limits;
+    const shortest = Math.min(writeDeadlineMs, lineDeadlineMs, callDeadlineMs) / sweepsPerDeadline;
+    this.#sweeper = options.clock.every(Math.max(10, Math.min(1_000, shortest)), () => {
+      const now = options.clock.monotonic();
+      for (const connection of this.#open) connection.sweep(now);
+    });
+  }
+
+  get stats(): RpcStats {
+    return { ...this.#counts };
+  }
+
+  attach(socket: Socket, principal: Principal): void {
+    const group = this.#groupOf(principal);
+    const { connectionsMax, agentConnectionsMax } = this.#limits;
+    const most = principal.kind === "agent" ? agentConnectionsMax : connectionsMax;
+    const hasRoom = group.connections.size < most || this.#evictSilent(group);
+    const connection = this.#connect(socket, principal, group);
+    if (hasRoom) {
+      group.connections.add(connection);
+      this.#counts.accepted += 1;
+      return;
+    }
+    this.#counts.refused += 1;
+    connection.cut(
+      new BridgeError("TOO_MANY_CONNECTIONS", `${principal.id} has ${most} connections, which is the most`),
+    );
+  }
+
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.#isDraining = true;
+    const reason = new BridgeError("SHUTTING_DOWN");
+    // A stream that only reads may have no end of its own, such as a log that is followed.
+    const isReadStream = ({ entry }: RunningCall) => entry.isStreaming && !entry.isWrite;
+    for (const connection of this.#open) connection.inFlight.interruptAll(reason, isReadStream);
+    await this.#settled(deadline);
+    for (const connection of this.#open) connection.inFlight.interruptAll(reason);
+  }
+
+  async close(): Promise<void> {
+    this.#sweeper.cancel();
+    const closing = [...this.#open].map((connection) => {
+      const closed = new Promise<void>((resolve) => connection.onClose(resolve));
+      connection.end();
+      this.#destroyLater(connection);
+      return closed;
+    });
+    await Promise.all(closing);
+    for (const timer of this.#lingering) timer.cancel();
+  }
+
+  #connect(socket: Socket, principal: Principal, group: Group): Connection {
+    const connection = new Connection(socket, {
+      id: ++this.#connectionIds,
+      principal,
+      share: group,
+      dispatcher: this.#dispatcher,
+      limits: this.#limits,
+      monotonic: () => this.#options.clock.monotonic(),
+      nextCorrelationId: () => `${this.#correlationPrefix}-${++this.#correlations}`,
+      hasHungUp: this.#options.hasHungUp,
+      onSettled: () => this.#onSettled?.(),
+      onCut: (reason, isSlow) => {
+        group.connections.delete(connection);
+        this.#counts[isSlow ? "slowConsumers" : "cut"] += 1;
+        this.#options.logger.warn({ principal: principal.id, reason: reason.message }, "A connection was ended");
+        this.#destroyLater(connection);
+      },
+    });
+    this.#open.add(connection);
+    this.#counts.connections += 1;
+    connection.onClose(() => {
+      this.#open.delete(connection);
+      this.#counts.connections -= 1;
+      group.connections.delete(connection);
+      if (group.connections.size === 0) this.#groups.delete(principal.id);
+      this.#onSettled?.();
+    });
+    return connection;
+  }
+
+  #groupOf(principal: Principal): Group {
+    let group = this.#groups.get(principal.id);
+    if (group === undefined) {
+      group = { connections: new Set(), partialBytes: 0 };
+      this.#groups.set(principal.id, group);
+    }
+    return group;
+  }
+
+  #evictSilent(group: Group): boolean {
+    const silent = group.connections.values().find((connection) => !connection.hasSpoken);
+    silent?.cut(this.#eviction);
+    if (silent !== undefined) this.#counts.evicted += 1;
+    return silent !== undefined;
+  }
+
+  #settled(deadline: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        this.#onSettled = undefined;
+        resolve();
+      };
+      const check = () => {
+        if (![...this.#open].some(({ inFlight }) => inFlight.unanswered > 0)) finish();
+      };
+      this.#onSettled = check;
+      deadline.addEventListener("abort", finish, { once: true });
+      if (deadline.aborted) finish();
+      else check();
+    });
+  }
+
+  #destroyLater(connection: Connection): void {
+    const timer = this.#options.clock.after(lingerMs, () => {
+      this.#lingering.delete(timer);
+      connection.destroy();
+    });
+    this.#lingering.add(timer);
+    connection.onClose(() => {
+      this.#lingering.delete(timer);
+      timer.cancel();
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "@jest/globals";
+import * as z from "zod";
+import { fixture } from "../../tests/support/fixture-methods.ts";
+import { serveFixtures } from "../../tests/support/serve.ts";
+import { WireClient } from "../../tests/support/wire-client.ts";
+import type { AnyHandler } from "./rpc.ts";
+
+async function open(options: Parameters<typeof serveFixtures>[0]) {
+  const stack = new AsyncDisposableStack();
+  const served = stack.use(await serveFixtures(options));
+  const client = stack.use(await WireClient.open(served.path));
+  return { client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+describe("a stream", () => {
+  test("sends its items in order, waits for credit, and ends with its result", async () => {
+    await using wire = await open({ limits: { streamCredit: 2 } });
+    wire.client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":5,"bytes":1},"id":"s"}');
+    const first = [await wire.client.next(), await wire.client.next()];
+    expect(first.map(({ method, params }) => [method, params?.id, params?.seq, params?.item])).toEqual([
+      ["rpc.stream", "s", 1, "x"],
+      ["rpc.stream", "s", 2, "x"],
+    ]);
+    expect((await wire.client.call("rpc.stream_credit", { id: "s", n: 10 }, 2)).result).toEqual({ granted: true });
+    for (const seq of [3, 4, 5]) expect((await wire.client.next()).params?.seq).toBe(seq);
+    expect(await wire.client.next()).toEqual({ jsonrpc: "2.0", id: "s", result: 5 });
+    expect((await wire.client.call("rpc.stream_credit", { id: "s", n: 1 }, 3)).result).toEqual({ granted: false });
+  });
+
+  test("that is cancelled stops its producer", async () => {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const endless: AnyHandler = async (_, call) => {
+      for (;;) await call.write(1).catch((reason: unknown) => Promise.reject(resolve(reason) ?? reason));
+    };
+    await using wire = await open({ methods: { endless: [fixture(z.unknown(), z.number()), endless] } });
+    wire.client.send('{"jsonrpc":"2.0","method":"endless","id":1}');
+    await wire.client.until(() => wire.client.lines.length === 64, "the initial credit to be used");
+    wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":1}}');
+    await expect(promise).resolves.toMatchObject({ code: "CANCELLED" });
+    await wire.client.until(() => wire.client.lines.at(-1)?.includes("CANCELLED") === true, "the answer");
+  });
+
+  test("needs an id, and a connection has only so many", async () => {
+    await using wire = await open({ limits: { streamCredit: 1, streamsMax: 1 } });
+    wire.client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":5,"bytes":1},"id":null}');
+    expect((await wire.client.next()).error?.data.code).toBe("INVALID_REQUEST");
+    await wire.client.call("stream", { count: 5, bytes: 1 }, 1);
+    expect((await wire.client.call("stream", { count: 5, bytes: 1 }, 2)).error?.data.code).toBe("TOO_MANY_IN_FLIGHT");
+  });
+
+  test("goes on without credit for a peer that has half-closed, which can grant none", async () => {
+    await using wire = await open({ limits: { streamCredit: 1 } });
+    wire.client.socket.end('{"jsonrpc":"2.0","method":"stream","params":{"count":100,"bytes":1},"id":1}\n');
+    await wire.client.ended();
+    expect(wire.client.lines).toHaveLength(101);
+  });
+
+  test("stops when its peer is gone", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const watch: AnyHandler = (_, call) => {
+      call.signal.addEventListener("abort", () => resolve());
+      return call.write(1);
+    };
+    await using wire = await open({
+      limits: { streamCredit: 1 },
+      methods: { watch: [fixture(z.unknown(), z.number()), watch] },
+    });
+    await wire.client.call("watch");
+    wire.client.socket.destroy();
+    await promise;
+  });
+});

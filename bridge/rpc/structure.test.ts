@@ -1,0 +1,36 @@
+import { describe, expect, test } from "@jest/globals";
+import { structureFault } from "./structure.ts";
+
+const bounds = { depthMax: 4, keysMax: 10, elementsMax: 20, containersMax: 50 };
+/** Longer than what is looked at only for its depth. */
+const long = (text: string) => text.padEnd(70_000, " ");
+
+describe("structureFault", () => {
+  test("lets values through that are as deep as allowed, and none deeper", () => {
+    expect(structureFault("[[[[1]]]]".padEnd(20), bounds)).toBeUndefined();
+    expect(structureFault("[[[[[1]]]]]", bounds)).toContain("deeper than 4 levels");
+    expect(structureFault('{"a":{"a":{"a":{"a":{}}}}}', bounds)).toContain("deeper than 4 levels");
+  });
+
+  test("does not count what stands in strings", () => {
+    expect(structureFault(`["${"[".repeat(30)}","\\"${"{".repeat(30)}\\\\"]`, bounds)).toBeUndefined();
+    expect(structureFault(`["\\\\",[[[[1]]]]]`.padEnd(20), bounds)).toContain("deeper");
+  });
+
+  test("bounds keys, elements and containers of a long text", () => {
+    const keys = (count: number) => `{${Array.from({ length: count }, (_, key) => `"${key}":0`).join(",")}}`;
+    const elements = (count: number, one: string) => `[${Array.from({ length: count }, () => one).join(",")}]`;
+    expect(structureFault(long(keys(10)), bounds)).toBeUndefined();
+    expect(structureFault(long(keys(11)), bounds)).toContain("more than 10 members");
+    expect(structureFault(long(elements(20, "0")), bounds)).toBeUndefined();
+    expect(structureFault(long(elements(21, "0")), bounds)).toContain("more than 20 members");
+    const nested = elements(9, elements(9, "[]"));
+    expect(structureFault(long(nested), bounds)).toContain("more than 50 containers");
+  });
+
+  test("survives a text that never closes or closes too often", () => {
+    expect(structureFault("]".repeat(100), bounds)).toBeUndefined();
+    expect(structureFault(`"${"x".repeat(100)}`, bounds)).toBeUndefined();
+    expect(structureFault("[".repeat(1_000_000), bounds)).toContain("deeper");
+  });
+});

@@ -1,0 +1,136 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { agentLine, banner, painter } from "./banner.ts";
+import { processIo, reportFailure } from "./cli/cli.ts";
+import { UsageError } from "./cli/usage-error.ts";
+import { clientSocketPaths, type LoadedConfig, loadConfig } from "./config/config.ts";
+import { runDaemon } from "./daemon.ts";
+import { createLogging, type Logging, type LogLevel } from "./logging/logging.ts";
+import { systemClock } from "./platform/clock.ts";
+
+/** The bound on what follows the first signal, whatever hangs: the drain's own grace and this. */
+const hardStopMs = 15_000;
+
+/** `armorclaw run`: the daemon in the foreground. Resolves to the exit code. */
+export async function runForeground(argv: readonly string[]): Promise<number> {
+  let logging: Logging | undefined;
+  try {
+    const loaded = loadConfig({
+      flags: parseFlags(argv),
+      env: process.env,
+      uid: process.getuid?.(),
+      platform: process.platform,
+    });
+    logging = createLogging(logLevel(loaded), process.stderr);
+    await serve(loaded, logging);
+    return 0;
+  } catch (error) {
+    return report(error, logging);
+  } finally {
+    await logging?.flush();
+  }
+}
+
+async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
+  const { until, hurry, stop } = stopSignals(loaded.config.shutdown_grace_ms + hardStopMs);
+  const version = packageVersion();
+  const paint = painter(process.stdout);
+  await runDaemon(loaded, {
+    version,
+    logging,
+    until,
+    hurry,
+    stop,
+    validateResults: process.env["ARMORCLAW_TEST_VALIDATE"] === "1",
+    onServing: (engine) => {
+      const [clientDefault] = clientSocketPaths(
+        { ...process.env, ARMORCLAW_RUNTIME_DIR: undefined },
+        process.getuid?.(),
+        process.platform,
+      );
+      const isDefaultSocket = clientDefault === loaded.socketPath;
+      const facts = {
+        version,
+        engine,
+        isDefaultSocket,
+        socketPath: loaded.socketPath,
+        stateDirectory: loaded.config.state_dir,
+      };
+      process.stdout.write(banner(facts, paint));
+    },
+    onEvent: (event) => {
+      const line = agentLine(event, paint);
+      if (line !== undefined) process.stdout.write(line);
+    },
+  });
+}
+
+const named = ["engine", "runtime-dir", "state-dir", "config", "log-level"] as const;
+
+function parseFlags(argv: readonly string[]): Record<string, string> {
+  const options = Object.fromEntries(named.map((name) => [name, { type: "string" as const }]));
+  let values: Record<string, unknown>;
+  try {
+    ({ values } = parseArgs({
+      args: [...argv],
+      options: { ...options, set: { type: "string", multiple: true } },
+      strict: true,
+    }));
+  } catch (error) {
+    throw new UsageError(
+      error instanceof Error ? error.message : String(error),
+      "`armorclaw run --help` lists the flags",
+    );
+  }
+  const { set = [], ...flags } = values as Record<string, string> & { set?: string[] };
+  const pairs = (set as string[]).map((pair) => {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new UsageError(`--set takes KEY=VALUE, not ${pair}`, "`armorclaw config schema` lists the keys");
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  return { ...(flags as Record<string, string>), ...Object.fromEntries(pairs) };
+}
+
+/** The first SIGINT or SIGTERM begins the orderly stop, a second one ends the drain. */
+function stopSignals(hardStopAfterMs: number) {
+  const until = new AbortController();
+  const hurry = new AbortController();
+  const onSignal = () => (until.signal.aborted ? hurry.abort() : until.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  until.signal.addEventListener("abort", () => {
+    // Owned by the process: it is what ends a stop that hangs.
+    AbortSignal.timeout(hardStopAfterMs).addEventListener("abort", () => process.kill(process.pid, "SIGKILL"));
+  });
+  return { until: until.signal, hurry: hurry.signal, stop: () => until.abort() };
+}
+
+/** On a terminal the banner and its lines tell what happens; the log then adds only what is wrong. */
+function logLevel({ config, origins }: LoadedConfig): LogLevel {
+  return process.stderr.isTTY && origins.get("log_level") === "default" ? "warn" : config.log_level;
+}
+
+/** What a person can mend is told as the command line tells it; a bug goes to the log, where there is one. */
+function report(error: unknown, logging: Logging | undefined): number {
+  const isBug = !(error instanceof BridgeError || error instanceof UsageError);
+  if (isBug) logging?.child("main").error({ error }, "the bridge ended with an error");
+  return reportFailure(error, processIo(process, systemClock.now), false);
+}
+
+function packageVersion(): string {
+  // From the sources this file stands one folder below the manifest, from dist/ two.
+  for (const relative of ["../package.json", "../../package.json"]) {
+    const text = readIfThere(new URL(relative, import.meta.url));
+    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
+  }
+  throw new Error("package.json is missing");
+}
+
+function readIfThere(url: URL): string | undefined {
+  try {
+    return readFileSync(url, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,212 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { ConnectionError } from "./errors.ts";
+import type { OpenTransport, Transport } from "./transport.ts";
+import type { ConnectionState, ReconnectOptions } from "./types.ts";
+
+const connectDeadlineMs = 10_000;
+
+/** What a connection needs of the client that owns it. */
+export interface ConnectionOptions {
+  readonly open: OpenTransport;
+  readonly reconnect: ReconnectOptions | false;
+  readonly sendQueueMax: number;
+  /** Runs on each new connection before anything that is queued is written. A rejection drops the connection. */
+  readonly greet: () => Promise<unknown>;
+  readonly onLine: (line: string) => void;
+  /** These calls will not be answered. */
+  readonly onLost: (ids: readonly number[], error: ConnectionError) => void;
+  readonly onState: (state: ConnectionState, reason: unknown) => void;
+}
+
+/** One transport after another, and the calls that wait for the next. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #queue = new Map<number, string>();
+  readonly #written = new Set<number>();
+  readonly #closing = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  #transport: Transport | undefined;
+  /** Greeted: queued calls may be written. */
+  #ready = false;
+  #explanation: Error | undefined;
+  /** The transport asked to hold further lines. */
+  #holding = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#first.promise.catch(() => {});
+  }
+
+  /** Begins connecting, once. Resolves with the first connection; rejects when the first attempt fails. */
+  start(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#first.promise;
+  }
+
+  /**
+   * Writes a call's line now, or queues it. A `greeting` goes before what is queued.
+   * @throws ConnectionError CLOSED or QUEUE_FULL
+   */
+  send(id: number, line: string, greeting: boolean): void {
+    if (this.#closing.signal.aborted) throw new ConnectionError("CLOSED", "The client is closed");
+    if (greeting) {
+      this.#write(id, line);
+      return;
+    }
+    const max = this.#options.sendQueueMax;
+    if (this.#queue.size >= max) throw new ConnectionError("QUEUE_FULL", `${max} calls already wait to be sent`);
+    this.#queue.set(id, line);
+    if (this.#ready) this.#flush();
+    else void this.start().catch(() => {});
+  }
+
+  /** Writes a line that nothing waits for; dropped when there is no connection, since it is about that connection. */
+  notify(line: string): void {
+    this.#transport?.send(line);
+  }
+
+  /** The call is settled. True when it had been written and not answered or lost. */
+  forget(id: number): boolean {
+    this.#queue.delete(id);
+    return this.#written.delete(id);
+  }
+
+  /** Ends the current transport only; a client that reconnects does. */
+  reset(reason: Error): void {
+    this.#explanation = reason;
+    this.#transport?.close();
+  }
+
+  /** Remembers what the bridge said about the connection as a whole: the cause, should it close now. */
+  explain(reason: Error): void {
+    this.#explanation = reason;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new ConnectionError("CLOSED", "The client was closed"));
+    this.#transport?.close();
+    this.#running ??= this.#run();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    const { reconnect } = this.#options;
+    let failures = 0;
+    let lostAt = performance.now();
+    let reason: unknown;
+    while (!signal.aborted) {
+      try {
+        const { lost } = await this.#connect();
+        const since = performance.now();
+        reason = await lost;
+        lostAt = performance.now();
+        // A connection that ends at once counts as a failure, so that a bridge that turns everyone away is not hammered.
+        if (reconnect !== false && lostAt - since > reconnect.maxMs) failures = 0;
+      } catch (error) {
+        reason = error;
+        this.#first.reject(error);
+      }
+      if (signal.aborted || reconnect === false || isFinal(reason)) break;
+      if (performance.now() - lostAt > (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) break;
+      this.#options.onState("reconnecting", reason);
+      await pause(backOffMs(reconnect, failures++), signal);
+    }
+    this.#finish(reason);
+  }
+
+  /** Wrapped in an object, since a promise that an async function returns would be awaited. */
+  async #connect(): Promise<{ readonly lost: Promise<unknown> }> {
+    const lost = Promise.withResolvers<unknown>();
+    let open = true;
+    this.#explanation = undefined;
+    const onClose = (error: Error | undefined) => {
+      const reason = this.#explanation ?? error;
+      open = false;
+      this.#drop(reason);
+      lost.resolve(reason);
+    };
+    const onDrain = () => {
+      this.#holding = false;
+      this.#flush();
+    };
+    const { onLine } = this.#options;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(connectDeadlineMs)]);
+    const transport = await this.#options.open({ onLine, onClose, onDrain }, signal);
+    if (!open) throw new ConnectionError("CLOSED", "The bridge closed the connection at once");
+    this.#transport = transport;
+    try {
+      await this.#options.greet();
+      this.#closing.signal.throwIfAborted();
+    } catch (error) {
+      transport.close();
+      await lost.promise;
+      throw error;
+    }
+    if (!open) throw new ConnectionError("CLOSED", "The bridge closed the connection at once");
+    this.#ready = true;
+    this.#first.resolve();
+    this.#options.onState("connected", undefined);
+    this.#flush();
+    return { lost: lost.promise };
+  }
+
+  #flush(): void {
+    for (const [id, line] of this.#queue) {
+      if (!this.#ready || this.#holding) return;
+      this.#queue.delete(id);
+      this.#write(id, line);
+    }
+  }
+
+  #write(id: number, line: string): void {
+    this.#written.add(id);
+    this.#holding = this.#transport?.send(line) === false;
+  }
+
+  #drop(cause: unknown): void {
+    this.#transport = undefined;
+    this.#ready = false;
+    this.#holding = false;
+    const ids = [...this.#written];
+    this.#written.clear();
+    const message = "The connection to the bridge closed before the answer came";
+    this.#options.onLost(ids, new ConnectionError("CLOSED", message, { cause }));
+  }
+
+  #finish(cause: unknown): void {
+    const message = isFinal(cause) ? "The bridge refused the connection" : "The bridge cannot be reached";
+    const error = this.#closing.signal.aborted
+      ? (this.#closing.signal.reason as ConnectionError)
+      : new ConnectionError("NOT_CONNECTED", message, { cause });
+    this.#closing.abort(error);
+    this.#first.reject(error);
+    const ids = [...this.#queue.keys()];
+    this.#queue.clear();
+    this.#options.onLost(ids, error);
+    this.#options.onState("closed", error);
+  }
+}
+
+/** The bridge answered the greeting with a refusal that trying again does not change. */
+const isFinal = (reason: unknown): boolean =>
+  reason instanceof BridgeError && (reason as { retryable?: boolean }).retryable === false;
+
+/** Exponential, with half of it random so that many clients do not come back in step. */
+function backOffMs({ initialMs, maxMs }: ReconnectOptions, failures: number): number {
+  return Math.min(maxMs, initialMs * 2 ** Math.min(failures, 30)) * (0.5 + Math.random() / 2);
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

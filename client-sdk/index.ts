@@ -1,0 +1,21 @@
+export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
+export { connect, createClient } from "./client.ts";
+export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";
+export type {
+  Answer,
+  AnyName,
+  BridgeClient,
+  Call,
+  CallArguments,
+  CallOptions,
+  ClientCore,
+  ClientOptions,
+  ConnectionState,
+  EventSubscription,
+  Gap,
+  ItemStream,
+  Namespaces,
+  ReconnectOptions,
+  SubscribeOptions,
+  SubscribeParams,
+} from "./types.ts";

@@ -1,0 +1,35 @@
+import { describe, expect, test } from "@jest/globals";
+import { LineSplitter } from "./line-splitter.ts";
+
+describe("LineSplitter", () => {
+  test("cuts lines wherever the chunks are cut, also within a character", () => {
+    const bytes = Buffer.from('{"a":"ü"}\n\n{"b":"€"}\n{"c"');
+    for (let size = 1; size <= bytes.length; size++) {
+      const lines: string[] = [];
+      const splitter = new LineSplitter(100);
+      for (let at = 0; at < bytes.length; at += size) {
+        splitter.push(bytes.subarray(at, at + size), (line) => lines.push(line));
+      }
+      expect(lines).toEqual(['{"a":"ü"}', "", '{"b":"€"}']);
+    }
+  });
+
+  test("refuses a line over the bound, also when it comes in pieces", () => {
+    const splitter = new LineSplitter(10);
+    splitter.push(Buffer.from("0123456789"), () => {});
+    expect(() => splitter.push(Buffer.from("x"), () => {})).toThrow("longer than 10 bytes");
+  });
+
+  test("8 MiB in pieces of 1 KiB takes time linear in its size", () => {
+    const seconds = (bytes: number) => {
+      const splitter = new LineSplitter(bytes);
+      const piece = Buffer.alloc(1024, "x");
+      const before = performance.now();
+      for (let sent = 0; sent < bytes; sent += piece.length) splitter.push(piece, () => {});
+      splitter.push(Buffer.from("\n"), () => {});
+      return performance.now() - before;
+    };
+    seconds(1024 * 1024);
+    expect(seconds(8 * 1024 * 1024)).toBeLessThan(500);
+  });
+});

@@ -1,0 +1,20 @@
+/** What a transport tells its owner. After `onClose` nothing more is told. */
+export interface TransportEvents {
+  /** One complete line, without its newline. */
+  onLine(line: string): void;
+  /** The transport takes lines again after `send` had answered false. */
+  onDrain(): void;
+  /** Calls once, also after `close`. `reason` is undefined when the peer closed in good order. */
+  onClose(reason: Error | undefined): void;
+}
+
+/** One open connection that carries lines. */
+export interface Transport {
+  /** Takes one line without its newline. False: taken, but hold further lines until `onDrain`. Without effect once closed. */
+  send(line: string): boolean;
+  /** Sends what was taken, then closes. Idempotent; `onClose` tells when it is done. */
+  close(): void;
+}
+
+/** Opens a connection; rejects when that fails or the signal aborts. */
+export type OpenTransport = (events: TransportEvents, signal: AbortSignal) => Promise<Transport>;

@@ -1,0 +1,237 @@
+import { basename, dirname } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { isTest, type SourceFile, sourceFiles } from "./support/source.ts";
+
+const files = sourceFiles();
+const production = files.filter(
+  ({ path }) => !isTest(path) && !path.startsWith("scripts/") && !path.startsWith("bin/"),
+);
+
+/** Imports point down, never sideways. */
+const layers: Record<string, number> = {
+  platform: 1,
+  lifecycle: 1,
+  logging: 1,
+  config: 2,
+  events: 2,
+  store: 2,
+  audit: 3,
+  keystore: 3,
+  budget: 3,
+  approvals: 3,
+  health: 3,
+  containers: 4,
+  adapters: 4,
+  agents: 5,
+  alerts: 5,
+  rpc: 6,
+};
+
+/** Files that other folders may import besides a folder's front door, and why. */
+const sideDoors = new Set([
+  "bridge/agents/endpoints.ts", // the port that rpc implements
+]);
+
+/** Each of these packages is imported in one place, so that it can be replaced there. */
+const containment: Record<string, RegExp> = {
+  "json-rpc-2.0": /^(?:bridge\/rpc|client-sdk)\//,
+  dockerode: /^bridge\/containers\/docker/,
+  pino: /^bridge\/logging\//,
+  koffi: /^bridge\/platform\//,
+  "smol-toml": /^bridge\/config\//,
+  "matrix-js-sdk": /^bridge\/adapters\/matrix\//,
+  werift: /^bridge\/adapters\/webrtc\//,
+  esbuild: /^scripts\//,
+};
+
+interface Ban {
+  readonly what: RegExp;
+  readonly instead: string;
+  readonly allowedIn?: RegExp;
+}
+
+const bans: readonly Ban[] = [
+  { what: /\bprocess\.exit\(/, instead: "set process.exitCode and let the loop empty" },
+  {
+    what: /\bprocess\.env\b/,
+    instead: "take what main.ts hands down from bridge/config",
+    allowedIn: /^(?:bridge\/(?:main|run)\.ts|agent-runtime\/main\.ts)$/,
+  },
+  { what: /\bconsole\.\w+\(/, instead: "use the module's logger" },
+  {
+    what: /\bDate\.now\(|\bsetTimeout\(|\bsetInterval\(/,
+    instead: "take the Clock port",
+    allowedIn: /^(?:bridge\/platform|client-sdk|agent-runtime)\//,
+  },
+  {
+    what: /\bMath\.random\b/,
+    instead: "take a random function",
+    allowedIn: /^(?:bridge\/(?:platform|daemon)|client-sdk|agent-runtime)/,
+  },
+  { what: /:\s*any\b|\bas any\b|<any>/, instead: "name the type, or `unknown` and parse" },
+  { what: /\bas unknown as\b/, instead: "parse, or fix the type" },
+  { what: /@ts-(?:ignore|nocheck)/, instead: "fix the type" },
+  { what: /^\s*(?:export\s+)?(?:const\s+)?enum\s/m, instead: "use a union or `as const`" },
+];
+
+const problems = (check: (file: SourceFile) => string[], among = production) => among.flatMap(check);
+
+const folderOf = (path: string): string | undefined => /^bridge\/([^/]+)\//.exec(path)?.[1];
+
+describe("layers", () => {
+  test("imports inside the bridge point down, never sideways", () => {
+    const wrong = problems(
+      ({ path, imports }) => {
+        const from = folderOf(path);
+        const fromLayer = from === undefined ? 7 : (layers[from] ?? -1);
+        return imports.flatMap(({ target }) => {
+          const to = target === undefined ? undefined : folderOf(target);
+          if (target === undefined || !target.startsWith("bridge/") || to === from) return [];
+          if (from === "cli")
+            return to === "config"
+              ? []
+              : [`${path} imports ${target}: the CLI is a client, it shares only config with the daemon`];
+          if (to === undefined) return [`${path} imports ${target}: nothing imports the entry or the composition root`];
+          if (to === "cli") return fromLayer === 7 ? [] : [`${path} imports ${target}: only the entry knows the CLI`];
+          return (layers[to] ?? 99) < fromLayer
+            ? []
+            : [`${path} (layer ${fromLayer}) imports ${target}: move the file down, or declare a port`];
+        });
+      },
+      production.filter(({ path }) => folderOf(path) !== undefined),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("every folder of the bridge has a layer", () => {
+    const folders = new Set(production.flatMap(({ path }) => folderOf(path) ?? []));
+    expect([...folders].filter((folder) => folder !== "cli" && layers[folder] === undefined)).toEqual([]);
+  });
+
+  test("other folders are entered by their front door, the file named after them", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ target }) => {
+        const to = target === undefined ? undefined : folderOf(target);
+        if (target === undefined || to === undefined || to === folderOf(path) || layers[to] === 1) return [];
+        const isFrontDoor = basename(target, ".ts") === to && dirname(target) === `bridge/${to}`;
+        const isEntry = folderOf(path) === undefined;
+        return isFrontDoor || isEntry || sideDoors.has(target)
+          ? []
+          : [`${path} imports ${target}: import bridge/${to}/${to}.ts`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("packages import only what they may", () => {
+    const may: Record<string, RegExp> = {
+      protocol: /^(?:zod|\.)/,
+      "client-sdk": /^(?:@armorclaw\/protocol|json-rpc-2\.0|node:|\.)/,
+      "agent-runtime": /^(?:@armorclaw\/(?:protocol|client-sdk)|node:|\.)/,
+    };
+    const wrong = problems(({ path, imports }) => {
+      const folder = path.split("/")[0] ?? "";
+      const allowed = may[folder];
+      if (allowed === undefined) return [];
+      return imports.flatMap(({ specifier, target }) => {
+        const leaves = target !== undefined && !target.startsWith(`${folder}/`);
+        return allowed.test(specifier) && !leaves ? [] : [`${path} imports ${specifier}`];
+      });
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("each outside library is imported in its one place", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ specifier }) => {
+        const place = containment[specifier];
+        return place === undefined || place.test(path) ? [] : [`${path} imports ${specifier}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("the agent's bundle is reached from no bridge code", () => {
+    const reached = new Set<string>();
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    const walk = (path: string) => {
+      if (reached.has(path)) return;
+      reached.add(path);
+      for (const { target, isTypeOnly } of byPath.get(path)?.imports ?? [])
+        if (target !== undefined && !isTypeOnly) walk(target);
+    };
+    walk("agent-runtime/main.ts");
+    expect([...reached].filter((path) => !/^(?:agent-runtime|client-sdk|protocol)\//.test(path))).toEqual([]);
+    expect(reached.size).toBeGreaterThan(3);
+  });
+
+  test("no import goes round in a circle", () => {
+    const byPath = new Map(production.map((file) => [file.path, file]));
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const walk = (path: string, trail: readonly string[]) => {
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+      if (done.has(path) || trail.includes(path)) return;
+      for (const { target } of byPath.get(path)?.imports ?? [])
+        if (target !== undefined) walk(target, [...trail, path]);
+      done.add(path);
+    };
+    for (const { path } of production) walk(path, []);
+    expect(circles).toEqual([]);
+  });
+
+  test("every production file is reached from an entry", () => {
+    const entries =
+      /^(?:bridge\/main\.ts|agent-runtime\/(?:main|loop-map|host)\.ts|client-sdk\/index\.ts|protocol\/(?:index|openrpc|errors|limits|nearest)\.ts)$/;
+    const reached = new Set(production.map(({ path }) => path).filter((path) => entries.test(path)));
+    for (const path of reached) {
+      for (const { target } of production.find((file) => file.path === path)?.imports ?? [])
+        if (target !== undefined) reached.add(target);
+    }
+    expect(production.map(({ path }) => path).filter((path) => path.endsWith(".ts") && !reached.has(path))).toEqual([]);
+  });
+});
+
+describe("house rules", () => {
+  test("no file is over 300 lines", () => {
+    const long = files
+      .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+      .filter(({ lines }) => lines > 300);
+    expect(long.map(({ path, lines }) => `${path} has ${lines} lines: split it by what it does`)).toEqual([]);
+  });
+
+  test.each(bans.map((ban) => [String(ban.what), ban] as const))(
+    "nothing uses %s",
+    (_, { what, instead, allowedIn }) => {
+      const wrong = problems(({ path, code }) => {
+        const line = code.split("\n").find((text) => what.test(text));
+        return line === undefined || allowedIn?.test(path) ? [] : [`${path}: ${line.trim()} (${instead})`];
+      });
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  test("no module holds state: a top-level `let` is a singleton", () => {
+    const wrong = problems(({ path, code }) => (/^(?:export\s+)?let\s/m.test(code) ? [path] : []));
+    expect(wrong).toEqual([]);
+  });
+
+  test("nothing is left undone or switched off", () => {
+    const marks = new RegExp(["TO" + "DO", "FIX" + "ME", "X" + "XX"].map((mark) => `\\b${mark}\\b`).join("|"));
+    const off = new RegExp(`\\.${"skip"}\\(|\\.${"only"}\\(|\\bx(?:it|describe|test)\\(`);
+    const wrong = files
+      .filter(({ path }) => path !== "tests/support/require-part.ts")
+      .flatMap(({ path, text }) => [
+        ...(marks.test(text) ? [`${path} has a mark for later`] : []),
+        ...(off.test(text) ? [`${path} switches a test off`] : []),
+      ]);
+    expect(wrong).toEqual([]);
+  });
+
+  test("files are named in kebab-case", () => {
+    const wrong = files
+      .map(({ path }) => basename(path))
+      .filter((name) => !/^[a-z0-9]+(?:[-.][a-z0-9]+)*\.(?:ts|mjs)$/.test(name));
+    expect(wrong).toEqual([]);
+  });
+});

@@ -1,0 +1,176 @@
+import { type AnyEvent, type AnyMethod, errorCatalogue, events, methods, roles } from "@armorclaw/protocol";
+import { describe, expect, test } from "@jest/globals";
+import { exitCodes, exitOfErrorCode } from "../../bridge/cli/exit-codes.ts";
+
+/** What clients rely on, as literals: a change here is a change of the wire, and is made on purpose. */
+const methodRoles: Record<string, string> = {
+  "bridge.status": "admin operator viewer",
+  "bridge.health": "admin operator viewer",
+  "bridge.shutdown": "admin",
+  "rpc.discover": "admin operator viewer agent",
+  "rpc.ping": "admin operator viewer agent",
+  "rpc.cancel": "admin operator viewer agent",
+  "rpc.stream_credit": "admin operator viewer agent",
+  "agent.start": "admin operator",
+  "agent.stop": "admin operator",
+  "agent.restart": "admin operator",
+  "agent.list": "admin operator viewer",
+  "agent.get": "admin operator viewer",
+  "agent.logs": "admin operator viewer",
+  "agent.usage": "admin operator viewer",
+  "agent.hello": "agent",
+  "agent.heartbeat": "agent",
+  "agent.report": "agent",
+  "loop.list": "admin operator viewer",
+  "loop.get": "admin operator viewer",
+  "event.subscribe": "admin operator viewer agent",
+  "event.unsubscribe": "admin operator viewer agent",
+  "event.publish": "admin operator agent",
+  "event.history": "admin operator viewer",
+  "system.info": "admin operator viewer agent",
+};
+
+const classicNames: Record<string, string> = {
+  status: "bridge.status",
+  health: "bridge.health",
+  start: "agent.start",
+  stop: "agent.stop",
+};
+
+const errorNumbers: Record<string, number> = {
+  PARSE_ERROR: -32700,
+  INVALID_REQUEST: -32600,
+  METHOD_NOT_FOUND: -32601,
+  INVALID_PARAMS: -32602,
+  INTERNAL: -32603,
+  UNAUTHENTICATED: -32000,
+  FORBIDDEN: -32001,
+  RATE_LIMITED: -32002,
+  SHUTTING_DOWN: -32003,
+  CANCELLED: -32004,
+  TIMED_OUT: -32005,
+  FRAME_TOO_LARGE: -32006,
+  TOO_MANY_IN_FLIGHT: -32007,
+  DUPLICATE_ID: -32008,
+  TOO_MANY_CONNECTIONS: -32009,
+  TOO_MANY_SUBSCRIPTIONS: -32010,
+  SUBSCRIPTION_NOT_FOUND: -32011,
+  CONFIG_INVALID: -32012,
+  STATE_UNUSABLE: -32013,
+  SOCKET_PATH_TOO_LONG: -32014,
+  RUNTIME_DIR_UNSAFE: -32015,
+  ALREADY_RUNNING: -32016,
+  AGENT_ALREADY_RUNNING: -1,
+  AGENT_NOT_FOUND: -2,
+  KEY_NOT_FOUND: -3,
+  LOOP_NOT_FOUND: 1101,
+  AGENT_START_FAILED: 1102,
+  AGENT_LIMIT_REACHED: 1103,
+  AGENT_STATE_CONFLICT: 1104,
+  ENGINE_UNAVAILABLE: 1110,
+  ISOLATION_REFUSED: 1111,
+  ATTESTATION_FAILED: 1112,
+  IMAGE_BUILD_FAILED: 1113,
+  STORE_FULL: 1701,
+  STORE_FAILED: 1702,
+  STORE_BUSY: 1703,
+};
+
+const eventTypes: Record<string, readonly [channel: string, priority: string]> = {
+  "agent.started": ["agent.<agent_id>.started", "normal"],
+  "agent.heartbeat": ["agent.<agent_id>.heartbeat", "low"],
+  "agent.reported": ["agent.<agent_id>.reported", "normal"],
+  "agent.exited": ["agent.<agent_id>.exited", "high"],
+  "agent.restarted": ["agent.<agent_id>.restarted", "normal"],
+  "agent.stopped": ["agent.<agent_id>.stopped", "normal"],
+  "agent.failed": ["agent.<agent_id>.failed", "critical"],
+  "bridge.started": ["bridge.started", "normal"],
+  "bridge.draining": ["bridge.draining", "high"],
+};
+
+const exits: Record<string, number> = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  permission: 4,
+  unreachable: 5,
+  conflict: 6,
+  budget: 7,
+  approval: 8,
+  timeout: 9,
+  configInvalid: 10,
+  keystore: 11,
+  degraded: 12,
+  interrupted: 130,
+};
+
+const methodEntries: [string, AnyMethod][] = Object.entries(methods);
+const eventEntries: [string, AnyEvent][] = Object.entries(events);
+
+describe("methods", () => {
+  test("have these names and roles", () => {
+    expect(Object.fromEntries(methodEntries.map(([name, { roles: who }]) => [name, who.join(" ")]))).toEqual(
+      methodRoles,
+    );
+  });
+
+  test("keep these classic names", () => {
+    const names = methodEntries.flatMap(([name, { aliases = [] }]) => aliases.map((alias) => [alias, name]));
+    expect(Object.fromEntries(names)).toEqual(classicNames);
+  });
+
+  const grid = methodEntries.flatMap(([name, method]) => roles.map((role) => [role, name, method] as const));
+  test.each(grid)("%s × %s is as frozen", (role, name, method) => {
+    expect(method.roles.includes(role)).toBe((methodRoles[name] ?? "").split(" ").includes(role));
+  });
+
+  test.each(methodEntries)(
+    "%s: its example's params and result parse, and an unknown param does not",
+    (_name, method) => {
+      method.params.parse(method.example.params);
+      method.result.parse(method.example.result);
+      expect(method.params.safeParse({ ...(method.example.params as object), no_such_param: 1 }).success).toBe(false);
+    },
+  );
+
+  test.each(methodEntries)("%s declares only errors of the catalogue, each once", (_name, { errors }) => {
+    expect(errors.filter((code) => !Object.hasOwn(errorCatalogue, code))).toEqual([]);
+    expect(new Set(errors).size).toBe(errors.length);
+  });
+});
+
+describe("errors", () => {
+  const rows = Object.entries(errorCatalogue);
+
+  test("have these numbers, one to one", () => {
+    expect(Object.fromEntries(rows.map(([code, { rpcCode }]) => [code, rpcCode]))).toEqual(errorNumbers);
+    expect(new Set(rows.map(([, { rpcCode }]) => rpcCode)).size).toBe(rows.length);
+  });
+
+  test.each(rows)("%s says what happened and what to do, without a final period", (_code, { summary, remedy }) => {
+    expect(summary).toMatch(/^[A-Z].*[^.]$/);
+    expect(remedy).toMatch(/[^.]$/);
+  });
+
+  test("each end the command line with an exit code", () => {
+    expect(rows.map(([code]) => code).filter((code) => !Object.hasOwn(exitOfErrorCode, code))).toEqual([]);
+  });
+});
+
+describe("events", () => {
+  test("have these types, channels and priorities", () => {
+    expect(
+      Object.fromEntries(eventEntries.map(([type, { channel, priority }]) => [type, [channel, priority]])),
+    ).toEqual(eventTypes);
+  });
+
+  test.each(eventEntries)("%s: its example parses, and its channel ends with what happened", (type, event) => {
+    event.data.parse(event.example);
+    expect(event.channel.split(".").at(-1)).toBe(type.split(".").at(-1));
+  });
+});
+
+test("exit codes are these", () => {
+  expect(exitCodes).toEqual(exits);
+});

@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { nodeBinary, program, repositoryRoot, run, shell, startTestDaemon } from "../support/daemon.ts";
+import { until } from "../support/until.ts";
+
+const read = (file: string) => readFileSync(join(repositoryRoot, file), "utf8");
+
+/** The lines that a person is told to type. */
+const commands = [...read("README.md").matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
+
+test("every command of the README does what it says", async () => {
+  expect(commands.slice(0, 2)).toEqual(["npm ci", "npm start"]);
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  expect(scripts["start"]).toBe("node bin/armorclaw.mjs run");
+  await using daemon = await startTestDaemon({ engine: "auto", start: ["heartbeat", "system-monitor"] });
+  await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
+  const typed = commands.filter((command) => !/^npm (?:ci|start|test)$/.test(command));
+  for (const command of typed) {
+    const line = command.replace(/^npx armorclaw\b/, `${nodeBinary} ${program}`);
+    const { code, stdout, stderr } = await shell(line, { ARMORCLAW_SOCKET: daemon.socket });
+    // Without a sandbox `health` says that all is not well.
+    const expected = command.endsWith(" health") ? [0, 12] : [0];
+    expect({ command, code: expected.includes(code ?? -1), stdout: stdout !== "", stderr }).toEqual({
+      command,
+      code: true,
+      stdout: true,
+      stderr,
+    });
+  }
+  expect(typed.length).toBeGreaterThan(10);
+}, 90_000);
+
+test("what the README shows of the start is what a person sees", async () => {
+  await using daemon = await startTestDaemon({ engine: "auto" });
+  const shown = /```text\n([\s\S]*?)```/.exec(read("README.md"))?.[1]?.split("\n") ?? [];
+  const labels = shown.flatMap((line) => /^ {2}(\w+) /.exec(line)?.[1] ?? []);
+  expect(labels).toEqual(["Socket", "State", "Engine", "Enforced"]);
+  const seen = await until("the banner", () =>
+    daemon.process.output.stdout.includes("Ctrl-C") ? daemon.process.output.stdout : undefined,
+  );
+  expect(seen.split("\n")[0]).toBe(shown[0]);
+  for (const label of ["Socket", "State", "Engine"]) expect(seen).toMatch(new RegExp(`^ {2}${label} `, "m"));
+  expect(seen).toContain(daemon.socket);
+}, 30_000);
+
+test("every file that a document links to is there", () => {
+  const broken = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].flatMap((document) =>
+    [...read(document).matchAll(/\]\(([^)#:]+)\)/g)].flatMap(([, target = ""]) =>
+      existsSync(join(repositoryRoot, target)) ? [] : [`${document}: ${target}`],
+    ),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("armorclaw alone tells a newcomer what there is", async () => {
+  const { code, stdout } = await run([]).finished;
+  expect(code).toBe(0);
+  for (const command of ["status", "ps", "events", "logs", "start", "stop", "rpc", "config", "run"])
+    expect(stdout).toMatch(new RegExp(`^ +${command}\\b`, "m"));
+});

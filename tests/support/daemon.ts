@@ -1,0 +1,118 @@
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { type BridgeClient, connect } from "@armorclaw/client-sdk";
+import { tempDirectory } from "./temp.ts";
+import { until } from "./until.ts";
+
+export const repositoryRoot = new URL("../..", import.meta.url).pathname;
+export const nodeBinary = join(repositoryRoot, "node_modules/node/bin/node");
+export const program = join(repositoryRoot, "bin/armorclaw.mjs");
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running program whose output is collected. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly output: { stdout: string; stderr: string };
+  readonly finished: Promise<Finished>;
+}
+
+/** The environment of a person with nothing set, plus `extra`. */
+const cleanEnvironment = (extra: Record<string, string>) => ({
+  PATH: process.env["PATH"] ?? "",
+  HOME: process.env["HOME"] ?? "/",
+  ...extra,
+});
+
+/** Starts the real program. */
+export const run = (args: readonly string[], env: Record<string, string> = {}, input?: string): Running =>
+  collect(spawn(nodeBinary, [program, ...args], { env: cleanEnvironment(env) }), input);
+
+/** Runs a line as a shell does. */
+export const shell = (line: string, env: Record<string, string> = {}): Promise<Finished> =>
+  collect(spawn("sh", ["-c", line], { env: cleanEnvironment(env), cwd: repositoryRoot })).finished;
+
+function collect(child: ChildProcessWithoutNullStreams, input?: string): Running {
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text;
+  });
+  // A program that has ended takes no more input.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const finished = once(child, "close").then(([code, signal]) => ({ code, signal, ...output }) as Finished);
+  return { child, output, finished };
+}
+
+export interface TestDaemonOptions {
+  readonly engine: "auto" | "docker" | "sandbox" | "process";
+  readonly env?: Record<string, string>;
+  readonly flags?: readonly string[];
+  /** Loops started with it; none when left out. */
+  readonly start?: readonly string[];
+  /** Directories of an earlier daemon, to start again on them. */
+  readonly directories?: { readonly runtime: string; readonly state: string };
+}
+
+export interface TestDaemon extends AsyncDisposable {
+  readonly process: Running;
+  readonly pid: number;
+  readonly socket: string;
+  readonly directories: { readonly runtime: string; readonly state: string };
+  readonly client: BridgeClient;
+  /** Runs the CLI against it. */
+  cli(args: readonly string[], input?: string): Promise<Finished>;
+  /** Starts the CLI against it, for what follows. */
+  follow(args: readonly string[]): Running;
+  /** Sends the signal and waits for its end. */
+  end(signal: NodeJS.Signals): Promise<Finished>;
+}
+
+/** The real bridge, from its real entry, on its real socket. */
+export async function startTestDaemon(options: TestDaemonOptions): Promise<TestDaemon> {
+  const temp = tempDirectory();
+  const directories = options.directories ?? { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
+  const socket = join(directories.runtime, "bridge.sock");
+  const flags = ["--engine", options.engine, "--runtime-dir", directories.runtime, "--state-dir", directories.state];
+  const set = ["--set", `agents.start=${(options.start ?? []).join(",")}`];
+  const daemon = run(["run", ...flags, ...set, ...(options.flags ?? [])], options.env);
+  const env = { ARMORCLAW_SOCKET: socket };
+  const end = async (signal: NodeJS.Signals) => {
+    daemon.child.kill(signal);
+    return await daemon.finished;
+  };
+  try {
+    const client = await until("the bridge's socket", async () => {
+      if (daemon.child.exitCode !== null) throw new Error(`the bridge ended: ${daemon.output.stderr}`);
+      return await connect({ socketPath: socket, reconnect: false });
+    });
+    return {
+      process: daemon,
+      pid: daemon.child.pid ?? 0,
+      socket,
+      directories,
+      client,
+      cli: (args, input) => run(args, env, input).finished,
+      follow: (args) => run(args, env),
+      end,
+      async [Symbol.asyncDispose]() {
+        await client.close();
+        if (daemon.child.exitCode === null && daemon.child.signalCode === null) await end("SIGTERM");
+        temp[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    if (daemon.child.exitCode === null) await end("SIGKILL");
+    temp[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+import { parseArgs } from "node:util";
+import { silentLogger } from "../../bridge/logging/logging.ts";
+import { systemClock } from "../../bridge/platform/clock.ts";
+import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
+import {
+  builtinHandlers,
+  builtinMethods,
+  createControlListener,
+  createMethodTable,
+  createRpcServer,
+} from "../../bridge/rpc/rpc.ts";
+import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
+
+// Serves the conformance fixtures with the daemon's own listener, framing, limits and dispatcher, at their defaults.
+const { socket } = parseArgs({ options: { socket: { type: "string" } } }).values;
+if (socket === undefined) throw new Error("Usage: fixture-server --socket PATH");
+
+const contract = { ...fixtureContract, ...builtinMethods };
+const handlers = { ...fixtureHandlers(systemClock), ...builtinHandlers("0.0.0", contract) };
+const logger = silentLogger;
+const native = loadNativeCalls();
+const server = createRpcServer({
+  table: createMethodTable(contract, handlers),
+  logger,
+  clock: systemClock,
+  hasHungUp: native?.hasHungUp,
+});
+const listener = createControlListener({ path: socket, server, native, logger, directory: "given" });
+await listener.start();
+process.stdout.write(`listening on ${socket}\n`);
+
+const stop = async () => {
+  await listener.stop();
+  await server.close();
+};
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());

@@ -1,0 +1,51 @@
+import type { Clock, Timer } from "../../bridge/platform/clock.ts";
+
+/** Time that moves when it is told to. */
+export class ManualClock implements Clock {
+  #now: number;
+  #timers: { at: number; every: number | undefined; callback: () => void }[] = [];
+
+  constructor(now = Date.parse("2026-11-21T08:00:00Z")) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now;
+  }
+
+  after(ms: number, callback: () => void): Timer {
+    return this.#add(ms, undefined, callback);
+  }
+
+  every(ms: number, callback: () => void): Timer {
+    return this.#add(ms, ms, callback);
+  }
+
+  /** Lets this much time pass, with all that falls due in it, in order. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.#now = Math.max(this.#now, due.at);
+      if (due.every === undefined) this.#timers = this.#timers.filter((timer) => timer !== due);
+      else due.at += due.every;
+      due.callback();
+    }
+    this.#now = end;
+  }
+
+  #add(ms: number, every: number | undefined, callback: () => void): Timer {
+    const timer = { at: this.#now + ms, every, callback };
+    this.#timers.push(timer);
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((other) => other !== timer);
+      },
+    };
+  }
+}

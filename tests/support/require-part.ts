@@ -1,0 +1,19 @@
+import { describe, test } from "@jest/globals";
+
+/**
+ * Tests that need a part which a machine may not have, such as a Docker engine. Without it they are left out with one
+ * line that says why; in continuous integration nothing may be left out, so there they fail.
+ */
+export function describeIf(isThere: boolean, reason: string, name: string, register: () => void): void {
+  if (isThere) {
+    describe(name, register);
+    return;
+  }
+  const isCi = ["1", "true"].includes(process.env["CI"] ?? "");
+  process.stderr.write(`Left out: ${name}: ${reason}\n`);
+  describe(name, () => {
+    test(isCi ? "has what it needs" : `is left out: ${reason}`, () => {
+      if (isCi) throw new Error(`${name} cannot run: ${reason}`);
+    });
+  });
+}

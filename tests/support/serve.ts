@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AnyMethod, Principal } from "@armorclaw/protocol";
+import type { Logger } from "../../bridge/logging/logging.ts";
+import { systemClock } from "../../bridge/platform/clock.ts";
+import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
+import type { AnyHandler, RpcServer, RpcServerOptions } from "../../bridge/rpc/rpc.ts";
+import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../bridge/rpc/rpc.ts";
+import { serveSocket } from "../../bridge/rpc/socket-server.ts";
+import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
+
+export interface Served extends AsyncDisposable {
+  readonly path: string;
+  readonly server: RpcServer;
+  /** What the server logged, newest last. */
+  readonly log: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
+}
+
+export interface ServeOptions extends Partial<RpcServerOptions> {
+  readonly methods?: Readonly<Record<string, readonly [AnyMethod, AnyHandler]>>;
+  readonly principal?: Principal;
+}
+
+const admin: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
+
+/** The fixture methods, and more where given, on a socket of their own. */
+export async function serveFixtures({
+  methods = {},
+  principal = admin,
+  ...options
+}: ServeOptions = {}): Promise<Served> {
+  const directory = await mkdtemp(join(tmpdir(), "wire-"));
+  const path = join(directory, "s.sock");
+  const log: Served["log"] = [];
+  const note = (level: string) => (fields: object, message: string) => {
+    log.push({ level, fields: fields as Record<string, unknown>, message });
+  };
+  const logger: Logger = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") };
+  const own = Object.entries(methods);
+  const contract = {
+    ...fixtureContract,
+    ...builtinMethods,
+    ...Object.fromEntries(own.map(([name, [spec]]) => [name, spec])),
+  };
+  const table = createMethodTable(contract, {
+    ...fixtureHandlers(systemClock),
+    ...builtinHandlers("0.0.0", contract),
+    ...Object.fromEntries(own.map(([name, [, handler]]) => [name, handler])),
+  });
+  const hasHungUp = loadNativeCalls()?.hasHungUp;
+  const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp, ...options });
+  const socketServer = await serveSocket(path, (socket) => server.attach(socket, principal), logger);
+  return {
+    path,
+    server,
+    log,
+    async [Symbol.asyncDispose]() {
+      await socketServer.close();
+      await server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { repositoryRoot } from "./daemon.ts";
+
+export interface Import {
+  readonly specifier: string;
+  /** The file it names, from the root, when it is relative. */
+  readonly target: string | undefined;
+  readonly isTypeOnly: boolean;
+}
+
+export interface SourceFile {
+  /** From the root, e.g. `bridge/rpc/rpc.ts`. */
+  readonly path: string;
+  readonly text: string;
+  /** The text without comments. */
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+/** Every TypeScript and JavaScript file that is, or is about to be, in the repository. */
+export function sourceFiles(): SourceFile[] {
+  const list = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts", "*.mjs"], {
+    cwd: repositoryRoot,
+    encoding: "utf8",
+  });
+  const paths = [...new Set(list.split("\n"))].filter((path) => path !== "").sort();
+  return paths.flatMap((path) => {
+    const text = readIfThere(join(repositoryRoot, path));
+    if (text === undefined) return [];
+    const code = withoutComments(text);
+    return [{ path, text, code, imports: importsOf(path, code) }];
+  });
+}
+
+export const isTest = (path: string): boolean => path.endsWith(".test.ts") || path.startsWith("tests/");
+
+function importsOf(path: string, code: string): Import[] {
+  const found = [...code.matchAll(/(?:^|\n)\s*(import|export)\s+(type\s+)?(?:[^"';]*?from\s+)?"([^"]+)"/g)];
+  const dynamic = [...code.matchAll(/\bimport\("([^"]+)"\)/g)];
+  return [
+    ...found.map(([, , type, specifier = ""]) => resolveImport(path, specifier, type !== undefined)),
+    ...dynamic.map(([, specifier = ""]) => resolveImport(path, specifier, false)),
+  ];
+}
+
+function resolveImport(path: string, specifier: string, isTypeOnly: boolean): Import {
+  const target = specifier.startsWith(".")
+    ? relative(repositoryRoot, join(repositoryRoot, dirname(path), specifier))
+    : undefined;
+  return { specifier, target, isTypeOnly };
+}
+
+/** Good enough for house rules: a `//` or `/*` inside a string is taken for a comment only at a line's or word's start. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/[^\n]*/g, "$1");
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Resolves with the first value that is neither undefined nor false; fails after `deadlineMs`, naming what was awaited. */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  deadlineMs = 15_000,
+): Promise<NonNullable<T>> {
+  const end = performance.now() + deadlineMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value !== undefined && value !== false && value !== null) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > end) throw new Error(`${what} did not happen within ${deadlineMs} ms`, { cause: last });
+    await sleep(20);
+  }
+}
