@@ -27,13 +27,12 @@ describe("selectEngine", () => {
   test("a Docker engine that hangs is given up on", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "hangs.sock");
-    const server = createServer().listen(path);
+    await using _server = createServer().listen(path);
     const options = probeOptions("docker", directory.path, { dockerHost: `unix://${path}` });
     await expect(selectEngine(options)).rejects.toMatchObject({
       code: "ENGINE_UNAVAILABLE",
       message: expect.stringMatching(/too long/),
     });
-    server.close();
   });
 
   test("a Docker host that is not understood is told with the forms that are", async () => {

@@ -43,17 +43,17 @@ export function dockerUnavailable(error: unknown): BridgeError {
   });
 }
 
-function noAnswer(error: Error): string {
-  const code = (error as NodeJS.ErrnoException).code;
+function noAnswer(error: unknown): string {
+  const { code, name, message } = error as { code?: unknown; name?: unknown; message?: unknown };
   if (code === "ENOENT") return "there is no socket";
   if (code === "EACCES") return "this user may not use its socket (the group docker may)";
   if (code === "ECONNREFUSED") return "nothing listens";
-  if (error.name === "TimeoutError" || error.name === "AbortError") return "it took too long";
-  return error.message;
+  if (name === "TimeoutError" || name === "AbortError") return "it took too long";
+  return typeof message === "string" ? message : String(error);
 }
 
 function isHttpFailure(error: unknown): error is HttpFailure {
-  return error instanceof Error && typeof (error as { statusCode?: unknown }).statusCode === "number";
+  return typeof (error as { statusCode?: unknown } | undefined)?.statusCode === "number";
 }
 
 /** Docker's own words stand in `json.message`; the error's message wraps them. */

@@ -1,0 +1,35 @@
+import type { EventEnvelope, Priority } from "@armorclaw/protocol";
+import type { EventSelector } from "./event-log.ts";
+import { compilePatterns } from "./pattern.ts";
+
+const rank: Record<Priority, number> = { low: 0, normal: 1, high: 2, critical: 3 };
+
+export type Matcher = (event: EventEnvelope) => boolean;
+
+/** Compiles a selector: an event matches when every part that is given does. */
+export function compileSelector({ channels, types, minPriority, source, data }: EventSelector): Matcher {
+  const inChannel = compilePatterns(channels);
+  const wanted = types === undefined ? undefined : new Set(types);
+  const lowest = minPriority === undefined ? 0 : rank[minPriority];
+  const fields = Object.entries(data ?? {}).map(([path, value]) => ({ path: path.split("."), value }));
+  return (event) =>
+    rank[event.priority] >= lowest &&
+    (wanted === undefined || wanted.has(event.type)) &&
+    (source === undefined || source === event.source) &&
+    inChannel(event.channel) &&
+    fields.every(({ path, value }) => fieldOf(event.data, path) === value);
+}
+
+/** The value at a path of field names; undefined where there is none. */
+export function fieldOf(data: unknown, path: readonly string[]): unknown {
+  let value = data;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return value;
+}
+
+/** Whether it has not outlived its `ttl_ms`. */
+export const isAlive = (event: EventEnvelope, nowMs: number): boolean =>
+  event.ttl_ms === undefined || Date.parse(event.time) + event.ttl_ms > nowMs;
