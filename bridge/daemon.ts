@@ -10,6 +10,7 @@ import { runServices, type Service } from "./lifecycle/lifecycle.ts";
 import type { Logging } from "./logging/logging.ts";
 import { type Clock, systemClock, timestamp } from "./platform/clock.ts";
 import { HostMeter } from "./platform/host-info.ts";
+import { keepInheritedDescriptors } from "./platform/inherited-descriptors.ts";
 import { loadNativeCalls, type NativeCalls } from "./platform/peer-credentials.ts";
 import { openStateDirectory } from "./platform/state-directory.ts";
 import type { Handlers } from "./rpc/call.ts";
@@ -60,12 +61,14 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   const { config } = loaded;
   const { logging } = options;
   const clock = systemClock;
+  const native = loadNativeCalls();
+  keepInheritedDescriptors(native);
   const installId = openStateDirectory(config.state_dir);
   // Opening it takes the state directory for this process alone.
   using store = new Store(join(config.state_dir, "store.db"), [], timestamp(clock));
   const engine = await selectEngine({ ...engineSettings(config), installId, logger: logging.child("engine") });
   const log = new MemoryEventLog(clock, config.events.history_max);
-  const ground = { clock, store, native: loadNativeCalls(), engine, log, installId };
+  const ground = { clock, store, native, engine, log, installId };
   const logger = logging.child("daemon");
   const stopping = { graceMs: config.shutdown_grace_ms };
   await runServices(compose(ground, loaded, options, stopping), {

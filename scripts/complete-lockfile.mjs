@@ -21,7 +21,12 @@ for (const [path, { optionalDependencies = {}, dev }] of Object.entries(lock.pac
   for (const [name, range] of Object.entries(optionalDependencies)) {
     const places = [`${path}/node_modules/${name}`, `node_modules/${name}`];
     if (!/^\d/.test(range) || places.some((place) => place in lock.packages)) continue;
-    lock.packages[`node_modules/${name}`] = { version: range, ...platformOf(name), ...(dev ? { dev: true } : {}), optional: true };
+    lock.packages[`node_modules/${name}`] = {
+      version: range,
+      ...platformOf(name),
+      ...(dev ? { dev: true } : {}),
+      optional: true,
+    };
     added += 1;
   }
 }

@@ -27,7 +27,7 @@ describe("selectEngine", () => {
   test("a Docker engine that hangs is given up on", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "hangs.sock");
-    await using _server = createServer().listen(path);
+    await using _server = createServer((socket) => socket.on("error", () => socket.destroy()).resume()).listen(path);
     const options = probeOptions("docker", directory.path, { dockerHost: `unix://${path}` });
     await expect(selectEngine(options)).rejects.toMatchObject({
       code: "ENGINE_UNAVAILABLE",

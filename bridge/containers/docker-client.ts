@@ -36,7 +36,7 @@ interface WithDeadline {
 }
 
 export const dockerInfo = (docker: Docker, abortSignal: AbortSignal): Promise<DockerInfo> =>
-  (docker as unknown as WithDeadline).info({ abortSignal });
+  (docker as Docker & WithDeadline).info({ abortSignal });
 
 export const pingDocker = (docker: Docker, abortSignal: AbortSignal): Promise<unknown> =>
-  (docker as unknown as WithDeadline).ping({ abortSignal });
+  (docker as Docker & WithDeadline).ping({ abortSignal });

@@ -37,8 +37,7 @@ export function translateDockerError(
 }
 
 export function dockerUnavailable(error: unknown): BridgeError {
-  const why = error instanceof Error ? noAnswer(error) : String(error);
-  return new BridgeError("ENGINE_UNAVAILABLE", `The Docker engine does not answer: ${why}`, undefined, {
+  return new BridgeError("ENGINE_UNAVAILABLE", `The Docker engine does not answer: ${noAnswer(error)}`, undefined, {
     cause: error,
   });
 }

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
+import { messageOf } from "./engine-options.ts";
 import type { RuntimeFile, RuntimeFiles } from "./runtime-files.ts";
 
 /**
@@ -38,7 +39,7 @@ export function prepareRootfs(parent: string, files: RuntimeFiles, onProgress: (
     if (!existsSync(directory)) renameSync(building, directory);
     return directory;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new BridgeError("IMAGE_BUILD_FAILED", `The agents' file system could not be prepared: ${why}`, undefined, {
       cause,
     });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
 import { findLibraries } from "./elf.ts";
+import { messageOf } from "./engine-options.ts";
 
 /** A file of the agent's file system: a host file, or a few bytes of our own. */
 export interface RuntimeFile {
@@ -65,7 +66,7 @@ export function collectRuntimeFiles(nodeBinary: string, agentBundle: string): Ru
     const agent = fromHost("app/agent.mjs", agentBundle, 0o644);
     return { runtime, agent, directories, key: keyOf([...runtime, agent]) };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new BridgeError(
       "IMAGE_BUILD_FAILED",
       `The agent's file system could not be put together: ${why}`,

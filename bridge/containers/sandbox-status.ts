@@ -15,7 +15,9 @@ export interface SandboxProbe {
 }
 
 const probeTimeoutMs = 10_000;
-const probeScript = 'process.stdout.write("ready\\n"); setInterval(() => {}, 60_000)';
+/** Says that it runs, then sleeps until it is killed. */
+const probeScript =
+  'require("node:fs").writeSync(1, "ready\\n"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';
 const installHint = "install it with `apt-get install bubblewrap`";
 
 /** Starts a sandbox with nothing in it, lets the kernel confirm it, and says in words what holds and what does not. */

@@ -16,6 +16,10 @@ export interface NativeCalls {
   hasHungUp(socket: Socket): boolean;
   /** Takes the one exclusive lock of an open file or directory; the kernel frees it with the descriptor. */
   tryLock(fd: number): boolean;
+  /** Keeps a descriptor from the processes that this one starts. */
+  closeOnExec(fd: number): void;
+  /** An anonymous pipe. Node's own are sockets, whose far end cannot be opened anew through /proc. */
+  pipe(): { readonly read: number; readonly write: number } | undefined;
 }
 
 // From the Linux headers, the same on every architecture that Node runs on.
@@ -25,6 +29,9 @@ const credentialsBytes = 12;
 const pollHup = 0x10;
 const lockExclusive = 2;
 const lockNonBlocking = 4;
+const closeOnExec = 0o2000000;
+const setDescriptorFlags = 2;
+const descriptorCloseOnExec = 1;
 
 /**
  * Loads them, which takes 12 ms.
@@ -38,10 +45,18 @@ export function loadNativeCalls(): NativeCalls | undefined {
     const getsockopt = libc.func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)");
     const poll = libc.func("int poll(_Inout_ int16_t *, unsigned long, int)");
     const flock = libc.func("int flock(int, int)");
+    const fcntl = libc.func("int fcntl(int, int, ...)");
+    const pipe2 = libc.func("int pipe2(_Out_ int32_t *, int)");
     return {
       peerCredentials: (socket) => readCredentials(socket, getsockopt),
       hasHungUp: (socket) => readHangUp(socket, poll),
       tryLock: (fd) => flock(fd, lockExclusive | lockNonBlocking) === 0,
+      closeOnExec: (fd) => void fcntl(fd, setDescriptorFlags, "int", descriptorCloseOnExec),
+      pipe() {
+        const ends = Int32Array.of(-1, -1);
+        const [read, write] = pipe2(ends, closeOnExec) === 0 ? ends : [];
+        return read === undefined || write === undefined ? undefined : { read, write };
+      },
     };
   } catch {
     return undefined;
