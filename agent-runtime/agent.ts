@@ -1,5 +1,7 @@
+import { dirname, join } from "node:path";
 import type { AgentActivity } from "@armorclaw/protocol";
 import { runLoop } from "./host.ts";
+import { serveInbox } from "./inbox.ts";
 import { type Hello, type Link, openLink } from "./link.ts";
 import type { LoopContext, LoopEntry } from "./loop.ts";
 
@@ -42,7 +44,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     if (hello === undefined) return;
     const loop = (await entryOf(hello, options.loops).load()).createLoop();
     const context = contextFor(hello, link, ending.signal, options);
-    await runLoop({ loop, context, connected: link.connected, report });
+    const inbox = serveInbox({ client: link.client, loop, context, onTrouble: options.onTrouble });
+    await Promise.all([inbox, runLoop({ loop, context, connected: link.connected, report }).finally(end)]);
     await report("terminated");
   } finally {
     options.signal.removeEventListener("abort", end);
@@ -68,16 +71,28 @@ function entryOf(hello: Hello, loops: AgentOptions["loops"]): LoopEntry {
   return entry;
 }
 
-function contextFor(hello: Hello, link: Link, signal: AbortSignal, { log }: AgentOptions): LoopContext {
+function contextFor(hello: Hello, link: Link, signal: AbortSignal, { log, socketPath }: AgentOptions): LoopContext {
   const call = link.client.call as (name: string, params: unknown, options: object) => Promise<unknown>;
   return {
     agentId: hello.agent_id,
     scheduleMs: hello.schedule_ms,
     signal,
     call: (name, params) => call(name, params, { signal }) as Promise<never>,
+    chat: async (params, onText) => {
+      const stream = link.client.stream("llm.chat", params, { signal });
+      for await (const { text } of stream) onText?.(text);
+      return await stream.result;
+    },
     publish: async (name, type, data) => {
       await call("event.publish", { channel: `agent.${hello.agent_id}.${name}`, type, data }, { signal });
     },
+    send: async (agent_id, kind, data, { replyWithinMs } = {}) => {
+      const wait = replyWithinMs === undefined ? {} : { reply_within_ms: replyWithinMs };
+      const { reply } = await link.client.call("agent.send", { agent_id, kind, data, ...wait }, { signal });
+      return reply?.data;
+    },
+    mediaSocketPath: join(dirname(socketPath), "media.sock"),
+    subscribe: (channels) => link.client.subscribe({ channels: [...channels] }, { signal }),
     log,
   };
 }

@@ -16,10 +16,16 @@ function run(loop: Loop, options: { scheduleMs?: number; connected?: () => boole
   const reports: string[] = [];
   const context: LoopContext = {
     agentId: "test-1",
+    mediaSocketPath: "/run/bridge/media.sock",
     scheduleMs,
     signal: abort.signal,
     call: () => Promise.reject(new Error("not expected")),
+    chat: () => Promise.reject(new Error("not expected")),
     publish: () => Promise.resolve(),
+    send: () => Promise.reject(new Error("not expected")),
+    subscribe: () => {
+      throw new Error("not expected");
+    },
     log: () => {},
   };
   const report = async (activity: string, message?: string) => {

@@ -1,9 +1,15 @@
 import type { LoopEntry } from "./loop.ts";
 import { heartbeatManifest } from "./loops/heartbeat.manifest.ts";
+import { sttManifest } from "./loops/stt.manifest.ts";
 import { systemMonitorManifest } from "./loops/system-monitor.manifest.ts";
+import { ttsManifest } from "./loops/tts.manifest.ts";
+import { voiceDeskManifest } from "./loops/voice-desk.manifest.ts";
 
 /** Every loop that this runtime can run, by its name. The bridge reads the manifests; only an agent loads the code. */
 export const loopMap = {
   heartbeat: { manifest: heartbeatManifest, load: () => import("./loops/heartbeat.ts") },
   "system-monitor": { manifest: systemMonitorManifest, load: () => import("./loops/system-monitor.ts") },
+  stt: { manifest: sttManifest, load: () => import("./loops/stt.ts") },
+  tts: { manifest: ttsManifest, load: () => import("./loops/tts.ts") },
+  "voice-desk": { manifest: voiceDeskManifest, load: () => import("./loops/voice-desk.ts") },
 } as const satisfies Record<string, LoopEntry>;

@@ -1,8 +1,8 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=2
 // Starts the program: from `dist/` where it is installed, from the TypeScript sources in a clone.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { registerHooks } from "node:module";
+import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -12,7 +12,7 @@ const ownNode = path("../node_modules/node/bin/node");
 
 if (major > 24 || (major === 24 && minor >= 12)) {
   if (isClone) {
-    registerHooks({
+    nodeModule.registerHooks({
       resolve: (specifier, context, next) =>
         next(specifier, { ...context, conditions: [...context.conditions, "armorclaw-source"] }),
     });
@@ -20,7 +20,9 @@ if (major > 24 || (major === 24 && minor >= 12)) {
   const { main } = await import(isClone ? "../bridge/main.ts" : "../dist/bridge/main.js");
   await main();
 } else if (existsSync(ownNode) && process.execPath !== ownNode) {
-  const child = spawn(ownNode, [path("armorclaw.mjs"), ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(ownNode, [...process.execArgv, path("armorclaw.mjs"), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
   // A terminal sends SIGINT to both; the other signals are for the child.
   process.on("SIGINT", () => undefined);
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

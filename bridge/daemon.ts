@@ -1,18 +1,33 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loopMap } from "@armorclaw/agent-runtime";
 import { aliases, type EngineStatus, type EventEnvelope, type MethodName, methods } from "@armorclaw/protocol";
-import { type AgentEndpoints, AgentSupervisor } from "./agents/agents.ts";
+import { accessMigrations } from "./access/access.ts";
+import { matrixMigrations } from "./adapters/matrix/matrix.ts";
+import { webrtcMigrations } from "./adapters/webrtc/webrtc.ts";
+import { type AgentEndpoints, AgentSupervisor, agentsMigrations, StoredAgentRecords } from "./agents/agents.ts";
+import { composeAlerting } from "./alerting.ts";
+import { alertsMigrations } from "./alerts/alerts.ts";
+import { approvalMigrations } from "./approvals/approvals.ts";
+import { attachmentMigrations } from "./attachments/attachments.ts";
+import { auditMigrations } from "./audit/audit.ts";
+import { budgetMigrations } from "./budget/budget.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Engine, selectEngine } from "./containers/containers.ts";
-import { type EventLog, eventPublisher, MemoryEventLog } from "./events/events.ts";
+import { DurableEventLog, eventPublisher, eventsMigrations, type PublishEvent } from "./events/events.ts";
+import { agentDirectory, composeGuards } from "./guards.ts";
+import { keystoreMigrations } from "./keystore/keystore.ts";
 import { type BridgeInfo, BridgeState } from "./lifecycle/bridge-state.ts";
 import { runServices, type Service } from "./lifecycle/lifecycle.ts";
 import type { Logging } from "./logging/logging.ts";
+import { composeMessaging } from "./messaging.ts";
+import { agentBrake, composeMoney } from "./money.ts";
+import { outboxMigrations } from "./outbox/outbox.ts";
 import { type Clock, systemClock, timestamp } from "./platform/clock.ts";
 import { HostMeter } from "./platform/host-info.ts";
 import { keepInheritedDescriptors } from "./platform/inherited-descriptors.ts";
 import { loadNativeCalls, type NativeCalls } from "./platform/peer-credentials.ts";
 import { openStateDirectory } from "./platform/state-directory.ts";
+import { composeRooms } from "./rooms.ts";
 import type { Handlers } from "./rpc/call.ts";
 import { agentHandlers } from "./rpc/handlers/agent.ts";
 import { bridgeHandlers } from "./rpc/handlers/bridge.ts";
@@ -26,9 +41,16 @@ import {
   createControlListener,
   createMethodTable,
   createRpcServer,
+  directCalls,
+  type MethodTable,
+  type RpcServer,
+  tokenMigrations,
 } from "./rpc/rpc.ts";
-import { engineSettings, rpcLimits, supervisorSettings } from "./settings.ts";
+import { engineSettings, loopManifests, retentionSettings, rpcLimits, supervisorSettings } from "./settings.ts";
 import { Store } from "./store/store.ts";
+import { tasksMigrations } from "./tasks/tasks.ts";
+import { composeVoice } from "./voice.ts";
+import { composeWire } from "./wire.ts";
 
 export interface DaemonOptions {
   readonly version: string;
@@ -44,6 +66,8 @@ export interface DaemonOptions {
   readonly onEvent: (event: EventEnvelope) => void;
   /** Holds answers to the contract: for tests and development. */
   readonly validateResults: boolean;
+  /** `$CREDENTIALS_DIRECTORY`, where systemd gives one. */
+  readonly credentialsDirectory: string | undefined;
 }
 
 /** What everything else stands on. */
@@ -52,9 +76,27 @@ interface Ground {
   readonly store: Store;
   readonly native: NativeCalls | undefined;
   readonly engine: Engine;
-  readonly log: EventLog;
+  readonly log: DurableEventLog;
   readonly installId: string;
 }
+
+/** Every domain's tables. */
+export const migrations = [
+  ...agentsMigrations,
+  ...eventsMigrations,
+  ...outboxMigrations,
+  ...tasksMigrations,
+  ...alertsMigrations,
+  ...keystoreMigrations,
+  ...auditMigrations,
+  ...approvalMigrations,
+  ...accessMigrations,
+  ...attachmentMigrations,
+  ...budgetMigrations,
+  ...tokenMigrations,
+  ...matrixMigrations,
+  ...webrtcMigrations,
+];
 
 /** Opens the ground floor, composes the services on it and runs them until they are told to stop. */
 export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): Promise<void> {
@@ -62,12 +104,16 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   const { logging } = options;
   const clock = systemClock;
   const native = loadNativeCalls();
+  if (native?.hideMemory() === false) logging.child("daemon").warn({}, "core files could not be forbidden");
   keepInheritedDescriptors(native);
   const installId = openStateDirectory(config.state_dir);
   // Opening it takes the state directory for this process alone.
-  using store = new Store(join(config.state_dir, "store.db"), [], timestamp(clock));
-  const engine = await selectEngine({ ...engineSettings(config), installId, logger: logging.child("engine") });
-  const log = new MemoryEventLog(clock, config.events.history_max);
+  using store = new Store(join(config.state_dir, "store.db"), migrations, timestamp(clock), {
+    ballastBytes: config.store.ballast_bytes,
+  });
+  const engine = await selectEngine({ ...engineSettings(config), native, installId, logger: logging.child("engine") });
+  const retention = retentionSettings(config);
+  const log = new DurableEventLog({ store, clock, logger: logging.child("events"), retention });
   const ground = { clock, store, native, engine, log, installId };
   const logger = logging.child("daemon");
   const stopping = { graceMs: config.shutdown_grace_ms };
@@ -79,6 +125,13 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   });
 }
 
+/** What the domains reach only once it stands: the server serves their methods, so it is made after them. */
+interface Late {
+  server?: RpcServer;
+  table?: MethodTable;
+  agentSockets?: AgentEndpoints;
+}
+
 /** The composition root: constructs every service. The array is the start order; drain and stop go the other way. */
 function compose(
   ground: Ground,
@@ -88,42 +141,31 @@ function compose(
 ): readonly Service[] {
   const { clock, native, engine, log } = ground;
   const { config, socketPath } = loaded;
-  const { logging, version } = options;
-  const publish = eventPublisher(log);
+  const { logging } = options;
+  const late: Late = {};
+  const publish = eventPublisher(log, logging.child("events"));
   const info = describeBridge(ground, loaded, options, stopping);
-  // The sockets' server serves methods that the supervisor answers, so the sockets are bound after both are made.
-  const endpoints: AgentEndpoints = { open: (...args) => agentSockets.open(...args) };
-  const manifests = Object.values(loopMap).map(({ manifest }) => manifest);
-  const agentDeps = {
-    engine,
-    endpoints,
-    manifests,
-    publish,
-    clock,
-    random: Math.random,
-    logger: logging.child("agents"),
-  };
-  const agents = new AgentSupervisor(agentDeps, supervisorSettings(config));
-  const contract = { ...builtinMethods, ...methods };
-  const handlers: Handlers<MethodName> = {
-    ...builtinHandlers(version, contract),
-    ...bridgeHandlers(info, engine, agents, clock),
-    ...agentHandlers(agents),
-    ...loopHandlers(agents),
-    ...eventHandlers(log),
-    ...systemHandlers(agents, new HostMeter(config.state_dir)),
-  };
+  const domains = composeDomains(ground, config, options, publish, late);
+  const { agents, guards, money, messaging, rooms, voice, wire } = domains;
+  const table = createMethodTable(contract, handlersOf(ground, config, info, domains), aliases);
   const server = createRpcServer({
-    table: createMethodTable(contract, handlers, aliases),
-    limits: rpcLimits(config),
-    clock,
-    logger: logging.child("rpc"),
+    ...{ table, clock, limits: rpcLimits(config), logger: logging.child("rpc") },
+    ...{ around: guards.around, gate: wire.gate, onCall: wire.onCall, http: wire.pages },
     hasHungUp: native?.hasHungUp,
     validateResults: options.validateResults,
   });
   const sockets = { server, native, logger: logging.child("sockets") };
-  const agentSockets = createAgentEndpoints({ ...sockets, root: join(config.runtime_dir, "agents") });
+  const root = join(config.runtime_dir, "agents");
+  const agentSockets = createAgentEndpoints({ ...sockets, root, sideDoors: [money.sideDoor, ...voice.sideDoors] });
+  Object.assign(late, { server, table, agentSockets } satisfies Required<Late>);
   return [
+    log,
+    ...guards.services,
+    ...messaging.services,
+    ...rooms.services,
+    ...composeAlerting({ ...ground, config, logging, publish, outbox: messaging.outbox }),
+    ...money.services,
+    ...voice.services,
     agents,
     {
       name: "rpc",
@@ -131,13 +173,96 @@ function compose(
       drain: (deadline) => server.drain(deadline),
       stop: () => server.close(),
     },
+    ...wire.services,
     createControlListener({ ...sockets, path: socketPath }),
     new BridgeState(info, publish, () => {
-      log.subscribe({ channels: [">"] }, undefined, options.onEvent);
+      log.watch({ channels: [">"] }, options.onEvent);
       options.onServing(engine.status);
       agents.begin();
     }),
   ];
+}
+
+const contract = { ...builtinMethods, ...methods };
+
+/** One composition per domain, each in its file beside this one. */
+function composeDomains(
+  ground: Ground,
+  config: LoadedConfig["config"],
+  { logging, version, credentialsDirectory }: DaemonOptions,
+  publish: PublishEvent,
+  late: Late,
+) {
+  const common = { ...ground, config, logging, publish, random: Math.random };
+  const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
+  const records = new StoredAgentRecords(ground.store);
+  const agentDeps = {
+    ...common,
+    endpoints,
+    records,
+    manifests: loopManifests(config),
+    logger: logging.child("agents"),
+  };
+  const agents = new AgentSupervisor(agentDeps, supervisorSettings(config));
+  const directory = agentDirectory(agents);
+  const disconnect = (principal: string) => standing(late.server).disconnect(principal);
+  const guards = composeGuards({ ...common, version, contract, agents: directory, credentialsDirectory, disconnect });
+  const { approvals, keystore, access, around } = guards;
+  const money = composeMoney({
+    ...{ ...common, approvals, keystore },
+    brake: agentBrake(agents),
+    findAgent: directory.find,
+  });
+  const rooms = composeRooms({
+    ...{ ...common, keystore, access },
+    outbox: () => messaging.outbox,
+    calls: () =>
+      directCalls({
+        table: standing(late.table),
+        around,
+        gate: wire.gate,
+        deadlineMs: config.rpc.call_deadline_ms,
+      }),
+  });
+  const messaging = composeMessaging({ ...common, agents: directory, destinations: [rooms.destination] });
+  const voice = composeVoice({
+    ...{ ...common, budget: money.budget },
+    loopOf: (agentId) => directory.find(agentId)?.loop,
+    doorUrl: () => wire.doorUrl(),
+  });
+  const wire = composeWire({
+    ...{ ...common, gauges: money.gauges, site: voice.site },
+    server: () => standing(late.server),
+    table: () => standing(late.table),
+  });
+  return { agents, guards, money, rooms, messaging, voice, wire };
+}
+
+function standing<T>(part: T | undefined): T {
+  assert(part !== undefined, "nothing is called before the composition is whole");
+  return part;
+}
+
+function handlersOf(
+  { engine, clock, log }: Ground,
+  config: LoadedConfig["config"],
+  info: BridgeInfo,
+  { agents, guards, money, messaging, rooms, voice, wire }: ReturnType<typeof composeDomains>,
+): Handlers<MethodName> {
+  return {
+    ...builtinHandlers(info.version, contract),
+    ...bridgeHandlers(info, engine, agents, clock),
+    ...agentHandlers(agents),
+    ...loopHandlers(agents),
+    ...eventHandlers(log, messaging.consumers, guards.access, agents),
+    ...messaging.handlers,
+    ...systemHandlers(agents, new HostMeter(config.state_dir)),
+    ...guards.handlers,
+    ...money.handlers,
+    ...wire.handlers,
+    ...rooms.handlers,
+    ...voice.handlers,
+  };
 }
 
 function describeBridge(

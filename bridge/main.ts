@@ -11,5 +11,11 @@ export async function main(): Promise<void> {
     import("./cli/io.ts"),
     import("./platform/clock.ts"),
   ]);
-  process.exitCode = await runCli(argv, processIo(process, systemClock.now));
+  const io = processIo(process, systemClock.now);
+  if (argv[0] === "backup" && /^(?:verify|restore)$/.test(argv[1] ?? "") && !argv.includes("--help")) {
+    const { runBackup } = await import("./backup.ts");
+    process.exitCode = await runBackup(argv.slice(1), process.env, io);
+    return;
+  }
+  process.exitCode = await runCli(argv, io);
 }

@@ -43,6 +43,7 @@ async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
     hurry,
     stop,
     validateResults: process.env["ARMORCLAW_TEST_VALIDATE"] === "1",
+    credentialsDirectory: process.env["CREDENTIALS_DIRECTORY"],
     onServing: (engine) => {
       const [clientDefault] = clientSocketPaths(
         { ...process.env, ARMORCLAW_RUNTIME_DIR: undefined },

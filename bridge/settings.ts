@@ -1,21 +1,35 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BridgeError } from "@armorclaw/protocol";
+import { loopMap } from "@armorclaw/agent-runtime";
+import { BridgeError, type LoopManifestInput, LoopName } from "@armorclaw/protocol";
 import type { SupervisorSettings } from "./agents/agents.ts";
 import type { Config, LoadedConfig } from "./config/config.ts";
 import type { EngineOptions } from "./containers/containers.ts";
+import type { RetentionSettings } from "./events/events.ts";
 import { systemClock } from "./platform/clock.ts";
+import { withRooms } from "./rooms.ts";
 import type { RpcLimits } from "./rpc/rpc.ts";
 
 /** The configuration in the supervisor's words. */
-export function supervisorSettings(config: Config): SupervisorSettings {
+export function supervisorSettings(config: LoadedConfig["config"]): SupervisorSettings {
   const { agents, restart, loops } = config;
   return {
     start: agents.start,
     agentsMax: agents.max,
     helloDeadlineMs: agents.hello_deadline_ms,
+    startsAtOnce: 2 * availableParallelism(),
+    hangAfterMs: agents.hang_after_ms,
     stopGraceMs: agents.stop_grace_ms,
-    logBytesMax: agents.log_bytes_max,
+    reconcileMs: agents.reconcile_ms,
+    usageIntervalMs: agents.usage_interval_ms,
+    log: {
+      directory: join(config.state_dir, "logs"),
+      bytesMax: agents.log_bytes_max,
+      quota: perSecond(agents.log_bytes_per_second),
+    },
+    eventQuota: perSecond(agents.events_per_second),
     restart: {
       initialMs: restart.initial_ms,
       maxMs: restart.max_ms,
@@ -24,6 +38,20 @@ export function supervisorSettings(config: Config): SupervisorSettings {
       windowMs: restart.window_ms,
     },
     loops,
+  };
+}
+
+/** What may come at once is what a burst of seconds allows. */
+const burstSeconds = 10;
+const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
+
+/** The configuration in the log's words. */
+export function retentionSettings({ events }: Config): RetentionSettings {
+  return {
+    ageMsMax: events.retention_days * 86_400_000,
+    bytesMax: events.retention_bytes,
+    volatileAgeMsMax: events.volatile_retention_minutes * 60_000,
+    volatileBytesMax: events.volatile_bytes,
   };
 }
 
@@ -40,7 +68,7 @@ export function rpcLimits({ rpc }: Config): Partial<RpcLimits> {
 }
 
 /** What an engine needs besides the two things that the configuration does not know. */
-export function engineSettings(config: LoadedConfig["config"]): Omit<EngineOptions, "installId" | "logger"> {
+export function engineSettings(config: LoadedConfig["config"]): Omit<EngineOptions, "installId" | "logger" | "native"> {
   return {
     choice: config.engine,
     allowUnsandboxed: config.allow_unsandboxed,
@@ -63,4 +91,17 @@ function agentBundlePath(): string {
   if (found === undefined)
     throw new BridgeError("IMAGE_BUILD_FAILED", "The agents' bundle dist/agent/agent.mjs is missing");
   return found;
+}
+
+/** The loops' manifests with what the operator changed of their secrets, configurations and rooms. */
+export function loopManifests(config: Config): LoopManifestInput[] {
+  return Object.values(loopMap).map(({ manifest }) => {
+    const { secrets, configs, rooms } = config.loops[LoopName.parse(manifest.name)] ?? {};
+    return {
+      ...manifest,
+      ...(secrets === undefined ? {} : { secrets }),
+      ...(configs === undefined ? {} : { configs }),
+      channels: withRooms(manifest.channels, rooms),
+    };
+  });
 }

@@ -10,9 +10,12 @@ import {
 import { ConnectionError, errorFromWire } from "./errors.ts";
 import type { CallOptions } from "./types.ts";
 
+/** `greeting` goes before what is queued; `alone` never waits for the answer to another call. */
+export type CallKind = "call" | "greeting" | "alone";
+
 /** What calls need of the connection that carries them. */
 export interface CallCarrier {
-  send(id: number, line: string, greeting: boolean): void;
+  send(id: number, line: string, kind: CallKind): void;
   notify(line: string): void;
   forget(id: number): boolean;
 }
@@ -28,15 +31,15 @@ export interface StartedCall {
 /** The calls in flight: their ids, deadlines and cancellation. Every one settles exactly once. */
 export class Calls {
   readonly #carrier: CallCarrier;
-  readonly #rpc: JSONRPCClient<boolean>;
+  readonly #rpc: JSONRPCClient<CallKind>;
   #lastId = 0;
 
   constructor(carrier: CallCarrier) {
     this.#carrier = carrier;
-    this.#rpc = new JSONRPCClient((request: JSONRPCRequest, greeting) => this.#send(request, greeting));
+    this.#rpc = new JSONRPCClient((request: JSONRPCRequest, kind) => this.#send(request, kind));
   }
 
-  start(method: string, params: unknown, options: CallOptions, greeting = false): StartedCall {
+  start(method: string, params: unknown, options: CallOptions, kind: CallKind = "call"): StartedCall {
     const id = ++this.#lastId;
     if (options.signal?.aborted) return cancelledBefore(id, method, options.signal.reason);
     const cancel = (cause?: unknown) => this.#abandon(id, cancelled(method, cause));
@@ -51,7 +54,7 @@ export class Calls {
             deadlineMs,
           );
     signal?.addEventListener("abort", onAbort, { once: true });
-    const answer = this.#rpc.requestAdvanced(createJSONRPCRequest(id, method, params ?? {}), greeting);
+    const answer = this.#rpc.requestAdvanced(createJSONRPCRequest(id, method, params ?? {}), kind);
     const result = Promise.resolve(answer).then((response) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
@@ -75,7 +78,7 @@ export class Calls {
     for (const id of ids) this.#rpc.receive(localFailure(id, error));
   }
 
-  #send(request: JSONRPCRequest, greeting: boolean): void {
+  #send(request: JSONRPCRequest, kind: CallKind): void {
     const id = request.id as number;
     try {
       const line = JSON.stringify(request);
@@ -83,7 +86,7 @@ export class Calls {
         const message = `${request.method} would be a line longer than ${limits.frameBytesMax} bytes`;
         throw new ConnectionError("FRAME_TOO_LARGE", message);
       }
-      this.#carrier.send(id, line, greeting);
+      this.#carrier.send(id, line, kind);
     } catch (error) {
       this.fail([id], error instanceof Error ? error : new Error(String(error)));
     }

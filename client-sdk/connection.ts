@@ -1,5 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
+import type { CallKind } from "./calls.ts";
 import { ConnectionError } from "./errors.ts";
+import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 import type { ConnectionState, ReconnectOptions } from "./types.ts";
 
@@ -10,6 +12,10 @@ export interface ConnectionOptions {
   readonly open: OpenTransport;
   readonly reconnect: ReconnectOptions | false;
   readonly sendQueueMax: number;
+  readonly sendQueueBytesMax: number;
+  /** 0 for no heartbeat. */
+  readonly heartbeatMs: number;
+  readonly ping: (deadlineMs: number) => Promise<unknown>;
   /** Runs on each new connection before anything that is queued is written. A rejection drops the connection. */
   readonly greet: () => Promise<unknown>;
   readonly onLine: (line: string) => void;
@@ -18,13 +24,19 @@ export interface ConnectionOptions {
   readonly onState: (state: ConnectionState, reason: unknown) => void;
 }
 
+interface QueuedCall {
+  readonly line: string;
+  readonly isAlone: boolean;
+}
+
 /** One transport after another, and the calls that wait for the next. */
 export class Connection {
   readonly #options: ConnectionOptions;
-  readonly #queue = new Map<number, string>();
+  readonly #queue = new Map<number, QueuedCall>();
   readonly #written = new Set<number>();
   readonly #closing = new AbortController();
   readonly #first = Promise.withResolvers<void>();
+  #queuedBytes = 0;
   #transport: Transport | undefined;
   /** Greeted: queued calls may be written. */
   #ready = false;
@@ -48,27 +60,31 @@ export class Connection {
    * Writes a call's line now, or queues it. A `greeting` goes before what is queued.
    * @throws ConnectionError CLOSED or QUEUE_FULL
    */
-  send(id: number, line: string, greeting: boolean): void {
+  send(id: number, line: string, kind: CallKind): void {
     if (this.#closing.signal.aborted) throw new ConnectionError("CLOSED", "The client is closed");
-    if (greeting) {
-      this.#write(id, line);
+    if (kind === "greeting") {
+      this.#write(id, { line, isAlone: true });
       return;
     }
-    const max = this.#options.sendQueueMax;
-    if (this.#queue.size >= max) throw new ConnectionError("QUEUE_FULL", `${max} calls already wait to be sent`);
-    this.#queue.set(id, line);
+    const { sendQueueMax, sendQueueBytesMax } = this.#options;
+    if (this.#queue.size >= sendQueueMax)
+      throw new ConnectionError("QUEUE_FULL", `${sendQueueMax} calls already wait to be sent`);
+    if (this.#queue.size > 0 && this.#queuedBytes + line.length > sendQueueBytesMax)
+      throw new ConnectionError("QUEUE_FULL", `Calls of ${sendQueueBytesMax} bytes already wait to be sent`);
+    this.#queue.set(id, { line, isAlone: kind === "alone" });
+    this.#queuedBytes += line.length;
     if (this.#ready) this.#flush();
     else void this.start().catch(() => {});
   }
 
   /** Writes a line that nothing waits for; dropped when there is no connection, since it is about that connection. */
   notify(line: string): void {
-    this.#transport?.send(line);
+    this.#transport?.send(line, true);
   }
 
   /** The call is settled. True when it had been written and not answered or lost. */
   forget(id: number): boolean {
-    this.#queue.delete(id);
+    this.#dequeue(id);
     return this.#written.delete(id);
   }
 
@@ -131,11 +147,18 @@ export class Connection {
       this.#holding = false;
       this.#flush();
     };
-    const { onLine } = this.#options;
+    let heartbeat: Heartbeat | undefined;
+    const onLine = (line: string) => {
+      heartbeat?.heard();
+      this.#options.onLine(line);
+    };
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(connectDeadlineMs)]);
     const transport = await this.#options.open({ onLine, onClose, onDrain }, signal);
     if (!open) throw new ConnectionError("CLOSED", "The bridge closed the connection at once");
     this.#transport = transport;
+    const started = startHeartbeat(this.#options, (reason) => this.reset(reason));
+    heartbeat = started;
+    void lost.promise.then(started.stop);
     try {
       await this.#options.greet();
       this.#closing.signal.throwIfAborted();
@@ -153,16 +176,21 @@ export class Connection {
   }
 
   #flush(): void {
-    for (const [id, line] of this.#queue) {
+    for (const [id, queued] of this.#queue) {
       if (!this.#ready || this.#holding) return;
-      this.#queue.delete(id);
-      this.#write(id, line);
+      this.#dequeue(id);
+      this.#write(id, queued);
     }
   }
 
-  #write(id: number, line: string): void {
+  #dequeue(id: number): void {
+    this.#queuedBytes -= this.#queue.get(id)?.line.length ?? 0;
+    this.#queue.delete(id);
+  }
+
+  #write(id: number, { line, isAlone }: QueuedCall): void {
     this.#written.add(id);
-    this.#holding = this.#transport?.send(line) === false;
+    this.#holding = this.#transport?.send(line, isAlone) === false;
   }
 
   #drop(cause: unknown): void {
@@ -184,6 +212,7 @@ export class Connection {
     this.#first.reject(error);
     const ids = [...this.#queue.keys()];
     this.#queue.clear();
+    this.#queuedBytes = 0;
     this.#options.onLost(ids, error);
     this.#options.onState("closed", error);
   }

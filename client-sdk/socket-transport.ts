@@ -37,7 +37,7 @@ class SocketTransport implements Transport {
 
   constructor(socket: Socket, events: TransportEvents) {
     this.#socket = socket;
-    const splitter = new LineSplitter(limits.frameBytesMax);
+    const splitter = new LineSplitter(limits.replyBytesMax);
     let reason: Error | undefined;
     const onLine = (line: string) => {
       if (!socket.destroyed) events.onLine(line);

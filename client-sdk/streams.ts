@@ -29,7 +29,7 @@ export class Streams {
       this.#calls.notify("rpc.stream_credit", { id, n: taken });
       taken = 0;
     });
-    const { id, result, cancel } = this.#calls.start(method, params, options);
+    const { id, result, cancel } = this.#calls.start(method, params, options, "alone");
     this.#open.set(id, { queue, cancel });
     const settled = (error?: Error) => {
       this.#open.delete(id);

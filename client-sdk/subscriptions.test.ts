@@ -21,7 +21,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-const push = (seq: number, connection = 1) => {
+const push = (seq: number, connection = 1, more: object = {}) => {
   head = seq;
   const event = {
     id: `e${seq}`,
@@ -33,7 +33,11 @@ const push = (seq: number, connection = 1) => {
     priority: "low",
     data: {},
   };
-  server.broadcast({ jsonrpc: "2.0", method: "event.push", params: { subscription_id: `s${connection}`, event } });
+  server.broadcast({
+    jsonrpc: "2.0",
+    method: "event.push",
+    params: { subscription_id: `s${connection}`, event, ...more },
+  });
 };
 const take = async (events: AsyncIterator<{ seq: number }>, count: number) => {
   const seqs: number[] = [];
@@ -90,7 +94,60 @@ describe("a subscription", () => {
     reset = true;
     server.drop();
     await until(() => gaps.length === 1, "a gap");
-    expect(gaps).toEqual([{ after: 7, resumedAt: 3 }]);
+    expect(gaps).toEqual([{ after: 7, resumedAt: 3, skippedLow: 0 }]);
+  });
+
+  test("an event that went ahead of others is yielded once, and does not move the place to resume from", async () => {
+    await using subscription = client.subscribe({ channels: [">"] });
+    const events = subscription[Symbol.asyncIterator]();
+    await subscription.ready;
+    push(1);
+    push(9, 1, { cursor: 1 });
+    push(2);
+    expect(await take(events, 3)).toEqual([1, 9, 2]);
+    server.drop();
+    await until(() => server.of("event.subscribe").length === 2, "a second event.subscribe");
+    expect(server.of("event.subscribe")[1]).toMatchObject({ params: { cursor: 2 } });
+    for (const seq of [3, 9, 10]) push(seq, 2);
+    expect(await take(events, 2)).toEqual([3, 10]);
+  });
+
+  test("tells of events that were left out", async () => {
+    const gaps: Gap[] = [];
+    await using subscription = client.subscribe({ channels: [">"] }, { onGap: (gap) => gaps.push(gap) });
+    await subscription.ready;
+    const params = { subscription_id: "s1", after: 3, resumed_at: 9, skipped_low: 2 };
+    server.broadcast({ jsonrpc: "2.0", method: "event.gap", params });
+    await until(() => gaps.length === 1, "the gap");
+    expect(gaps).toEqual([{ after: 3, resumedAt: 9, skippedLow: 2 }]);
+  });
+
+  test("a durable one acknowledges, leaves its place to the bridge, and ends when another takes its name", async () => {
+    await using subscription = client.subscribe({ channels: [">"], name: "pager" });
+    const events = subscription[Symbol.asyncIterator]();
+    await subscription.ready;
+    push(7);
+    const { value } = await events.next();
+    if (value === undefined) throw new Error("no event");
+    await subscription.ack(value);
+    expect(server.of("event.ack")[0]?.params).toEqual({ subscription_id: "s1", cursor: 7 });
+    server.drop();
+    await until(() => server.of("event.subscribe").length === 2, "a second event.subscribe");
+    expect(server.of("event.subscribe")[1]?.params).toEqual({ channels: [">"], name: "pager" });
+    await subscription.ready;
+    server.broadcast({ jsonrpc: "2.0", method: "event.end", params: { subscription_id: "s2", reason: "taken" } });
+    await expect(events.next()).rejects.toMatchObject({ code: "CLOSED", message: "taken" });
+    await expect(subscription.ack(value)).rejects.toMatchObject({ code: "NOT_CONNECTED" });
+  });
+
+  test("that is ended in one breath with the answer that names it is ended all the same", async () => {
+    server.handler = ({ id }, reply) => {
+      reply({ id, result: { subscription_id: "s9", cursor: 0, cursor_reset: false } });
+      reply({ method: "event.end", params: { subscription_id: "s9", reason: "taken" } });
+    };
+    const subscription = client.subscribe({ channels: [">"], name: "pager" });
+    const next = subscription[Symbol.asyncIterator]().next();
+    await expect(next).rejects.toMatchObject({ code: "CLOSED", message: "taken" });
   });
 
   test("ends with QUEUE_FULL when its consumer falls too far behind, after what was queued", async () => {

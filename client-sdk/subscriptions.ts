@@ -19,6 +19,30 @@ interface Live {
   opening: boolean;
   /** Everything up to here was seen or asked to be skipped. */
   cursor: number | undefined;
+  /** Seen before their turn: they went ahead of others. */
+  readonly ahead: Set<number>;
+}
+
+interface Push {
+  readonly subscription_id: string;
+  readonly event: EventEnvelope;
+  /** Resume from here: the event went ahead of others. */
+  readonly cursor?: number;
+}
+
+/** What the bridge says of a subscription. */
+export interface SubscriptionNotice {
+  readonly subscription_id: string;
+  readonly reason?: string;
+  readonly after?: number;
+  readonly resumed_at?: number;
+  readonly skipped_low?: number;
+}
+
+/** A notification about a subscription whose name is not known yet. */
+interface Early {
+  readonly subscriptionId: string;
+  readonly take: () => void;
 }
 
 /** The subscriptions of one client, over all its connections. */
@@ -28,7 +52,7 @@ export class Subscriptions {
   readonly #live = new Set<Live>();
   readonly #byId = new Map<string, Live>();
   #closed: ConnectionError | undefined;
-  #early: { readonly subscription_id: string; readonly event: EventEnvelope }[] = [];
+  #early: Early[] = [];
 
   constructor(calls: Calls, deadlineMs: number) {
     this.#calls = calls;
@@ -44,6 +68,7 @@ export class Subscriptions {
       id: undefined,
       opening: false,
       cursor: params.cursor,
+      ahead: new Set(),
     };
     live.ready.promise.catch(() => {});
     const { signal } = options;
@@ -65,16 +90,40 @@ export class Subscriptions {
       next: () => live.queue.next(),
       return: () => leave().then(() => ({ done: true, value: undefined })),
     };
-    return { ready: live.ready.promise, [Symbol.asyncIterator]: () => iterator, [Symbol.asyncDispose]: leave };
+    return {
+      ready: live.ready.promise,
+      ack: (event) => this.#ack(live, event.seq),
+      [Symbol.asyncIterator]: () => iterator,
+      [Symbol.asyncDispose]: leave,
+    };
   }
 
   /** Takes an `event.push` notification off the wire. */
-  receive(params: { readonly subscription_id: string; readonly event: EventEnvelope }): void {
+  receive(params: Push): void {
     const live = this.#byId.get(params.subscription_id);
-    if (live !== undefined) this.#deliver(live, params.event);
-    else if (this.#someOpening()) {
-      if (this.#early.push(params) > earlyMax) this.#endAll(overflow(earlyMax));
+    if (live !== undefined) this.#deliver(live, params);
+    else this.#keepEarly(params.subscription_id, () => this.receive(params));
+  }
+
+  /** Takes an `event.gap` notification off the wire. */
+  gap(notice: SubscriptionNotice): void {
+    const { subscription_id, after = 0, resumed_at: resumedAt = after, skipped_low: skippedLow = 0 } = notice;
+    const live = this.#byId.get(subscription_id);
+    if (live === undefined) this.#keepEarly(subscription_id, () => this.gap(notice));
+    else live.options.onGap?.({ after, resumedAt, skippedLow });
+  }
+
+  /** Takes an `event.end` notification off the wire. */
+  ended(notice: SubscriptionNotice): void {
+    const { subscription_id, reason = "The bridge has ended it" } = notice;
+    const live = this.#byId.get(subscription_id);
+    if (live === undefined) {
+      this.#keepEarly(subscription_id, () => this.ended(notice));
+      return;
     }
+    this.#byId.delete(subscription_id);
+    live.id = undefined;
+    this.#end(live, new ConnectionError("CLOSED", reason));
   }
 
   /** The connection is there (again): ask for what is missing on it. */
@@ -95,6 +144,11 @@ export class Subscriptions {
     this.#endAll(error);
   }
 
+  /** What comes in one read with the answer that names its subscription waits until that answer has been taken. */
+  #keepEarly(subscriptionId: string, take: () => void): void {
+    if (this.#someOpening() && this.#early.push({ subscriptionId, take }) > earlyMax) this.#endAll(overflow(earlyMax));
+  }
+
   #endAll(error: ConnectionError): void {
     for (const live of this.#live) this.#end(live, error);
   }
@@ -103,8 +157,10 @@ export class Subscriptions {
     if (live.opening || live.id !== undefined) return;
     live.opening = true;
     try {
-      const params = live.cursor === undefined ? live.params : { ...live.params, cursor: live.cursor };
-      const call = this.#calls.start("event.subscribe", params, { deadlineMs: this.#deadlineMs });
+      // Of a durable one the bridge keeps the position.
+      const { cursor = live.params.cursor } = live.params.name === undefined ? live : live.params;
+      const params = cursor === undefined ? live.params : { ...live.params, cursor };
+      const call = this.#calls.start("event.subscribe", params, { deadlineMs: this.#deadlineMs }, "alone");
       this.#opened(live, (await call.result) as Result<"event.subscribe">);
     } catch (error) {
       // Lost with its connection: `connected` asks again on the next one. Closing the client ends what is live.
@@ -123,17 +179,31 @@ export class Subscriptions {
       return;
     }
     this.#byId.set(answer.subscription_id, live);
-    if (answer.cursor_reset) live.options.onGap?.({ after: live.cursor ?? 0, resumedAt: answer.cursor });
+    if (answer.cursor_reset) live.options.onGap?.({ after: live.cursor ?? 0, resumedAt: answer.cursor, skippedLow: 0 });
     live.cursor = answer.cursor;
     live.ready.resolve();
-    for (const early of this.#early) {
-      if (early.subscription_id === answer.subscription_id) this.#deliver(live, early.event);
-    }
+    for (const { subscriptionId, take } of this.#early) if (subscriptionId === answer.subscription_id) take();
   }
 
-  #deliver(live: Live, event: EventEnvelope): void {
-    if (live.queue.push(event)) live.cursor = event.seq;
-    else this.#end(live, overflow(live.options.queueMax ?? queueMaxDefault));
+  #deliver(live: Live, { event, cursor }: Push): void {
+    const { seq } = event;
+    const isRepeated = live.ahead.delete(seq);
+    if (cursor !== undefined) live.ahead.add(seq);
+    if (!isRepeated && !live.queue.push(event)) {
+      this.#end(live, overflow(live.options.queueMax ?? queueMaxDefault));
+      return;
+    }
+    live.cursor = cursor ?? seq;
+    // What went ahead is past once its turn is: on this connection it does not come again.
+    for (const early of live.ahead) if (early <= live.cursor) live.ahead.delete(early);
+  }
+
+  async #ack(live: Live, cursor: number): Promise<void> {
+    if (live.id === undefined) {
+      throw new ConnectionError("NOT_CONNECTED", "There is no connection to acknowledge on: the event comes again");
+    }
+    const params = { subscription_id: live.id, cursor };
+    await this.#calls.start("event.ack", params, { deadlineMs: this.#deadlineMs }).result;
   }
 
   /** Idempotent. The consumer still gets what is queued. */

@@ -10,8 +10,11 @@ export interface TransportEvents {
 
 /** One open connection that carries lines. */
 export interface Transport {
-  /** Takes one line without its newline. False: taken, but hold further lines until `onDrain`. Without effect once closed. */
-  send(line: string): boolean;
+  /**
+   * Takes one line without its newline. False: taken, but hold further lines until `onDrain`. Without effect once closed.
+   * @param isAlone whether the line must not be joined with others
+   */
+  send(line: string, isAlone: boolean): boolean;
   /** Sends what was taken, then closes. Idempotent; `onClose` tells when it is done. */
   close(): void;
 }

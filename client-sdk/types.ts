@@ -13,10 +13,25 @@ export interface ReconnectOptions {
   readonly giveUpAfterMs?: number;
 }
 
-/** How to reach the bridge. */
-export interface ClientOptions {
+/** The bridge's own socket. */
+export interface SocketOptions {
   /** The Unix socket's path, or the name of the Windows pipe. */
   readonly socketPath: string;
+}
+
+/** A door that knows no local user. */
+export interface UrlOptions {
+  /** `ws:` or `wss:` for everything; `http:` or `https:` for calls alone, since nothing can be pushed. */
+  readonly url: string;
+  /** An API token, or a JWT where the bridge knows an issuer. */
+  readonly token: string;
+}
+
+/** How to reach the bridge, and how the connection behaves. */
+export type ClientOptions = ConnectionOptions & (SocketOptions | UrlOptions);
+
+/** How a connection behaves, whatever carries it. */
+export interface ConnectionOptions {
   /** `{ initialMs: 100, maxMs: 5_000 }` when left out; false closes the client with its first connection. */
   readonly reconnect?: ReconnectOptions | false;
   /** The deadline of a call that names none, from the call to its answer, in milliseconds. 30,000 when left out. */
@@ -25,6 +40,12 @@ export interface ClientOptions {
   readonly signal?: AbortSignal;
   /** The most calls that wait to be sent; one more rejects with QUEUE_FULL. 1,024 when left out. */
   readonly sendQueueMax?: number;
+  /** The most characters of calls that wait to be sent; one more rejects with QUEUE_FULL. 16 Mi when left out. */
+  readonly sendQueueBytesMax?: number;
+  /** Calls of one turn travel as one batch, and are answered together. Streams and subscriptions never wait for others. */
+  readonly batch?: boolean;
+  /** After this long without a word from the bridge it is pinged, and after as long again without an answer the connection is dropped. 30,000 when left out; 0 for never. */
+  readonly heartbeatMs?: number;
   /**
    * Calls that must come first on every connection, such as `agent.hello`: nothing else is sent until it resolves. When
    * it rejects the connection is dropped; a BridgeError that is not retryable closes the client.
@@ -85,6 +106,8 @@ export interface Gap {
   readonly after: number;
   /** The `seq` after which events come now. */
   readonly resumedAt: number;
+  /** Events of low priority that were left out because this side did not keep up; 0 when more than those are missing. */
+  readonly skippedLow: number;
 }
 
 /** How a subscription behaves on this side. */
@@ -99,6 +122,11 @@ export interface SubscribeOptions {
 export interface EventSubscription extends AsyncIterable<EventEnvelope>, AsyncDisposable {
   /** Resolves when the bridge has confirmed it: from then on nothing is missed. Rejects when the bridge refused it. */
   readonly ready: Promise<void>;
+  /**
+   * Says that this event, and all before it, were dealt with; resolves when the bridge will not push them again. For
+   * subscriptions with a `name` or `unacked_max`. Rejects when the connection was lost: what was not acknowledged comes again.
+   */
+  ack(event: EventEnvelope): Promise<void>;
 }
 
 /**

@@ -16,7 +16,10 @@ export interface MethodSpec<
   readonly roles: readonly Role[];
   /** `write` changes something: it is recorded, and refused while the bridge drains. */
   readonly effect: "read" | "write";
-  /** Recorded whoever calls it and whatever its effect: it gives or uses a secret. Writes by people always are. */
+  /**
+   * true: recorded whoever calls it and whatever its effect: it gives or uses a secret. false: not recorded although it writes,
+   * because what it leaves behind says who did it. Else writes by people are.
+   */
   readonly audited?: boolean;
   /** A strict object: an unknown field is an error that names the nearest known one. */
   readonly params: P;
@@ -50,6 +53,8 @@ export interface EventSpec<D extends z.ZodType = z.ZodType> {
   /** The channel, with `<placeholder>` segments, e.g. `agent.<agent_id>.started`. */
   readonly channel: string;
   readonly priority: Priority;
+  /** Pushed at once and stored without waiting; kept for a shorter time. A crash may lose the latest. */
+  readonly isVolatile?: true;
   readonly data: D;
   readonly example: z.input<NoInfer<D>>;
 }

@@ -1,5 +1,10 @@
 import { agentsErrors } from "./errors/agents.ts";
+import { budgetErrors } from "./errors/budget.ts";
+import { eventsErrors } from "./errors/events.ts";
+import { guardsErrors } from "./errors/guards.ts";
+import { matrixErrors } from "./errors/matrix.ts";
 import { storeErrors } from "./errors/store.ts";
+import { webrtcErrors } from "./errors/webrtc.ts";
 import { wireErrors } from "./errors/wire.ts";
 
 /** One row of the catalogue: a condition that can happen in normal operation and that a caller can act on. */
@@ -23,6 +28,11 @@ export const errorCatalogue = {
   ...wireErrors,
   ...agentsErrors,
   ...storeErrors,
+  ...guardsErrors,
+  ...eventsErrors,
+  ...budgetErrors,
+  ...matrixErrors,
+  ...webrtcErrors,
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

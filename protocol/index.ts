@@ -1,3 +1,13 @@
+export type {
+  AgentActivity,
+  AgentInfo,
+  AgentState,
+  AgentUsage,
+  ExitInfo,
+  LogLine,
+  UsageSample,
+} from "./agent-info.ts";
+export { canonicalJson } from "./canonical.ts";
 export {
   aliases,
   type EventData,
@@ -16,7 +26,7 @@ export {
 } from "./contract.ts";
 export type { AnyEvent, AnyMethod, EventSpec, MethodSpec, Priority } from "./define.ts";
 export { BridgeError, type ErrorCode, type ErrorSpec, errorCatalogue, type WireError } from "./errors.ts";
-export { AgentId, Channel, ChannelPattern, ContainerId, LoopName } from "./ids.ts";
+export { AgentId, Channel, ChannelPattern, ConfigName, ContainerId, KeyId, LoopName, PrincipalId } from "./ids.ts";
 export { limits } from "./limits.ts";
 export {
   AgentLimits,
@@ -28,10 +38,11 @@ export {
   SecretMode,
   SecretRequest,
 } from "./manifest.ts";
-export type { AgentActivity, AgentInfo, AgentState, AgentUsage, ExitInfo, LogLine } from "./methods/agent.ts";
+export type { MatrixMessage } from "./matrix-info.ts";
 export type { EngineStatus, Isolation } from "./methods/bridge.ts";
 export type { EventEnvelope } from "./methods/event.ts";
 export type { HostInfo } from "./methods/system.ts";
+export type { TokenInfo } from "./methods/token.ts";
 export type { Principal } from "./principal.ts";
 export { Role, roles } from "./roles.ts";
 export { Secret, secretMark } from "./secret.ts";

@@ -1,10 +1,11 @@
 import * as z from "zod";
-import { ConfigName, LoopName } from "./ids.ts";
+import { ChannelPattern, ConfigName, LoopName } from "./ids.ts";
 
 /** A right that a loop asks for beyond its own channels; the operator's configuration may take it away. */
-export const Grant = z.enum(["system.info"]).meta({
+export const Grant = z.enum(["system.info", "speech.programs"]).meta({
   id: "Grant",
-  description: "A right of a loop: `system.info` lets it read the host's and all agents' usage.",
+  description:
+    "A right of a loop: `system.info` lets it read the host's and all agents' usage; `speech.programs` lets it run the host's espeak-ng and pocketsphinx in its container.",
 });
 export type Grant = z.output<typeof Grant>;
 
@@ -68,6 +69,21 @@ export const SecretRequest = z
   .meta({ id: "SecretRequest" });
 export type SecretRequest = z.output<typeof SecretRequest>;
 
+/** What an agent can do, as tasks name it. */
+export const Capability = z
+  .string()
+  .max(40)
+  .regex(/^[a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*$/, "Expected lower-case words")
+  .meta({ id: "Capability", description: "What an agent can do, as tasks name it." });
+
+/** Channels besides its own that a loop uses. */
+export const LoopChannels = z
+  .strictObject({
+    subscribe: z.array(ChannelPattern).max(32).default([]),
+    publish: z.array(ChannelPattern).max(32).default([]),
+  })
+  .meta({ id: "LoopChannels", description: "Channels besides its own that a loop uses." });
+
 /** What a loop is and needs: the part of a loop that the bridge reads. */
 export const LoopManifest = z
   .strictObject({
@@ -76,9 +92,18 @@ export const LoopManifest = z
     grants: z.array(Grant).describe("Rights beyond its own channels."),
     secrets: z.array(SecretRequest).max(32).default([]).describe("Secrets that it asks for."),
     configs: z.array(ConfigName).max(32).default([]).describe("Attached configurations that it reads."),
+    channels: LoopChannels.prefault({}),
+    sends_to: z.array(LoopName).max(32).default([]).describe("Loops whose agents it may send messages and tasks to."),
+    capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,
     schedule: z.strictObject({ every_ms: z.int().min(100) }).describe("How often the loop's work runs."),
     heartbeat_ms: z.int().min(100).max(60_000).describe("How often the agent tells the bridge that it is alive."),
+    ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
+    after: z
+      .array(LoopName)
+      .max(16)
+      .default([])
+      .describe("Loops of which an agent must be ready before it is started."),
     restart: z.enum(["always", "on-failure", "never"]).describe("Whether the bridge starts it again when it ends."),
   })
   .meta({ id: "LoopManifest", description: "What a loop is and needs." });

@@ -9,4 +9,13 @@ export type Principal =
       readonly uid: number;
       readonly role: Exclude<Role, "agent">;
     }
+  | {
+      readonly kind: "token" | "matrix";
+      readonly id: `token:${string}` | `matrix:${string}`;
+      readonly role: Exclude<Role, "agent">;
+      /** Only these methods, each by its name or as `domain.*`; all of its role when left out. */
+      readonly methods?: readonly string[];
+      /** Only these channels; all when left out. */
+      readonly channels?: readonly string[];
+    }
   | { readonly kind: "agent"; readonly id: `agent:${string}`; readonly agentId: AgentId; readonly role: "agent" };

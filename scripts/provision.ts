@@ -12,6 +12,17 @@ const parts: readonly Part[] = [
   { program: "bwrap", packages: ["bubblewrap"], usedBy: "the sandbox engine's tests" },
   { program: "dockerd", packages: ["docker.io", "iptables"], usedBy: "the docker engine's tests" },
   { program: "socat", packages: ["socat"], usedBy: "the tests of classic clients" },
+  { program: "curl", packages: ["curl"], usedBy: "the tests of HTTP on the Unix socket" },
+  { program: "python3", packages: ["python3"], usedBy: "the Python client's tests" },
+  { program: "chromium", packages: ["chromium"], usedBy: "the tests of a page over WebSocket" },
+  { program: "chromium", packages: ["chromium"], usedBy: "the tests that call from a browser" },
+  { program: "turnserver", packages: ["coturn"], usedBy: "the tests of calls over a relay" },
+  { program: "espeak-ng", packages: ["espeak-ng"], usedBy: "the tests of spoken calls" },
+  {
+    program: "pocketsphinx_continuous",
+    packages: ["pocketsphinx", "pocketsphinx-en-us"],
+    usedBy: "the tests of spoken calls",
+  },
 ];
 
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;

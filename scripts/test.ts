@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engineAnswers, startPrivateDockerd } from "../tests/support/dockerd.ts";
+import { provideSynapse } from "../tests/support/synapse.ts";
 import { provision } from "./provision.ts";
 
 const say = (line: string) => process.stderr.write(`[test] ${line}\n`);
@@ -18,7 +19,8 @@ interface JestResults {
 
 const scratch = mkdtempSync(join(tmpdir(), "ac-test-"));
 const missing = provision(process.env, say);
-const docker = await provideDocker();
+const [docker, noSynapse] = await Promise.all([provideDocker(), provideSynapse(process.env, say)]);
+if (noSynapse !== undefined) missing.push(noSynapse);
 const results = await runJest(docker?.host);
 await docker?.stop();
 for (const line of missing) say(line);

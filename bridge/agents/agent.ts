@@ -1,263 +1,298 @@
 import assert from "node:assert/strict";
-import { type AgentActivity, type AgentInfo, type AgentState, BridgeError, type ExitInfo } from "@armorclaw/protocol";
-import type { Container, Engine } from "../containers/containers.ts";
-import type { PublishEvent } from "../events/events.ts";
-import type { Logger } from "../logging/logging.ts";
-import { type Clock, delay, timestamp } from "../platform/clock.ts";
-import type { AgentEndpoints } from "./endpoints.ts";
-import { Incarnation } from "./incarnation.ts";
-import { LogBook } from "./log-book.ts";
+import { type AgentActivity, type AgentInfo, type AgentState, BridgeError } from "@armorclaw/protocol";
+import type { Container, ContainerRecord } from "../containers/containers.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { AgentDeps, AgentStart, Beat } from "./agent-deps.ts";
+import { AgentFacts } from "./agent-facts.ts";
+import { AgentLife, explainStartFailure } from "./agent-life.ts";
+import { AgentVoice } from "./agent-voice.ts";
 import type { AgentPlan } from "./plan.ts";
-import type { RestartPolicy } from "./restart-policy.ts";
-import { isLive, mayMove } from "./state.ts";
-
-export interface AgentDeps {
-  readonly engine: Engine;
-  readonly endpoints: AgentEndpoints;
-  readonly publish: PublishEvent;
-  readonly policy: RestartPolicy;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly helloDeadlineMs: number;
-  readonly logBytesMax: number;
-}
-
-/** What an agent says with each heartbeat. */
-export interface Beat {
-  readonly seq: number;
-  readonly activity: AgentActivity;
-  readonly rssBytes?: number | undefined;
-  readonly lagMs?: number | undefined;
-}
-
-/** Failures that a second try cannot mend. */
-const permanent: ReadonlySet<string> = new Set([
-  "IMAGE_BUILD_FAILED",
-  "ISOLATION_REFUSED",
-  "ATTESTATION_FAILED",
-  "SOCKET_PATH_TOO_LONG",
-]);
+import type { AgentRecord } from "./records.ts";
+import { isLive, isUp } from "./state.ts";
+import { judge, untilNext, type Verdict } from "./verdict.ts";
 
 /** One agent: one state machine, and the one task that starts it, watches over it and starts it again. */
 export class Agent {
   readonly plan: AgentPlan;
-  readonly log: LogBook;
   readonly #deps: AgentDeps;
-  readonly #createdAt: string;
-  readonly #source: string;
-  #state: AgentState = "requested";
-  #message: string | null = null;
-  #activity: AgentActivity | null = null;
-  #restarts = 0;
-  #heartbeats = 0;
-  #startedAt: string | null = null;
-  #lastHeartbeatAt: string | null = null;
-  #exit: ExitInfo | null = null;
+  readonly #voice: AgentVoice;
+  #record: AgentRecord;
+  readonly #facts: AgentFacts;
   /** The present start, or the last one. */
-  #incarnation: Incarnation | undefined;
+  #life: AgentLife | undefined;
   #stopping = new AbortController();
+  #endMessage: string | null = null;
+  #expiry: Timer | undefined;
   #task: Promise<void> = Promise.resolve();
 
-  constructor(plan: AgentPlan, deps: AgentDeps) {
+  constructor(plan: AgentPlan, record: AgentRecord, deps: AgentDeps) {
     this.plan = plan;
+    this.#record = record;
     this.#deps = deps;
-    this.log = new LogBook(deps.clock, deps.logBytesMax);
-    this.#createdAt = timestamp(deps.clock);
-    this.#source = `agent:${plan.agentId}`;
+    this.#voice = new AgentVoice(plan, deps.publish);
+    this.#facts = new AgentFacts(plan, deps.clock, deps.logger);
   }
 
   get state(): AgentState {
-    return this.#state;
+    return this.#facts.state;
+  }
+
+  get log() {
+    return this.#deps.log;
+  }
+
+  get eventQuota() {
+    return this.#deps.eventQuota;
+  }
+
+  /** It runs, and says of itself that it works. */
+  get isReady(): boolean {
+    return this.#facts.isReady;
   }
 
   /** The running container. */
   get container(): Container | undefined {
-    return this.#state === "running" || this.#state === "draining" ? this.#incarnation?.container : undefined;
+    return isUp(this.state) ? this.#life?.incarnation.container : undefined;
+  }
+
+  /** The epoch of the present start, whose container may only be about to be. */
+  get epoch(): number {
+    return this.#record.epoch;
   }
 
   get endpointPath(): string | undefined {
-    return this.#incarnation?.endpoint?.socketPath;
+    return this.#life?.incarnation.endpoint?.socketPath;
   }
 
   get info(): AgentInfo {
-    const container = this.#incarnation?.container;
-    return {
-      agent_id: this.plan.agentId,
-      agent_type: this.plan.manifest.name,
-      state: this.#state,
-      activity: this.#activity,
-      message: this.#message,
-      container_id: container?.id ?? null,
-      pid: this.container?.pid ?? null,
-      isolation: this.#incarnation?.isolation ?? null,
-      epoch: this.#incarnation?.epoch ?? 0,
-      restarts: this.#restarts,
-      created_at: this.#createdAt,
-      started_at: this.#startedAt,
-      last_heartbeat_at: this.#lastHeartbeatAt,
-      heartbeats: this.#heartbeats,
-      exit: this.#exit,
-    };
+    return this.#facts.info(this.#life?.incarnation, this.#record, this.#life?.attendance?.isLive ?? null);
   }
 
   /**
    * Starts the agent and the watch over it.
-   * @param keepTrying whether a first start that fails is tried again, as every later one is
    * @returns when the agent has said hello; rejects with the BridgeError of the first start when that failed
    */
-  start(keepTrying: boolean): Promise<void> {
-    if (this.#state !== "requested") this.#move("requested");
-    this.#startedAt = null;
+  start(options: AgentStart): Promise<void> {
+    if (this.state !== "requested") this.#facts.move("requested");
+    this.#endMessage = null;
+    this.#deps.policy.reset();
     this.#stopping = new AbortController();
+    this.#armExpiry();
     const first = Promise.withResolvers<void>();
-    this.#task = this.#watch(first, keepTrying).catch((error: unknown) => {
+    this.#task = this.#watch(first, options).catch((error: unknown) => {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
-      this.#state = "failed";
-      this.#message = "A bug in the bridge ended the watch over it";
+      this.#facts.broke("A bug in the bridge ended the watch over it");
       first.reject(error);
     });
     return first.promise;
   }
 
-  /** Ends the agent and waits until it has. Stopping a stopped agent does nothing. */
-  async stop(graceMs: number): Promise<void> {
-    if (!isLive(this.#state)) return;
+  /**
+   * Ends the agent and waits until it has. Stopping a stopped agent does nothing.
+   * @param options.isWanted it is to run again when the bridge does
+   */
+  async stop(graceMs: number, options: { isWanted: boolean; message?: string } = { isWanted: false }): Promise<void> {
+    if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false });
+    if (!isLive(this.state)) return;
+    this.#endMessage ??= options.message ?? null;
     this.#stopping.abort();
-    const container = this.#incarnation?.container;
-    if (mayMove(this.#state, "draining")) this.#move("draining");
-    await container?.stop(graceMs);
+    if (this.#facts.may("draining")) this.#facts.move("draining");
+    await this.#life?.incarnation.container?.stop(graceMs);
     await this.#task;
+  }
+
+  /** Part one of a panic: whatever it is doing, it goes no further. Resolves when it is frozen. */
+  async freeze(message: string): Promise<void> {
+    if (!isLive(this.state)) return;
+    this.#endMessage = message;
+    this.#stopping.abort();
+    await this.#life?.incarnation.container?.pause();
+  }
+
+  /** Part two: it ends without another word. It is to run again after the panic. */
+  async kill(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#facts.may("draining")) this.#facts.move("draining");
+    await this.#life?.incarnation.container?.kill();
+    await this.#task;
+  }
+
+  /** @throws BridgeError AGENT_STATE_CONFLICT */
+  async pause(): Promise<void> {
+    if (this.state === "paused") return;
+    const container = this.#requireRunning();
+    this.#life?.attendance?.suspend();
+    this.#facts.move("paused");
+    await container.pause();
+    await this.#save({ isPaused: true });
+    this.#voice.say("agent.paused", {});
+  }
+
+  /** @throws BridgeError AGENT_STATE_CONFLICT */
+  async resume(): Promise<void> {
+    if (this.state === "running") return;
+    if (this.state !== "paused") this.#requireRunning();
+    await this.#save({ isPaused: false });
+    await this.#life?.incarnation.container?.resume();
+    if (this.#facts.may("running")) this.#facts.move("running");
+    this.#life?.attendance?.begin();
+    this.#voice.say("agent.resumed", {});
   }
 
   /** The agent says hello on its own socket. Resolves when it may know what it is. */
   async hello(): Promise<{ epoch: number }> {
-    const incarnation = this.#incarnation;
+    const incarnation = this.#life?.incarnation;
     assert(incarnation !== undefined, "a socket belongs to a start");
     await incarnation.hello();
-    this.#activity ??= "initializing";
+    this.#facts.activity ??= "initializing";
+    this.#life?.attendance?.beat();
     return { epoch: incarnation.epoch };
   }
 
-  heartbeat({ seq, activity, rssBytes, lagMs }: Beat): void {
-    this.#heartbeats += 1;
-    this.#lastHeartbeatAt = timestamp(this.#deps.clock);
-    this.#activity = activity;
-    this.#deps.publish("agent.heartbeat", this.#source, {
-      ...this.#who(),
-      seq,
-      activity,
-      ...(rssBytes === undefined ? {} : { rss_bytes: rssBytes }),
-      ...(lagMs === undefined ? {} : { lag_ms: lagMs }),
-    });
+  heartbeat(beat: Beat): void {
+    this.#facts.beat();
+    this.#life?.attendance?.beat();
+    this.#setActivity(beat.activity);
+    this.#voice.heartbeat(beat);
   }
 
   report(activity: AgentActivity, message: string | undefined): void {
-    this.#activity = activity;
-    const said = message === undefined ? {} : { message };
-    this.#deps.publish("agent.reported", this.#source, { ...this.#who(), activity, ...said });
+    this.#setActivity(activity);
+    this.#voice.say("agent.reported", { activity, ...(message === undefined ? {} : { message }) });
   }
 
-  async #watch(first: PromiseWithResolvers<void>, keepTrying: boolean): Promise<void> {
+  async #watch(first: PromiseWithResolvers<void>, { keepTrying, adopted }: AgentStart): Promise<void> {
     const { clock } = this.#deps;
-    for (;;) {
+    await this.#save({ desired: "run" });
+    for (let previous = adopted; ; previous = undefined) {
       const begunAt = clock.monotonic();
-      const failure = await this.#live(first);
-      const isAsked = this.#stopping.signal.aborted;
-      const waitMs = isAsked ? this.#end(null) : this.#nextWait(failure, clock.monotonic() - begunAt, keepTrying);
-      if (waitMs !== undefined) this.#move("backoff", failure?.message ?? this.#exit?.message ?? null);
-      if (failure !== undefined) first.reject(failure);
-      if (waitMs === undefined) return;
-      await delay(clock, waitMs, this.#stopping.signal).catch(() => undefined);
-      if (this.#stopping.signal.aborted) return this.#end(null);
-      this.#restarts += 1;
+      const failure = await this.#live(first, previous, keepTrying);
+      if (failure !== undefined) this.log.write("bridge", failure.message);
+      const verdict = this.#judge(failure, {
+        ranMs: clock.monotonic() - begunAt,
+        mayTryAgain: keepTrying || this.#facts.hasRun || previous !== undefined,
+        wasAdoption: previous !== undefined,
+      });
+      await this.#settle(verdict, failure);
+      if (failure !== undefined && previous === undefined) first.reject(failure);
+      if (verdict.next === "rest") return;
+      await untilNext(verdict, clock, this.#deps.engineWatch, this.#stopping.signal);
+      if (this.#stopping.signal.aborted) {
+        first.reject(new BridgeError("AGENT_START_FAILED", `${this.plan.agentId} was stopped before it ran`));
+        return this.#end(this.#endMessage);
+      }
+      if (verdict.isRestart) await this.#save({ restarts: this.#record.restarts + 1 });
     }
   }
 
   /** Lives one start through, from its socket to its end. Returns why the start failed, if it did. */
-  async #live(first: PromiseWithResolvers<void>): Promise<BridgeError | undefined> {
-    const incarnation = new Incarnation(this.plan, (this.#incarnation?.epoch ?? 0) + 1, {
-      engine: this.#deps.engine,
-      endpoints: this.#deps.endpoints,
-      onOutput: ({ stream, line }) => this.log.write(stream, line),
-      onContainer: () => this.#move("starting"),
-    });
-    this.#incarnation = incarnation;
-    this.#heartbeats = 0;
-    this.#activity = null;
-    this.#move("creating");
+  async #live(first: PromiseWithResolvers<void>, adopted: ContainerRecord | undefined, isPatient: boolean) {
+    const { gate, logger, awaitDependencies } = this.#deps;
+    const stopping = this.#stopping.signal;
     try {
-      const deadline = AbortSignal.any([AbortSignal.timeout(this.#deps.helloDeadlineMs), this.#stopping.signal]);
-      const container = await incarnation.bringUp(deadline);
-      this.#onRunning(incarnation, container);
+      const onWait = (why: string) => this.#facts.waits(why);
+      if (adopted === undefined) await awaitDependencies(this.plan, onWait, isPatient, stopping);
+      const life = await gate.through(() => this.#begin(adopted), stopping);
       first.resolve();
-      this.#exit = await container.exited;
+      if (this.#record.isPaused && this.state === "running") await this.pause();
+      this.#facts.exit = await life.end();
       return undefined;
     } catch (error) {
-      return this.#asBridgeError(error);
+      return explainStartFailure(error, this.plan.agentId, stopping, logger);
     } finally {
-      await incarnation.release();
+      await this.#life?.incarnation.release();
     }
   }
 
-  #onRunning(incarnation: Incarnation, container: Container): void {
-    if (this.#state !== "starting") return;
-    this.#startedAt = timestamp(this.#deps.clock);
-    this.#move("running");
-    const facts = { ...this.#who(), container_id: container.id, pid: container.pid };
-    this.#deps.publish("agent.started", this.#source, { ...facts, isolation: incarnation.isolation ?? "none" });
-    if (this.#restarts > 0) this.#deps.publish("agent.restarted", this.#source, { ...facts, restarts: this.#restarts });
+  async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
+    const epoch = adopted?.epoch ?? this.#record.epoch + 1;
+    await this.#save({ epoch });
+    const { plan } = this;
+    const life = new AgentLife({
+      plan,
+      epoch,
+      adopted,
+      deps: this.#deps,
+      facts: this.#facts,
+      voice: this.#voice,
+      restarts: this.#record.restarts,
+      stopping: this.#stopping.signal,
+    });
+    this.#life = life;
+    await life.begin();
+    return life;
   }
 
-  /** Decides what follows an end: a wait in milliseconds, or undefined when the agent has come to rest. */
-  #nextWait(failure: BridgeError | undefined, ranMs: number, keepTrying: boolean): number | undefined {
+  #judge(
+    failure: BridgeError | undefined,
+    how: { ranMs: number; mayTryAgain: boolean; wasAdoption: boolean },
+  ): Verdict {
+    if (this.#stopping.signal.aborted) return { next: "rest", state: "stopped", message: this.#endMessage };
+    const { policy, clock } = this.#deps;
     const { restart } = this.plan.manifest;
-    const why = failure?.message ?? this.#exit?.message ?? "It ended";
-    this.log.write("bridge", why);
-    const wasFirst = this.#startedAt === null;
-    if (failure !== undefined && (permanent.has(failure.code) || (wasFirst && !keepTrying))) return this.#fail(why);
-    const completed = failure === undefined && this.#exit?.reason === "completed";
-    const endsHere = restart === "never" || (restart === "on-failure" && completed);
-    const waitMs = endsHere ? undefined : this.#deps.policy.failed(this.#deps.clock.monotonic(), ranMs);
-    if (failure === undefined && this.#exit !== null) {
-      const exited = { ...this.#who(), exit: this.#exit, restart_in_ms: waitMs ?? null };
-      this.#deps.publish("agent.exited", this.#source, exited);
+    return judge({
+      ...how,
+      failure,
+      exit: this.#facts.exit,
+      restart,
+      onFailed: () => policy.failed(clock.monotonic(), how.ranMs),
+    });
+  }
+
+  /** Moves to what the verdict says, and says so. */
+  async #settle(verdict: Verdict, failure: BridgeError | undefined): Promise<void> {
+    if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
+      this.log.write("bridge", this.#facts.exit.message);
+      this.#voice.say("agent.exited", {
+        exit: this.#facts.exit,
+        restart_in_ms: verdict.next === "wait" ? verdict.waitMs : null,
+      });
     }
-    if (waitMs !== undefined) return waitMs;
-    if (completed && endsHere) this.#end(why);
-    else this.#fail(endsHere ? why : `It ended too often to be started again; the last time: ${why}`);
-    return undefined;
+    if (verdict.next !== "rest")
+      return this.#facts.move(verdict.next === "wait" ? "backoff" : "engine-unreachable", verdict.message);
+    if (verdict.state === "stopped") {
+      if (!this.#stopping.signal.aborted) await this.#save({ desired: "rest" });
+      return this.#end(verdict.message);
+    }
+    if (!this.#facts.hasRun && verdict.cause === "cannot-start") await this.#save({ desired: "rest" });
+    this.#expiry?.cancel();
+    this.#facts.move("failed", verdict.message);
+    this.#voice.say("agent.failed", { cause: verdict.cause, message: verdict.message, exit: this.#facts.exit });
   }
 
-  #fail(message: string): undefined {
-    this.#move("failed", message);
-    this.#deps.publish("agent.failed", this.#source, { ...this.#who(), message, exit: this.#exit });
+  #end(message: string | null): void {
+    this.#expiry?.cancel();
+    if (this.#facts.may("draining")) this.#facts.move("draining");
+    if (this.#facts.activity !== null) this.#facts.activity = "terminated";
+    this.#facts.move("stopped", message);
+    this.#voice.say("agent.stopped", { exit: this.#facts.exit });
   }
 
-  #end(message: string | null): undefined {
-    if (mayMove(this.#state, "draining")) this.#move("draining");
-    if (this.#activity !== null) this.#activity = "terminated";
-    this.#move("stopped", message);
-    this.#deps.publish("agent.stopped", this.#source, { ...this.#who(), exit: this.#exit });
+  #armExpiry(): void {
+    const { expiresAtMs } = this.plan;
+    const { clock, background, stopGraceMs } = this.#deps;
+    this.#expiry?.cancel();
+    if (expiresAtMs === null) return;
+    const message = "Its time to live is over";
+    this.#expiry = clock.after(Math.max(0, expiresAtMs - clock.now()), () =>
+      background(this.stop(stopGraceMs, { isWanted: false, message })),
+    );
   }
 
-  #asBridgeError(error: unknown): BridgeError {
-    const { agentId } = this.plan;
-    if (this.#stopping.signal.aborted)
-      return new BridgeError("AGENT_START_FAILED", `${agentId} was stopped before it ran`);
-    if (error instanceof BridgeError) return error;
-    this.#deps.logger.error({ error, agent: agentId }, "agent start failed");
-    return new BridgeError("AGENT_START_FAILED", `${agentId} did not start`, undefined, { cause: error });
+  #setActivity(activity: AgentActivity): void {
+    const wasReady = this.isReady;
+    this.#facts.activity = activity;
+    if (this.isReady && !wasReady) this.#deps.onReady();
   }
 
-  #who() {
-    const { agentId, manifest } = this.plan;
-    return { agent_id: agentId, agent_type: manifest.name, epoch: this.#incarnation?.epoch ?? 0 };
+  #requireRunning(): Container {
+    const { container } = this;
+    if (this.state === "running" && container !== undefined) return container;
+    throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
   }
 
-  #move(to: AgentState, message: string | null = null): void {
-    assert(mayMove(this.#state, to), `an agent does not move from ${this.#state} to ${to}`);
-    this.#deps.logger.info({ agent: this.plan.agentId, from: this.#state, to, reason: message }, "agent state");
-    this.#state = to;
-    this.#message = message;
+  async #save(change: Partial<AgentRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change };
+    await this.#deps.records.put(this.#record);
   }
 }

@@ -1,66 +1,9 @@
-import { type AgentId, BridgeError, type EventEnvelope, type LoopManifestInput } from "@armorclaw/protocol";
+import { type AgentId, BridgeError } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { completed, FakeEngine, killed } from "../../tests/support/fake-engine.ts";
+import { completed, killed } from "../../tests/support/fake-engine.ts";
+import { settings, setUp } from "../../tests/support/supervisor.ts";
 import { until } from "../../tests/support/until.ts";
-import { eventPublisher, MemoryEventLog } from "../events/events.ts";
-import { silentLogger } from "../logging/logging.ts";
-import { systemClock } from "../platform/clock.ts";
-import { AgentSupervisor, type SupervisorSettings } from "./agents.ts";
-
-const manifest = (name: string, restart: LoopManifestInput["restart"] = "always"): LoopManifestInput => ({
-  name,
-  summary: "A loop.",
-  grants: [],
-  limits: { memory_bytes: 134_217_728, cpus: 0.5, pids: 32, tmp_bytes: 16_777_216 },
-  schedule: { every_ms: 1000 },
-  heartbeat_ms: 1000,
-  restart,
-});
-
-const settings: SupervisorSettings = {
-  start: [],
-  agentsMax: 3,
-  helloDeadlineMs: 5_000,
-  stopGraceMs: 100,
-  logBytesMax: 10_000,
-  restart: { initialMs: 1, maxMs: 4, healthyAfterMs: 60_000, failuresMax: 4, windowMs: 60_000 },
-  loops: {},
-};
-
-/** A supervisor over a fake engine whose agents say hello as soon as their container runs. */
-function setUp(overrides: Partial<SupervisorSettings> = {}, options: { hello?: boolean } = {}) {
-  const engine = new FakeEngine();
-  const log = new MemoryEventLog(systemClock, 100);
-  const seen: EventEnvelope[] = [];
-  const opened: string[] = [];
-  const closed: string[] = [];
-  log.subscribe({ channels: [">"] }, undefined, (event) => seen.push(event));
-  const supervisor = new AgentSupervisor(
-    {
-      engine,
-      endpoints: {
-        async open(agentId, epoch) {
-          const directory = `/run/agents/${agentId}.${epoch}`;
-          opened.push(directory);
-          if (options.hello !== false)
-            void supervisor
-              .get(agentId)
-              .hello()
-              .catch(() => undefined);
-          return { directory, socketPath: `${directory}/agent.sock`, close: async () => void closed.push(directory) };
-        },
-      },
-      manifests: [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
-      publish: eventPublisher(log),
-      clock: systemClock,
-      random: () => 0.5,
-      logger: silentLogger,
-    },
-    { ...settings, ...overrides },
-  );
-  const types = () => seen.map(({ type, data }) => `${type} ${String(data["agent_id"])}`);
-  return { supervisor, engine, seen, types, opened, closed };
-}
+import type { AgentSupervisor } from "./agents.ts";
 
 const stateOf = (supervisor: AgentSupervisor, id: string) => supervisor.get(id).state;
 
@@ -140,11 +83,12 @@ describe("an agent that ends", () => {
     await until("its second start", () => types().includes("agent.restarted pulse-1"));
     expect(types()).toEqual([
       "agent.started pulse-1",
+      "agent.died pulse-1",
       "agent.exited pulse-1",
       "agent.started pulse-1",
       "agent.restarted pulse-1",
     ]);
-    expect(seen[1]?.data).toMatchObject({ exit: { reason: "killed" }, restart_in_ms: 1 });
+    expect(seen[2]?.data).toMatchObject({ exit: { reason: "killed" }, restart_in_ms: 0 });
     expect(supervisor.get("pulse-1").info).toMatchObject({ state: "running", epoch: 2, restarts: 1 });
     await supervisor.stop();
   });
@@ -191,6 +135,9 @@ describe("stopping", () => {
     const launching = supervisor.launch("pulse");
     launching.catch(() => held.resolve());
     engine.started[1]?.end(killed);
+    (await until("its second start", () => engine.started.filter(({ agentId }) => agentId === "pulse-2")[1])).end(
+      killed,
+    );
     await until("backoff", () => stateOf(supervisor, "pulse-2") === "backoff");
     await until("creating", () => stateOf(supervisor, "pulse-3") === "creating");
     await supervisor.stop();
@@ -247,7 +194,7 @@ test("usage() measures processor time between two readings", async () => {
   const { supervisor } = setUp();
   await supervisor.launch("pulse");
   expect(await supervisor.usage()).toEqual([
-    { agent_id: "pulse-1", memory_bytes: 1_000_000, cpu_percent: null, pids: 7 },
+    expect.objectContaining({ agent_id: "pulse-1", memory_bytes: 1_000_000, cpu_percent: null, pids: 7, history: [] }),
   ]);
   await supervisor.stop();
 });

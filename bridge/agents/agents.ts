@@ -1,101 +1,118 @@
 import {
-  AgentId,
+  type AgentId,
   type AgentInfo,
   type AgentUsage,
   BridgeError,
   type ContainerId,
-  type Grant,
-  LoopManifest,
-  type LoopManifestInput,
+  type LoopManifest,
 } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
-import type { Engine } from "../containers/containers.ts";
-import type { PublishEvent } from "../events/events.ts";
+import type { ContainerRecord } from "../containers/containers.ts";
 import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
-import type { Clock } from "../platform/clock.ts";
-import { Agent } from "./agent.ts";
-import type { AgentEndpoints } from "./endpoints.ts";
-import type { AgentPlan } from "./plan.ts";
-import { RestartPolicy, type RestartSettings } from "./restart-policy.ts";
-import { isLive } from "./state.ts";
+import type { Agent } from "./agent.ts";
+import { AgentMaker } from "./agent-maker.ts";
+import { EngineWatch } from "./engine-watch.ts";
+import { Keeper } from "./keeper.ts";
+import { Loops } from "./loops.ts";
+import { type PanicReport, panic } from "./panic.ts";
+import { Readiness } from "./readiness.ts";
+import { planStart } from "./reconcile.ts";
+import type { AgentRecord, PanicRecord } from "./records.ts";
+import { Roster, type Taken } from "./roster.ts";
+import { isLive, isUp } from "./state.ts";
+import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 import { UsageMeter } from "./usage-meter.ts";
 
 export type { Agent } from "./agent.ts";
-export type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
+export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./endpoints.ts";
+export type { LogQuery } from "./log-book.ts";
+export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./records.ts";
+export type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
 /** Stopped and failed agents that are remembered for `agent.list` and their logs. */
 const restingAgentsMax = 100;
-/** Time for the engine to list and remove what an earlier bridge left. */
-const sweepDeadlineMs = 60_000;
-
-export interface SupervisorSettings {
-  /** Loops started with the bridge. */
-  readonly start: readonly string[];
-  readonly agentsMax: number;
-  readonly helloDeadlineMs: number;
-  readonly stopGraceMs: number;
-  readonly logBytesMax: number;
-  readonly restart: RestartSettings;
-  /** What the operator changed of loops' manifests. */
-  readonly loops: Readonly<
-    Record<string, { limits?: object | undefined; grants?: readonly Grant[] | undefined } | undefined>
-  >;
-}
-
-export interface SupervisorDeps {
-  readonly engine: Engine;
-  readonly endpoints: AgentEndpoints;
-  readonly manifests: readonly LoopManifestInput[];
-  readonly publish: PublishEvent;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logger: Logger;
-}
 
 /** All agents of this bridge. */
 export class AgentSupervisor implements Service {
   readonly name = "agents";
   readonly #deps: SupervisorDeps;
   readonly #settings: SupervisorSettings;
-  readonly #manifests: ReadonlyMap<string, LoopManifest>;
+  readonly #loops: Loops;
+  readonly #roster: Roster;
   readonly #agents = new Map<string, Agent>();
   readonly #usage: UsageMeter;
-  #defaultSet: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
+  readonly #engineWatch: EngineWatch;
+  readonly #keeper: Keeper;
+  readonly #maker: AgentMaker;
+  #opening: Promise<void> = Promise.resolve();
   #ready: Promise<void> | undefined;
   #isDraining = false;
 
   constructor(deps: SupervisorDeps, settings: SupervisorSettings) {
+    const { engine, publish, clock, logger } = deps;
     this.#deps = deps;
     this.#settings = settings;
-    this.#manifests = new Map(deps.manifests.map((input) => [input.name, LoopManifest.parse(input)]));
-    this.#usage = new UsageMeter(deps.clock);
+    this.#loops = new Loops(deps.manifests, settings.loops);
+    this.#roster = new Roster(deps.records, this.#loops, settings.start, clock);
+    this.#usage = new UsageMeter(clock);
+    this.#engineWatch = new EngineWatch(engine, publish, clock, this.#closing.signal);
+    const live = () => this.live;
+    this.#keeper = new Keeper({ engine, engineWatch: this.#engineWatch, live, clock, logger });
+    const isReady = (loop: string) =>
+      this.live.some(({ plan, isReady: ready }) => ready && plan.manifest.name === loop);
+    this.#maker = new AgentMaker(deps, settings, this.#engineWatch, new Readiness(isReady));
   }
 
-  /** Checks the default set's names. */
+  /** Checks the default set's names and what the loops wait for. */
   async start(): Promise<void> {
-    for (const loop of this.#settings.start) this.#manifest(loop);
+    this.#loops.check();
+    for (const loop of this.#settings.start) this.#loops.get(loop);
   }
 
-  /** Begins to make the engine ready and to start the default set. Once the bridge serves: nobody waits for it. */
+  /** Begins to make the engine ready and to start what should run. Once the bridge serves: nobody waits for it. */
   begin(): void {
-    this.#defaultSet = this.#startDefaultSet();
+    this.#opening = this.#open();
+    this.#usage.begin(this.#settings.usageIntervalMs, () => this.live);
   }
 
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await Promise.all(this.live.map((agent) => agent.stop(this.#settings.stopGraceMs)));
-    await this.#defaultSet;
+    this.#closing.abort();
+    await this.#keeper.end();
+    const { stopGraceMs } = this.#settings;
+    await Promise.all(this.live.map((agent) => agent.stop(stopGraceMs, { isWanted: true })));
+    await this.#opening;
+    // Those who listen are told of every end before their connections close.
+    await this.#deps.records.settled();
   }
 
   async stop(): Promise<void> {
     this.#isDraining = true;
-    await Promise.all(this.live.map((agent) => agent.stop(0)));
+    this.#closing.abort();
+    await Promise.all([this.#keeper.end(), this.#usage.end()]);
+    await Promise.all(this.live.map((agent) => agent.stop(0, { isWanted: true })));
+    for (const { log } of this.#agents.values()) log.close();
     await this.#deps.engine.close();
   }
 
   get live(): readonly Agent[] {
     return [...this.#agents.values()].filter(({ state }) => isLive(state));
+  }
+
+  /** Names and slots that are in use. A resting agent keeps its slot, as it may be started again. */
+  get #taken(): Taken {
+    const agents = [...this.#agents.values()];
+    return { names: this.live.map(({ plan }) => plan.agentId), slots: agents.map(({ plan }) => plan.slot) };
+  }
+
+  get isEngineReachable(): boolean {
+    return this.#engineWatch.isReachable;
+  }
+
+  /** Set from `panic` to `resume`. */
+  get panicked(): PanicRecord | undefined {
+    return this.#deps.records.panic();
   }
 
   list(includeResting: boolean): AgentInfo[] {
@@ -121,53 +138,75 @@ export class AgentSupervisor implements Service {
   }
 
   /** Starts an agent and answers when it has said hello. */
-  async launch(loop: string, name?: AgentId): Promise<Agent> {
-    this.#manifest(loop);
+  async launch(loop: string, name?: AgentId, ttlMs?: number): Promise<Agent> {
+    const manifest = this.#loops.get(loop);
+    this.#refuse();
     await this.#ensureReady();
-    const agent = this.#create(this.#manifest(loop), name);
-    await agent.start(false);
+    const agent = this.#create(this.#roster.draft(manifest, "operator", this.#taken, name, ttlMs));
+    await agent.start({ keepTrying: false });
     return agent;
   }
 
   async restart(agentId: string, graceMs: number): Promise<Agent> {
     const agent = this.get(agentId);
+    this.#refuse();
     await this.#ensureReady();
-    await agent.stop(graceMs);
-    this.#refuseWhileDraining();
-    await agent.start(false);
+    await agent.stop(graceMs, { isWanted: true });
+    this.#refuse();
+    await agent.start({ keepTrying: false });
     return agent;
   }
 
+  async resumeAgent(agentId: string): Promise<Agent> {
+    const agent = this.get(agentId);
+    this.#refuse();
+    await agent.resume();
+    return agent;
+  }
+
+  async panic(reason: string): Promise<PanicReport> {
+    return await panic(reason, this.live, this.#deps);
+  }
+
+  /** Ends the panic, and begins to start what should run. Returns how many that is. */
+  async resume(): Promise<number> {
+    if (this.panicked === undefined) return 0;
+    this.#deps.records.setPanic(undefined);
+    await this.#ensureReady();
+    const started = this.#startWanted([]);
+    this.#deps.publish("bridge.resumed", "bridge", { agents: started });
+    return started;
+  }
+
   manifests(): { manifest: LoopManifest; agents: number }[] {
-    return [...this.#manifests.values()].map((manifest) => this.manifest(manifest.name));
+    return this.#loops.all().map((manifest) => this.manifest(manifest.name));
   }
 
   /** @throws BridgeError LOOP_NOT_FOUND */
   manifest(loop: string): { manifest: LoopManifest; agents: number } {
-    const manifest = this.#manifest(loop);
+    const manifest = this.#loops.get(loop);
     return { manifest, agents: this.live.filter(({ plan }) => plan.manifest.name === manifest.name).length };
   }
 
   /** Measures one agent, or all that run. */
-  usage(agentId?: string): Promise<AgentUsage[]> {
-    const agents = agentId === undefined ? this.live.filter(({ state }) => state === "running") : [this.get(agentId)];
-    return Promise.all(agents.map((agent) => this.#usage.read(agent)));
+  usage(agentId?: string, historyLength = 0): Promise<AgentUsage[]> {
+    const agents = agentId === undefined ? this.live.filter(({ state }) => isUp(state)) : [this.get(agentId)];
+    return Promise.all(agents.map((agent) => this.#usage.read(agent, historyLength)));
   }
 
-  async #startDefaultSet(): Promise<void> {
+  async #open(): Promise<void> {
     const { logger } = this.#deps;
-    try {
-      await this.#ensureReady();
-      if (this.#isDraining) return;
-      const agents = this.#settings.start.map((loop) => this.#create(this.#manifest(loop), undefined));
-      // An agent that does not start at once is tried again by the watch over it.
-      await Promise.all(agents.map((agent) => agent.start(true).catch(() => undefined)));
-    } catch (error) {
-      logger.error({ error }, "the default set was not started");
+    while (!this.#isDraining) {
+      try {
+        return await this.#ensureReady();
+      } catch (error) {
+        logger.error({ error }, "what should run could not be started");
+        await this.#engineWatch.whenBack(error instanceof Error ? error.message : String(error), this.#closing.signal);
+      }
     }
   }
 
-  /** Makes the engine ready and removes what an earlier bridge of this install left. Once; after a failure, anew. */
+  /** Makes the engine ready and begins to start what should run. Once; after a failure, anew. */
   #ensureReady(): Promise<void> {
     this.#ready ??= this.#makeReady().catch((error: unknown) => {
       this.#ready = undefined;
@@ -179,74 +218,72 @@ export class AgentSupervisor implements Service {
   async #makeReady(): Promise<void> {
     const { engine, logger } = this.#deps;
     await engine.prepare((step) => logger.info({ engine: engine.kind, step }, "making the engine ready"));
-    const deadline = AbortSignal.timeout(sweepDeadlineMs);
-    for (const { id, agentId } of await engine.list(deadline)) {
-      logger.warn({ container: id, agent: agentId }, "removing a container that an earlier bridge left");
-      await engine.remove(id, deadline);
+    const containers = await this.#keeper.list();
+    if (this.#isDraining) return;
+    if (this.panicked !== undefined) {
+      await this.#keeper.remove(containers, "the bridge was panicked");
+    } else {
+      const { remove } = planStart(await this.#roster.wanted(), containers);
+      const removed = new Set(remove);
+      await this.#keeper.remove(remove, "an earlier bridge left it, and nobody wants it");
+      this.#startWanted(containers.filter((container) => !removed.has(container)));
     }
+    this.#keeper.begin(this.#settings.reconcileMs);
   }
 
-  #create(manifest: LoopManifest, name: AgentId | undefined): Agent {
-    this.#refuseWhileDraining();
+  /** Starts what should run and does not, and what of the default set is missing. Returns how many those are. */
+  #startWanted(containers: readonly ContainerRecord[]): number {
+    const { start } = planStart(this.#deps.records.all(), containers);
+    let started = 0;
+    for (const { record, adopted } of start) {
+      const known = this.#agents.get(record.agentId);
+      if (known !== undefined && isLive(known.state)) continue;
+      this.#keepStarting(known ?? this.#create(record), adopted);
+      started += 1;
+    }
+    const missing = this.#roster.missingOfDefaultSet();
+    for (const loop of missing)
+      this.#keepStarting(this.#create(this.#roster.draft(this.#loops.get(loop), "default", this.#taken)), undefined);
+    return started + missing.length;
+  }
+
+  /** An agent that does not start at once is tried again by the watch over it. */
+  #keepStarting(agent: Agent, adopted: ContainerRecord | undefined): void {
+    agent.start({ keepTrying: true, adopted }).catch(() => undefined);
+  }
+
+  #create(record: AgentRecord): Agent {
+    this.#refuse();
     const { live } = this;
-    if (live.length >= this.#settings.agentsMax) {
-      throw new BridgeError(
-        "AGENT_LIMIT_REACHED",
-        `${live.length} agents run; ${this.#settings.agentsMax} is the limit`,
-      );
-    }
-    const agentId = name ?? this.#freeName(manifest.name);
+    const { agentsMax } = this.#settings;
+    if (live.length >= agentsMax)
+      throw new BridgeError("AGENT_LIMIT_REACHED", `${live.length} agents run; ${agentsMax} is the limit`);
+    const { agentId } = record;
     const known = this.#agents.get(agentId);
-    if (known !== undefined && isLive(known.state)) {
+    if (known !== undefined && isLive(known.state))
       throw new BridgeError("AGENT_ALREADY_RUNNING", `${agentId} is already ${known.state}`, { agent_id: agentId });
-    }
-    const override = this.#settings.loops[manifest.name];
-    const plan: AgentPlan = {
-      agentId,
-      manifest,
-      limits: { ...manifest.limits, ...override?.limits },
-      grants: override?.grants ?? manifest.grants,
-      slot: lowestFree(live.map(({ plan: { slot } }) => slot)),
-    };
-    const { engine, endpoints, publish, clock, random, logger } = this.#deps;
-    const { helloDeadlineMs, logBytesMax, restart } = this.#settings;
-    const policy = new RestartPolicy(restart, random);
-    const agent = new Agent(plan, { engine, endpoints, publish, policy, clock, logger, helloDeadlineMs, logBytesMax });
+    known?.log.close();
+    const agent = this.#maker.make(record, this.#loops.get(record.loop));
     this.#agents.delete(agentId);
     this.#agents.set(agentId, agent);
     this.#forgetOldest();
     return agent;
   }
 
-  #refuseWhileDraining(): void {
+  #refuse(): void {
     if (this.#isDraining) throw new BridgeError("SHUTTING_DOWN");
-  }
-
-  #manifest(loop: string): LoopManifest {
-    const manifest = this.#manifests.get(loop);
-    if (manifest !== undefined) return manifest;
-    const near = nearest(loop, this.#manifests.keys());
-    const hint = near === undefined ? "" : `; did you mean ${near}?`;
-    throw new BridgeError("LOOP_NOT_FOUND", `No loop is called ${loop}${hint}`, { loop });
-  }
-
-  #freeName(loop: string): AgentId {
-    const taken = new Set(this.live.map(({ plan }) => plan.agentId as string));
-    for (let number = 1; ; number++) {
-      const name = `${loop}-${number}`;
-      if (!taken.has(name)) return AgentId.parse(name);
-    }
+    const { panicked } = this;
+    if (panicked !== undefined)
+      throw new BridgeError("BRIDGE_PANICKED", `The bridge was panicked: ${panicked.reason}`, {
+        reason: panicked.reason,
+      });
   }
 
   #forgetOldest(): void {
     const resting = [...this.#agents].filter(([, { state }]) => !isLive(state));
-    for (const [agentId] of resting.slice(0, Math.max(0, resting.length - restingAgentsMax)))
+    for (const [agentId, { log }] of resting.slice(0, Math.max(0, resting.length - restingAgentsMax))) {
+      log.close();
       this.#agents.delete(agentId);
+    }
   }
-}
-
-function lowestFree(taken: readonly number[]): number {
-  let slot = 0;
-  while (taken.includes(slot)) slot += 1;
-  return slot;
 }

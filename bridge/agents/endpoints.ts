@@ -9,11 +9,19 @@ export interface AgentEndpoint {
   close(): Promise<void>;
 }
 
+/** What an endpoint asks about those who connect, and what it tells. */
+export interface EndpointGuard {
+  /** Whether this process of the host is in the agent's attested container. Settles when that is known, at the latest with the start's end. */
+  admits(pid: number): Promise<boolean>;
+  /** A connection has ended: perhaps with the agent. */
+  disconnected(): void;
+}
+
 /** Opens agents' sockets. Declared here, implemented where the listeners are. */
 export interface AgentEndpoints {
   /**
    * @param ownerUid the uid that the agent runs as; the socket is 0600 and belongs to it
    * @throws BridgeError SOCKET_PATH_TOO_LONG
    */
-  open(agentId: AgentId, epoch: number, ownerUid: number): Promise<AgentEndpoint>;
+  open(agentId: AgentId, epoch: number, ownerUid: number, guard: EndpointGuard): Promise<AgentEndpoint>;
 }

@@ -1,4 +1,4 @@
-import { BridgeError, type ExitInfo, type Isolation } from "@armorclaw/protocol";
+import { BridgeError, type ContainerId, type ExitInfo, type Isolation } from "@armorclaw/protocol";
 import type { Container, Engine, OutputLine } from "../containers/containers.ts";
 import type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
 import type { AgentPlan } from "./plan.ts";
@@ -49,20 +49,32 @@ export class Incarnation {
   }
 
   /**
-   * Opens the socket, starts the container, has its isolation confirmed and waits for the agent's hello.
+   * Opens the socket, starts the container or takes over the one that is there, has its isolation confirmed and waits
+   * for the agent's hello.
+   * @param adopted the container that an earlier bridge started for this epoch
    * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; `release` is still owed
    */
-  async bringUp(deadline: AbortSignal): Promise<Container> {
+  async bringUp(deadline: AbortSignal, adopted?: ContainerId): Promise<Container> {
     const { engine, endpoints, onOutput, onContainer } = this.#deps;
     const { agentId, slot, limits, grants, manifest } = this.#plan;
-    this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot));
+    this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot), {
+      admits: async (pid) => {
+        await this.#attested.promise;
+        return this.#container?.holds(pid) !== false;
+      },
+      disconnected: () => this.#container?.look(),
+    });
     const endpointDirectory = this.#endpoint.directory;
     const spec = { agentId, loop: manifest.name, epoch: this.epoch, slot, limits, grants, endpointDirectory };
-    const container = await engine.start(spec, deadline);
+    const container =
+      adopted === undefined ? await engine.start(spec, deadline) : await engine.adopt(spec, adopted, deadline);
+    if (container === undefined) throw new BridgeError("AGENT_START_FAILED", `${agentId} ended with the bridge`);
     this.#container = container;
     container.output(onOutput);
     onContainer();
     await this.#attest(container);
+    // A bridge that was killed may have left it frozen, and then it cannot say hello.
+    if (adopted !== undefined) await container.resume();
     await this.#awaitHello(container, deadline);
     return container;
   }

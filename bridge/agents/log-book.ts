@@ -1,57 +1,104 @@
 import type { LogLine } from "@armorclaw/protocol";
 import { type Clock, timestamp } from "../platform/clock.ts";
+import type { LogFile } from "./log-file.ts";
+import type { Quota } from "./quota.ts";
+import { redact } from "./redact.ts";
+
+export interface LogQuery {
+  readonly tail: number;
+  readonly follow: boolean;
+  /** RFC 3339. */
+  readonly since?: string | undefined;
+  readonly grep?: string | undefined;
+}
+
+export interface LogBookOptions {
+  readonly clock: Clock;
+  /** Of what is kept in memory. */
+  readonly bytesMax: number;
+  readonly quota: Quota;
+  /** Where it is kept over restarts; in memory alone when left out. */
+  readonly file?: LogFile | undefined;
+}
 
 /** What an agent wrote, up to a bound in bytes; the oldest lines go first. */
 export class LogBook {
-  readonly #clock: Clock;
-  readonly #bytesMax: number;
+  readonly #options: LogBookOptions;
   readonly #lines: LogLine[] = [];
   readonly #waiting = new Set<() => void>();
   #bytes = 0;
+  #bytesWritten = 0;
+  #dropped = 0;
   /** How many lines were forgotten: the number of the first line that is kept. */
   #forgotten = 0;
 
-  constructor(clock: Clock, bytesMax: number) {
-    this.#clock = clock;
-    this.#bytesMax = bytesMax;
+  constructor(options: LogBookOptions) {
+    this.#options = options;
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  get bytesDropped(): number {
+    return this.#options.quota.refused;
   }
 
   write(stream: LogLine["stream"], line: string): void {
-    this.#lines.push({ time: timestamp(this.#clock), stream, line });
-    this.#bytes += weight(line);
-    while (this.#bytes > this.#bytesMax && this.#lines.length > 1) {
+    const bytes = weight(line);
+    if (stream !== "bridge" && !this.#options.quota.take(bytes)) {
+      this.#dropped += 1;
+      return;
+    }
+    if (this.#dropped > 0) this.#keep("bridge", `${this.#dropped} lines were dropped: it writes more than its quota`);
+    this.#dropped = 0;
+    this.#keep(stream, redact(line));
+  }
+
+  #keep(stream: LogLine["stream"], text: string): void {
+    const line = { time: timestamp(this.#options.clock), stream, line: text };
+    this.#options.file?.write(line);
+    this.#lines.push(line);
+    this.#bytes += weight(text);
+    this.#bytesWritten += Buffer.byteLength(text);
+    while (this.#bytes > this.#options.bytesMax && this.#lines.length > 1) {
       this.#bytes -= weight(this.#lines.shift()?.line ?? "");
       this.#forgotten += 1;
     }
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Yields the last `tail` lines and, with `follow`, every later one until the signal aborts. */
-  async *read(tail: number, follow: boolean, signal: AbortSignal): AsyncGenerator<LogLine> {
-    let next = Math.max(this.#forgotten, this.#forgotten + this.#lines.length - tail);
-    for (;;) {
+  /** Yields the last `tail` lines that match and, with `follow`, every later one until the signal aborts. */
+  async *read({ tail, follow, since, grep }: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine> {
+    const needle = grep?.toLowerCase();
+    const from = since === undefined ? undefined : Date.parse(since);
+    const matches = ({ time, line }: LogLine) =>
+      (from === undefined || Date.parse(time) >= from) && (needle === undefined || line.toLowerCase().includes(needle));
+    const written = await this.#options.file?.lines();
+    const past = (written ?? this.#lines).filter(matches);
+    let next = this.#forgotten + this.#lines.length;
+    yield* past.slice(tail === 0 ? past.length : -tail);
+    while (follow && !signal.aborted) {
       if (next < this.#forgotten) {
-        yield {
-          time: timestamp(this.#clock),
-          stream: "bridge",
-          line: `${this.#forgotten - next} lines were forgotten before they were read`,
-        };
+        yield this.#missed(this.#forgotten - next);
         next = this.#forgotten;
       }
-      for (
-        let line = this.#lines[next - this.#forgotten];
-        line !== undefined;
-        line = this.#lines[next - this.#forgotten]
-      ) {
+      const line = this.#lines[next - this.#forgotten];
+      if (line === undefined) await this.#more(signal);
+      else {
         next += 1;
-        yield line;
-        if (signal.aborted || next < this.#forgotten) break;
+        if (matches(line)) yield line;
       }
-      if (signal.aborted) return;
-      if (next < this.#forgotten + this.#lines.length) continue;
-      if (!follow) return;
-      await this.#more(signal);
     }
+  }
+
+  close(): void {
+    this.#options.file?.close();
+  }
+
+  #missed(count: number): LogLine {
+    const line = `${count} lines were forgotten before they were read`;
+    return { time: timestamp(this.#options.clock), stream: "bridge", line };
   }
 
   #more(signal: AbortSignal): Promise<void> {

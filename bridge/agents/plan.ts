@@ -8,4 +8,6 @@ export interface AgentPlan {
   readonly grants: readonly Grant[];
   /** Its number among the live agents; its uid follows from it. */
   readonly slot: number;
+  /** When it is stopped, in milliseconds since the epoch. */
+  readonly expiresAtMs: number | null;
 }

@@ -8,7 +8,10 @@ export interface RestartSettings {
   readonly windowMs: number;
 }
 
-/** When to start an agent again: exponential back-off with ±20 % jitter, and an end to it in a crash loop. */
+/**
+ * When to start an agent again: at once after a first failure, then with exponential back-off and ±20 % jitter, and an
+ * end to it in a crash loop.
+ */
 export class RestartPolicy {
   readonly #settings: RestartSettings;
   readonly #random: () => number;
@@ -19,6 +22,12 @@ export class RestartPolicy {
   constructor(settings: RestartSettings, random: () => number) {
     this.#settings = settings;
     this.#random = random;
+  }
+
+  /** Forgets all failures: someone has looked into it. */
+  reset(): void {
+    this.#failures = [];
+    this.#streak = 0;
   }
 
   /**
@@ -32,7 +41,7 @@ export class RestartPolicy {
     if (ranMs >= healthyAfterMs) this.#streak = 0;
     this.#failures = [...this.#failures.filter((at) => now - at < windowMs), now];
     if (this.#failures.length >= failuresMax) return undefined;
-    const wait = Math.min(maxMs, initialMs * 2 ** this.#streak);
+    const wait = this.#streak === 0 ? 0 : Math.min(maxMs, initialMs * 2 ** (this.#streak - 1));
     this.#streak += 1;
     return Math.round(wait * (0.8 + 0.4 * this.#random()));
   }

@@ -1,30 +1,81 @@
-import type { AgentUsage } from "@armorclaw/protocol";
-import type { Clock } from "../platform/clock.ts";
+import type { AgentUsage, UsageSample } from "@armorclaw/protocol";
+import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Agent } from "./agent.ts";
 
 /** A reading sooner than this after the one before repeats its processor share, which would be noise. */
 const readingIntervalMsMin = 250;
+/** Kept of each agent: an hour at the usual interval. */
+export const samplesMax = 720;
+/** Read in one go; then others get their turn. */
+const agentsPerTurn = 10;
+
+interface Reading {
+  readonly at: number;
+  readonly cpuNs: number;
+  readonly percent: number | null;
+}
 
 /** Measures what running agents use; the processor share needs two readings. */
 export class UsageMeter {
   readonly #clock: Clock;
-  readonly #before = new WeakMap<object, { at: number; cpuNs: number; percent: number | null }>();
+  readonly #before = new WeakMap<object, Reading>();
+  readonly #history = new WeakMap<Agent, UsageSample[]>();
+  #timer: Timer | undefined;
+  #sampling: Promise<void> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async read(agent: Agent): Promise<AgentUsage> {
-    const { container } = agent;
-    const usage = container === undefined ? null : await container.usage();
-    if (container === undefined || usage === null) {
-      return { agent_id: agent.plan.agentId, memory_bytes: null, cpu_percent: null, pids: null };
-    }
+  /** Samples all agents at an interval. */
+  begin(everyMs: number, running: () => readonly Agent[]): void {
+    this.#timer = this.#clock.every(everyMs, () => {
+      this.#sampling ??= this.#sample(running()).finally(() => {
+        this.#sampling = undefined;
+      });
+    });
+  }
+
+  async end(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#sampling;
+  }
+
+  async read(agent: Agent, historyLength: number): Promise<AgentUsage> {
+    const { time: _, ...sample } = await this.#measure(agent);
+    const history = this.#history.get(agent) ?? [];
     return {
       agent_id: agent.plan.agentId,
-      memory_bytes: usage.memoryBytes,
-      cpu_percent: this.#cpuPercent(container, usage.cpuNs),
-      pids: usage.pids,
+      ...sample,
+      log_bytes: agent.log.bytesWritten,
+      log_bytes_dropped: agent.log.bytesDropped,
+      events_refused: agent.eventQuota.refused,
+      history: historyLength === 0 ? [] : history.slice(-historyLength),
+    };
+  }
+
+  async #sample(agents: readonly Agent[]): Promise<void> {
+    for (let at = 0; at < agents.length; at += agentsPerTurn) {
+      for (const agent of agents.slice(at, at + agentsPerTurn)) {
+        const history = this.#history.get(agent) ?? [];
+        this.#history.set(agent, history);
+        history.push(await this.#measure(agent));
+        if (history.length > samplesMax) history.shift();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #measure(agent: Agent): Promise<UsageSample> {
+    const { container } = agent;
+    const usage = container === undefined ? null : await container.usage();
+    return {
+      time: timestamp(this.#clock),
+      memory_bytes: usage?.memoryBytes ?? null,
+      cpu_percent: container === undefined || usage === null ? null : this.#cpuPercent(container, usage.cpuNs),
+      pids: usage?.pids ?? null,
+      io_read_bytes: usage?.ioReadBytes ?? null,
+      io_write_bytes: usage?.ioWriteBytes ?? null,
     };
   }
 

@@ -14,6 +14,8 @@ export interface FlagSpec {
   readonly placeholder?: string;
   readonly description: string;
   readonly required?: boolean;
+  /** Its value never stands in the command line: it is typed, or comes by stdin or a descriptor. */
+  readonly secret?: boolean;
   readonly default?: unknown;
 }
 
@@ -41,6 +43,7 @@ export async function parseArgs(
       positionals.push(arg);
     } else {
       const { spec, value } = takeFlag(arg, rest, specs);
+      if (typeof value === "string") assertNotInArguments(spec, value);
       const read = value === "@-" ? (await readStdin()).replace(/\r?\n$/, "") : value;
       store(values, spec, typeof read === "boolean" ? read : convert(spec, read));
     }
@@ -53,6 +56,7 @@ export function formatArgs(values: Readonly<Record<string, unknown>>, specs: rea
   return specs.flatMap((spec) => {
     const value = values[spec.key];
     if (value === undefined) return [];
+    if (spec.secret === true) return [`--${spec.name}`, "@-"];
     if (spec.kind === "boolean") return [value === true ? `--${spec.name}` : `--no-${spec.name}`];
     if (spec.kind === "list" && Array.isArray(value)) return value.flatMap((item) => flagAndValue(spec, String(item)));
     return flagAndValue(spec, spec.kind === "json" ? JSON.stringify(value) : String(value));
@@ -61,6 +65,18 @@ export function formatArgs(values: Readonly<Record<string, unknown>>, specs: rea
 
 const flagAndValue = (spec: FlagSpec, value: string): string[] =>
   value.startsWith("-") ? [`--${spec.name}=${value}`] : [`--${spec.name}`, value];
+
+/** What a secret flag may say instead of the secret: where to read it. */
+export const descriptor = /^@fd:(\d{1,4})$/;
+
+/** @throws UsageError for a secret that stands in the command line, where every process of the machine can read it */
+function assertNotInArguments(spec: FlagSpec, value: string): void {
+  if (spec.secret !== true || value === "@-" || descriptor.test(value)) return;
+  throw new UsageError(
+    `--${spec.name} does not take a secret from the command line, where others can see it`,
+    `Leave it out and type it or send it on stdin, or give --${spec.name} @fd:3`,
+  );
+}
 
 interface TakenFlag {
   readonly spec: FlagSpec;

@@ -25,8 +25,11 @@ describe("help", () => {
   });
 
   test("lists only commands that can be run", async () => {
+    // The process's entry answers these itself: they are no clients of the bridge.
+    const ofTheEntry = ["run", "backup verify", "backup restore"];
     for (const { name } of commands) {
-      if (name !== "run") expect(await loadRunner(await findCommand(name.split(" ")))).toBeInstanceOf(Function);
+      if (!ofTheEntry.includes(name))
+        expect(await loadRunner(await findCommand(name.split(" ")))).toBeInstanceOf(Function);
     }
   });
 
@@ -40,7 +43,7 @@ describe("help", () => {
   test.each([
     ["agnet list", "Unknown command agnet", "Did you mean agent?"],
     ["agent lst", "Unknown command agent lst", "Did you mean agent list?"],
-    ["config", "config needs a verb", "It is one of: show, validate, schema"],
+    ["config", "config needs a verb", "It is one of: show, validate, schema, attach, list, get, propose"],
     ["ps --al", "Unknown flag --al", "Did you mean --all?"],
     ["--jsn", "Unknown flag --jsn", "Did you mean --json?"],
     ["ps extra", "Unexpected argument extra", "`armorclaw ps --help` shows what it takes"],

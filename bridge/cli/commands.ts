@@ -1,32 +1,11 @@
-import type { MethodName } from "@armorclaw/protocol";
 import type { FlagSpec } from "./args.ts";
+import { budgetCommands } from "./budget-commands.ts";
+import type { Command, MethodCommand } from "./command.ts";
+import { eventCommands } from "./event-commands.ts";
+import { guardCommands } from "./guard-commands.ts";
+import { matrixCommands } from "./matrix-commands.ts";
 
-export const groups = ["Bridge", "Agents", "Events", "Tools"] as const;
-
-interface CommandBase {
-  /** One word, or two. */
-  readonly name: string;
-  readonly group: (typeof groups)[number];
-  readonly summary: string;
-  /** What follows the name in the help, flags apart; as many words as there may be arguments. */
-  readonly args?: string;
-}
-
-/** A short verb for a method; its flags come from the contract. */
-export interface MethodCommand extends CommandBase {
-  readonly method: MethodName;
-  /** Params that this verb sends when they are not given. */
-  readonly defaults?: Readonly<Record<string, unknown>>;
-  /** Param → its one-letter flag. */
-  readonly short?: Readonly<Record<string, string>>;
-}
-
-/** A command of the command line itself; `runners.ts` has what it does. */
-export interface OwnCommand extends CommandBase {
-  readonly flags: readonly FlagSpec[];
-}
-
-export type Command = MethodCommand | OwnCommand;
+export { type Command, groups, type MethodCommand, type OwnCommand } from "./command.ts";
 
 /** Flags that every command takes. No method has a param of these names. */
 export const globalFlags: readonly FlagSpec[] = [
@@ -110,6 +89,13 @@ const eventFlags: readonly FlagSpec[] = [
     choices: ["critical", "high", "normal", "low"],
     description: "Only of this priority and above.",
   },
+  {
+    name: "durable",
+    key: "name",
+    kind: "string",
+    placeholder: "NAME",
+    description: "Follow under a name: the bridge keeps the place, so that nothing is missed in between.",
+  },
   { name: "since", key: "cursor", kind: "number", placeholder: "SEQ", description: "Only after this `seq`." },
   { name: "limit", key: "limit", kind: "number", description: "The most past events to print." },
 ];
@@ -130,6 +116,12 @@ export const commands: readonly Command[] = [
   },
   { name: "health", group: "Bridge", summary: "Whether all is well; ends with 12 when not", method: "bridge.health" },
   {
+    name: "panic",
+    group: "Bridge",
+    summary: "Freeze and kill every agent; nothing starts until `bridge resume`",
+    method: "bridge.panic",
+  },
+  {
     name: "ps",
     group: "Agents",
     summary: "List the agents; --all shows ended ones too",
@@ -146,6 +138,9 @@ export const commands: readonly Command[] = [
     summary: "Stop an agent and start it again",
     method: "agent.restart",
   },
+  { name: "pause", group: "Agents", args: "AGENT", summary: "Freeze an agent where it stands", method: "agent.pause" },
+  { name: "resume", group: "Agents", args: "AGENT", summary: "Let a paused agent go on", method: "agent.resume" },
+  { name: "top", group: "Agents", summary: "What the agents use, live; keys pause, stop and show logs", flags: [] },
   { name: "inspect", group: "Agents", args: "AGENT", summary: "Show all about one agent", method: "agent.get" },
   {
     name: "logs",
@@ -168,6 +163,10 @@ export const commands: readonly Command[] = [
     summary: "What happened; -f follows",
     flags: eventFlags,
   },
+  ...eventCommands,
+  ...guardCommands,
+  ...budgetCommands,
+  ...matrixCommands,
   {
     name: "rpc call",
     group: "Tools",

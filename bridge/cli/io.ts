@@ -1,3 +1,5 @@
+import { promptHidden } from "./prompt.ts";
+
 /** Where text goes. `write` may throw an error with the code EPIPE once nobody reads any more. */
 export interface CliStream {
   write(text: string): void;
@@ -13,6 +15,10 @@ export interface CliIo {
   readonly stderr: CliStream;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: CliEnvironment;
+  /** Asks without showing what is typed; only where there is a person at a terminal. */
+  readonly promptSecret?: ((question: string) => Promise<string>) | undefined;
+  /** Calls for each key pressed, until disposed; only where there is a person at a terminal. */
+  readonly onKey?: ((listener: (key: string) => void) => Disposable) | undefined;
   /** Milliseconds since the epoch, for ages. */
   now(): number;
   /** Calls when the person presses Ctrl-C, until disposed. */
@@ -29,10 +35,26 @@ export function processIo(proc: CliProcess, now: () => number): CliIo {
     stderr: streamOf(proc.stderr),
     stdin: proc.stdin as AsyncIterable<Uint8Array>,
     env: proc.env,
+    promptSecret: proc.stdin.isTTY
+      ? (question) => promptHidden(question, { input: proc.stdin, output: proc.stderr })
+      : undefined,
+    onKey: proc.stdin.isTTY ? (listener) => readKeys(proc.stdin, listener) : undefined,
     now,
     onInterrupt(listener) {
       proc.on("SIGINT", listener);
       return { [Symbol.dispose]: () => proc.off("SIGINT", listener) };
+    },
+  };
+}
+
+/** In raw mode: each key as it is pressed, without showing it. */
+function readKeys(stdin: NodeJS.ReadStream, listener: (key: string) => void): Disposable {
+  const onData = (data: Buffer) => listener(data.toString());
+  stdin.setRawMode(true).on("data", onData).resume();
+  return {
+    [Symbol.dispose]() {
+      stdin.off("data", onData).pause();
+      stdin.setRawMode(false);
     },
   };
 }

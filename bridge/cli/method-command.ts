@@ -5,6 +5,7 @@ import { exitCodes } from "./exit-codes.ts";
 import type { Invocation, Runner } from "./invocation.ts";
 import { checkParams } from "./method-flags.ts";
 import { renderItem, renderResult } from "./render.ts";
+import { withSecrets } from "./secret-input.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Methods about the connection that they are called on: each command has its own, which ends with it. */
@@ -22,7 +23,8 @@ export function methodRunner(
   defaults: Readonly<Record<string, unknown>> = {},
 ): Runner {
   return async (invocation) => {
-    const params = { ...defaults, ...invocation.values };
+    const given = { ...defaults, ...invocation.values };
+    const params = await withSecrets(given, flags, (flag) => needsSecret(method, flag, given, invocation), invocation);
     for (const flag of flags) {
       if (!flag.required || Object.hasOwn(params, flag.key)) continue;
       throw new UsageError(`--${flag.name} is missing`, "Add --help to see the flags");
@@ -30,6 +32,21 @@ export function methodRunner(
     checkParams(method, params);
     return "stream" in methods[method] ? runStream(method, params, invocation) : runCall(method, params, invocation);
   };
+}
+
+/** Whether a secret that was not given has to be asked for. */
+async function needsSecret(
+  method: MethodName,
+  flag: FlagSpec,
+  given: Readonly<Record<string, unknown>>,
+  { connect }: Invocation,
+): Promise<boolean> {
+  if (flag.required === true) return true;
+  if (method === "keystore.rotate") return given["id"] !== undefined;
+  if (method === "matrix.login") return flag.key === "password" && given["username"] !== undefined;
+  if (method !== "keystore.unlock") return false;
+  const status = (await (await connect()).call("keystore.status", {})) as { source?: unknown };
+  return status.source === "passphrase";
 }
 
 /** Calls a method and prints its result. */

@@ -13,6 +13,7 @@ interface JsonSchema {
   readonly enum?: readonly unknown[];
   readonly description?: string;
   readonly default?: unknown;
+  readonly writeOnly?: boolean;
 }
 
 /** A method's params as flags. */
@@ -75,13 +76,14 @@ function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
   return resolved.items === undefined ? resolved : { ...resolved, items: resolve(resolved.items, root) };
 }
 
-function describe(schema: JsonSchema): Pick<FlagSpec, "kind" | "choices" | "description" | "default"> {
+function describe(schema: JsonSchema): Pick<FlagSpec, "kind" | "choices" | "description" | "default" | "secret"> {
   const choices = (schema.enum ?? schema.items?.enum)?.map(String);
   return {
     kind: kindOf(schema),
     description: schema.description ?? schema.items?.description ?? "",
     ...(choices === undefined ? {} : { choices }),
     ...(schema.default === undefined ? {} : { default: schema.default }),
+    ...(schema.writeOnly === true ? { secret: true } : {}),
   };
 }
 
@@ -92,7 +94,7 @@ function kindOf({ type, items }: JsonSchema): FlagSpec["kind"] {
 }
 
 function positionalOf(flags: readonly FlagSpec[]): string | undefined {
-  const required = flags.filter((flag) => flag.required);
+  const required = flags.filter((flag) => flag.required && flag.secret !== true);
   const [only] = required;
   if (required.length === 1 && only !== undefined) return only.kind === "boolean" ? undefined : only.key;
   return required.length === 0 ? flags.find(({ name }) => name.endsWith("-id"))?.key : undefined;

@@ -1,6 +1,7 @@
 import type { EventEnvelope, Priority } from "@armorclaw/protocol";
 import { formatTime } from "./format.ts";
 import type { Style, View } from "./output.ts";
+import { progressBar } from "./render-queue.ts";
 import { visible } from "./visible.ts";
 
 const marks: Readonly<Record<Priority, readonly [mark: string, style: Style]>> = {
@@ -14,10 +15,18 @@ const marks: Readonly<Record<Priority, readonly [mark: string, style: Style]>> =
 export function renderEvent(event: EventEnvelope, view: View): string {
   const [mark, style] = marks[event.priority] ?? marks.normal;
   const head = `${formatTime(event.time)} ${mark} ${visible(event.type).padEnd(17)} ${visible(event.source).padEnd(18)}`;
-  const text = `${head} ${shortData(event)}`.trimEnd();
+  const text = `${head} ${event.type === "task.progressed" ? taskProgress(event) : shortData(event)}`.trimEnd();
   const fitted =
     view.columns !== undefined && text.length > view.columns ? `${text.slice(0, view.columns - 1)}…` : text;
   return style === "reset" ? fitted : view.paint(style, fitted);
+}
+
+/** A task's title with its bar, and what was said of it. */
+function taskProgress({ data }: EventEnvelope): string {
+  const { title, progress, message } = data;
+  const bar = typeof progress === "number" ? ` ${progressBar(progress)}` : "";
+  const said = typeof message === "string" ? ` ${visible(message)}` : "";
+  return `${visible(String(title))}${bar}${said}`;
 }
 
 /** `key=value` pairs, without what the source says already. */

@@ -9,9 +9,20 @@ import {
   renderStopped,
   renderUsage,
 } from "./render-agent.ts";
+import { renderApproval, renderApprovals } from "./render-approval.ts";
 import { renderHealth, renderMethods, renderStatus } from "./render-bridge.ts";
+import { renderBudget, renderModels, renderReport } from "./render-budget.ts";
 import { renderEvent } from "./render-event.ts";
+import {
+  renderMatrixMessages,
+  renderMatrixRooms,
+  renderMatrixSent,
+  renderMatrixStatus,
+  renderVerification,
+} from "./render-matrix.ts";
+import { renderDeadLetters, renderMessages, renderTasks } from "./render-queue.ts";
 import { renderValue } from "./render-value.ts";
+import { visible } from "./visible.ts";
 
 type Renderers = { readonly [N in MethodName]?: (result: Result<N>, view: View) => string };
 type ItemRenderers = { readonly [N in StreamingMethodName]?: (item: StreamItem<N>, view: View) => string };
@@ -22,16 +33,39 @@ const renderers: Renderers = {
   "rpc.discover": renderMethods,
   "agent.start": renderStarted,
   "agent.restart": renderStarted,
+  "agent.pause": renderStarted,
+  "agent.resume": renderStarted,
+  "bridge.panic": ({ agents, frozen_ms }) =>
+    `${agents} agents frozen within ${frozen_ms} ms, then killed. Nothing starts until \`armorclaw bridge resume\`.`,
   "agent.stop": renderStopped,
   "agent.list": renderAgents,
   "agent.get": renderAgent,
   "agent.usage": renderUsage,
   "loop.list": renderLoops,
+  "approval.list": renderApprovals,
+  "approval.get": renderApproval,
+  "approval.approve": renderApproval,
+  "approval.deny": renderApproval,
+  "budget.status": renderBudget,
+  "matrix.status": renderMatrixStatus,
+  "matrix.rooms": renderMatrixRooms,
+  "matrix.send": renderMatrixSent,
+  "matrix.receive": renderMatrixMessages,
+  "matrix.verify": renderVerification,
+  "budget.report": renderReport,
+  "llm.models": renderModels,
+  "event.dead_letters": renderDeadLetters,
+  "queue.list": renderMessages,
+  "task.list": renderTasks,
   "event.history": ({ events }, view) =>
     events.length === 0 ? "No events." : events.map((event) => renderEvent(event, view)).join("\n"),
 };
 
-const itemRenderers: ItemRenderers = { "agent.logs": renderLogLine };
+const itemRenderers: ItemRenderers = {
+  "llm.chat": ({ text }) => visible(text),
+  "agent.logs": renderLogLine,
+  "audit.export": ({ line }) => visible(line),
+};
 
 /** A method's result for a person. */
 export const renderResult = (method: string, result: unknown, view: View): string =>

@@ -5,11 +5,16 @@ import type { Found } from "./resolve.ts";
 type Loader = () => Promise<Runner>;
 
 const config = () => import("./config-commands.ts");
+const budget = () => import("./budget-runners.ts");
 
 /** What each command of the command line itself does; loaded when it is run. `run` is the daemon: the entry starts it. */
 const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["events", async () => (await import("./events-command.ts")).run],
+  ["top", async () => (await import("./top.ts")).run],
   ["rpc call", async () => (await import("./rpc-call.ts")).run],
+  ["budget set", async () => (await budget()).set],
+  ["budget topup", async () => (await budget()).topup],
+  ["budget report", async () => (await budget()).report],
   ["config show", async () => (await config()).show],
   ["config validate", async () => (await config()).validate],
   ["config schema", async () => (await config()).schema],

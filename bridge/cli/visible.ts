@@ -2,7 +2,7 @@
  * Control, escape and direction-changing characters, which could make a terminal do or show what the text does not
  * say. Surrogates that stand alone are included.
  */
-const unsafe = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\p{Cs}/gu;
+const unsafe = /[\p{Cc}\p{Cf}\u2028\u2029]|\p{Cs}/gu;
 
 /** Text from elsewhere, fit for one line of a terminal: what is not visible is spelled out. */
 export function visible(text: string): string {

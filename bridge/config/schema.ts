@@ -1,5 +1,10 @@
-import { AgentLimits, Grant, LoopName, limits } from "@armorclaw/protocol";
+import { AgentLimits, ConfigName, Grant, LoopName, limits, SecretRequest } from "@armorclaw/protocol";
 import * as z from "zod";
+import { AlertsConfig } from "./alerts-schema.ts";
+import { DoorsConfig, RateLimitsConfig } from "./doors-schema.ts";
+import { MatrixConfig, MatrixRoom } from "./matrix-schema.ts";
+import { BudgetConfig, LlmConfig } from "./money-schema.ts";
+import { VoiceConfig } from "./voice-schema.ts";
 
 const milliseconds = z.int().min(0).max(86_400_000);
 
@@ -38,7 +43,23 @@ export const ConfigSchema = z.strictObject({
         .int()
         .min(4096)
         .default(1_048_576)
-        .describe("Kept of each agent's output; the oldest lines go first."),
+        .describe("Kept of each agent's output, in memory and on disk; the oldest lines go first."),
+      log_bytes_per_second: z
+        .int()
+        .min(1024)
+        .default(65_536)
+        .describe("What an agent may write to its log, ten seconds' worth at once; more is dropped and counted."),
+      events_per_second: z
+        .int()
+        .min(1)
+        .default(100)
+        .describe("What an agent may publish, ten seconds' worth at once; more is refused."),
+      hang_after_ms: milliseconds
+        .min(500)
+        .default(10_000)
+        .describe("An agent that gives no sign of life for this long is killed and started again."),
+      reconcile_ms: milliseconds.min(100).default(5_000).describe("How often what runs is held against what should."),
+      usage_interval_ms: milliseconds.min(100).default(5_000).describe("How often the agents' use is measured."),
     })
     .prefault({}),
   restart: z
@@ -57,9 +78,30 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   events: z
     .strictObject({
-      history_max: z.int().min(1).max(1_000_000).default(10_000).describe("How many events are remembered."),
+      retention_days: z.number().min(0.01).max(3650).default(7).describe("How long durable events are remembered."),
+      retention_bytes: z
+        .int()
+        .min(1_048_576)
+        .default(256 * 1024 * 1024)
+        .describe("The most bytes of durable events; the oldest go first."),
+      volatile_retention_minutes: z
+        .number()
+        .min(1)
+        .max(1_000_000)
+        .default(60)
+        .describe("How long volatile events, such as heartbeats, are remembered."),
+      volatile_bytes: z
+        .int()
+        .min(1_048_576)
+        .default(32 * 1024 * 1024)
+        .describe("The most bytes of volatile events."),
     })
     .prefault({}),
+  alerts: AlertsConfig,
+  webhooks: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,39}$/), z.url({ protocol: /^https?$/ }))
+    .default({})
+    .describe("Names of webhooks, and the URLs that messages for them are posted to."),
   rpc: z
     .strictObject({
       frame_bytes_max: z
@@ -80,12 +122,98 @@ export const ConfigSchema = z.strictObject({
       call_deadline_ms: milliseconds.default(120_000).describe("The longest a call may take, streams apart."),
     })
     .prefault({}),
+  keystore: z
+    .strictObject({
+      source: z
+        .enum(["auto", "passphrase", "key-file", "keyring", "credentials"])
+        .default("auto")
+        .describe("What unlocks the keystore. auto: systemd's credential when there is one, else the key file."),
+      key_file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Of its owner alone; made at the first start. In the state directory when left out."),
+      auto_lock_ms: milliseconds.default(0).describe("Lock after this long without use; 0 for never."),
+      reveal: z.boolean().default(true).describe("Let an admin at the bridge's own socket see a key's value."),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      entries_max: z
+        .int()
+        .min(1_000)
+        .default(1_000_000)
+        .describe("The most entries that are kept; older ones leave a mark."),
+      anchor_file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("A second place for the chain's heads, best on another disk. In the state directory when left out."),
+    })
+    .prefault({}),
+  approvals: z
+    .strictObject({
+      ttl_ms: milliseconds.default(900_000).describe("Time for an answer; after it, the answer is no."),
+      pending_max: z.int().min(1).max(1_000).default(16).describe("The most open questions of one agent."),
+      rules: z
+        .array(
+          z.strictObject({
+            loops: z.array(LoopName).optional().describe("All loops when left out."),
+            method: z.string().min(1).describe("The method whose calls need a person's yes, e.g. http.request."),
+            hosts: z.array(z.string().min(1)).optional().describe("For http.request: only calls to these hosts."),
+            http_methods: z.array(z.string().min(1)).optional().describe("For http.request: only these HTTP methods."),
+            answerers: z
+              .array(z.string().min(1))
+              .optional()
+              .describe("Who may answer, e.g. user:1000; everyone whose role allows it when left out."),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      private_hosts: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("Hosts at private addresses that granted calls may reach, over plain HTTP too."),
+    })
+    .prefault({}),
+  matrix: MatrixConfig,
+  store: z
+    .strictObject({
+      ballast_bytes: z
+        .int()
+        .min(0)
+        .max(1_073_741_824)
+        .default(16_777_216)
+        .describe("Room that is kept on the disk and given up when it is full."),
+    })
+    .prefault({}),
+  doors: DoorsConfig,
+  rate_limits: RateLimitsConfig,
+  budget: BudgetConfig,
+  llm: LlmConfig,
+  webrtc: VoiceConfig,
   loops: z
     .record(
       LoopName,
       z.strictObject({
         limits: AgentLimits.partial().optional().describe("Instead of the manifest's."),
         grants: z.array(Grant).optional().describe("Instead of what the manifest asks for."),
+        after: z.array(LoopName).max(16).optional().describe("Instead of the manifest's."),
+        ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
+        rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
+        secrets: z
+          .array(SecretRequest)
+          .max(32)
+          .optional()
+          .describe("Instead of the secrets that the manifest asks for."),
+        configs: z
+          .array(ConfigName)
+          .max(32)
+          .optional()
+          .describe("Instead of the configurations that the manifest lists."),
       }),
     )
     .default({}),

@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { AgentLimits } from "@armorclaw/protocol";
 import { type Clock, delay } from "../platform/clock.ts";
@@ -21,6 +30,8 @@ export interface CgroupTree {
   readonly controllers: readonly Controller[];
   create(name: string, limits: AgentLimits): Cgroup;
   open(name: string): Cgroup;
+  /** The cgroups that are there, whichever bridge of the install made them. */
+  names(): readonly string[];
   /** Removes the install's directory when nothing is in it. */
   close(): void;
 }
@@ -41,7 +52,7 @@ export function openCgroupTree(options: CgroupOptions): CgroupTree {
 
 function openV1(root: string, name: string, { clock }: CgroupOptions): CgroupTree {
   const usable = controllers.filter((controller) => makeDirectory(join(root, controller, name)));
-  const accounting = ["cpuacct"].filter((controller) => makeDirectory(join(root, controller, name)));
+  const accounting = ["cpuacct", "freezer"].filter((controller) => makeDirectory(join(root, controller, name)));
   const parents = [...usable, ...accounting].map((controller) => realpathSync(join(root, controller, name)));
   const directories = (key: string) => [...new Set(parents)].map((parent) => join(parent, key));
   const memory = (key: string) => join(root, "memory", name, key);
@@ -54,6 +65,7 @@ function openV1(root: string, name: string, { clock }: CgroupOptions): CgroupTre
   return {
     controllers: usable,
     open,
+    names: () => childrenOf(parents[0]),
     close: () => removeEmpty(parents),
     create(key, limits) {
       for (const directory of directories(key)) mkdirSync(directory, { recursive: true });
@@ -84,6 +96,7 @@ function openV2(root: string, name: string, { clock, isRoot }: CgroupOptions): C
   return {
     controllers: usable,
     open,
+    names: () => childrenOf(made ? parent : undefined),
     close: () => removeEmpty([parent]),
     create(key, limits) {
       if (made) mkdirSync(join(parent, key), { recursive: true });
@@ -125,6 +138,8 @@ function cgroup(directories: readonly string[], oomFile: string, clock: Clock): 
     procsFiles: directories.map((directory) => join(directory, "cgroup.procs")),
     oomKilled: () => Number(/^oom_kill (\d+)/m.exec(readKernelFile(oomFile) ?? "")?.[1] ?? 0) > 0,
     async remove() {
+      // A frozen process does not die, so nothing is left frozen first.
+      for (const directory of directories) thawQuietly(directory);
       for (const directory of directories) await removeDirectory(directory, clock);
     },
   };
@@ -152,9 +167,25 @@ function removeEmpty(directories: readonly string[]): void {
   }
 }
 
+function childrenOf(directory: string | undefined): readonly string[] {
+  if (directory === undefined || !existsSync(directory)) return [];
+  const entries = readdirSync(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
 function membersOf(directory: string): readonly number[] {
   const text = readKernelFile(join(directory, "cgroup.procs")) ?? "";
   return text.split("\n").filter(Boolean).map(Number);
+}
+
+function thawQuietly(directory: string): void {
+  for (const [file, value] of [
+    ["freezer.state", "THAWED"],
+    ["cgroup.freeze", "0"],
+  ] as const) {
+    const path = join(directory, file);
+    if (existsSync(path)) writeFileSync(path, value);
+  }
 }
 
 function killQuietly(pid: number): void {

@@ -1,17 +1,17 @@
-import type { ChildProcess } from "node:child_process";
 import { BridgeError, type ContainerId, type ExitInfo } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
 import { attestStarted, type Promised } from "./attest.ts";
 import type { Attestation, Container, OutputLine, Usage } from "./engine.ts";
 import { explainExit, type RawExit } from "./exit-info.ts";
+import { freeze, thaw } from "./freezer.ts";
 import type { AgentOutput } from "./output.ts";
 import { startTicks } from "./proc.ts";
+import type { ProcessEnd } from "./process-end.ts";
 import { readUsage } from "./usage.ts";
 
 export interface ChildContainerParts {
   readonly id: ContainerId;
-  /** The process that the bridge started and waits for. */
-  readonly child: ChildProcess;
+  readonly end: ProcessEnd;
   /** The agent's own process. */
   readonly pid: number;
   readonly output: AgentOutput;
@@ -19,17 +19,19 @@ export interface ChildContainerParts {
   /** Whether a cgroup of its own accounts for it. */
   readonly accounted: boolean;
   readonly clock: Clock;
+  readonly holds: (pid: number) => boolean | null;
   /** What the engine knows of the end beyond the exit code. */
   readonly explain: () => Pick<RawExit, "oomKilled" | "startFailure">;
-  /** Releases what belongs to the container. */
-  readonly release: () => Promise<void>;
+  /** Begins to remove what belongs to the container. */
+  readonly release: () => void;
 }
 
-/** A container that is a child of the bridge. */
+/** A container whose process the bridge sees directly: a child of this bridge, or of the one before it. */
 export class ChildContainer implements Container {
   readonly id: ContainerId;
   readonly name: string;
   readonly pid: number;
+  readonly gone: Promise<void>;
   readonly exited: Promise<ExitInfo>;
   readonly #parts: ChildContainerParts;
   #ended = false;
@@ -39,6 +41,9 @@ export class ChildContainer implements Container {
     this.id = parts.id;
     this.name = parts.id;
     this.pid = parts.pid;
+    this.gone = parts.end.gone.then(() => {
+      this.#ended = true;
+    });
     this.exited = this.#watch();
   }
 
@@ -46,7 +51,12 @@ export class ChildContainer implements Container {
     this.#parts.output.listen(onLine);
   }
 
+  look(): void {
+    this.#parts.end.look();
+  }
+
   async stop(graceMs: number): Promise<void> {
+    if (!this.#ended) thaw(this.pid);
     this.#signal("SIGTERM");
     const timer = this.#parts.clock.after(graceMs, () => this.#signal("SIGKILL"));
     await this.exited;
@@ -55,7 +65,20 @@ export class ChildContainer implements Container {
 
   async kill(): Promise<void> {
     this.#signal("SIGKILL");
+    if (!this.#ended) thaw(this.pid);
     await this.exited;
+  }
+
+  async pause(): Promise<void> {
+    if (!this.#ended) await freeze(this.pid, this.#parts.clock);
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#ended) thaw(this.pid);
+  }
+
+  holds(pid: number): boolean | null {
+    return this.#parts.holds(pid);
   }
 
   async usage(): Promise<Usage | null> {
@@ -71,16 +94,11 @@ export class ChildContainer implements Container {
   }
 
   async #watch(): Promise<ExitInfo> {
-    const { child, explain, release } = this.#parts;
-    const raw = await new Promise<RawExit>((resolve) => {
-      child.once("exit", () => {
-        this.#ended = true;
-      });
-      child.once("close", (code, signal) => resolve({ code, signal }));
-    });
+    const { end, explain, release } = this.#parts;
+    const raw = await end.raw;
     this.#ended = true;
     const info = explainExit({ ...raw, ...explain() });
-    await release();
+    release();
     return info;
   }
 

@@ -40,3 +40,10 @@ export const dockerInfo = (docker: Docker, abortSignal: AbortSignal): Promise<Do
 
 export const pingDocker = (docker: Docker, abortSignal: AbortSignal): Promise<unknown> =>
   (docker as Docker & WithDeadline).ping({ abortSignal });
+
+interface ImageWithDeadline {
+  inspect(options: { abortSignal: AbortSignal }): Promise<Docker.ImageInspectInfo>;
+}
+
+export const inspectImage = (docker: Docker, id: string, abortSignal: AbortSignal): Promise<Docker.ImageInspectInfo> =>
+  (docker.getImage(id) as Pick<Docker.Image, "id"> & ImageWithDeadline).inspect({ abortSignal });

@@ -6,8 +6,9 @@ import { attestStarted, type Promised } from "./attest.ts";
 import { statusOf, tolerate } from "./docker-errors.ts";
 import type { Attestation, Container, OutputLine, Usage } from "./engine.ts";
 import { explainExit } from "./exit-info.ts";
+import { freeze, thaw } from "./freezer.ts";
 import { AgentOutput } from "./output.ts";
-import { readKernelFile } from "./proc.ts";
+import { readKernelFile, startTicks } from "./proc.ts";
 import { readUsage } from "./usage.ts";
 
 export interface DockerContainerParts {
@@ -18,6 +19,10 @@ export interface DockerContainerParts {
   readonly pid: number;
   readonly promised: Promised;
   readonly clock: Clock;
+  /** Takes the removal of what is left, which nobody else waits for. */
+  readonly onEnded: (removal: Promise<void>) => void;
+  /** Whether output from before this bridge is left out. */
+  readonly isAdopted: boolean;
   /** Aborts when the engine is closed: from then on nothing is watched. */
   readonly closed: AbortSignal;
 }
@@ -26,14 +31,19 @@ const callTimeoutMs = 10_000;
 /** One long poll. It is cut because a wait whose connection breaks after the headers would never settle. */
 const waitTimeoutMs = 60_000;
 const retryMs = 500;
+const soonMs = 5;
 
 /** A container of the Docker engine, watched by a long poll and by inspection whenever that ends. */
 export class DockerContainer implements Container {
   readonly id: ContainerId;
   readonly name: string;
+  readonly gone: Promise<void>;
   readonly exited: Promise<ExitInfo>;
   readonly #parts: DockerContainerParts;
   readonly #isHere: boolean;
+  readonly #born: string | undefined;
+  readonly #gone = Promise.withResolvers<void>();
+  #looked = Promise.withResolvers<void>();
   #drained: Promise<void> = Promise.resolve();
 
   constructor(parts: DockerContainerParts) {
@@ -41,6 +51,8 @@ export class DockerContainer implements Container {
     this.id = ContainerId.parse(parts.container.id);
     this.name = parts.name;
     this.#isHere = readKernelFile(`/proc/${parts.pid}/cgroup`)?.includes(this.id) === true;
+    this.#born = this.#isHere ? startTicks(parts.pid) : undefined;
+    this.gone = this.#gone.promise;
     this.exited = this.#watch();
   }
 
@@ -54,7 +66,28 @@ export class DockerContainer implements Container {
     this.#drained = this.#follow(output);
   }
 
+  look(): void {
+    if (this.#isHere && !this.#isAlive) this.#gone.resolve();
+    this.#looked.resolve();
+  }
+
+  async pause(): Promise<void> {
+    if (this.#isHere && this.#isAlive) await freeze(this.#parts.pid, this.#parts.clock);
+    else await tolerate([404, 409], this.#parts.container.pause(limited()));
+  }
+
+  async resume(): Promise<void> {
+    if (this.#isHere && this.#isAlive) thaw(this.#parts.pid);
+    else await tolerate([404, 409, 500], this.#parts.container.unpause(limited()));
+  }
+
+  holds(pid: number): boolean | null {
+    if (!this.#isHere) return null;
+    return readKernelFile(`/proc/${pid}/cgroup`)?.includes(this.id) ?? null;
+  }
+
   async stop(graceMs: number): Promise<void> {
+    if (this.#isHere && this.#isAlive) thaw(this.#parts.pid);
     await this.#signal("SIGTERM");
     const timer = this.#parts.clock.after(graceMs, () => void this.#signal("SIGKILL"));
     await this.exited;
@@ -84,20 +117,24 @@ export class DockerContainer implements Container {
     while (!closed.aborted) {
       const cut = AbortSignal.any([closed, AbortSignal.timeout(waitTimeoutMs)]);
       // Whatever the wait says or fails with, inspection decides.
-      await Promise.race([container.wait({ abortSignal: cut }).catch(() => undefined), whenAborted(cut)]);
+      const waited = container.wait({ abortSignal: cut }).catch(() => undefined);
+      await Promise.race([waited, this.#looked.promise, whenAborted(cut)]);
+      this.#looked = Promise.withResolvers();
       const state = await this.#state().catch(() => null);
+      if (state === undefined || (state !== null && !state.Running)) this.#gone.resolve();
       if (state === undefined) return explainExit({ code: null });
       if (state !== null && !state.Running) return await this.#finish(state);
-      await delay(clock, retryMs, closed).catch(() => undefined);
+      // The process is gone, and the engine is about to know it.
+      const soon = this.#isHere && !this.#isAlive && state !== null;
+      await delay(clock, soon ? soonMs : retryMs, closed).catch(() => undefined);
+      if (soon) this.#looked.resolve();
     }
     return explainExit({ code: null });
   }
 
   async #finish(state: State): Promise<ExitInfo> {
     await Promise.race([this.#drained, whenAborted(AbortSignal.timeout(callTimeoutMs))]);
-    await tolerate([404, 409], this.#parts.container.remove({ force: true, v: true, ...limited() })).catch(
-      () => undefined,
-    );
+    this.#parts.onEnded(tolerate([404, 409], this.#parts.container.remove({ force: true, v: true, ...limited() })));
     const failure = state.Status === "created" ? state.Error : "";
     return explainExit({
       code: state.ExitCode,
@@ -116,18 +153,24 @@ export class DockerContainer implements Container {
     }
   }
 
+  get #isAlive(): boolean {
+    return this.#born !== undefined && startTicks(this.#parts.pid) === this.#born;
+  }
+
   /** A signal that comes too late, or while the engine is away, is no error: `exited` tells what became of it. */
   async #signal(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    if (this.#isHere && this.#isAlive && signalProcess(this.#parts.pid, signal)) return;
     await this.#parts.container.kill({ signal, ...limited() }).catch(() => undefined);
   }
 
   async #follow(output: AgentOutput): Promise<void> {
-    const { container, docker, closed } = this.#parts;
+    const { container, docker, closed, isAdopted } = this.#parts;
+    const since = isAdopted ? { tail: 0 } : {};
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     output.read(stdout, "stdout");
     output.read(stderr, "stderr");
     try {
-      const logs = await container.logs({ follow: true, stdout: true, stderr: true, abortSignal: closed });
+      const logs = await container.logs({ follow: true, stdout: true, stderr: true, ...since, abortSignal: closed });
       docker.modem.demuxStream(logs, stdout, stderr);
       await new Promise<void>((resolve) => {
         logs.once("end", resolve).once("close", resolve).once("error", resolve);
@@ -149,6 +192,17 @@ const unseen: Attestation = {
 type State = Docker.ContainerInspectInfo["State"];
 
 const limited = () => ({ abortSignal: AbortSignal.timeout(callTimeoutMs) });
+
+/** Straight from the bridge: it is faster than the engine, and works while the engine is away. */
+function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean {
+  try {
+    process.kill(pid, signal);
+    if (signal === "SIGKILL") thaw(pid);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -4,8 +4,9 @@ import { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
 import type Docker from "dockerode";
 import * as z from "zod";
+import { inspectImage } from "./docker-client.ts";
 import { tolerate, translateDockerError } from "./docker-errors.ts";
-import { buildImage, contentLabel, imageFormat } from "./image.ts";
+import { buildImage, contentLabel, contentOfLayers, imageFormat } from "./image.ts";
 import type { RuntimeFiles } from "./runtime-files.ts";
 
 const loadTimeoutMs = 120_000;
@@ -59,7 +60,24 @@ async function buildAndLoad(docker: Docker, files: RuntimeFiles, onProgress: (me
 async function find(docker: Docker, content: string): Promise<string | undefined> {
   const filters = { label: [`${contentLabel}=${content}`] };
   const images = await docker.listImages({ filters, abortSignal: AbortSignal.timeout(callTimeoutMs) });
-  return images[0]?.Id;
+  for (const { Id } of images) {
+    const image = await inspectImage(docker, Id, AbortSignal.timeout(callTimeoutMs));
+    if (isGenuine(image, content)) return Id;
+  }
+  return undefined;
+}
+
+/** A label, like a tag, can be put on any image; the digests of the layers cannot. What starts must be ours as well. */
+export function isGenuine(
+  image: {
+    readonly RootFS?: { readonly Layers?: readonly string[] | undefined };
+    readonly Config: { readonly Entrypoint?: string | readonly string[] | undefined };
+  },
+  content: string,
+): boolean {
+  const layers = image.RootFS?.Layers ?? [];
+  const isOurs = contentOfLayers(layers.map((layer) => layer.replace(/^sha256:/, ""))) === content;
+  return isOurs && String(image.Config.Entrypoint) === "/bin/node";
 }
 
 /** The image of an earlier version; one that a container still uses is refused, and stays. */

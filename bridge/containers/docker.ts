@@ -4,11 +4,13 @@ import type { Promised } from "./attest.ts";
 import { connectDocker, dockerInfo, mayAnswer, pingDocker } from "./docker-client.ts";
 import { DockerContainer } from "./docker-container.ts";
 import { dockerUnavailable, statusOf, tolerate, translateDockerError } from "./docker-errors.ts";
+import { DockerEvents } from "./docker-events.ts";
 import { ensureImage } from "./docker-image.ts";
 import { checkDocker, type DockerInfo, dockerStatus, dockerUid } from "./docker-status.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { createBody, labels } from "./hardening.ts";
+import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
 
 const probeTimeoutMs = 3_000;
@@ -22,12 +24,15 @@ export class DockerEngine implements Engine {
   readonly #info: DockerInfo;
   readonly #options: EngineOptions;
   readonly #closing = new AbortController();
+  readonly #events: DockerEvents;
+  readonly #removals = new Removals();
   #imageId: string | undefined;
 
   private constructor(options: EngineOptions, docker: Docker, info: DockerInfo) {
     this.#options = options;
     this.#docker = docker;
     this.#info = info;
+    this.#events = new DockerEvents(docker, options.installId, options.clock, this.#closing.signal);
     this.status = dockerStatus(info, options.runtime);
   }
 
@@ -59,18 +64,22 @@ export class DockerEngine implements Engine {
       const container = await this.#create(body, signal);
       await tolerate([304], container.start({ abortSignal: limit(signal) }));
       const { State } = await container.inspect({ abortSignal: limit(signal) });
-      return new DockerContainer({
-        docker: this.#docker,
-        container,
-        name: body.name,
-        pid: State.Pid,
-        promised: this.#promised(spec),
-        clock: this.#options.clock,
-        closed: this.#closing.signal,
-      });
+      return this.#watched(spec, container, body.name, State.Pid, false);
     } catch (error) {
       // A call that is cut off here still runs in the engine, so what it may have made is removed by its name.
       await this.#removeQuietly(body.name);
+      throw translateDockerError(error, "AGENT_START_FAILED");
+    }
+  }
+
+  async adopt(spec: ContainerSpec, id: ContainerId, signal: AbortSignal): Promise<DockerContainer | undefined> {
+    const container = this.#docker.getContainer(id);
+    try {
+      const { Config, State, Name } = await container.inspect({ abortSignal: limit(signal) });
+      if (Config.Labels[labels.install] !== this.#options.installId || !State.Running) return undefined;
+      return this.#watched(spec, container, Name.replace(/^\//, ""), State.Pid, true);
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
       throw translateDockerError(error, "AGENT_START_FAILED");
     }
   }
@@ -112,7 +121,29 @@ export class DockerEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    await this.#removals.settled();
     this.#closing.abort();
+  }
+
+  #watched(spec: ContainerSpec, container: Docker.Container, name: string, pid: number, isAdopted: boolean) {
+    const watched = new DockerContainer({
+      docker: this.#docker,
+      container,
+      name,
+      pid,
+      promised: this.#promised(spec),
+      clock: this.#options.clock,
+      isAdopted,
+      onEnded: (removal) => {
+        this.#events.forget(container.id);
+        this.#removals.add(removal, (error) =>
+          this.#options.logger.warn({ error, container: name }, "An ended container could not be removed"),
+        );
+      },
+      closed: this.#closing.signal,
+    });
+    this.#events.watch(container.id, () => watched.look());
+    return watched;
   }
 
   #body(spec: ContainerSpec) {

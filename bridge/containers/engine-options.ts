@@ -1,5 +1,6 @@
 import type { Logger } from "../logging/logging.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { NativeCalls } from "../platform/peer-credentials.ts";
 import type { EngineKind } from "./engine.ts";
 
 export interface EngineOptions {
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly nodeBinary: string;
   /** Another OCI runtime that the Docker engine knows, e.g. `runsc`. */
   readonly runtime?: string;
+  /** Makes pipes that a later bridge can read on from; without it the output of adopted sandboxes is lost. */
+  readonly native?: Pick<NativeCalls, "pipe"> | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -34,4 +37,7 @@ export const heapLimitMiB = (memoryBytes: number): number =>
 /** Open files per agent: one socket, and what Node itself needs. */
 export const openFilesMax = 256;
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string => {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === "string" ? message : String(error);
+};

@@ -41,6 +41,9 @@ export interface Usage {
   /** Processor time since the container's start. */
   readonly cpuNs: number;
   readonly pids: number;
+  /** What its calls have read and written, its socket included; null when the host does not say. */
+  readonly ioReadBytes: number | null;
+  readonly ioWriteBytes: number | null;
 }
 
 export interface OutputLine {
@@ -54,14 +57,24 @@ export interface Container {
   readonly name: string;
   /** The agent's own process as the host numbers it; null where the engine cannot tell. */
   readonly pid: number | null;
-  /** Settles once, after the container has ended and its resources are released. Never rejects. */
+  /** Settles at the first sign that the agent's process is gone, often before `exited` can tell how it ended. */
+  readonly gone: Promise<void>;
+  /** Settles once, when the container has ended. What it leaves is removed soon after. Never rejects. */
   readonly exited: Promise<ExitInfo>;
+  /** There is reason to think that it has ended, such as a closed connection: looks at once rather than in time. */
+  look(): void;
   /** Calls `onLine` for each line that the agent writes, from its start. At most one listener. Lines over 16 KiB are cut. */
   output(onLine: (line: OutputLine) => void): void;
   /** SIGTERM, then SIGKILL after `graceMs`. Resolves when it has ended. Idempotent. */
   stop(graceMs: number): Promise<void>;
   /** SIGKILL. Resolves when it has ended. Idempotent. */
   kill(): Promise<void>;
+  /** Freezes all its processes where they stand. Resolves when they are frozen. */
+  pause(): Promise<void>;
+  /** Lets them go on. Resuming what is not frozen does nothing. */
+  resume(): Promise<void>;
+  /** Whether this process of the host is in the container; null when the host cannot tell. */
+  holds(pid: number): boolean | null;
   /** Null when the host cannot tell. */
   usage(): Promise<Usage | null>;
   /** Rejects with AGENT_START_FAILED when it has ended. */
@@ -87,12 +100,17 @@ export interface Engine {
   prepare(onProgress: (message: string) => void): Promise<void>;
   /** Resolves when the container's process runs; the agent's hello comes later, over its own socket. */
   start(spec: ContainerSpec, signal: AbortSignal): Promise<Container>;
+  /**
+   * Takes over a container that an earlier bridge started, without touching what runs in it.
+   * @returns undefined when it has ended, or when this engine's containers cannot outlive their bridge
+   */
+  adopt(spec: ContainerSpec, id: ContainerId, signal: AbortSignal): Promise<Container | undefined>;
   /** All containers of this install, found by label. */
   list(signal: AbortSignal): Promise<readonly ContainerRecord[]>;
   /** Kills and removes a container of this install. Removing one that is gone succeeds. */
   remove(id: ContainerId, signal: AbortSignal): Promise<void>;
   /** Rejects with ENGINE_UNAVAILABLE when the engine does not answer. */
   ping(signal: AbortSignal): Promise<void>;
-  /** Releases what the engine holds. Does not stop containers. */
+  /** Releases what the engine holds, once what ended containers left is removed. Does not stop containers. */
   close(): Promise<void>;
 }

@@ -27,7 +27,7 @@ const epoch = "1970-01-01T00:00:00Z";
 export function buildImage(files: RuntimeFiles, arch: string, onProgress: (message: string) => void): AgentImage {
   onProgress("Building the agent image: Node, its libraries and the agent, nothing else");
   const layers = [runtimeLayer(files), agentLayer(files.agent)].map((pieces) => ({ pieces, digest: sha256(pieces) }));
-  const content = sha256(layers.map(({ digest }) => Buffer.from(digest)));
+  const content = contentOfLayers(layers.map(({ digest }) => digest));
   const config = Buffer.from(
     JSON.stringify({
       architecture: architectures[arch] ?? arch,
@@ -46,6 +46,10 @@ export function buildImage(files: RuntimeFiles, arch: string, onProgress: (messa
   archive.file("manifest.json", [Buffer.from(JSON.stringify(manifest))], 0o644);
   return { content, tag, archive: archive.end() };
 }
+
+/** What an image's content is called, from its layers' digests. */
+export const contentOfLayers = (digests: readonly string[]): string =>
+  sha256(digests.map((digest) => Buffer.from(digest)));
 
 function runtimeLayer({ runtime, directories }: RuntimeFiles): readonly Buffer[] {
   const tar = new Tar();

@@ -10,9 +10,15 @@ const heldLinesMax = 256;
 export class AgentOutput {
   #listener: ((line: OutputLine) => void) | undefined;
   #held: OutputLine[] = [];
+  readonly #sources: Promise<void>[] = [];
 
   /** What was written last, for messages about a failed start. */
   lastLine: OutputLine | undefined;
+
+  /** Resolves when nothing more can come. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#sources);
+  }
 
   listen(listener: (line: OutputLine) => void): void {
     this.#listener = listener;
@@ -24,6 +30,7 @@ export class AgentOutput {
   read(source: Readable, stream: OutputLine["stream"]): void {
     let rest = "";
     let cutting = false;
+    this.#sources.push(new Promise((resolve) => source.once("close", resolve)));
     source.setEncoding("utf8");
     source.on("data", (text: string) => {
       const parts = (rest + text).split("\n");

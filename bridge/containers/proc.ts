@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 
 /** A kernel file's text, or undefined when the process or file is gone or not for us to read. */
 export function readKernelFile(path: string): string | undefined {
@@ -41,14 +41,42 @@ const cgroupRoot = "/sys/fs/cgroup";
 /** The directory of a process's cgroup for a controller, in cgroup v1 or v2. */
 export function cgroupDirectory(pid: number, controller: string): string | undefined {
   const lines = readKernelFile(`/proc/${pid}/cgroup`)?.split("\n") ?? [];
-  let unified: string | undefined;
   for (const line of lines) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
     if (controllers.split(",").includes(controller)) return `${cgroupRoot}/${controller}${path}`;
-    if (controllers === "") unified = `${cgroupRoot}${path}`;
   }
+  const unified = unifiedDirectory(pid);
   if (unified === undefined) return undefined;
   const enabled = readKernelFile(`${unified}/cgroup.controllers`)?.split(" ") ?? [];
   return enabled.includes(controller) ? unified : undefined;
+}
+
+/** The directory of a process's cgroup in the hierarchy of cgroup v2; undefined where there is none. */
+export function unifiedDirectory(pid: number): string | undefined {
+  const path = /^0::(.*)$/m.exec(readKernelFile(`/proc/${pid}/cgroup`) ?? "")?.[1];
+  const directory = `${cgroupRoot}${path}`;
+  return path !== undefined && existsSync(`${directory}/cgroup.controllers`) ? directory : undefined;
+}
+
+/**
+ * Whether a process is in the container of the agent `agentPid`: in the same cgroups, as far as those are the container's own, or where it
+ * has none of its own in the same process list. Null when the kernel does not say.
+ */
+export function sharesContainer(pid: number, agentPid: number): boolean | null {
+  const lines = (of: number) => readKernelFile(`/proc/${of}/cgroup`)?.split("\n");
+  const [peer, agent, bridge] = [lines(pid), lines(agentPid), lines(process.pid)];
+  if (peer === undefined || agent === undefined || bridge === undefined) return null;
+  const own = agent.filter((line) => !bridge.includes(line));
+  if (own.length > 0) return own.every((line) => peer.includes(line));
+  const namespace = pidNamespace(agentPid);
+  return namespace === undefined || namespace === pidNamespace(process.pid) ? null : namespace === pidNamespace(pid);
+}
+
+function pidNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
 }

@@ -7,6 +7,7 @@ import { endProcess } from "./end-process.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
 import { type EngineOptions, firstAgentUid, heapLimitMiB, ownUid } from "./engine-options.ts";
 import { AgentOutput } from "./output.ts";
+import { endOfChild } from "./process-end.ts";
 import { isRunning, ProcessRecords } from "./records.ts";
 
 /** What a plain process may hold: reading how busy the host is does no harm that it could not do anyway. */
@@ -72,6 +73,9 @@ export class ProcessEngine implements Engine {
     return this.#container(id, spec, child, pid, output);
   }
 
+  /** A plain process is the last resort, and is not kept beyond its bridge. */
+  async adopt(): Promise<undefined> {}
+
   async list(): Promise<readonly ContainerRecord[]> {
     return this.#records.list().map((record) => ({
       id: record.container_id,
@@ -108,7 +112,7 @@ export class ProcessEngine implements Engine {
    */
   #spawn(spec: ContainerSpec, output: AgentOutput): ChildProcess {
     const uid = this.uidForSlot(spec.slot);
-    const args = ["--permission", heapOption(spec.limits), "--input-type=module", "-"];
+    const args = ["--permission", ...speechRights(spec), heapOption(spec.limits), "--input-type=module", "-"];
     const base = {
       cwd: spec.endpointDirectory,
       env: {
@@ -129,14 +133,15 @@ export class ProcessEngine implements Engine {
   #container(id: ContainerId, spec: ContainerSpec, child: ChildProcess, pid: number, output: AgentOutput) {
     return new ChildContainer({
       id,
-      child,
+      end: endOfChild(child, output),
       pid,
       output,
       promised: { isolation: "none", uid: this.uidForSlot(spec.slot), namespaces: [], locked: false },
       accounted: false,
       clock: this.#options.clock,
+      holds: (peer) => peer === pid,
       explain: () => ({}),
-      release: async () => this.#records.delete(id),
+      release: () => this.#records.delete(id),
     });
   }
 }
@@ -159,3 +164,7 @@ function spawned(child: ChildProcess): Promise<number> {
     );
   });
 }
+
+/** What Node's permission model has to let through for a loop that may run the host's speech programs. */
+const speechRights = ({ grants }: ContainerSpec): string[] =>
+  grants.includes("speech.programs") ? ["--allow-child-process", "--allow-fs-read=/tmp", "--allow-fs-write=/tmp"] : [];

@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFilesMax } from "./engine-options.ts";
+import { speechMounts } from "./speech-programs.ts";
 
 /** What one sandbox is made of. */
 export interface SandboxPlan {
@@ -8,16 +9,20 @@ export interface SandboxPlan {
   readonly rootfs: string;
   readonly endpointDirectory: string;
   readonly tmpBytes: number;
+  /** Whether it holds the host's speech programs. */
+  readonly hasSpeech: boolean;
   /** Writing the launcher's pid into these puts it under its limits. */
   readonly procsFiles: readonly string[];
   /** Node's arguments. */
   readonly command: readonly string[];
+  /** Whether it goes on when the bridge is killed, for the next one to take over. */
+  readonly outlives: boolean;
   /** With root's rights the launcher makes the mounts and gives up root itself. */
   readonly asRoot: boolean;
 }
 
 /** The launcher's own descriptors, beyond its standard ones. */
-export const descriptors = { args: 3, status: 4, seccomp: 5, mounts: 6 } as const;
+export const descriptors = { args: 3, info: 4, seccomp: 5, mounts: 6, status: 7 } as const;
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -72,12 +77,15 @@ export function bubblewrapOptions(plan: SandboxPlan): string {
   const [rootfs, endpoint] = plan.asRoot ? [`${place}/root`, `${place}/run`] : [plan.rootfs, plan.endpointDirectory];
   const id = String(plan.uid);
   return [
-    ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"],
+    ["--unshare-all", "--unshare-user", "--disable-userns", "--new-session", "--as-pid-1"],
+    plan.outlives ? [] : ["--die-with-parent"],
     ["--clearenv", "--setenv", "HOME", "/tmp", "--hostname", "agent", "--uid", id, "--gid", id, "--cap-drop", "ALL"],
     ["--ro-bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
     ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
+    plan.hasSpeech ? speechMounts() : [],
     ["--ro-bind", endpoint, "/run/bridge", "--chdir", "/app"],
-    ["--seccomp", String(descriptors.seccomp), "--json-status-fd", String(descriptors.status)],
+    ["--seccomp", String(descriptors.seccomp), "--info-fd", String(descriptors.info)],
+    ["--json-status-fd", String(descriptors.status)],
   ]
     .flat()
     .join("\0");

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type AgentLimits, BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
@@ -9,9 +9,14 @@ import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
 import { ChildContainer } from "./child-container.ts";
 import { endProcess } from "./end-process.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
-import { type EngineOptions, firstAgentUid, heapLimitMiB, messageOf, ownUid } from "./engine-options.ts";
+import { type EngineOptions, firstAgentUid, heapLimitMiB, ownUid } from "./engine-options.ts";
+import { thaw } from "./freezer.ts";
 import { AgentOutput } from "./output.ts";
+import { openPipes, pipeReader, reopenPipe } from "./pipes.ts";
+import { sharesContainer } from "./proc.ts";
+import { endOfAdopted, endOfChild, type ProcessEnd } from "./process-end.ts";
 import { isRunning, ProcessRecords } from "./records.ts";
+import { Removals } from "./removals.ts";
 import { prepareRootfs, removeOldRootfs } from "./rootfs.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
 import {
@@ -23,15 +28,16 @@ import {
   launcherMounts,
   type SandboxPlan,
 } from "./sandbox-launch.ts";
+import { agentPid, startFailure } from "./sandbox-start.ts";
 import { sandboxStatus } from "./sandbox-status.ts";
-import { loopProfile } from "./seccomp.ts";
+import { loopProfile, programsProfile } from "./seccomp.ts";
 
 /** A launcher needs a few milliseconds; one that takes longer than this waits for something that will not come. */
 const startTimeoutMs = 10_000;
 
-export const sandboxNamespaces = ["net", "pid", "mnt", "ipc", "uts", "user"] as const;
+const sandboxNamespaces = ["net", "pid", "mnt", "ipc", "uts", "user"] as const;
 
-/** Runs agents under bubblewrap with our system call filter. Its containers end with the bridge. */
+/** Runs agents under bubblewrap with our system call filter. Where there are cgroups its containers outlive the bridge. */
 export class SandboxEngine implements Engine {
   readonly kind = "sandbox";
   readonly #options: EngineOptions;
@@ -40,6 +46,9 @@ export class SandboxEngine implements Engine {
   readonly #cgroups: CgroupTree;
   readonly #uid = ownUid() ?? 0;
   readonly #filter: Buffer;
+  readonly #removals = new Removals();
+  /** Containers that have a cgroup and no record yet. */
+  readonly #starting = new Set<string>();
   #rootfs: string | undefined;
   #status: EngineStatus | undefined;
 
@@ -97,42 +106,77 @@ export class SandboxEngine implements Engine {
     return this.#launch(spec, [heap, "/app/agent.mjs"], signal);
   }
 
+  async adopt(spec: ContainerSpec, id: ContainerId, signal: AbortSignal): Promise<ChildContainer | undefined> {
+    signal.throwIfAborted();
+    const record = this.#records.list().find(({ container_id }) => container_id === id);
+    if (record === undefined || !isRunning(record) || !this.#outlives) return undefined;
+    const { pid } = record;
+    const cgroup = this.#cgroups.open(id);
+    const output = new AgentOutput();
+    for (const [fd, stream] of [
+      ["1", "stdout"],
+      ["2", "stderr"],
+    ] as const) {
+      const reader = reopenPipe(`/proc/${pid}/fd/${fd}`);
+      if (reader !== undefined) output.read(reader, stream);
+    }
+    const end = endOfAdopted(pid, this.#statusFile(id), output, this.#options.clock);
+    return this.#container({ id, spec, pid, cgroup, output, end, failure: () => ({}) });
+  }
+
+  /** A cgroup without a record is of a bridge that was killed between the two. */
   async list(): Promise<readonly ContainerRecord[]> {
-    return this.#records.list().map((record) => ({
-      id: record.container_id,
-      agentId: record.agent_id,
-      epoch: record.epoch,
-      running: isRunning(record),
-    }));
+    const records = this.#records.list();
+    const known = new Set<string>(records.map(({ container_id }) => container_id));
+    const unrecorded = this.#cgroups.names().filter((name) => !known.has(name) && !this.#starting.has(name));
+    return [
+      ...records.map((record) => ({
+        id: record.container_id,
+        agentId: record.agent_id,
+        epoch: record.epoch,
+        running: isRunning(record),
+      })),
+      ...unrecorded.map((name) => {
+        const [, agentId = "", epoch = "0"] = /^(.*)\.(\d+)$/.exec(name) ?? [];
+        return { id: ContainerId.parse(name), agentId, epoch: Number(epoch), running: true };
+      }),
+    ];
   }
 
   async remove(id: ContainerId, signal: AbortSignal): Promise<void> {
     const record = this.#records.list().find(({ container_id }) => container_id === id);
-    if (record === undefined) return;
-    await endProcess(record, this.#options.clock, signal);
-    await this.#cgroups.open(id).remove();
-    this.#records.delete(id);
+    const cgroup = this.#cgroups.open(id);
+    if (record !== undefined) {
+      if (isRunning(record)) thaw(record.pid);
+      await endProcess(record, this.#options.clock, signal);
+    }
+    if (record !== undefined || this.#cgroups.names().includes(id)) await this.#release(id, cgroup);
   }
 
   async ping(): Promise<void> {}
 
   async close(): Promise<void> {
+    await this.#removals.settled();
     this.#cgroups.close();
   }
 
   async #launch(spec: ContainerSpec, command: readonly string[], signal: AbortSignal): Promise<ChildContainer> {
     signal.throwIfAborted();
     const id = ContainerId.parse(`${spec.agentId}.${spec.epoch}`);
+    this.#starting.add(id);
     const cgroup = this.#cgroups.create(id, spec.limits);
     const output = new AgentOutput();
     try {
       const child = this.#spawn(id, this.#plan(spec, command, cgroup), output);
+      const end = endOfChild(child, output);
       const pid = await agentPid(child, output, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
       this.#records.write({ container_id: id, agent_id: spec.agentId, epoch: spec.epoch, pid });
-      return this.#container(id, spec, child, pid, cgroup, output);
+      return this.#container({ id, spec, pid, cgroup, output, end, failure: () => startFailure(child, output) });
     } catch (error) {
       await cgroup.remove();
       throw error;
+    } finally {
+      this.#starting.delete(id);
     }
   }
 
@@ -141,56 +185,80 @@ export class SandboxEngine implements Engine {
     return {
       uid: this.uidForSlot(spec.slot),
       rootfs: this.#rootfs,
+      hasSpeech: spec.grants.includes("speech.programs"),
       endpointDirectory: spec.endpointDirectory,
       tmpBytes: spec.limits.tmp_bytes,
       procsFiles: cgroup.procsFiles,
       command,
+      outlives: this.#outlives,
       asRoot: this.#isRoot,
     };
+  }
+
+  /** Without cgroups a later bridge could not find all that this one started, so there agents end with their bridge. */
+  get #outlives(): boolean {
+    return this.#cgroups.controllers.length > 0;
   }
 
   #spawn(id: string, plan: SandboxPlan, output: AgentOutput): ChildProcess {
     const open = (name: string, content: string | Buffer) => anonymousFile(this.#directory, `${id}.${name}`, content);
     const args = open("args", bubblewrapOptions(plan));
-    const seccomp = open("seccomp", this.#filter);
+    const filter = plan.hasSpeech ? compileSeccomp(programsProfile, process.arch) : this.#filter;
+    const seccomp = open("seccomp", filter ?? this.#filter);
     const mounts = open("mounts", launcherMounts(plan));
+    const status = openSync(this.#statusFile(id), "w", 0o600);
+    const pipes = openPipes(this.#options.native);
     const [program, programArgs] = launcher(plan);
+    const files = [args, "pipe", seccomp, plan.asRoot ? mounts : "ignore", status] as const;
     try {
+      // In a session of its own: a Ctrl-C at the bridge's terminal is the bridge's to handle.
       const child = spawn(program, programArgs, {
         cwd: "/",
         env: launcherEnvironment,
-        stdio: ["ignore", "pipe", "pipe", args, "pipe", seccomp, plan.asRoot ? mounts : "ignore"],
+        detached: true,
+        stdio: ["ignore", pipes?.stdout.write ?? "pipe", pipes?.stderr.write ?? "pipe", ...files],
       });
-      if (child.stdout !== null) output.read(child.stdout, "stdout");
-      if (child.stderr !== null) output.read(child.stderr, "stderr");
+      output.read(pipes === undefined ? (child.stdout as Readable) : pipeReader(pipes.stdout.read), "stdout");
+      output.read(pipes === undefined ? (child.stderr as Readable) : pipeReader(pipes.stderr.read), "stderr");
       return child;
     } finally {
-      closeAll([args, seccomp, mounts]);
+      closeAll([args, seccomp, mounts, status]);
+      if (pipes !== undefined) closeAll([pipes.stdout.write, pipes.stderr.write]);
     }
   }
 
-  #container(
-    id: ContainerId,
-    spec: ContainerSpec,
-    child: ChildProcess,
-    pid: number,
-    cgroup: Cgroup,
-    output: AgentOutput,
-  ) {
+  #container(parts: {
+    readonly id: ContainerId;
+    readonly spec: ContainerSpec;
+    readonly pid: number;
+    readonly cgroup: Cgroup;
+    readonly output: AgentOutput;
+    readonly end: ProcessEnd;
+    readonly failure: () => { startFailure?: string };
+  }): ChildContainer {
+    const { id, spec, cgroup, failure } = parts;
     return new ChildContainer({
-      id,
-      child,
-      pid,
-      output,
+      ...parts,
       promised: this.#promised(spec.slot, spec.limits),
       accounted: cgroup.procsFiles.length > 0,
       clock: this.#options.clock,
-      explain: () => ({ oomKilled: cgroup.oomKilled(), ...startFailure(child, output) }),
-      release: async () => {
-        await cgroup.remove();
-        this.#records.delete(id);
-      },
+      holds: (pid) => sharesContainer(pid, parts.pid),
+      explain: () => ({ oomKilled: cgroup.oomKilled(), ...failure() }),
+      release: () =>
+        this.#removals.add(this.#release(id, cgroup), (error) =>
+          this.#options.logger.warn({ error, container: id }, "What an ended sandbox left could not be removed"),
+        ),
     });
+  }
+
+  async #release(id: ContainerId, cgroup: Cgroup): Promise<void> {
+    await cgroup.remove();
+    this.#records.delete(id);
+    rmSync(this.#statusFile(id), { force: true });
+  }
+
+  #statusFile(id: string): string {
+    return join(this.#directory, `${id}.status`);
   }
 
   #promised(slot: number, limits: AgentLimits): Promised {
@@ -204,37 +272,4 @@ export class SandboxEngine implements Engine {
       ...(controllers.includes("pids") ? { pids: limits.pids } : {}),
     };
   }
-}
-
-/** Bubblewrap says on its status descriptor which process became the agent. */
-function agentPid(child: ChildProcess, output: AgentOutput, signal: AbortSignal): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const status = child.stdio[4] as Readable;
-    let text = "";
-    const fail = (why: string, cause?: unknown) => {
-      signal.removeEventListener("abort", onAbort);
-      reject(new BridgeError("AGENT_START_FAILED", `The sandbox did not start: ${why}`, undefined, { cause }));
-    };
-    const onAbort = () => {
-      child.kill("SIGKILL");
-      fail(messageOf(signal.reason), signal.reason);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    child.once("error", (error) => fail(error.message, error));
-    child.once("close", (code) => fail(output.lastLine?.line ?? `the launcher ended with exit code ${code}`));
-    status.on("error", () => status.destroy());
-    status.setEncoding("utf8").on("data", (part: string) => {
-      if (text.length < 4096) text += part;
-      const pid = /"child-pid": (\d+)/.exec(text)?.[1];
-      if (pid === undefined) return;
-      signal.removeEventListener("abort", onAbort);
-      resolve(Number(pid));
-    });
-  });
-}
-
-/** Bubblewrap ends with 1 and a line of its own when it cannot set up what was asked for. */
-function startFailure(child: ChildProcess, output: AgentOutput): { startFailure?: string } {
-  const line = output.lastLine?.line ?? "";
-  return child.exitCode === 1 && line.startsWith("bwrap: ") ? { startFailure: line } : {};
 }

@@ -62,6 +62,15 @@ export const loopProfile: SeccompProfile = {
   ],
 };
 
+const namespaceFlags = 0x7e02_0000;
+
+/** The same for an agent that may start the programs in its own sandbox: processes, and still no namespaces. */
+export const programsProfile: SeccompProfile = {
+  rules: loopProfile.rules.map((rule) =>
+    rule.names.includes("clone") ? { names: ["clone"], argument: { index: 0, value: 0, mask: namespaceFlags } } : rule,
+  ),
+};
+
 const dockerArchitectures: Readonly<Record<string, string>> = { x64: "SCMP_ARCH_X86_64", arm64: "SCMP_ARCH_AARCH64" };
 
 /** The profile as Docker reads it, for one architecture only: each more costs time at every start. */

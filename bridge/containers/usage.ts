@@ -20,7 +20,8 @@ function cgroupUsage(pid: number): Usage | undefined {
   if (used === undefined || count === undefined || cpuNs === undefined) return undefined;
   const stat = readKernelFile(`${memory}/memory.stat`) ?? "";
   const cache = Number(/^total_inactive_file (\d+)/m.exec(stat)?.[1] ?? /^inactive_file (\d+)/m.exec(stat)?.[1] ?? 0);
-  return { memoryBytes: Math.max(0, Number(used) - cache), cpuNs: Number(cpuNs), pids: Number(count) };
+  const memoryBytes = Math.max(0, Number(used) - cache);
+  return { memoryBytes, cpuNs: Number(cpuNs), pids: Number(count), ...processIo(pid) };
 }
 
 function cpuV2(directory: string): number | undefined {
@@ -39,5 +40,13 @@ function processUsage(pid: number): Usage | undefined {
     memoryBytes: Number(statusField(status, "VmRSS") ?? 0) * 1024,
     cpuNs: ticks * nsPerTick,
     pids: Number(statusField(status, "Threads") ?? 1),
+    ...processIo(pid),
   };
+}
+
+/** Of the agent's own process: under the system call filter it has no other. */
+function processIo(pid: number): Pick<Usage, "ioReadBytes" | "ioWriteBytes"> {
+  const io = readKernelFile(`/proc/${pid}/io`);
+  const field = (name: string) => (io === undefined ? null : Number(statusField(io, name) ?? 0));
+  return { ioReadBytes: field("rchar"), ioWriteBytes: field("wchar") };
 }

@@ -30,6 +30,18 @@ export interface EventPage {
   readonly hasMore: boolean;
 }
 
+/** An event of the log, with what only the log knows of it. */
+export interface Logged {
+  readonly event: EventEnvelope;
+  /** The named subscription that it is for, as `owner/name`; null when it is for all. */
+  readonly audience: string | null;
+}
+
+export interface LogPage {
+  readonly rows: readonly Logged[];
+  readonly isEnd: boolean;
+}
+
 /** What a subscriber is told when its position moved past events that it did not get. */
 export interface Gap {
   readonly after: number;

@@ -1,19 +1,9 @@
-import type { EventEnvelope } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { systemClock } from "../platform/clock.ts";
-import { eventPublisher, MemoryEventLog } from "./events.ts";
+import { openTestLog } from "../../tests/support/event-log.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { contractEvent, coversPattern, eventPublisher } from "./events.ts";
 import { compilePatterns } from "./pattern.ts";
-
-const draft = (channel: string, rest = {}) => ({
-  channel,
-  type: "test.made",
-  source: "user:0",
-  data: {},
-  priority: "normal" as const,
-  ...rest,
-});
-const all = { channels: [">"] };
 
 describe("compilePatterns()", () => {
   test.each([
@@ -45,85 +35,64 @@ describe("compilePatterns()", () => {
   });
 });
 
-describe("MemoryEventLog", () => {
-  test("numbers events from 1 and pushes each to those who match", () => {
-    const log = new MemoryEventLog(systemClock, 10);
-    const seen: EventEnvelope[] = [];
-    const subscription = log.subscribe(
-      { channels: ["a.*"], types: ["test.made"], minPriority: "high" },
-      undefined,
-      (event) => seen.push(event),
+describe("coversPattern()", () => {
+  test.each([
+    [">", "agent.>", true],
+    ["agent.a.>", "agent.a.x", true],
+    ["agent.a.>", "agent.a.>", true],
+    ["agent.a.>", "agent.a", false],
+    ["agent.a.>", "agent.>", false],
+    ["agent.*.metrics", "agent.a.metrics", true],
+    ["agent.*.metrics", "agent.*.metrics", true],
+    ["agent.*.metrics", "agent.>", false],
+    ["agent.a.x", "agent.*.x", false],
+    ["agent.a", "agent.a.x", false],
+    ["agent.a.>", "agent.ab.x", false],
+  ])("%s covers %s: %s", (right, pattern, expected) => {
+    expect(coversPattern(right, pattern)).toBe(expected);
+  });
+
+  test("what it covers, it matches", () => {
+    const segment = fc.constantFrom("a", "b", "*", ">");
+    const pattern = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => {
+      const end = segments.indexOf(">");
+      return (end === -1 ? segments : segments.slice(0, end + 1)).join(".");
+    });
+    const channel = fc
+      .array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 5 })
+      .map((all) => all.join("."));
+    fc.assert(
+      fc.property(pattern, pattern, channel, (right, asked, at) => {
+        if (coversPattern(right, asked) && compilePatterns([asked])(at))
+          expect(compilePatterns([right])(at)).toBe(true);
+      }),
     );
-    log.publish(draft("a.x", { priority: "critical" }));
-    log.publish(draft("a.x"));
-    log.publish(draft("b.x", { priority: "high" }));
-    log.publish(draft("a.y", { priority: "high" }));
-    subscription.close();
-    log.publish(draft("a.z", { priority: "high" }));
-    expect(seen.map(({ seq, channel }) => [seq, channel])).toEqual([
-      [1, "a.x"],
-      [4, "a.y"],
-    ]);
-  });
-
-  test("replays after a cursor, in order, and goes on live without a gap", () => {
-    const log = new MemoryEventLog(systemClock, 10);
-    for (let i = 0; i < 5; i++) log.publish(draft("a"));
-    const seen: number[] = [];
-    const { cursorReset } = log.subscribe(all, 2, ({ seq }) => seen.push(seq));
-    log.publish(draft("a"));
-    expect(cursorReset).toBe(false);
-    expect(seen).toEqual([3, 4, 5, 6]);
-  });
-
-  test("says so when events after the cursor are forgotten, or the cursor is of an earlier bridge", () => {
-    const log = new MemoryEventLog(systemClock, 3);
-    for (let i = 0; i < 5; i++) log.publish(draft("a"));
-    expect(log.history(all, 1, 10)).toMatchObject({ cursorReset: true, cursor: 5 });
-    expect(log.history(all, 2, 10)).toMatchObject({ cursorReset: false });
-    expect(log.history(all, 99, 10).cursorReset).toBe(true);
-    expect(log.history(all, 99, 10).events.map(({ seq }) => seq)).toEqual([3, 4, 5]);
-  });
-
-  test("pages: the cursor of one page begins the next", () => {
-    const log = new MemoryEventLog(systemClock, 100);
-    for (let i = 0; i < 25; i++) log.publish(draft(i % 2 === 0 ? "even" : "odd"));
-    const seqs: number[] = [];
-    for (let cursor = 0, pages = 0; pages < 10; pages++) {
-      const page = log.history({ channels: ["odd"] }, cursor, 5);
-      seqs.push(...page.events.map(({ seq }) => seq));
-      cursor = page.cursor;
-    }
-    expect(seqs).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
-  });
-
-  test("forgets what has outlived its ttl", () => {
-    let now = 1_000;
-    const log = new MemoryEventLog({ ...systemClock, now: () => now }, 10);
-    log.publish(draft("a", { ttlMs: 50 }));
-    expect(log.history(all, 0, 10).events).toHaveLength(1);
-    now += 51;
-    expect(log.history(all, 0, 10).events).toHaveLength(0);
-  });
-
-  test("refuses data over the limit", () => {
-    const log = new MemoryEventLog(systemClock, 10);
-    expect(() => log.publish(draft("a", { data: { text: "x".repeat(300_000) } }))).toThrow(/262144 is the limit/);
   });
 });
 
-test("eventPublisher() puts a contract event on its declared channel with its declared priority", () => {
-  const log = new MemoryEventLog(systemClock, 10);
-  eventPublisher(log)("agent.failed", "bridge", {
-    agent_id: "heartbeat-1",
-    agent_type: "heartbeat",
-    epoch: 1,
-    message: "gone",
-    exit: null,
+test("eventPublisher() puts a contract event on its declared channel, with its declared priority and volatility", async () => {
+  await using t = await openTestLog();
+  const publish = eventPublisher(t.log, silentLogger);
+  publish("queue.dead", "bridge", {
+    message_id: 1,
+    destination: "matrix",
+    lane: "!a:b",
+    attempts: 1,
+    reason: "no",
   });
-  expect(log.history(all, 0, 1).events[0]).toMatchObject({
-    channel: "agent.heartbeat-1.failed",
-    type: "agent.failed",
+  await t.store.write(() => undefined);
+  expect(t.log.history({ channels: [">"] }, 0, 1).events[0]).toMatchObject({
+    channel: "queue.matrix.dead",
+    type: "queue.dead",
     priority: "critical",
   });
+  expect(
+    contractEvent("agent.heartbeat", "agent:a-1", {
+      agent_id: "a-1",
+      agent_type: "a",
+      epoch: 1,
+      seq: 1,
+      activity: "active",
+    }),
+  ).toMatchObject({ channel: "agent.a-1.heartbeat", isVolatile: true });
 });

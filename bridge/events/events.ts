@@ -1,21 +1,35 @@
-import { events } from "@armorclaw/protocol";
+import type { Logger } from "../logging/logging.ts";
+import { contractEvent } from "./contract-event.ts";
+import type { DurableEventLog } from "./durable-log.ts";
 import type { PublishEvent } from "./event-log.ts";
-import type { EventLog } from "./memory-log.ts";
 
-export type { EventDraft, EventPage, EventSelector, PublishEvent } from "./event-log.ts";
-export { type EventLog, MemoryEventLog, type MemorySubscription as Subscription } from "./memory-log.ts";
+export type { DeadLetter } from "./consumer-rows.ts";
+export { type ConsumerInfo, Consumers } from "./consumers.ts";
+export { contractEvent } from "./contract-event.ts";
+export { DurableEventLog, type Emit } from "./durable-log.ts";
+export { type Effect, EffectConsumer } from "./effect-consumer.ts";
+export type {
+  Delivery,
+  EventDraft,
+  EventSelector,
+  EventSink,
+  Gap,
+  PublishEvent,
+  Subscription,
+} from "./event-log.ts";
+export { readNewest } from "./history.ts";
+export { subscribeLive } from "./live-subscription.ts";
+export { Mailbox } from "./mailbox.ts";
+export { coversPattern } from "./pattern.ts";
+export type { RetentionSettings } from "./retention.ts";
+export { eventsMigrations } from "./schema.ts";
+export { fieldOf } from "./selector.ts";
 
 /** Binds the contract's own events to a log. */
-export function eventPublisher(log: EventLog): PublishEvent {
+export function eventPublisher(log: DurableEventLog, logger: Logger): PublishEvent {
   return (type, source, data) => {
-    const { channel, priority } = events[type];
-    const fields = data as Readonly<Record<string, unknown>>;
-    log.publish({
-      channel: channel.replaceAll(/<(\w+)>/g, (_, field: string) => String(fields[field])),
-      type,
-      source,
-      data: fields,
-      priority,
+    log.publish(contractEvent(type, source, data)).catch((error: unknown) => {
+      logger.error({ error, type, source }, "an event was not stored");
     });
   };
 }

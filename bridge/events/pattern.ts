@@ -15,3 +15,15 @@ function matchesAny(patterns: readonly (readonly string[])[], channel: readonly 
     return pattern.length === channel.length;
   });
 }
+
+/** Whether every channel that `pattern` matches is matched by `right` too. */
+export function coversPattern(right: string, pattern: string): boolean {
+  const asked = pattern.split(".");
+  const allowed = right.split(".");
+  for (const [index, segment] of allowed.entries()) {
+    if (segment === ">") return asked.length > index;
+    const wanted = asked[index];
+    if (wanted === undefined || wanted === ">" || (segment !== "*" && segment !== wanted)) return false;
+  }
+  return asked.length === allowed.length;
+}

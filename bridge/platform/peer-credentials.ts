@@ -14,6 +14,8 @@ export interface NativeCalls {
   peerCredentials(socket: Socket): PeerCredentials | undefined;
   /** Whether the peer has closed its end altogether, and not only the half that it writes to. */
   hasHungUp(socket: Socket): boolean;
+  /** Keeps what is in memory out of core files and from other processes of the same user. @returns whether it holds */
+  hideMemory(): boolean;
   /** Takes the one exclusive lock of an open file or directory; the kernel frees it with the descriptor. */
   tryLock(fd: number): boolean;
   /** Keeps a descriptor from the processes that this one starts. */
@@ -27,6 +29,8 @@ const solSocket = 1;
 const soPeercred = 17;
 const credentialsBytes = 12;
 const pollHup = 0x10;
+const prSetDumpable = 4;
+const rlimitCore = 4;
 const lockExclusive = 2;
 const lockNonBlocking = 4;
 const closeOnExec = 0o2000000;
@@ -45,11 +49,14 @@ export function loadNativeCalls(): NativeCalls | undefined {
     const getsockopt = libc.func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)");
     const poll = libc.func("int poll(_Inout_ int16_t *, unsigned long, int)");
     const flock = libc.func("int flock(int, int)");
+    const prctl = libc.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)");
+    const setrlimit = libc.func("int setrlimit(int, const uint64_t *)");
     const fcntl = libc.func("int fcntl(int, int, ...)");
     const pipe2 = libc.func("int pipe2(_Out_ int32_t *, int)");
     return {
       peerCredentials: (socket) => readCredentials(socket, getsockopt),
       hasHungUp: (socket) => readHangUp(socket, poll),
+      hideMemory: () => setrlimit(rlimitCore, [0, 0]) === 0 && prctl(prSetDumpable, 0, 0, 0, 0) === 0,
       tryLock: (fd) => flock(fd, lockExclusive | lockNonBlocking) === 0,
       closeOnExec: (fd) => void fcntl(fd, setDescriptorFlags, "int", descriptorCloseOnExec),
       pipe() {

@@ -11,6 +11,8 @@ import { systemClock } from "../platform/clock.ts";
 import { loadNativeCalls } from "../platform/peer-credentials.ts";
 import { createAgentEndpoints, createMethodTable, createRpcServer } from "./rpc.ts";
 
+const anyone = { admits: async () => true, disconnected: () => undefined };
+
 const agentId = "heartbeat-1" as AgentId;
 const ownUid = process.getuid?.() ?? 0;
 
@@ -27,7 +29,7 @@ describe("an agent's endpoint", () => {
   test("is a directory with one socket of the agent's own, and whoever connects is that agent", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
-    const endpoint = await port.open(agentId, 3, ownUid);
+    const endpoint = await port.open(agentId, 3, ownUid, anyone);
     expect(endpoint.directory).toBe(join(directory.path, "agents", "heartbeat-1.3"));
     expect(lstatSync(endpoint.directory).mode & 0o777).toBe(0o711);
     expect(readdirSync(endpoint.directory)).toEqual(["agent.sock"]);
@@ -48,9 +50,9 @@ describe("an agent's endpoint", () => {
   test("uses the directory of an earlier run as it is, and replaces the socket in it", async () => {
     using directory = tempDirectory();
     await using port = endpoints(directory.path.concat("/agents"));
-    const before = await port.open(agentId, 1, ownUid);
+    const before = await port.open(agentId, 1, ownUid, anyone);
     const { ino } = lstatSync(before.directory);
-    const after = await port.open(agentId, 1, ownUid);
+    const after = await port.open(agentId, 1, ownUid, anyone);
     expect(lstatSync(after.directory).ino).toBe(ino);
     await before.close();
     await using client = await WireClient.open(after.socketPath);
@@ -61,7 +63,7 @@ describe("an agent's endpoint", () => {
   test("lets in two connections and tells the third that they are too many", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
-    const endpoint = await port.open(agentId, 1, ownUid);
+    const endpoint = await port.open(agentId, 1, ownUid, anyone);
     await using one = await WireClient.open(endpoint.socketPath);
     await using two = await WireClient.open(endpoint.socketPath);
     await one.call("whoami");
@@ -76,7 +78,7 @@ describe("an agent's endpoint", () => {
   test("belongs to the uid that the agent runs as, and no other uid gets in by it", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
-    const endpoint = await port.open(agentId, 1, 300_001);
+    const endpoint = await port.open(agentId, 1, 300_001, anyone);
     // Only root can give a socket away; whoever is not root is not the agent's uid either.
     if (ownUid === 0) expect(lstatSync(endpoint.socketPath).uid).toBe(300_001);
     await using client = await WireClient.open(endpoint.socketPath);
@@ -91,11 +93,11 @@ describe("an agent's endpoint", () => {
     mkdirSync(root, { mode: 0o711 });
     symlinkSync("/tmp", join(root, "heartbeat-1.1"));
     await using port = endpoints(root);
-    await expect(port.open(agentId, 1, ownUid)).rejects.toMatchObject({ code: "RUNTIME_DIR_UNSAFE" });
+    await expect(port.open(agentId, 1, ownUid, anyone)).rejects.toMatchObject({ code: "RUNTIME_DIR_UNSAFE" });
   });
 
   test("refuses a path that does not fit", async () => {
     await using port = endpoints(`/tmp/${"x".repeat(90)}`);
-    await expect(port.open(agentId, 1, ownUid)).rejects.toMatchObject({ code: "SOCKET_PATH_TOO_LONG" });
+    await expect(port.open(agentId, 1, ownUid, anyone)).rejects.toMatchObject({ code: "SOCKET_PATH_TOO_LONG" });
   });
 });

@@ -1,14 +1,24 @@
 import { rmdirSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { AgentEndpoint, AgentEndpoints } from "../agents/endpoints.ts";
+import type { AgentId } from "@armorclaw/protocol";
+import type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "../agents/endpoints.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import { assertSocketPathFits } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
-import { identifyAgent } from "./identity.ts";
+import { type Identify, identifyAgent } from "./identity.ts";
 import { ownDirectory } from "./runtime-directory.ts";
 import type { RpcServer } from "./server.ts";
 import { serveSocket } from "./socket-server.ts";
+
+/** Another socket beside the agent's own, for those who speak something else than JSON-RPC. */
+export interface SideDoor {
+  /** The socket's name. */
+  readonly name: string;
+  /** For one start of an agent. Connections are those of the agent: its uid was checked. */
+  open(agentId: AgentId, epoch: number): { accept(socket: Socket): void; close(): void };
+}
 
 export interface AgentEndpointsOptions {
   /** The directory that holds the agents' directories. */
@@ -16,49 +26,107 @@ export interface AgentEndpointsOptions {
   readonly server: RpcServer;
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
+  readonly sideDoors?: readonly SideDoor[];
 }
 
 /** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
 const directoryMode = 0o711;
 
 /**
- * One directory and socket for each agent and epoch. A directory that an earlier run of the bridge left is used as it is, because
- * a container may still have it mounted, and only the socket in it is replaced.
+ * One directory for each agent and epoch, with its socket and the side doors'. A directory that an earlier run of the bridge left
+ * is used as it is, because a container may still have it mounted, and only the sockets in it are replaced.
  */
-export function createAgentEndpoints({ root, server, native, logger }: AgentEndpointsOptions): AgentEndpoints {
+export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
+  const { root, server, native, logger, sideDoors = [] } = options;
   return {
-    async open(agentId, epoch, ownerUid): Promise<AgentEndpoint> {
+    async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
       const directory = join(root, `${agentId}.${epoch}`);
       const socketPath = join(directory, "agent.sock");
       assertSocketPathFits(socketPath);
       ownDirectory(root, directoryMode);
       ownDirectory(directory, directoryMode);
       const identify = identifyAgent(native, agentId, ownerUid);
-      const connections = new Set<{ destroy(): void }>();
-      const listening = await serveSocket(
-        socketPath,
-        (socket) => {
-          connections.add(socket);
-          socket.once("close", () => connections.delete(socket));
-          admit(socket, identify, server, logger);
-        },
-        logger,
-        ownerUid,
-      );
-      let isOpen = true;
-      return {
-        directory,
-        socketPath,
-        async close() {
-          if (!isOpen) return;
-          isOpen = false;
-          await listening.close();
-          for (const connection of connections) connection.destroy();
-          removeIfEmpty(directory);
-        },
-      };
+      const listen = (path: string, onConnection: (socket: Socket) => void) =>
+        listenFor(path, guarded(onConnection, guard, native, logger), logger, ownerUid);
+      await using opened = new AsyncDisposableStack();
+      opened.defer(() => removeIfEmpty(directory));
+      opened.use(await listen(socketPath, (socket) => admit(socket, identify, server, logger)));
+      for (const sideDoor of sideDoors) {
+        const door = sideDoor.open(agentId, epoch);
+        opened.defer(() => door.close());
+        const enter = (socket: Socket) => admitTo(door.accept, socket, identify, logger);
+        opened.use(await listen(join(directory, sideDoor.name), enter));
+      }
+      const all = opened.move();
+      return { directory, socketPath, close: () => all.disposeAsync() };
     },
   };
+}
+
+/**
+ * Only the agent's own container gets past this, whatever uid a peer has: its process is asked for by the kernel's word on who
+ * connected. Nothing that a peer sends is read before that is known.
+ */
+function guarded(
+  onConnection: (socket: Socket) => void,
+  guard: EndpointGuard,
+  native: NativeCalls | undefined,
+  logger: Logger,
+): (socket: Socket) => void {
+  return (socket) => {
+    const peer = native?.peerCredentials(socket);
+    const onError = () => socket.destroy();
+    socket.on("error", onError);
+    socket.once("close", () => guard.disconnected());
+    const admitted = peer === undefined ? Promise.resolve(true) : guard.admits(peer.pid);
+    admitted.then(
+      (isIn) => {
+        socket.off("error", onError);
+        if (socket.destroyed) return;
+        if (isIn) {
+          onConnection(socket);
+          return;
+        }
+        logger.warn({ peer }, "A peer from outside the agent's container was refused");
+        socket.destroy();
+      },
+      // The start that the socket belongs to has ended.
+      () => socket.destroy(),
+    );
+  };
+}
+
+/** Listens, and on disposal ends its connections too. */
+async function listenFor(
+  path: string,
+  onConnection: (socket: Socket) => void,
+  logger: Logger,
+  ownerUid: number,
+): Promise<AsyncDisposable> {
+  const connections = new Set<Socket>();
+  const onSocket = (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    onConnection(socket);
+  };
+  const listening = await serveSocket(path, onSocket, logger, ownerUid);
+  return {
+    async [Symbol.asyncDispose]() {
+      await listening.close();
+      for (const connection of connections) connection.destroy();
+    },
+  };
+}
+
+/** Lets an agent in by its side door, where a stranger is told nothing. */
+function admitTo(accept: (socket: Socket) => void, socket: Socket, identify: Identify, logger: Logger): void {
+  try {
+    identify(socket);
+    accept(socket);
+  } catch (error) {
+    logger.warn({ error }, "A peer was refused");
+    socket.destroy();
+  }
 }
 
 /** A successor's socket may be in it by now. */

@@ -4,15 +4,15 @@ export class Batch {
   readonly #answers: string[] = [];
   /** Answers that are still to come, and one for the batch being read. */
   #open = 1;
-  #length = 0;
+  #bytes = 1;
 
   constructor(send: (text: string) => void) {
     this.#send = send;
   }
 
-  /** Characters of the answers so far. */
-  get length(): number {
-    return this.#length;
+  /** Bytes of the answers so far, with what parts them. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   expect(): void {
@@ -23,7 +23,7 @@ export class Batch {
   settle(answer: string | undefined): void {
     if (answer !== undefined) {
       this.#answers.push(answer);
-      this.#length += answer.length;
+      this.#bytes += Buffer.byteLength(answer) + 1;
     }
     this.#open -= 1;
     if (this.#open === 0 && this.#answers.length > 0) this.#send(`[${this.#answers.join(",")}]`);

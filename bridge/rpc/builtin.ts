@@ -8,6 +8,7 @@ import { inFlightOf } from "./running-call.ts";
 export const builtinMethods = {
   "rpc.discover": methods["rpc.discover"],
   "rpc.ping": methods["rpc.ping"],
+  "rpc.authenticate": methods["rpc.authenticate"],
   "rpc.cancel": methods["rpc.cancel"],
   "rpc.stream_credit": methods["rpc.stream_credit"],
 } as const;
@@ -24,6 +25,8 @@ export function builtinHandlers(
       return document;
     },
     "rpc.ping": () => ({ pong: true }),
+    // A door that has to know the token takes the first message itself; here the peer is known.
+    "rpc.authenticate": (_, { principal }) => ({ principal: principal.id, role: principal.role }),
     "rpc.cancel": ({ id }, call) => ({ cancelled: inFlightOf(call).cancel(idText(id)) }),
     "rpc.stream_credit": ({ id, n }, call) => ({ granted: inFlightOf(call).grant(idText(id), n) }),
   };

@@ -10,6 +10,8 @@ export interface Peer {
    * @returns false when the connection is closed
    */
   push(line: Uint8Array): boolean;
+  /** Resolves when the peer has taken what was queued, or is gone; undefined when little is queued. */
+  writable(): Promise<void> | undefined;
   /** Calls once when the connection has closed; at once when it is closed already. */
   onClose(listener: () => void): void;
 }

@@ -1,43 +1,23 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { ConnectionDeps } from "./connection-deps.ts";
+import { looksLikeHttp } from "./doors/http-takeover.ts";
 import { errorText, lineKind, parseError, unknownId } from "./envelope.ts";
-import { riskyNumber } from "./exact-json.ts";
+import { mayHoldRiskyNumber } from "./exact-json.ts";
 import { LineReader, type LineSink } from "./framing.ts";
 import { InFlight } from "./in-flight.ts";
-import type { RpcLimits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import type { Caller, RunningCall } from "./running-call.ts";
-
-/** What the connections of one principal share. */
-export interface PrincipalShare {
-  /** Bytes of unfinished lines. */
-  partialBytes: number;
-}
-
-export interface ConnectionDeps {
-  readonly id: number;
-  readonly principal: Principal;
-  readonly share: PrincipalShare;
-  readonly dispatcher: Dispatcher;
-  readonly limits: RpcLimits;
-  readonly monotonic: () => number;
-  readonly nextCorrelationId: () => string;
-  readonly hasHungUp: ((socket: Socket) => boolean) | undefined;
-  /** Called when a handler has ended that did not answer at once. */
-  readonly onSettled: () => void;
-  /** Called when the connection is ended against the peer's will. */
-  readonly onCut: (reason: BridgeError, isSlow: boolean) => void;
-}
 
 /** One peer's socket: lines in, answers and pushes out, and both bounded. */
 export class Connection implements Caller, LineSink {
   readonly id: number;
   readonly principal: Principal;
   readonly inFlight: InFlight<RunningCall>;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #deps: ConnectionDeps;
   readonly #reader: LineReader;
   readonly #outbox: Outbox;
@@ -53,9 +33,11 @@ export class Connection implements Caller, LineSink {
   #hasSpoken = false;
   #hasEnded = false;
   #isCut = false;
+  /** The peer speaks HTTP: the socket is here only to be counted and closed. */
+  #isHandedOver = false;
   #isClosed = false;
 
-  constructor(socket: Socket, deps: ConnectionDeps) {
+  constructor(socket: Duplex, deps: ConnectionDeps) {
     this.id = deps.id;
     this.principal = deps.principal;
     this.#socket = socket;
@@ -126,6 +108,7 @@ export class Connection implements Caller, LineSink {
   /** Looks at what has a deadline. Called now and then by the server. */
   sweep(now: number): void {
     const { limits } = this.#deps;
+    if (this.#isHandedOver) return;
     this.inFlight.expire(now);
     if (this.#hasEnded) this.#destroyIfGone();
     if (this.#reader.partialBytes > 0 && now - this.#partialSince >= limits.lineDeadlineMs) {
@@ -143,8 +126,8 @@ export class Connection implements Caller, LineSink {
     this.#backlog = [];
     this.#reader.discard();
     this.#countPartial();
-    this.inFlight.interruptAll(reason);
-    this.#outbox.text(errorText(unknownId, reason.toWire()), true);
+    this.inFlight.interruptAll(new BridgeError("CANCELLED", "The connection was ended", undefined, { cause: reason }));
+    if (!this.#isHandedOver) this.#outbox.text(errorText(unknownId, reason.toWire()), true);
     this.end();
     this.#deps.onCut(reason, false);
   }
@@ -155,6 +138,10 @@ export class Connection implements Caller, LineSink {
    */
   end(): void {
     this.#isCut = true;
+    if (this.#isHandedOver) {
+      this.#socket.destroy();
+      return;
+    }
     this.#outbox.flush();
     this.#socket.end();
     this.#socket.resume();
@@ -166,6 +153,7 @@ export class Connection implements Caller, LineSink {
 
   #onData(chunk: Buffer): void {
     if (this.#isCut) return;
+    if (!this.#hasSpoken && this.#handOver(chunk)) return;
     this.#isReading = true;
     const isNewLine = this.#reader.partialBytes === 0;
     if (this.#reader.push(chunk) || isNewLine) this.#partialSince = this.#deps.monotonic();
@@ -178,21 +166,36 @@ export class Connection implements Caller, LineSink {
     }
   }
 
+  /** @returns whether the peer begins to speak HTTP, and is served as such from here on */
+  #handOver(chunk: Buffer): boolean {
+    const { http, principal } = this.#deps;
+    const socket = this.#socket;
+    if (http === undefined || this.#reader.partialBytes > 0 || !looksLikeHttp(chunk) || !(socket instanceof Socket))
+      return false;
+    this.#hasSpoken = true;
+    this.#isHandedOver = true;
+    for (const event of ["data", "end", "drain"]) socket.removeAllListeners(event);
+    socket.pause();
+    socket.unshift(chunk);
+    http(socket, principal);
+    return true;
+  }
+
   /** @returns what must wait, when the connection is at a bound */
   #consume(text: string): string | undefined {
-    const mayHoldRiskyNumber = riskyNumber.test(text);
+    const isRisky = mayHoldRiskyNumber(text);
     let start = 0;
     while (start <= text.length && !this.#isCut) {
       if (this.#isFull()) return text.slice(start);
       const found = text.indexOf("\n", start);
       const end = found === -1 ? text.length : found;
-      this.#line(start === 0 && end === text.length ? text : text.slice(start, end), mayHoldRiskyNumber);
+      this.#line(start === 0 && end === text.length ? text : text.slice(start, end), isRisky);
       start = end + 1;
     }
     return undefined;
   }
 
-  #line(line: string, mayHoldRiskyNumber: boolean): void {
+  #line(line: string, isRisky: boolean): void {
     const { dispatcher, limits } = this.#deps;
     this.#hasSpoken = true;
     if (line.length * 3 > limits.frameBytesMax && Buffer.byteLength(line) > limits.frameBytesMax) {
@@ -206,7 +209,7 @@ export class Connection implements Caller, LineSink {
       return;
     }
     this.#outbox.hold();
-    dispatcher.line(line, mayHoldRiskyNumber, this);
+    dispatcher.line(line, isRisky, this);
     this.#outbox.release(this.#isReading);
   }
 
@@ -249,7 +252,7 @@ export class Connection implements Caller, LineSink {
 
   /** A peer that has closed reads as one that has half-closed, and would keep its calls running for no one. */
   #destroyIfGone(): boolean {
-    const isGone = this.#deps.hasHungUp?.(this.#socket) === true;
+    const isGone = this.#socket instanceof Socket && this.#deps.hasHungUp?.(this.#socket) === true;
     if (isGone) this.#socket.destroy();
     return isGone;
   }

@@ -16,7 +16,7 @@ import {
   unknownId,
   wireErrorOf,
 } from "./envelope.ts";
-import { parseExact, riskyNumber } from "./exact-json.ts";
+import { mayHoldRiskyNumber, parseExact } from "./exact-json.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { MethodEntry, MethodTable } from "./method-table.ts";
 import { type Caller, RunningCall } from "./running-call.ts";
@@ -29,11 +29,19 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   /** Asked before each call, after the role check; what it returns is the answer. Rate limits and draining go here. */
   readonly gate?: ((method: MethodEntry, principal: Principal) => BridgeError | undefined) | undefined;
+  /**
+   * Runs each call whose params are right. Calling `handle` is its part: what it throws or rejects with instead is the answer. A call
+   * that it returns as it is keeps its speed.
+   */
+  readonly around?: ((call: AroundCall, params: unknown, handle: () => unknown) => unknown) | undefined;
   /** Told of each call that was answered. `errorCode` is undefined for a success. */
   readonly onCall?:
     | ((method: string, principal: Principal, durationMs: number, errorCode: string | undefined) => void)
     | undefined;
 }
+
+/** A call as what runs around it sees it. */
+export type AroundCall = Pick<RunningCall, "entry" | "principal" | "correlationId">;
 
 /** From a line's text to its answer. A handler that returns at once is answered at once, without a promise. */
 export class Dispatcher {
@@ -43,8 +51,8 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** @param mayHoldRiskyNumber whether the text that the line is part of matched `riskyNumber` */
-  line(line: string, mayHoldRiskyNumber: boolean, caller: Caller): void {
+  /** @param isRisky whether the text that the line is part of may hold a risky number */
+  line(line: string, isRisky: boolean, caller: Caller): void {
     const { limits } = this.#options;
     const fault = structureFault(line, limits);
     if (fault !== undefined) {
@@ -54,7 +62,7 @@ export class Dispatcher {
     let value: unknown;
     let exact = false;
     try {
-      exact = mayHoldRiskyNumber && riskyNumber.test(line);
+      exact = isRisky && mayHoldRiskyNumber(line);
       value = exact ? parseExact(line) : JSON.parse(line);
     } catch {
       caller.send(errorText(unknownId, parseError(line)));
@@ -104,7 +112,10 @@ export class Dispatcher {
     let result: unknown;
     try {
       this.#admit(call);
-      result = entry.handle(entry.readParams(value.params, exact), call);
+      const params = entry.readParams(value.params, exact);
+      const { around } = this.#options;
+      result =
+        around === undefined ? entry.handle(params, call) : around(call, params, () => entry.handle(params, call));
     } catch (error) {
       this.fail(call, error);
       return;
@@ -170,8 +181,9 @@ export class Dispatcher {
     const json = JSON.stringify(result) ?? "null";
     const { replyBytesMax } = this.#options.limits;
     // A character takes three bytes at most, so that nearly every answer is known to fit without being measured.
-    if ((json.length + call.batchLength) * 3 <= replyBytesMax) return json;
-    if (Buffer.byteLength(json) + call.batchLength <= replyBytesMax) return json;
+    const around = resultText(call.idText ?? "", "").length * 3 + call.batchBytes;
+    if (json.length * 3 + around <= replyBytesMax) return json;
+    if (Buffer.byteLength(json) + around <= replyBytesMax) return json;
     throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
   }
 

@@ -1,12 +1,12 @@
 import { BridgeError, errorCatalogue, type WireError } from "@armorclaw/protocol/errors";
 import { type JSONRPCError, JSONRPCErrorException, type JSONRPCID, type JSONRPCRequest } from "json-rpc-2.0";
-import { InexactNumber } from "./exact-json.ts";
+import { WrittenNumber } from "./exact-json.ts";
 
 // Of json-rpc-2.0 this folder uses the types and the error class. Its server would cost half of the throughput, answers a
 // batch of one as an object, rejects on null, and answers an uncaught error with code 0 and the error's own text.
 
 /** A request as the guard below lets it through. */
-export type Request = Pick<JSONRPCRequest, "method" | "params"> & { readonly id?: JSONRPCID | InexactNumber };
+export type Request = Pick<JSONRPCRequest, "method" | "params"> & { readonly id?: JSONRPCID | WrittenNumber };
 
 /** The text of an id that is not valid, or not known. */
 export const unknownId = "null";
@@ -28,13 +28,13 @@ export function isResponse(value: unknown): boolean {
   return jsonrpc === "2.0" && method === undefined && (result !== undefined || error !== undefined);
 }
 
-const isId = (id: unknown): id is JSONRPCID | InexactNumber =>
-  typeof id === "string" || typeof id === "number" || id === null || id instanceof InexactNumber;
+const isId = (id: unknown): id is JSONRPCID | WrittenNumber =>
+  typeof id === "string" || typeof id === "number" || id === null || id instanceof WrittenNumber;
 
 /** The id as JSON text, so that it goes back as it came. */
-export function idText(id: JSONRPCID | InexactNumber): string {
+export function idText(id: JSONRPCID | WrittenNumber): string {
   if (typeof id === "number") return Object.is(id, -0) ? "-0" : String(id);
-  return id instanceof InexactNumber ? id.text : JSON.stringify(id);
+  return id instanceof WrittenNumber ? id.text : JSON.stringify(id);
 }
 
 /** The id of something that is no request, as far as it has a valid one. */

@@ -1,34 +1,54 @@
-/**
- * Finds, anywhere in a text, a number that a double may not hold or that JavaScript writes differently: 16 digits or
- * more, or an exponent. It may find one inside a string; the exact parse then finds nothing wrong.
- */
-export const riskyNumber = /[\s:,[]-?(?:[\d.]{16}|\d[\d.]*[eE])/;
+/** A number of 16 digits or more, or with an exponent: what a double may not hold, or JavaScript writes differently. */
+const riskyNumber = /[\s:,[]-?(?:[\d.]{16}|\d[\d.]*[eE])/;
+/** Found wherever `riskyNumber` is, and looked for in half the time. */
+const riskyDigits = /\d(?:[\d.]{15}|[eE])/;
+/** An id such as `1.0`, which goes back as it came. The key may be written with escapes. */
+const fractionalId = /"(?:i|\\u0069)(?:d|\\u0064)"\s*:\s*-?\d+\./;
 
-/** Stands for a number whose text a double cannot give back. */
-export class InexactNumber {
+/** Whether a text needs `parseExact`. It may say so for what only stands inside a string; nothing is then found wrong. */
+export const mayHoldRiskyNumber = (text: string): boolean =>
+  (riskyDigits.test(text) && riskyNumber.test(text)) || fractionalId.test(text);
+
+/** Stands for a number whose text JavaScript would not give back. */
+export class WrittenNumber {
   readonly text: string;
+  /** Undefined when a double cannot hold it. */
+  readonly value: number | undefined;
 
-  constructor(text: string) {
+  constructor(text: string, value: number | undefined) {
     this.text = text;
+    this.value = value;
   }
 }
 
-/** As `JSON.parse`, but a number that would change its value is an `InexactNumber`. */
+/**
+ * As `JSON.parse`, but a number that would change its value is a `WrittenNumber`, and so is one under the key `id` that would
+ * change its spelling.
+ */
 export function parseExact(text: string): unknown {
-  const revive = (_key: string, value: unknown, context?: { readonly source?: string }) => {
+  const revive = (key: string, value: unknown, context?: { readonly source?: string }) => {
     if (typeof value !== "number" || context?.source === undefined) return value;
-    return canonical(context.source) === canonical(String(value)) ? value : new InexactNumber(context.source);
+    const { source } = context;
+    if (source === String(value)) return value;
+    if (canonical(source) !== canonical(String(value))) return new WrittenNumber(source, undefined);
+    return key === "id" ? new WrittenNumber(source, value) : value;
   };
   return JSON.parse(text, revive);
 }
 
-/** Where in a parsed value an `InexactNumber` stands, as a path, with its text; undefined when there is none. */
-export function findInexact(value: unknown, path: readonly string[] = []): { path: string; text: string } | undefined {
-  if (value instanceof InexactNumber) return { path: path.join("."), text: value.text };
-  if (typeof value !== "object" || value === null) return undefined;
+/**
+ * Puts plain numbers back in place of the `WrittenNumber`s in a parsed value.
+ * @returns where one stands that cannot be held, as a path, with its text; undefined when there is none
+ */
+export function settleNumbers(value: object, path: readonly string[] = []): { path: string; text: string } | undefined {
   for (const [key, member] of Object.entries(value)) {
-    const found = findInexact(member, [...path, key]);
-    if (found !== undefined) return found;
+    if (member instanceof WrittenNumber) {
+      if (member.value === undefined) return { path: [...path, key].join("."), text: member.text };
+      Object.assign(value, { [key]: member.value });
+    } else if (typeof member === "object" && member !== null) {
+      const found = settleNumbers(member, [...path, key]);
+      if (found !== undefined) return found;
+    }
   }
   return undefined;
 }

@@ -44,8 +44,7 @@ const mebibyte = 1024 * 1024;
 
 export const defaultRpcLimits: RpcLimits = {
   frameBytesMax: wire.frameBytesMax,
-  /** Twice a frame: an echo may grow by its escapes. What is larger is streamed. */
-  replyBytesMax: 2 * wire.frameBytesMax,
+  replyBytesMax: wire.replyBytesMax,
   batchMax: wire.batchMax,
   depthMax: wire.depthMax,
   /** No params have more than some hundred; a map of a million keys takes a second to build. */

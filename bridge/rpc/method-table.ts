@@ -58,7 +58,8 @@ export function createMethodTable(
       roles: new Set(spec.roles),
       isWrite: spec.effect === "write",
       isStreaming: spec.stream !== undefined,
-      readParams: paramsReader(spec.params),
+      // Of JSON-RPC's own reserved names, `id` names a request.
+      readParams: paramsReader(spec.params, name.startsWith("rpc.") ? "id" : undefined),
       handle: handler as MethodEntry["handle"],
     });
   }
@@ -98,6 +99,10 @@ const undeclaredErrors: readonly ErrorCode[] = [
   "FRAME_TOO_LARGE",
   "TOO_MANY_IN_FLIGHT",
   "DUPLICATE_ID",
+  "AUDIT_UNAVAILABLE",
+  "APPROVAL_PENDING",
+  "APPROVAL_DENIED",
+  "APPROVAL_LIMIT",
 ];
 
 function checksOf({ name, spec }: MethodEntry): ContractChecks {

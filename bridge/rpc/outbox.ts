@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
 
 /** Answers flushed together while a burst is read: the peer starts on them while the rest is worked on. */
 const flushAnswers = 16;
@@ -9,7 +9,7 @@ const flushCharacters = 32 * 1024;
  * connections, go out uncopied in one vectored write.
  */
 export class Outbox {
-  readonly #socket: Socket;
+  readonly #socket: Writable;
   #text = "";
   #answers = 0;
   #pieces: (string | Uint8Array)[] = [];
@@ -19,7 +19,7 @@ export class Outbox {
   #isHolding = false;
   #isScheduled = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Writable) {
     this.#socket = socket;
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
-import { parseExact } from "./exact-json.ts";
+import { parseExact, type WrittenNumber } from "./exact-json.ts";
 import { paramsReader } from "./params.ts";
 
 const read = paramsReader(z.strictObject({ agent_id: z.string(), grace_ms: z.int().default(5) }));
@@ -34,6 +34,14 @@ describe("paramsReader", () => {
       { path: "", message: "Expected at most 2 values (agent_id, grace_ms), got 3" },
     ]);
     for (const params of ["a", 1, null, false]) expect(() => read(params, false)).toThrow("Expected an object");
+  });
+
+  test("gives the param that names a request as it was written, whatever a double holds", () => {
+    const cancel = paramsReader(z.strictObject({ id: z.union([z.string(), z.number()]) }), "id");
+    const textOf = (params: string) => (cancel(parseExact(params), true) as { id: WrittenNumber }).id.text;
+    expect(textOf('{"id":1234567890123456789}')).toBe("1234567890123456789");
+    expect(textOf("[1234567890123456789]")).toBe("1234567890123456789");
+    expect(textOf('{"id":1.0}')).toBe("1.0");
   });
 
   test("refuses a number that would change", () => {

@@ -20,11 +20,32 @@ const hang: AnyHandler = (_, call) =>
 describe("a call", () => {
   test("gets its id back as it was sent", async () => {
     await using wire = await open();
-    for (const id of ["7", "-1", "1.5", '"7"', '""', "null", "1234567890123456789", "-9223372036854775808"]) {
+    const numbers = [
+      "7",
+      "-1",
+      "-0",
+      "1.5",
+      "1.0",
+      "-0.0",
+      "1E2",
+      "1e400",
+      "1234567890123456789",
+      "-9223372036854775808",
+    ];
+    for (const id of [...numbers, '"7"', '""', '"\\u0000"', "null"]) {
       wire.client.send(`{"jsonrpc":"2.0","method":"ping","id":${id}}`);
       await wire.client.next();
       expect(wire.client.lines.at(-1)).toBe(`{"jsonrpc":"2.0","id":${id},"result":"pong"}`);
     }
+  });
+
+  test.each(["1234567890123456789", "1.0", "1E2", '"a"'])("with the id %s is cancelled by that id", async (id) => {
+    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    wire.client.send(`{"jsonrpc":"2.0","method":"hang","id":${id}}`);
+    wire.client.send(`{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":${id}},"id":"c"}`);
+    expect((await wire.client.next()).error?.data.code).toBe("CANCELLED");
+    expect(wire.client.lines[0]).toContain(`"id":${id},`);
+    expect((await wire.client.next()).result).toEqual({ cancelled: true });
   });
 
   test("of an unknown method is told the nearest one", async () => {

@@ -75,9 +75,9 @@ export class RunningCall implements StreamingCall<unknown> {
     return this.#isAnswered;
   }
 
-  /** Characters that the batch of this call has gathered so far. */
-  get batchLength(): number {
-    return this.#batch?.length ?? 0;
+  /** Bytes that the batch of this call has gathered so far. */
+  get batchBytes(): number {
+    return this.#batch?.bytes ?? 0;
   }
 
   /** Sends the answer, once; later ones are dropped, as when a cancelled handler returns after all. */

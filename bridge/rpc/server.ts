@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import { Connection, type PrincipalShare } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { PrincipalShare } from "./connection-deps.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { createHttpTakeover, type HttpTakeover } from "./doors/http-takeover.ts";
+import type { LineServer } from "./doors/line-server.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 import type { MethodTable } from "./method-table.ts";
 import type { RunningCall } from "./running-call.ts";
@@ -16,11 +20,20 @@ export interface RpcServerOptions {
   readonly clock: Clock;
   readonly limits?: Partial<RpcLimits>;
   readonly gate?: DispatcherOptions["gate"];
+  readonly around?: DispatcherOptions["around"];
   readonly onCall?: DispatcherOptions["onCall"];
   /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
+  /** Serves HTTP too, on the sockets of people: what `GET /health` and `GET /metrics` answer. */
+  readonly http?: HttpPages;
   /** Holds results, stream items and errors to the contract: for tests and development. */
   readonly validateResults?: boolean;
+}
+
+/** What HTTP answers besides calls. */
+export interface HttpPages {
+  readonly health: () => unknown;
+  readonly metrics: () => Promise<string>;
 }
 
 export interface RpcStats {
@@ -37,11 +50,13 @@ export interface RpcStats {
 }
 
 /** A contract served to whoever is attached to it. */
-export interface RpcServer {
+export interface RpcServer extends LineServer {
   /** Serves one peer. The caller has established who it is. */
-  attach(socket: Socket, principal: Principal): void;
+  attach(lines: Duplex, principal: Principal): void;
   /** Refuses writes, ends streams, and lets the calls in flight finish until `deadline` aborts. */
   drain(deadline: AbortSignal): Promise<void>;
+  /** Ends every connection of one principal, by its id. @returns how many there were */
+  disconnect(principal: string): number;
   /** Ends every connection. Idempotent. */
   close(): Promise<void>;
   readonly stats: RpcStats;
@@ -68,6 +83,7 @@ class Server implements RpcServer {
   /** By principal. Connections that are being ended are in none. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
+  readonly #http: HttpTakeover | undefined;
   readonly #sweeper: Timer;
   readonly #lingering = new Set<Timer>();
   readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
@@ -92,9 +108,13 @@ class Server implements RpcServer {
       clock: options.clock,
       gate: (method, principal) =>
         this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal),
+      around: options.around,
       onCall: options.onCall,
     });
-    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs } = this.#limits;
+    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs, frameBytesMax } = this.#limits;
+    const { clock, http } = options;
+    const bounds = { bodyBytesMax: frameBytesMax, requestDeadlineMs: lineDeadlineMs };
+    this.#http = http === undefined ? undefined : createHttpTakeover({ rpc: this, clock, ...bounds, ...http });
     const shortest = Math.min(writeDeadlineMs, lineDeadlineMs, callDeadlineMs) / sweepsPerDeadline;
     this.#sweeper = options.clock.every(Math.max(10, Math.min(1_000, shortest)), () => {
       const now = options.clock.monotonic();
@@ -106,7 +126,7 @@ class Server implements RpcServer {
     return { ...this.#counts };
   }
 
-  attach(socket: Socket, principal: Principal): void {
+  attach(socket: Duplex, principal: Principal): void {
     const group = this.#groupOf(principal);
     const { connectionsMax, agentConnectionsMax } = this.#limits;
     const most = principal.kind === "agent" ? agentConnectionsMax : connectionsMax;
@@ -133,6 +153,13 @@ class Server implements RpcServer {
     for (const connection of this.#open) connection.inFlight.interruptAll(reason);
   }
 
+  disconnect(principal: string): number {
+    const connections = [...(this.#groups.get(principal)?.connections ?? [])];
+    for (const connection of connections)
+      connection.cut(new BridgeError("CANCELLED", "A right was taken away: connect again"));
+    return connections.length;
+  }
+
   async close(): Promise<void> {
     this.#sweeper.cancel();
     const closing = [...this.#open].map((connection) => {
@@ -145,7 +172,7 @@ class Server implements RpcServer {
     for (const timer of this.#lingering) timer.cancel();
   }
 
-  #connect(socket: Socket, principal: Principal, group: Group): Connection {
+  #connect(socket: Duplex, principal: Principal, group: Group): Connection {
     const connection = new Connection(socket, {
       id: ++this.#connectionIds,
       principal,
@@ -155,6 +182,7 @@ class Server implements RpcServer {
       monotonic: () => this.#options.clock.monotonic(),
       nextCorrelationId: () => `${this.#correlationPrefix}-${++this.#correlations}`,
       hasHungUp: this.#options.hasHungUp,
+      http: principal.kind === "agent" ? undefined : this.#http,
       onSettled: () => this.#onSettled?.(),
       onCut: (reason, isSlow) => {
         group.connections.delete(connection);

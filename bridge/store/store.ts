@@ -1,17 +1,28 @@
 import { chmodSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { Ballast } from "./ballast.ts";
 import { Connection, type Sql } from "./database.ts";
 import { type Migration, migrate } from "./migrations.ts";
 
+export { type BackupFacts, type BackupHeader, packBackup, unpackBackup } from "./backup.ts";
 export type { Row, Sql } from "./database.ts";
 export type { Migration } from "./migrations.ts";
 
 /** Writes that wait for one commit. Past it, `write` refuses: the disk is not keeping up. */
 const queuedWritesMax = 100_000;
 
+export interface StoreOptions {
+  /** Kept beside the database, and given up when the disk is full; none when 0. */
+  readonly ballastBytes?: number;
+  /** Makes room inside the database when the disk is full. */
+  readonly reclaim?: (sql: Sql) => void;
+}
+
 /** The bridge's one database and its one writer. What a write resolved for survives a power cut. */
 export class Store implements Disposable {
   readonly #connection: Connection;
+  readonly #ballast: Ballast;
+  readonly #reclaim: (sql: Sql) => void;
   #queue: QueuedWrite[] = [];
   #isClosed = false;
 
@@ -20,7 +31,10 @@ export class Store implements Disposable {
    * @param now RFC 3339, for the migrations' record
    * @throws BridgeError STATE_UNUSABLE, or ALREADY_RUNNING when another bridge has it open
    */
-  constructor(path: string, migrations: readonly Migration[], now: string) {
+  constructor(path: string, migrations: readonly Migration[], now: string, options: StoreOptions = {}) {
+    const { ballastBytes = 0, reclaim = () => undefined } = options;
+    this.#reclaim = reclaim;
+    this.#ballast = new Ballast(`${path}.ballast`, ballastBytes);
     this.#connection = new Connection(path);
     try {
       chmodSync(path, 0o600);
@@ -35,6 +49,11 @@ export class Store implements Disposable {
       this.#connection.close();
       throw storeError(error);
     }
+  }
+
+  /** `spent`: the disk was full and the room that was kept is in use; `none`: it is kept, or none was asked for. */
+  get shortage(): "none" | "spent" {
+    return this.#ballast.isSpent ? "spent" : "none";
   }
 
   /** Reads what has been committed. */
@@ -57,17 +76,14 @@ export class Store implements Disposable {
 
   /** Runs `work` in a commit of its own, now. For what must be durable before the next line. */
   writeNow<T>(work: (sql: Sql) => T): T {
-    return this.#guarded(() => {
-      this.#connection.database.exec("BEGIN IMMEDIATE");
-      try {
+    return this.#guarded(() =>
+      this.#withBallast(() => {
+        this.#connection.database.exec("BEGIN IMMEDIATE");
         const value = work(this.#connection);
         this.#connection.database.exec("COMMIT");
         return value;
-      } catch (error) {
-        this.#rollBack();
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   /** Copies the database, consistent, to a file that must not exist. */
@@ -91,14 +107,38 @@ export class Store implements Disposable {
     const writes = this.#queue;
     this.#queue = [];
     if (writes.length === 0 || this.#isClosed) return;
+    let settle: (() => void)[];
     try {
-      this.#connection.database.exec("BEGIN IMMEDIATE");
-      const settle = writes.map((write) => this.#runOne(write));
-      this.#connection.database.exec("COMMIT");
-      for (const done of settle) done();
+      settle = this.#withBallast(() => {
+        this.#connection.database.exec("BEGIN IMMEDIATE");
+        const done = writes.map((write) => this.#runOne(write));
+        this.#connection.database.exec("COMMIT");
+        return done;
+      });
+    } catch (error) {
+      for (const { reject } of writes) reject(storeError(error));
+      return;
+    }
+    for (const done of settle) done();
+  }
+
+  /** Runs a transaction; when the disk is full, once more with the room that was kept. */
+  #withBallast<T>(transaction: () => T): T {
+    try {
+      const value = transaction();
+      this.#ballast.hold();
+      return value;
     } catch (error) {
       this.#rollBack();
-      for (const { reject } of writes) reject(storeError(error));
+      if (!isFull(error) || !this.#ballast.release()) throw error;
+    }
+    try {
+      this.#connection.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#reclaim(this.#connection);
+      return transaction();
+    } catch (error) {
+      this.#rollBack();
+      throw error;
     }
   }
 
@@ -111,7 +151,8 @@ export class Store implements Disposable {
       database.exec("RELEASE one");
       return () => resolve(value);
     } catch (error) {
-      // A full disk may have ended the whole transaction already; then there is no savepoint, and the commit is off.
+      // A full disk is everyone's: the whole transaction is off, and may be tried again.
+      if (isFull(error) || !database.isTransaction) throw error;
       database.exec("ROLLBACK TO one; RELEASE one");
       return () => reject(storeError(error));
     }
@@ -135,6 +176,9 @@ interface QueuedWrite {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
+
+const sqliteFull = 13;
+const isFull = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === sqliteFull;
 
 /** SQLite's primary result codes for what an operator must mend. */
 const conditions: Readonly<Record<number, "ALREADY_RUNNING" | "STORE_FULL" | "STORE_FAILED">> = {

@@ -42,6 +42,12 @@ export const agentsErrors = {
     summary: "The agent's state does not allow this",
     remedy: "`armorclaw ps --all` shows its state; try again when it has settled",
   },
+  BRIDGE_PANICKED: {
+    rpcCode: 1105,
+    retryable: false,
+    summary: "The bridge was panicked: nothing is started",
+    remedy: "`armorclaw status` says why; `armorclaw bridge resume` ends it",
+  },
   ENGINE_UNAVAILABLE: {
     rpcCode: 1110,
     retryable: true,

@@ -18,4 +18,10 @@ export const storeErrors = {
     summary: "More writes wait than the disk keeps up with",
     remedy: "Try again shortly",
   },
+  BACKUP_FAILED: {
+    rpcCode: 1711,
+    retryable: false,
+    summary: "The backup could not be written or read",
+    remedy: "See the message; the file must not exist yet, in a directory that the bridge may write",
+  },
 } as const;

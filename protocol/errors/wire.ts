@@ -132,4 +132,16 @@ export const wireErrors = {
     summary: "Another bridge serves this socket",
     remedy: "Use that one (`armorclaw status`), stop it, or give this one its own --runtime-dir",
   },
+  TOKEN_EXISTS: {
+    rpcCode: -32017,
+    retryable: false,
+    summary: "There is an API token of this name",
+    remedy: "Choose another name, or revoke that one first",
+  },
+  TOKEN_NOT_FOUND: {
+    rpcCode: -32018,
+    retryable: false,
+    summary: "No such API token",
+    remedy: "`armorclaw token ls` lists the tokens",
+  },
 } as const;

@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { AgentActivity, ExitInfo } from "../agent-info.ts";
 import { defineEvent } from "../define.ts";
 import { AgentId, ContainerId, LoopName } from "../ids.ts";
-import { AgentActivity, ExitInfo } from "../methods/agent.ts";
 import { Isolation } from "../methods/bridge.ts";
 
 const who = { agent_id: AgentId, agent_type: LoopName, epoch: z.int() };
@@ -20,6 +20,7 @@ export const heartbeat = defineEvent({
   summary: "An agent is alive.",
   channel: "agent.<agent_id>.heartbeat",
   priority: "low",
+  isVolatile: true,
   data: z.object({
     ...who,
     seq: z.int(),
@@ -36,6 +37,46 @@ export const reported = defineEvent({
   priority: "normal",
   data: z.object({ ...who, activity: AgentActivity, message: z.string().optional() }),
   example: { ...exampleWho, activity: "busy", message: "Reading 12 mails" },
+});
+
+export const adopted = defineEvent({
+  summary: "An agent went on over a restart of the bridge, and is watched again.",
+  channel: "agent.<agent_id>.adopted",
+  priority: "normal",
+  data: z.object({ ...who, container_id: ContainerId, pid: z.int().nullable() }),
+  example: { ...exampleWho, container_id: "heartbeat-1.1", pid: 4720 },
+});
+
+export const died = defineEvent({
+  summary: "An agent's process is gone; how it ended follows in agent.exited.",
+  channel: "agent.<agent_id>.died",
+  priority: "high",
+  data: z.object({ ...who }),
+  example: { ...exampleWho },
+});
+
+export const hung = defineEvent({
+  summary: "An agent gave no sign of life for too long, and is killed for it.",
+  channel: "agent.<agent_id>.hung",
+  priority: "high",
+  data: z.object({ ...who, silent_ms: z.int() }),
+  example: { ...exampleWho, silent_ms: 10_120 },
+});
+
+export const paused = defineEvent({
+  summary: "An agent was frozen where it stood.",
+  channel: "agent.<agent_id>.paused",
+  priority: "normal",
+  data: z.object({ ...who }),
+  example: { ...exampleWho },
+});
+
+export const resumed = defineEvent({
+  summary: "A paused agent goes on.",
+  channel: "agent.<agent_id>.resumed",
+  priority: "normal",
+  data: z.object({ ...who }),
+  example: { ...exampleWho },
 });
 
 export const exited = defineEvent({
@@ -70,6 +111,15 @@ export const failed = defineEvent({
   summary: "An agent does not run and is not started again by itself.",
   channel: "agent.<agent_id>.failed",
   priority: "critical",
-  data: z.object({ ...who, message: z.string(), exit: ExitInfo.nullable() }),
-  example: { ...exampleWho, message: "5 failures within 10 minutes", exit: exampleExit },
+  data: z.object({
+    ...who,
+    cause: z
+      .enum(["crash-loop", "cannot-start", "ended"])
+      .describe(
+        "crash-loop: it ended too often; cannot-start: trying again cannot help; ended: it is not to be restarted.",
+      ),
+    message: z.string(),
+    exit: ExitInfo.nullable(),
+  }),
+  example: { ...exampleWho, cause: "crash-loop", message: "5 failures within 10 minutes", exit: exampleExit },
 });

@@ -16,3 +16,35 @@ export const draining = defineEvent({
   data: z.object({ grace_ms: z.int() }),
   example: { grace_ms: 10_000 },
 });
+
+export const panicked = defineEvent({
+  summary: "Every agent was frozen and killed; nothing starts until bridge.resume.",
+  channel: "bridge.panicked",
+  priority: "critical",
+  data: z.object({ agents: z.int(), frozen_ms: z.number(), reason: z.string() }),
+  example: { agents: 3, frozen_ms: 12.5, reason: "Someone I do not know talks to my agents" },
+});
+
+export const resumed = defineEvent({
+  summary: "The panic is over; what should run is started again.",
+  channel: "bridge.resumed",
+  priority: "high",
+  data: z.object({ agents: z.int() }),
+  example: { agents: 3 },
+});
+
+export const engineUnreachable = defineEvent({
+  summary: "The engine that runs the containers does not answer; nothing can be started.",
+  channel: "bridge.engine_unreachable",
+  priority: "critical",
+  data: z.object({ message: z.string() }),
+  example: { message: "The Docker engine does not answer: there is no socket" },
+});
+
+export const engineReachable = defineEvent({
+  summary: "The engine answers again.",
+  channel: "bridge.engine_reachable",
+  priority: "high",
+  data: z.object({ away_ms: z.int() }),
+  example: { away_ms: 4_200 },
+});

@@ -1,82 +1,17 @@
 import * as z from "zod";
+import {
+  AgentActivity,
+  AgentInfo,
+  AgentState,
+  AgentUsage,
+  ExitInfo,
+  exampleAgent,
+  exampleUsage,
+  LogLine,
+} from "../agent-info.ts";
 import { defineMethod } from "../define.ts";
 import { AgentId, ContainerId, DurationMs, LoopName, Timestamp } from "../ids.ts";
 import { operators, people } from "../roles.ts";
-import { Isolation } from "./bridge.ts";
-
-/** The life of an agent as the bridge sees it. */
-export const agentStates = [
-  "requested",
-  "creating",
-  "starting",
-  "running",
-  "backoff",
-  "draining",
-  "stopped",
-  "failed",
-] as const;
-export const AgentState = z.enum(agentStates).meta({
-  id: "AgentState",
-  description:
-    "requested → creating → starting → running → draining → stopped | failed; backoff between a death and the next start.",
-});
-export type AgentState = z.output<typeof AgentState>;
-
-/** What an agent says of itself. */
-export const AgentActivity = z
-  .enum(["initializing", "active", "busy", "paused", "error", "terminated"])
-  .meta({ id: "AgentActivity", description: "What an agent says of itself." });
-export type AgentActivity = z.output<typeof AgentActivity>;
-
-/** How a container ended. */
-export const ExitInfo = z
-  .object({
-    code: z.int().nullable().describe("Null when the code is not known."),
-    signal: z.string().nullable(),
-    reason: z.enum(["completed", "error", "oom", "killed", "signal", "could-not-start", "unknown"]),
-    message: z.string().describe("What happened, in a sentence."),
-  })
-  .meta({ id: "ExitInfo" });
-export type ExitInfo = z.output<typeof ExitInfo>;
-
-export const AgentInfo = z
-  .object({
-    agent_id: AgentId,
-    agent_type: LoopName.describe("The agent's loop."),
-    state: AgentState,
-    activity: AgentActivity.nullable().describe("What the agent last said of itself; null before its hello."),
-    message: z.string().nullable().describe("Why the agent is in this state, where there is something to say."),
-    container_id: ContainerId.nullable(),
-    pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
-    isolation: Isolation.nullable().describe("As read back from the kernel, not as asked for."),
-    epoch: z.int().describe("Counts the starts of this agent; each has its own socket."),
-    restarts: z.int(),
-    created_at: Timestamp,
-    started_at: Timestamp.nullable(),
-    last_heartbeat_at: Timestamp.nullable(),
-    heartbeats: z.int().describe("How many heartbeats came since its start."),
-    exit: ExitInfo.nullable().describe("How it last ended."),
-  })
-  .meta({ id: "AgentInfo" });
-export type AgentInfo = z.output<typeof AgentInfo>;
-
-const exampleAgent = {
-  agent_id: "heartbeat-1",
-  agent_type: "heartbeat",
-  state: "running",
-  activity: "active",
-  message: null,
-  container_id: "heartbeat-1.1",
-  pid: 4720,
-  isolation: "sandbox",
-  epoch: 1,
-  restarts: 0,
-  created_at: "2026-11-21T08:00:00.000Z",
-  started_at: "2026-11-21T08:00:00.120Z",
-  last_heartbeat_at: "2026-11-21T08:00:10.120Z",
-  heartbeats: 5,
-  exit: null,
-} as const;
 
 export const start = defineMethod({
   summary: "Start an agent of a loop.",
@@ -87,6 +22,12 @@ export const start = defineMethod({
   params: z.strictObject({
     agent_type: LoopName.describe("The loop to start."),
     name: AgentId.optional().describe("The agent's id. The loop's name with the lowest free number when left out."),
+    ttl_ms: z
+      .int()
+      .min(100)
+      .max(2_000_000_000)
+      .optional()
+      .describe("It is stopped after this long; instead of the manifest's."),
   }),
   result: AgentInfo.extend({
     container_name: z.string(),
@@ -98,6 +39,7 @@ export const start = defineMethod({
     "AGENT_ALREADY_RUNNING",
     "AGENT_LIMIT_REACHED",
     "AGENT_START_FAILED",
+    "BRIDGE_PANICKED",
     "ENGINE_UNAVAILABLE",
     "ISOLATION_REFUSED",
     "ATTESTATION_FAILED",
@@ -161,7 +103,39 @@ export const restart = defineMethod({
   effect: "write",
   params: z.strictObject({ agent_id: AgentId, grace_ms: DurationMs.max(600_000).default(5_000) }),
   result: AgentInfo,
-  errors: ["AGENT_NOT_FOUND", "AGENT_START_FAILED", "ENGINE_UNAVAILABLE", "ISOLATION_REFUSED", "ATTESTATION_FAILED"],
+  errors: [
+    "AGENT_NOT_FOUND",
+    "AGENT_START_FAILED",
+    "BRIDGE_PANICKED",
+    "ENGINE_UNAVAILABLE",
+    "ISOLATION_REFUSED",
+    "ATTESTATION_FAILED",
+  ],
+  example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
+});
+
+export const pause = defineMethod({
+  summary: "Freeze an agent where it stands.",
+  description:
+    "Its memory and its socket stay; it gets no processor time. It stays paused over a restart of the bridge.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ agent_id: AgentId }),
+  result: AgentInfo,
+  errors: ["AGENT_NOT_FOUND", "AGENT_STATE_CONFLICT"],
+  example: {
+    params: { agent_id: "heartbeat-1" },
+    result: { ...exampleAgent, state: "paused", ready: false, live: null },
+  },
+});
+
+export const resume = defineMethod({
+  summary: "Let a paused agent go on.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ agent_id: AgentId }),
+  result: AgentInfo,
+  errors: ["AGENT_NOT_FOUND", "AGENT_STATE_CONFLICT", "BRIDGE_PANICKED"],
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
@@ -185,24 +159,18 @@ export const get = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
-export const LogLine = z
-  .object({
-    time: Timestamp,
-    stream: z.enum(["stdout", "stderr", "bridge"]).describe("bridge: written by the bridge about the agent."),
-    line: z.string(),
-  })
-  .meta({ id: "LogLine" });
-export type LogLine = z.output<typeof LogLine>;
-
 export const logs = defineMethod({
   summary: "Stream what an agent wrote.",
-  description: "Streams the last `tail` lines, then, with `follow`, each new line until the call is cancelled.",
+  description:
+    "Streams the last `tail` lines that match, then, with `follow`, each new one until the call is cancelled. Lines from before a restart of the bridge are kept, up to the size of the log's files.",
   roles: people,
   effect: "read",
   params: z.strictObject({
     agent_id: AgentId,
     tail: z.int().min(0).max(10_000).default(100).describe("How many past lines to begin with."),
     follow: z.boolean().default(false),
+    since: Timestamp.optional().describe("Only lines from then on."),
+    grep: z.string().min(1).max(200).optional().describe("Only lines that hold this text, in any case."),
   }),
   stream: LogLine,
   result: z.object({ lines: z.int().describe("How many lines were streamed.") }),
@@ -261,28 +229,18 @@ export const report = defineMethod({
   example: { params: { activity: "busy", message: "Reading 12 mails" }, result: { ok: true } },
 });
 
-export const AgentUsage = z
-  .object({
-    agent_id: AgentId,
-    memory_bytes: z.int().nullable().describe("Without reclaimable cache; null when it cannot be measured."),
-    cpu_percent: z
-      .number()
-      .nullable()
-      .describe("Of one processor, since the reading before; null at the first reading."),
-    pids: z.int().nullable(),
-  })
-  .meta({ id: "AgentUsage" });
-export type AgentUsage = z.output<typeof AgentUsage>;
-
 export const usage = defineMethod({
   summary: "Measure what the running agents use.",
   roles: people,
   effect: "read",
-  params: z.strictObject({ agent_id: AgentId.optional().describe("All running agents when left out.") }),
+  params: z.strictObject({
+    agent_id: AgentId.optional().describe("All running agents when left out."),
+    history: z.int().min(0).max(720).default(0).describe("How many earlier samples to give."),
+  }),
   result: z.object({ agents: z.array(AgentUsage) }),
   errors: ["AGENT_NOT_FOUND"],
   example: {
     params: {},
-    result: { agents: [{ agent_id: "heartbeat-1", memory_bytes: 11_000_000, cpu_percent: 0.2, pids: 8 }] },
+    result: { agents: [exampleUsage] },
   },
 });

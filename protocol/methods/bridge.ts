@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineMethod } from "../define.ts";
 import { ContainerId, DurationMs, Timestamp } from "../ids.ts";
-import { people } from "../roles.ts";
+import { operators, people } from "../roles.ts";
 
 export const Isolation = z
   .enum(["container", "sandbox", "none"])
@@ -45,6 +45,11 @@ export const status = defineMethod({
     containers: z.int().describe("How many containers run."),
     container_ids: z.array(ContainerId),
     memory_bytes: z.int().describe("Resident memory of the bridge itself."),
+    engine_reachable: z.boolean().describe("Whether the engine answered when it was last asked."),
+    panic: z
+      .object({ since: Timestamp, reason: z.string() })
+      .nullable()
+      .describe("Set from bridge.panic to bridge.resume: nothing is started."),
   }),
   errors: [],
   example: {
@@ -72,6 +77,8 @@ export const status = defineMethod({
       containers: 2,
       container_ids: ["heartbeat-1.1", "system-monitor-1.1"],
       memory_bytes: 90_000_000,
+      engine_reachable: true,
+      panic: null,
     },
   },
 });
@@ -108,4 +115,33 @@ export const shutdown = defineMethod({
   result: z.object({ status: z.literal("draining") }),
   errors: [],
   example: { params: {}, result: { status: "draining" } },
+});
+
+export const panic = defineMethod({
+  summary: "Freeze every agent at once, then kill them all.",
+  description: "Nothing is started again before `bridge.resume`, also not by a bridge that was restarted.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ reason: z.string().max(200).default("asked for").describe("For those who read of it.") }),
+  result: z.object({
+    agents: z.int().describe("How many were frozen and killed."),
+    frozen_ms: z.number().describe("Until the last was frozen."),
+    killed_ms: z.number().describe("Until the last had ended."),
+  }),
+  errors: [],
+  example: {
+    params: { reason: "Someone I do not know talks to my agents" },
+    result: { agents: 3, frozen_ms: 12.5, killed_ms: 80.2 },
+  },
+});
+
+export const resume = defineMethod({
+  summary: "End the panic and start what should run.",
+  description: "Answers at once; `agent.list` shows how the starts go. Without a panic it does nothing.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({}),
+  result: z.object({ agents: z.int().describe("How many are being started.") }),
+  errors: [],
+  example: { params: {}, result: { agents: 3 } },
 });

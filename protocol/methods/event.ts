@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineMethod } from "../define.ts";
 import { Channel, ChannelPattern, Timestamp } from "../ids.ts";
 import { limits } from "../limits.ts";
-import { everyone, people } from "../roles.ts";
+import { everyone, operators, people } from "../roles.ts";
 
 export const Priority = z.enum(["critical", "high", "normal", "low"]).meta({ id: "Priority" });
 
@@ -10,7 +10,7 @@ export const Priority = z.enum(["critical", "high", "normal", "low"]).meta({ id:
 export const EventEnvelope = z
   .object({
     id: z.string().describe("Unique in the install."),
-    seq: z.int().describe("Counts up by one over all channels since the bridge started."),
+    seq: z.int().describe("Counts up over all channels, for ever. After a crash numbers are skipped, never repeated."),
     channel: Channel,
     type: z.string().describe("What happened, e.g. agent.started."),
     source: z.string().describe("The principal that it came from."),
@@ -39,15 +39,26 @@ export const EventFilter = z
     types: z.array(z.string().max(100)).min(1).max(32).optional().describe("Only these types."),
     min_priority: Priority.optional(),
     source: z.string().max(200).optional().describe("Only from this principal."),
+    data: z
+      .record(z.string().max(200), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+      .optional()
+      .describe("Only with these values at these dotted paths of the data."),
   })
   .meta({ id: "EventFilter" });
 
 const channels = z.array(ChannelPattern).min(1).max(limits.patternsPerSubscriptionMax);
 
+/** What a durable subscription is called. Names are each principal's own. */
+export const SubscriptionName = z
+  .string()
+  .max(limits.identifierLengthMax)
+  .regex(/^[a-z0-9]+(?:[-_.][a-z0-9]+)*$/, "Expected lower-case letters, digits and single hyphens")
+  .meta({ id: "SubscriptionName", description: "What a durable subscription is called." });
+
 export const subscribe = defineMethod({
   summary: "Push matching events to this connection.",
   description:
-    "Each event arrives as the notification `event.push {subscription_id, event}`. An agent receives its own channels and those it was granted. A subscription ends with its connection.",
+    "Each event arrives as the notification `event.push {subscription_id, event}`. Without `name` it is pushed at most once: the subscription ends with its connection, `event.gap {subscription_id, after, resumed_at, skipped_low}` says what was missed, critical events go ahead of a backlog (`cursor` then says where to resume) and low ones yield while there is one. With `name` it is pushed at least once and in order: the bridge keeps the position, which `event.ack` moves, over connections and restarts; what is not acknowledged in time is pushed again with `attempt`, and after `attempts_max` is set aside as a dead letter. One connection has a name at a time: the newest; the one before is told `event.end {subscription_id, reason}`. An agent receives its own channels and those it was granted.",
   roles: everyone,
   effect: "read",
   params: z.strictObject({
@@ -57,18 +68,54 @@ export const subscribe = defineMethod({
       .int()
       .min(0)
       .optional()
-      .describe("Begin after this `seq`, as far back as the bridge remembers; from now on when left out."),
+      .describe(
+        "Begin after this `seq`, as far back as the bridge remembers; from now on when left out. A durable one that exists goes on where it was.",
+      ),
+    name: SubscriptionName.optional().describe("Makes it durable."),
+    delivery: z
+      .enum(["at-most-once", "at-least-once"])
+      .optional()
+      .describe("Follows from `name`; an error when it does not."),
+    unacked_max: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        "Push no more than this before an ack. Durable: 256 when left out; else unlimited, and nothing to acknowledge.",
+      ),
+    ack_deadline_ms: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(30_000)
+      .describe("Durable: push again what is not acknowledged within it."),
+    attempts_max: z.int().min(1).max(1000).default(10).describe("Durable: deliveries before an event is set aside."),
   }),
   result: z.object({
     subscription_id: z.string(),
     cursor: z.int().describe("The `seq` after which events are pushed."),
-    cursor_reset: z.boolean().describe("True when events after the given cursor are no longer remembered."),
+    cursor_reset: z.boolean().describe("True when events after the cursor are no longer remembered."),
   }),
   errors: ["TOO_MANY_SUBSCRIPTIONS"],
   example: {
     params: { channels: ["agent.>"] },
     result: { subscription_id: "s1", cursor: 0, cursor_reset: false },
   },
+});
+
+export const ack = defineMethod({
+  summary: "Acknowledge a subscription's events up to a cursor.",
+  description: "Answered when it is durable. Frees the window of a subscription with `unacked_max`.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({
+    subscription_id: z.string().max(100),
+    cursor: z.int().min(0).describe("The `seq` of the last event that was dealt with, with all before it."),
+  }),
+  result: z.object({ ok: z.literal(true) }),
+  errors: ["SUBSCRIPTION_NOT_FOUND"],
+  example: { params: { subscription_id: "s1", cursor: 7 }, result: { ok: true } },
 });
 
 export const unsubscribe = defineMethod({
@@ -84,9 +131,10 @@ export const unsubscribe = defineMethod({
 export const publish = defineMethod({
   summary: "Publish an event.",
   description:
-    "An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are the bridge's own.",
+    "Answered when the event is durable. An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are the bridge's own.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
+  audited: false,
   params: z.strictObject({
     channel: Channel,
     type: z
@@ -97,6 +145,10 @@ export const publish = defineMethod({
     priority: Priority.default("normal"),
     ttl_ms: z.int().min(1).optional(),
     correlation_id: z.string().max(100).optional(),
+    volatile: z
+      .boolean()
+      .default(false)
+      .describe("Answer and push at once, store without waiting and for a shorter time. A crash may lose it."),
   }),
   result: z.object({ id: z.string(), seq: z.int() }),
   errors: [],
@@ -108,7 +160,8 @@ export const publish = defineMethod({
 
 export const history = defineMethod({
   summary: "Pull past events.",
-  description: "The bridge remembers the latest events since it started, up to `events.history_max`.",
+  description:
+    "The bridge remembers events for `events.retention_days` and up to `events.retention_bytes`; volatile ones for `events.volatile_retention_minutes`. A page may hold fewer events than `limit`, even none, although there are more.",
   roles: people,
   effect: "read",
   params: z.strictObject({
@@ -116,12 +169,132 @@ export const history = defineMethod({
     filter: EventFilter.optional(),
     cursor: z.int().min(0).default(0).describe("Only events after this `seq`."),
     limit: z.int().min(1).max(1000).default(100).describe("The most events to answer, oldest first."),
+    newest: z.boolean().default(false).describe("The newest events, whatever the cursor."),
   }),
   result: z.object({
     events: z.array(EventEnvelope),
     cursor: z.int().describe("Pass this as `cursor` to go on."),
     cursor_reset: z.boolean().describe("True when events after the given cursor are no longer remembered."),
+    has_more: z.boolean(),
   }),
   errors: [],
-  example: { params: { cursor: 0 }, result: { events: [exampleEvent], cursor: 1, cursor_reset: false } },
+  example: {
+    params: { cursor: 0 },
+    result: { events: [exampleEvent], cursor: 1, cursor_reset: false, has_more: false },
+  },
+});
+
+export const consumers = defineMethod({
+  summary: "List the durable subscriptions.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    consumers: z.array(
+      z.object({
+        owner: z.string().describe("The principal that reads; `bridge` for the bridge's own."),
+        name: z.string(),
+        channels: z.array(z.string()),
+        cursor: z.int(),
+        behind: z.int().describe("Events after its cursor, matching or not."),
+        connected: z.boolean(),
+        created_at: Timestamp,
+      }),
+    ),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      consumers: [
+        {
+          owner: "user:1000",
+          name: "pager",
+          channels: ["agent.>"],
+          cursor: 7,
+          behind: 0,
+          connected: true,
+          created_at: "2026-11-21T08:00:00.000Z",
+        },
+      ],
+    },
+  },
+});
+
+export const forget = defineMethod({
+  summary: "Delete a durable subscription, with its position and its dead letters.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({
+    name: SubscriptionName,
+    owner: z.string().max(200).optional().describe("Whose it is; the caller's own when left out."),
+  }),
+  result: z.object({ ok: z.literal(true) }),
+  errors: ["SUBSCRIPTION_NOT_FOUND"],
+  example: { params: { name: "pager" }, result: { ok: true } },
+});
+
+export const DeadLetter = z
+  .object({
+    dead_letter_id: z.int(),
+    owner: z.string(),
+    name: z.string(),
+    attempts: z.int(),
+    reason: z.string(),
+    died_at: Timestamp,
+    event: EventEnvelope,
+  })
+  .meta({ id: "DeadLetter" });
+
+export const deadLetters = defineMethod({
+  summary: "List events that a durable subscription could not be given.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({
+    cursor: z.int().min(0).default(0).describe("Only those after this id."),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  result: z.object({ dead_letters: z.array(DeadLetter), cursor: z.int().describe("Pass this as `cursor` to go on.") }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      dead_letters: [
+        {
+          dead_letter_id: 1,
+          owner: "user:1000",
+          name: "pager",
+          attempts: 10,
+          reason: "It was not acknowledged within 30000 ms",
+          died_at: "2026-11-21T08:00:00.000Z",
+          event: exampleEvent,
+        },
+      ],
+      cursor: 1,
+    },
+  },
+});
+
+const deadLetterParams = z.strictObject({ dead_letter_id: z.int().min(1) });
+const deadLetterExample = { params: { dead_letter_id: 1 }, result: { ok: true as const } };
+
+export const redeliver = defineMethod({
+  summary: "Give a dead letter to its subscription again.",
+  description: "It arrives as the newest event, with a `seq` of its own, at that subscription alone.",
+  roles: operators,
+  effect: "write",
+  params: deadLetterParams,
+  result: z.object({ ok: z.literal(true) }),
+  errors: ["DEAD_LETTER_NOT_FOUND"],
+  example: deadLetterExample,
+});
+
+export const discard = defineMethod({
+  summary: "Delete a dead letter.",
+  roles: operators,
+  effect: "write",
+  params: deadLetterParams,
+  result: z.object({ ok: z.literal(true) }),
+  errors: ["DEAD_LETTER_NOT_FOUND"],
+  example: deadLetterExample,
 });

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { defineMethod } from "../define.ts";
-import { everyone } from "../roles.ts";
+import { PrincipalId } from "../ids.ts";
+import { everyone, Role } from "../roles.ts";
 
 export const discover = defineMethod({
   summary: "Describe every method as an OpenRPC document.",
@@ -31,6 +32,28 @@ export const ping = defineMethod({
   result: z.object({ pong: z.literal(true) }),
   errors: [],
   example: { params: {}, result: { pong: true } },
+});
+
+export const authenticate = defineMethod({
+  summary: "Tell who is calling, at a door that knows no local user.",
+  description:
+    "The first message on a WebSocket that was opened without an `Authorization` header. Where the peer is known already, it tells " +
+    "only who that is.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({
+    token: z
+      .string()
+      .max(8_192)
+      .describe("An API token, or a JWT where the bridge knows an issuer.")
+      .meta({ writeOnly: true }),
+  }),
+  result: z.object({ principal: PrincipalId, role: Role }),
+  errors: [],
+  example: {
+    params: { token: "act_q83vEjRWeJA1hVvnmcQ0y0-Zk7Nf2mXbT6sLwPpRd4E" },
+    result: { principal: "token:dashboard", role: "viewer" },
+  },
 });
 
 export const RequestId = z.union([z.string(), z.number(), z.null()]).meta({ id: "RequestId" });

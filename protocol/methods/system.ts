@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { AgentUsage, exampleUsage } from "../agent-info.ts";
 import { defineMethod } from "../define.ts";
 import { everyone } from "../roles.ts";
-import { AgentUsage } from "./agent.ts";
 
 export const HostInfo = z
   .object({
@@ -41,7 +41,7 @@ export const info = defineMethod({
         disk_free_bytes: 80_000_000_000,
         uptime_s: 86_400,
       },
-      agents: [{ agent_id: "heartbeat-1", memory_bytes: 11_000_000, cpu_percent: 0.2, pids: 8 }],
+      agents: [exampleUsage],
     },
   },
 });

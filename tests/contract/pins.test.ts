@@ -1,12 +1,24 @@
 import { type AnyEvent, type AnyMethod, errorCatalogue, events, methods, roles } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import { exitCodes, exitOfErrorCode } from "../../bridge/cli/exit-codes.ts";
+import { callErrorNumbers, callEventTypes, callMethodRoles } from "./call-pins.ts";
+import { eventErrorNumbers, eventEventTypes, eventMethodRoles } from "./events-pins.ts";
+import { guardClassicNames, guardErrorNumbers, guardEventTypes, guardMethodRoles } from "./guards-pins.ts";
+import { matrixErrorNumbers, matrixEventTypes, matrixMethodRoles } from "./matrix-pins.ts";
+import { wireErrorNumbers, wireMethodRoles } from "./wire-pins.ts";
 
 /** What clients rely on, as literals: a change here is a change of the wire, and is made on purpose. */
 const methodRoles: Record<string, string> = {
+  ...guardMethodRoles,
+  ...eventMethodRoles,
+  ...matrixMethodRoles,
+  ...callMethodRoles,
+  ...wireMethodRoles,
   "bridge.status": "admin operator viewer",
   "bridge.health": "admin operator viewer",
   "bridge.shutdown": "admin",
+  "bridge.panic": "admin operator",
+  "bridge.resume": "admin operator",
   "rpc.discover": "admin operator viewer agent",
   "rpc.ping": "admin operator viewer agent",
   "rpc.cancel": "admin operator viewer agent",
@@ -14,6 +26,8 @@ const methodRoles: Record<string, string> = {
   "agent.start": "admin operator",
   "agent.stop": "admin operator",
   "agent.restart": "admin operator",
+  "agent.pause": "admin operator",
+  "agent.resume": "admin operator",
   "agent.list": "admin operator viewer",
   "agent.get": "admin operator viewer",
   "agent.logs": "admin operator viewer",
@@ -28,9 +42,18 @@ const methodRoles: Record<string, string> = {
   "event.publish": "admin operator agent",
   "event.history": "admin operator viewer",
   "system.info": "admin operator viewer agent",
+  "budget.status": "admin operator viewer agent",
+  "budget.set": "admin operator",
+  "budget.report": "admin operator viewer",
+  "budget.topup": "admin operator agent",
+  "budget.reserve": "admin operator agent",
+  "budget.settle": "admin operator agent",
+  "llm.chat": "admin operator agent",
+  "llm.models": "admin operator viewer agent",
 };
 
 const classicNames: Record<string, string> = {
+  ...guardClassicNames,
   status: "bridge.status",
   health: "bridge.health",
   start: "agent.start",
@@ -38,6 +61,11 @@ const classicNames: Record<string, string> = {
 };
 
 const errorNumbers: Record<string, number> = {
+  ...guardErrorNumbers,
+  ...eventErrorNumbers,
+  ...matrixErrorNumbers,
+  ...callErrorNumbers,
+  ...wireErrorNumbers,
   PARSE_ERROR: -32700,
   INVALID_REQUEST: -32600,
   METHOD_NOT_FOUND: -32601,
@@ -67,6 +95,7 @@ const errorNumbers: Record<string, number> = {
   AGENT_START_FAILED: 1102,
   AGENT_LIMIT_REACHED: 1103,
   AGENT_STATE_CONFLICT: 1104,
+  BRIDGE_PANICKED: 1105,
   ENGINE_UNAVAILABLE: 1110,
   ISOLATION_REFUSED: 1111,
   ATTESTATION_FAILED: 1112,
@@ -74,18 +103,58 @@ const errorNumbers: Record<string, number> = {
   STORE_FULL: 1701,
   STORE_FAILED: 1702,
   STORE_BUSY: 1703,
+  BUDGET_EXCEEDED: 1301,
+  BUDGET_FROZEN: 1302,
+  RESERVATION_NOT_FOUND: 1303,
+  PRICE_UNKNOWN: 1304,
+  BUDGET_WINDOW_OVER: 1305,
+  BRAKE_PULLED: 1306,
+  NOTHING_CHANGED: 1307,
+  LLM_MODEL_NOT_FOUND: 1321,
+  LLM_MODEL_NOT_ALLOWED: 1322,
+  LLM_REQUEST_REFUSED: 1323,
+  LLM_PROVIDER_REFUSED: 1324,
+  LLM_PROVIDER_UNAVAILABLE: 1325,
+  LLM_STREAM_FAILED: 1326,
+  LLM_CUT: 1327,
 };
 
 const eventTypes: Record<string, readonly [channel: string, priority: string]> = {
+  ...guardEventTypes,
+  ...eventEventTypes,
+  ...matrixEventTypes,
+  ...callEventTypes,
   "agent.started": ["agent.<agent_id>.started", "normal"],
   "agent.heartbeat": ["agent.<agent_id>.heartbeat", "low"],
   "agent.reported": ["agent.<agent_id>.reported", "normal"],
+  "agent.adopted": ["agent.<agent_id>.adopted", "normal"],
+  "agent.died": ["agent.<agent_id>.died", "high"],
+  "agent.hung": ["agent.<agent_id>.hung", "high"],
+  "agent.paused": ["agent.<agent_id>.paused", "normal"],
+  "agent.resumed": ["agent.<agent_id>.resumed", "normal"],
   "agent.exited": ["agent.<agent_id>.exited", "high"],
   "agent.restarted": ["agent.<agent_id>.restarted", "normal"],
   "agent.stopped": ["agent.<agent_id>.stopped", "normal"],
   "agent.failed": ["agent.<agent_id>.failed", "critical"],
   "bridge.started": ["bridge.started", "normal"],
   "bridge.draining": ["bridge.draining", "high"],
+  "bridge.panicked": ["bridge.panicked", "critical"],
+  "bridge.resumed": ["bridge.resumed", "high"],
+  "bridge.engine_unreachable": ["bridge.engine_unreachable", "critical"],
+  "bridge.engine_reachable": ["bridge.engine_reachable", "high"],
+  "budget.threshold_crossed": ["budget.limit.threshold_crossed", "high"],
+  "budget.exhausted": ["budget.limit.exhausted", "critical"],
+  "budget.limit_changed": ["budget.limit.limit_changed", "normal"],
+  "budget.topped_up": ["budget.limit.topped_up", "high"],
+  "budget.frozen": ["budget.agent.frozen", "critical"],
+  "budget.thawed": ["budget.agent.thawed", "normal"],
+  "budget.overrun": ["budget.reservation.overrun", "high"],
+  "budget.expired": ["budget.reservation.expired", "high"],
+  "llm.provider_unavailable": ["llm.<provider>.provider_unavailable", "high"],
+  "llm.provider_recovered": ["llm.<provider>.provider_recovered", "normal"],
+  "llm.fallback_used": ["llm.broker.fallback_used", "normal"],
+  "llm.brake_pulled": ["llm.<agent_id>.brake_pulled", "high"],
+  "llm.answer_cut": ["llm.broker.answer_cut", "high"],
 };
 
 const exits: Record<string, number> = {
@@ -167,7 +236,9 @@ describe("events", () => {
 
   test.each(eventEntries)("%s: its example parses, and its channel ends with what happened", (type, event) => {
     event.data.parse(event.example);
-    expect(event.channel.split(".").at(-1)).toBe(type.split(".").at(-1));
+    // On the channel of another domain, such as an agent's own, the last segment names this one too.
+    const [domain, happened] = [type.split(".")[0], type.split(".").at(-1)];
+    expect([happened, `${domain}_${happened}`]).toContain(event.channel.split(".").at(-1));
   });
 });
 

@@ -12,6 +12,7 @@ import {
 } from "../../bridge/containers/containers.ts";
 import { silentLogger } from "../../bridge/logging/logging.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
+import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
 import { until } from "./until.ts";
 
 export interface Hello {
@@ -54,6 +55,7 @@ export function probeOptions(
     runtimeDirectory: made("run"),
     agentBundle: join(import.meta.dirname, "engine-probe-agent.mjs"),
     nodeBinary: process.execPath,
+    native: loadNativeCalls(),
     logger: silentLogger,
     clock: systemClock,
     ...more,

@@ -36,6 +36,13 @@ export class FakeEngine implements Engine {
     return container;
   }
 
+  /** Containers of an earlier bridge that go on, by their id. */
+  readonly adoptable = new Map<string, FakeContainer>();
+
+  async adopt(_spec: ContainerSpec, id: ContainerId): Promise<Container | undefined> {
+    return this.adoptable.get(id);
+  }
+
   async list(): Promise<readonly ContainerRecord[]> {
     return this.leftovers.filter(({ id }) => !this.removed.includes(id));
   }
@@ -44,7 +51,12 @@ export class FakeEngine implements Engine {
     this.removed.push(id);
   }
 
-  async ping(): Promise<void> {}
+  /** What a ping fails with. */
+  outage: BridgeError | undefined;
+
+  async ping(): Promise<void> {
+    if (this.outage !== undefined) throw this.outage;
+  }
 
   async close(): Promise<void> {}
 }
@@ -54,19 +66,36 @@ export class FakeContainer implements Container {
   readonly name: string;
   readonly pid = 4711;
   readonly agentId: AgentId;
+  readonly gone: Promise<void>;
   readonly exited: Promise<ExitInfo>;
+  isPaused = false;
   readonly end: (exit: ExitInfo) => void;
   readonly #missing: readonly string[];
   onLine: (line: { stream: "stdout" | "stderr"; line: string }) => void = () => undefined;
 
-  constructor({ agentId, epoch }: ContainerSpec, missing: readonly string[]) {
+  constructor({ agentId, epoch }: Pick<ContainerSpec, "agentId" | "epoch">, missing: readonly string[] = []) {
     this.agentId = agentId;
     this.name = `${agentId}.${epoch}`;
     this.id = this.name as ContainerId;
     this.#missing = missing;
     const { promise, resolve } = Promise.withResolvers<ExitInfo>();
     this.exited = promise;
+    this.gone = promise.then(() => undefined);
     this.end = resolve;
+  }
+
+  look(): void {}
+
+  async pause(): Promise<void> {
+    this.isPaused = true;
+  }
+
+  async resume(): Promise<void> {
+    this.isPaused = false;
+  }
+
+  holds(): boolean | null {
+    return null;
   }
 
   output(onLine: FakeContainer["onLine"]): void {
@@ -82,7 +111,7 @@ export class FakeContainer implements Container {
   }
 
   async usage() {
-    return { memoryBytes: 1_000_000, cpuNs: 5_000_000, pids: 7 };
+    return { memoryBytes: 1_000_000, cpuNs: 5_000_000, pids: 7, ioReadBytes: 10, ioWriteBytes: 20 };
   }
 
   async attest() {

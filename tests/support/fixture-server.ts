@@ -5,22 +5,37 @@ import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
 import {
   builtinHandlers,
   builtinMethods,
+  CallMetrics,
   createControlListener,
   createMethodTable,
   createRpcServer,
+  defaultRates,
+  metricsPage,
+  RateLimits,
 } from "../../bridge/rpc/rpc.ts";
 import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
 
 // Serves the conformance fixtures with the daemon's own listener, framing, limits and dispatcher, at their defaults.
-const { socket } = parseArgs({ options: { socket: { type: "string" } } }).values;
-if (socket === undefined) throw new Error("Usage: fixture-server --socket PATH");
+const { socket, "connections-max": connectionsMax } = parseArgs({
+  options: { socket: { type: "string" }, "connections-max": { type: "string" } },
+}).values;
+if (socket === undefined) throw new Error("Usage: fixture-server --socket PATH [--connections-max N]");
 
 const contract = { ...fixtureContract, ...builtinMethods };
 const handlers = { ...fixtureHandlers(systemClock), ...builtinHandlers("0.0.0", contract) };
 const logger = silentLogger;
 const native = loadNativeCalls();
+const calls = new CallMetrics();
+const rates = new RateLimits({ rates: defaultRates, penalty: 1, clock: systemClock });
 const server = createRpcServer({
   table: createMethodTable(contract, handlers),
+  limits: connectionsMax === undefined ? {} : { connectionsMax: Number(connectionsMax) },
+  gate: rates.gate,
+  onCall: calls.onCall,
+  http: {
+    health: () => ({ status: "ok" }),
+    metrics: metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused }),
+  },
   logger,
   clock: systemClock,
   hasHungUp: native?.hasHungUp,

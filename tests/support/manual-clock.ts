@@ -25,18 +25,23 @@ export class ManualClock implements Clock {
     return this.#add(ms, ms, callback);
   }
 
-  /** Lets this much time pass, with all that falls due in it, in order. */
+  /** Lets this much time pass, with all that falls due in it, in order. What repeats does so once, at the end. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
-      const due = this.#timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
+      const due = this.#timers
+        .filter(({ at, every }) => every === undefined && at <= end)
+        .toSorted((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
       this.#now = Math.max(this.#now, due.at);
-      if (due.every === undefined) this.#timers = this.#timers.filter((timer) => timer !== due);
-      else due.at += due.every;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
       due.callback();
     }
     this.#now = end;
+    for (const timer of this.#timers.filter(({ at }) => at <= end)) {
+      timer.at = end + (timer.every ?? 0);
+      timer.callback();
+    }
   }
 
   #add(ms: number, every: number | undefined, callback: () => void): Timer {

@@ -5,13 +5,13 @@ export async function until<T>(
   what: string,
   probe: () => Promise<T> | T,
   deadlineMs = 15_000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<NonNullable<T>, false>> {
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (;;) {
     try {
       const value = await probe();
-      if (value !== undefined && value !== false && value !== null) return value;
+      if (value !== undefined && value !== false && value !== null) return value as Exclude<NonNullable<T>, false>;
       last = value;
     } catch (error) {
       last = error;

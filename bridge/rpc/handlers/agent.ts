@@ -7,6 +7,8 @@ type AgentMethods =
   | "agent.start"
   | "agent.stop"
   | "agent.restart"
+  | "agent.pause"
+  | "agent.resume"
   | "agent.list"
   | "agent.get"
   | "agent.logs"
@@ -19,7 +21,7 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
   /** The agent whose socket the call came in by. */
   const caller = (call: Call) => agents.get(callerId(call));
   return {
-    "agent.start": async ({ agent_type, name }) => started(await agents.launch(agent_type, name)),
+    "agent.start": async ({ agent_type, name, ttl_ms }) => started(await agents.launch(agent_type, name, ttl_ms)),
     "agent.stop": async ({ agent_id, container_id, grace_ms }) => {
       const agent = container_id === undefined ? agents.get(agent_id ?? "") : agents.getByContainer(container_id);
       await agent.stop(grace_ms);
@@ -34,17 +36,23 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
       };
     },
     "agent.restart": async ({ agent_id, grace_ms }) => (await agents.restart(agent_id, grace_ms)).info,
+    "agent.pause": async ({ agent_id }) => {
+      const agent = agents.get(agent_id);
+      await agent.pause();
+      return agent.info;
+    },
+    "agent.resume": async ({ agent_id }) => (await agents.resumeAgent(agent_id)).info,
     "agent.list": ({ all }) => ({ agents: agents.list(all) }),
     "agent.get": ({ agent_id }) => agents.get(agent_id).info,
-    "agent.logs": async ({ agent_id, tail, follow }, call) => {
+    "agent.logs": async ({ agent_id, ...query }, call) => {
       let lines = 0;
-      for await (const line of agents.get(agent_id).log.read(tail, follow, call.signal)) {
+      for await (const line of agents.get(agent_id).log.read(query, call.signal)) {
         await call.write(line);
         lines += 1;
       }
       return { lines };
     },
-    "agent.usage": async ({ agent_id }) => ({ agents: await agents.usage(agent_id) }),
+    "agent.usage": async ({ agent_id, history }) => ({ agents: await agents.usage(agent_id, history) }),
     "agent.hello": async (_, call) => {
       const agent = caller(call);
       const { epoch } = await agent.hello();

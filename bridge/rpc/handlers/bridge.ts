@@ -13,7 +13,7 @@ export function bridgeHandlers(
   engine: Engine,
   agents: AgentSupervisor,
   clock: Clock,
-): Handlers<"bridge.status" | "bridge.health" | "bridge.shutdown"> {
+): Handlers<"bridge.status" | "bridge.health" | "bridge.shutdown" | "bridge.panic" | "bridge.resume"> {
   return {
     "bridge.status": () => {
       const all = agents.list(true);
@@ -36,12 +36,19 @@ export function bridgeHandlers(
         containers: containerIds.length,
         container_ids: containerIds,
         memory_bytes: info.residentBytes(),
+        engine_reachable: agents.isEngineReachable,
+        panic: panicOf(agents),
       };
     },
     "bridge.health": async () => {
       const checks = [await checkEngine(engine), checkState(info.state), ...checkAgents(agents)];
       return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
     },
+    "bridge.panic": async ({ reason }) => {
+      const report = await agents.panic(reason);
+      return { agents: report.agents, frozen_ms: report.frozenMs, killed_ms: report.killedMs };
+    },
+    "bridge.resume": async () => ({ agents: await agents.resume() }),
     "bridge.shutdown": ({ grace_ms }) => {
       info.shutdown(grace_ms);
       return { status: "draining" };
@@ -69,6 +76,10 @@ async function checkEngine(engine: Engine): Promise<Check> {
     isolation !== "none",
     isolation === "none" ? `${version} isolates nothing` : `${version} answers`,
   );
+}
+
+function panicOf({ panicked }: AgentSupervisor): { since: string; reason: string } | null {
+  return panicked === undefined ? null : { since: new Date(panicked.sinceMs).toISOString(), reason: panicked.reason };
 }
 
 const checkState = (state: string): Check => check("bridge", state === "running", `The bridge is ${state}`);

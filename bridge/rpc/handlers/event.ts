@@ -1,133 +1,161 @@
-import { BridgeError, type EventEnvelope, type Principal } from "@armorclaw/protocol";
-import type { EventLog, EventSelector, Subscription } from "../../events/events.ts";
-import type { Handlers, Peer } from "../call.ts";
+import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
+import type { Access } from "../../access/access.ts";
+import type { AgentSupervisor } from "../../agents/agents.ts";
+import {
+  type ConsumerInfo,
+  type Consumers,
+  type DeadLetter,
+  type DurableEventLog,
+  type EventSelector,
+  readNewest,
+} from "../../events/events.ts";
+import type { Handlers } from "../call.ts";
+import { Subscriptions } from "../subscriptions.ts";
 
-/** Subscriptions of one connection. */
-const subscriptionsPerPeerMax = 100;
 /** Types that only the bridge itself publishes: what they say is then true. */
-const reservedTypes = /^(?:agent|bridge)\./;
+const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|llm|matrix|queue|task)\./;
+
+type EventMethods =
+  | "event.subscribe"
+  | "event.unsubscribe"
+  | "event.ack"
+  | "event.publish"
+  | "event.history"
+  | "event.consumers"
+  | "event.forget"
+  | "event.dead_letters"
+  | "event.redeliver"
+  | "event.discard";
 
 export function eventHandlers(
-  log: EventLog,
-): Handlers<"event.subscribe" | "event.unsubscribe" | "event.publish" | "event.history"> {
-  const subscriptions = new Subscriptions(log);
+  log: DurableEventLog,
+  consumers: Consumers,
+  access: Pick<Access, "mayUseChannel">,
+  agents: Pick<AgentSupervisor, "get">,
+): Handlers<EventMethods> {
+  const subscriptions = new Subscriptions(log, consumers);
+  const assertMayUse = (principal: Principal, pattern: string, use: "publish" | "subscribe") => {
+    if (access.mayUseChannel(principal, pattern, use)) return;
+    throw new BridgeError("FORBIDDEN", `${principal.id} may not ${use} on the channel ${pattern}`, {
+      channel: pattern,
+    });
+  };
   return {
-    "event.subscribe": ({ channels, filter, cursor }, { principal, peer }) => {
-      for (const pattern of channels) assertMayUse(principal, pattern);
-      return subscriptions.add(peer, selector(channels, filter), cursor);
+    "event.subscribe": (params, { principal, peer }) => {
+      for (const pattern of params.channels) assertMayUse(principal, pattern, "subscribe");
+      assertDelivery(params);
+      const selected = selector(params.channels, params.filter);
+      return params.name === undefined
+        ? subscriptions.addLive(peer, selected, params)
+        : subscriptions.addDurable(peer, { owner: principal.id, name: params.name }, selected, params);
     },
     "event.unsubscribe": ({ subscription_id }, { peer }) => {
       subscriptions.remove(peer, subscription_id);
       return { ok: true };
     },
-    "event.publish": ({ channel, type, data, priority, ttl_ms, correlation_id }, { principal }) => {
-      assertMayUse(principal, channel);
+    "event.ack": async ({ subscription_id, cursor }, { peer }) => {
+      await subscriptions.get(peer, subscription_id).ack(cursor);
+      return { ok: true };
+    },
+    "event.publish": async ({ channel, type, data, priority, ttl_ms, correlation_id, volatile }, { principal }) => {
+      assertMayUse(principal, channel, "publish");
+      assertWithinQuota(principal, agents);
       if (reservedTypes.test(type)) {
         throw new BridgeError("FORBIDDEN", `Events of the type ${type} are published by the bridge alone`, { type });
       }
-      const { id, seq } = log.publish({
+      const { id, seq } = await log.publish({
         channel,
         type,
         source: principal.id,
         data,
         priority,
+        isVolatile: volatile,
         ...(ttl_ms === undefined ? {} : { ttlMs: ttl_ms }),
         ...(correlation_id === undefined ? {} : { correlationId: correlation_id }),
       });
       return { id, seq };
     },
-    "event.history": ({ channels, filter, cursor, limit }) => {
-      const page = log.history(selector(channels, filter), cursor, limit);
-      return { events: [...page.events], cursor: page.cursor, cursor_reset: page.cursorReset };
+    "event.history": ({ channels, filter, cursor, limit, newest }, { principal }) => {
+      for (const pattern of channels) assertMayUse(principal, pattern, "subscribe");
+      const selected = selector(channels, filter);
+      const page = newest ? readNewest(log, selected, limit) : log.history(selected, cursor, limit);
+      return {
+        events: [...page.events],
+        cursor: page.cursor,
+        cursor_reset: page.cursorReset,
+        has_more: page.hasMore,
+      };
+    },
+    "event.consumers": () => ({ consumers: consumers.list().map(consumerOut) }),
+    "event.forget": async ({ name, owner }, { principal }) => {
+      await consumers.forget({ owner: owner ?? principal.id, name });
+      return { ok: true };
+    },
+    "event.dead_letters": ({ cursor, limit }) => {
+      const letters = consumers.deadLetters(cursor, limit);
+      return { dead_letters: letters.map(deadLetterOut), cursor: letters.at(-1)?.id ?? cursor };
+    },
+    "event.redeliver": async ({ dead_letter_id }) => {
+      await consumers.redeliver(dead_letter_id);
+      return { ok: true };
+    },
+    "event.discard": async ({ dead_letter_id }) => {
+      await consumers.discard(dead_letter_id);
+      return { ok: true };
     },
   };
 }
 
-/** An agent has its own channels and no others; people have all. */
-function assertMayUse(principal: Principal, pattern: string): void {
-  if (principal.kind !== "agent" || pattern.startsWith(`agent.${principal.agentId}.`)) return;
-  throw new BridgeError("FORBIDDEN", `${principal.agentId} may not use the channel ${pattern}`, { channel: pattern });
+/** What is asked for in words must be what the name makes it. */
+function assertDelivery({ delivery, name }: Params<"event.subscribe">): void {
+  const actual = name === undefined ? "at-most-once" : "at-least-once";
+  if (delivery === undefined || delivery === actual) return;
+  const why = name === undefined ? "A subscription without a name" : "A subscription with a name";
+  throw new BridgeError("INVALID_PARAMS", `${why} is ${actual}, not ${delivery}`);
 }
 
-interface Filter {
-  readonly types?: readonly string[] | undefined;
-  readonly min_priority?: EventSelector["minPriority"] | undefined;
-  readonly source?: string | undefined;
-}
-
-function selector(channels: readonly string[], filter: Filter | undefined): EventSelector {
+function selector(channels: readonly string[], filter: Params<"event.subscribe">["filter"]): EventSelector {
   return {
     channels,
     ...(filter?.types === undefined ? {} : { types: filter.types }),
     ...(filter?.min_priority === undefined ? {} : { minPriority: filter.min_priority }),
     ...(filter?.source === undefined ? {} : { source: filter.source }),
+    ...(filter?.data === undefined ? {} : { data: filter.data }),
   };
 }
 
-/** The live subscriptions of all connections; each ends with its connection. */
-class Subscriptions {
-  readonly #log: EventLog;
-  readonly #byPeer = new Map<Peer, Map<string, Subscription>>();
-  /** An event's text is made once, however many receive it. */
-  readonly #encoded = new WeakMap<EventEnvelope, Uint8Array>();
-  #count = 0;
+const consumerOut = ({
+  owner,
+  name,
+  selector: { channels },
+  cursor,
+  behind,
+  isConnected,
+  createdAt,
+}: ConsumerInfo) => ({
+  owner,
+  name,
+  channels: [...channels],
+  cursor,
+  behind,
+  connected: isConnected,
+  created_at: createdAt,
+});
 
-  constructor(log: EventLog) {
-    this.#log = log;
-  }
+const deadLetterOut = ({ id, owner, name, attempts, reason, diedAt, event }: DeadLetter) => ({
+  dead_letter_id: id,
+  owner,
+  name,
+  attempts,
+  reason,
+  died_at: diedAt,
+  event: event satisfies EventEnvelope,
+});
 
-  add(peer: Peer, selected: EventSelector, from: number | undefined) {
-    const own = this.#of(peer);
-    if (own.size >= subscriptionsPerPeerMax) {
-      throw new BridgeError(
-        "TOO_MANY_SUBSCRIPTIONS",
-        `${subscriptionsPerPeerMax} subscriptions are the limit of a connection`,
-      );
-    }
-    this.#count += 1;
-    const subscription_id = `s${this.#count}`;
-    const head = `{"jsonrpc":"2.0","method":"event.push","params":{"subscription_id":"${subscription_id}","event":`;
-    const push = (event: EventEnvelope) => peer.push(Buffer.concat([Buffer.from(head), this.#encode(event)]));
-    // What is replayed follows the answer that names the subscription.
-    let early: EventEnvelope[] | undefined = [];
-    const subscription = this.#log.subscribe(selected, from, (event) => {
-      if (early === undefined) push(event);
-      else early.push(event);
-    });
-    queueMicrotask(() => {
-      for (const event of early ?? []) push(event);
-      early = undefined;
-    });
-    own.set(subscription_id, subscription);
-    return { subscription_id, cursor: subscription.cursor, cursor_reset: subscription.cursorReset };
-  }
-
-  remove(peer: Peer, subscriptionId: string): void {
-    const own = this.#byPeer.get(peer);
-    const subscription = own?.get(subscriptionId);
-    if (subscription === undefined) throw new BridgeError("SUBSCRIPTION_NOT_FOUND");
-    subscription.close();
-    own?.delete(subscriptionId);
-  }
-
-  #of(peer: Peer): Map<string, Subscription> {
-    const known = this.#byPeer.get(peer);
-    if (known !== undefined) return known;
-    const own = new Map<string, Subscription>();
-    this.#byPeer.set(peer, own);
-    peer.onClose(() => {
-      for (const subscription of own.values()) subscription.close();
-      this.#byPeer.delete(peer);
-    });
-    return own;
-  }
-
-  /** The event's text with what closes the notification around it. */
-  #encode(event: EventEnvelope): Uint8Array {
-    const known = this.#encoded.get(event);
-    if (known !== undefined) return known;
-    const text = Buffer.from(`${JSON.stringify(event)}}}\n`);
-    this.#encoded.set(event, text);
-    return text;
-  }
+/** One agent's flood must not become everyone's. */
+function assertWithinQuota(principal: Principal, agents: Pick<AgentSupervisor, "get">): void {
+  if (principal.kind !== "agent" || agents.get(principal.agentId).eventQuota.take(1)) return;
+  throw new BridgeError("RATE_LIMITED", `${principal.agentId} publishes more events than its quota allows`, {
+    retry_after_ms: 1_000,
+  });
 }

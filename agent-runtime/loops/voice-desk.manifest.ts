@@ -1,0 +1,11 @@
+import type { LoopManifestInput } from "@armorclaw/protocol";
+
+export const voiceDeskManifest: LoopManifestInput = {
+  name: "voice-desk",
+  summary: "Answers callers who ask how things stand.",
+  grants: ["system.info"],
+  limits: { memory_bytes: 128 * 1024 * 1024, cpus: 0.5, pids: 32, tmp_bytes: 16 * 1024 * 1024 },
+  schedule: { every_ms: 60_000 },
+  heartbeat_ms: 2_000,
+  restart: "always",
+};

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "@jest/globals";
+import { answerTo, createLoop as createDesk } from "../loops/voice-desk.ts";
+import { resample } from "./resample.ts";
+import { readWav } from "./speech-engines.ts";
+import { Utterances } from "./utterances.ts";
+
+const tone = (hertz: number, rate: number, ms: number) =>
+  Int16Array.from({ length: (rate * ms) / 1000 }, (_, at) => 10_000 * Math.sin((2 * Math.PI * hertz * at) / rate));
+
+const crossings = (samples: Int16Array) =>
+  samples.filter((sample, at) => at > 0 && sample >= 0 && (samples[at - 1] ?? 0) < 0).length;
+
+describe("resampling", () => {
+  test.each([
+    [22_050, 16_000],
+    [16_000, 48_000],
+    [48_000, 16_000],
+  ])("from %i to %i Hz keeps a tone what it is", (from, to) => {
+    const result = resample(tone(400, from, 1_000), from, to);
+    expect(result.length).toBe(to);
+    expect(Math.abs(crossings(result) - 400)).toBeLessThanOrEqual(1);
+    expect(Math.max(...result.subarray(1_000, -1_000))).toBeGreaterThan(9_500);
+  });
+
+  test("takes out what the lower rate cannot hold", () => {
+    expect(Math.max(...resample(tone(12_000, 48_000, 500), 48_000, 16_000).subarray(500, -500))).toBeLessThan(300);
+  });
+});
+
+describe("utterances", () => {
+  const frame = () => new Int16Array(320);
+  const push = (utterances: Utterances, frames: number) => {
+    for (let at = 0; at < frames; at += 1) utterances.push(frame());
+  };
+
+  test("hold what came shortly before the speech, and end with it", () => {
+    const found: number[] = [];
+    const utterances = new Utterances(16_000, ({ length }) => found.push(length / 320));
+    push(utterances, 100);
+    utterances.speech("started");
+    push(utterances, 50);
+    utterances.speech("stopped");
+    push(utterances, 100);
+    utterances.speech("stopped");
+    expect(found).toEqual([70]);
+  });
+
+  test("do not grow without end", () => {
+    const found: number[] = [];
+    const utterances = new Utterances(16_000, ({ length }) => found.push(length / 320));
+    utterances.speech("started");
+    push(utterances, 2_000);
+    expect(found).toEqual([751, 751]);
+  });
+});
+
+describe("the voice desk", () => {
+  const call = (async () => ({ agents: [1, 2, 3] })) as never;
+  test.each([
+    ["system status", "all systems are running"],
+    ["how many agents are running", "three agents are running"],
+    ["approve the deployment", "the deployment needs your approval in the room"],
+    ["what", "please say that again"],
+    ["good bye", undefined],
+  ])("answers %s", async (question, answer) => {
+    expect(await answerTo(question, { call })).toBe(answer);
+    expect(createDesk().tick).toBeInstanceOf(Function);
+  });
+});
+
+test("a WAV file from a pipe is read whatever length it claims", () => {
+  const wav = Buffer.alloc(50);
+  wav.write("RIFF", 0);
+  wav.writeUInt32LE(22_050, 24);
+  wav.write("data", 36);
+  wav.writeUInt32LE(0x7fff_f000, 40);
+  wav.writeInt16LE(-5, 46);
+  expect(readWav(wav)).toEqual({ samples: Int16Array.of(0, -5, 0), rate: 22_050 });
+  expect(() => readWav(Buffer.from("<html>"))).toThrow(/no WAV/);
+});

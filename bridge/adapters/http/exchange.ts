@@ -1,0 +1,113 @@
+import { lookup } from "node:dns/promises";
+import { type IncomingMessage, request as plainRequest, type RequestOptions } from "node:http";
+import { request as tlsRequest } from "node:https";
+import { isIP } from "node:net";
+import { BridgeError } from "@armorclaw/protocol";
+import { isPublic } from "./addresses.ts";
+
+export interface Exchange {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+  readonly signal: AbortSignal;
+  readonly responseBytesMax: number;
+  /** Hosts that may be at a private address, because the operator says so. */
+  readonly privateHosts: readonly string[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+/**
+ * One request to one address. The name is resolved once, every address that it has is checked, and the connection goes to one of
+ * them: a second answer of the name server has no say. Redirects are not followed.
+ * @throws BridgeError DESTINATION_REFUSED, HTTP_FAILED
+ */
+export async function exchange(wanted: Exchange): Promise<Answer> {
+  const address = await resolve(wanted);
+  try {
+    return await send(wanted, address);
+  } catch (error) {
+    if (error instanceof BridgeError) throw error;
+    const why = wanted.signal.aborted
+      ? "it took too long"
+      : ((error as NodeJS.ErrnoException).code ?? "the connection broke");
+    // The cause may quote what was sent.
+    throw new BridgeError("HTTP_FAILED", `${wanted.url.hostname} did not answer: ${why}`);
+  }
+}
+
+interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+async function resolve({ url, privateHosts, signal }: Exchange): Promise<Address> {
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const found = isIP(host) === 0 ? await lookUp(host, signal) : [{ address: host, family: isIP(host) }];
+  const hidden = found.find(({ address }) => !isPublic(address));
+  if (hidden !== undefined && !privateHosts.includes(url.hostname.toLowerCase())) {
+    throw new BridgeError("DESTINATION_REFUSED", `${url.hostname} is not at a public address`);
+  }
+  const [first] = found;
+  if (first === undefined) throw new BridgeError("HTTP_FAILED", `${url.hostname} has no address`);
+  return first;
+}
+
+async function lookUp(host: string, signal: AbortSignal): Promise<Address[]> {
+  try {
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("late")), { once: true });
+    });
+    return await Promise.race([lookup(host, { all: true }), late]);
+  } catch (cause) {
+    throw new BridgeError("HTTP_FAILED", `The name ${host} could not be resolved`, undefined, { cause });
+  }
+}
+
+function send({ url, method, headers, body, signal, responseBytesMax }: Exchange, pinned: Address): Promise<Answer> {
+  const isPlain = url.protocol === "http:";
+  const options: RequestOptions & { servername?: string } = {
+    host: pinned.address,
+    family: pinned.family,
+    port: url.port === "" ? (isPlain ? 80 : 443) : Number(url.port),
+    path: `${url.pathname}${url.search}`,
+    method,
+    headers: { ...headers, host: url.host, ...(body === undefined ? {} : { "content-length": String(body.length) }) },
+    signal,
+    // A connection of its own: none is shared between agents.
+    agent: false,
+    ...(isPlain || isIP(url.hostname) !== 0 ? {} : { servername: url.hostname }),
+  };
+  return new Promise((resolve, reject) => {
+    const request = (isPlain ? plainRequest : tlsRequest)(options, (response) => {
+      collect(response, responseBytesMax).then(resolve, (error: unknown) => {
+        request.destroy();
+        reject(error);
+      });
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+async function collect(response: IncomingMessage, bytesMax: number): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new BridgeError("HTTP_FAILED", `The answer has more than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : (value ?? ""),
+    ]),
+  );
+  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks) };
+}

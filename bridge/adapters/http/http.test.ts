@@ -1,0 +1,176 @@
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { BridgeError, Secret } from "@armorclaw/protocol";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Destination, Grant } from "../../access/access.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { isPublic } from "./addresses.ts";
+import { allowedUrl } from "./destination.ts";
+import { HttpBroker, type HttpCall } from "./http.ts";
+import { forms } from "./scrub.ts";
+
+const secret = "sk-proj-canary+/0123456789";
+const token = `acp_${"a".repeat(43)}`;
+
+let server: Server;
+let port: number;
+let received: { headers: IncomingHttpHeaders; body: string; url: string }[];
+let answer: (
+  body: string,
+  headers: IncomingHttpHeaders,
+) => { status?: number; headers?: Record<string, string>; body: string | Buffer };
+beforeEach(async () => {
+  received = [];
+  answer = () => ({ body: "{}" });
+  server = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    received.push({ headers: request.headers, body, url: request.url ?? "" });
+    const { status = 200, headers = {}, body: text } = answer(body, request.headers);
+    response.writeHead(status, headers).end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const broker = (privateHosts = ["127.0.0.1"], destinations?: Destination[]) => {
+  const reach = destinations ?? [
+    { host: "127.0.0.1", port, methods: ["GET", "POST"], path: "/v1" } satisfies Destination,
+  ];
+  const grant: Grant = {
+    loop: "gmail",
+    name: "api",
+    keyId: "api",
+    mode: "use",
+    destinations: reach,
+    grantedBy: "user:0",
+    grantedAt: 0,
+  };
+  const tokens = {
+    resolveToken: (given: string, agentId: string) => {
+      if (given !== token || agentId !== "gmail-1") throw new BridgeError("SECRET_TOKEN_INVALID");
+      return grant;
+    },
+    secretOf: async () => Secret.fromText(secret),
+  };
+  return new HttpBroker(tokens, { privateHosts }, systemClock);
+};
+const call = (over: Partial<HttpCall> = {}): HttpCall => ({
+  url: `http://127.0.0.1:${port}/v1/models`,
+  method: "GET",
+  headers: { Authorization: `Bearer ${token}` },
+  body: undefined,
+  encoding: "raw",
+  timeoutMs: 2_000,
+  ...over,
+});
+const request = (over: Partial<HttpCall> = {}, from = broker(), agentId = "gmail-1") =>
+  from.request(agentId, call(over), new AbortController().signal);
+
+describe("HttpBroker", () => {
+  test("puts the secret where the token stands, and the server alone sees it", async () => {
+    const result = await request({ method: "POST", body: `{"key":"${token}"}` });
+    expect(received[0]).toMatchObject({ body: `{"key":"${secret}"}`, headers: { authorization: `Bearer ${secret}` } });
+    expect(result).toMatchObject({ status: 200, body: "{}", encoding: "raw" });
+  });
+
+  test("gives the token back where a server echoes the secret, in whatever encoding", async () => {
+    answer = (_, { authorization = "" }) => ({
+      headers: { "x-echo": authorization, "x-basic": Buffer.from(`user:${secret}`).toString("base64") },
+      body: [authorization, encodeURIComponent(secret), Buffer.from(`ab${secret}cd`).toString("base64url")].join(" "),
+    });
+    const shown = JSON.stringify(await request());
+    expect(shown).toContain(token);
+    expect(forms(secret).filter((form) => shown.includes(form))).toEqual([]);
+    answer = () => ({ body: Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(secret)]) });
+    const binary = await request();
+    expect(binary.encoding).toBe("base64");
+    expect(Buffer.from(binary.body, "base64").includes(secret)).toBe(false);
+  });
+
+  test.each<[string, Partial<HttpCall>, string]>([
+    ["no token", { headers: {} }, "SECRET_TOKEN_INVALID"],
+    ["a made-up token", { headers: { authorization: `Bearer acp_${"b".repeat(43)}` } }, "SECRET_TOKEN_INVALID"],
+    ["a token in the URL", { url: `http://127.0.0.1/v1/?key=${token}` }, "DESTINATION_REFUSED"],
+    ["another path", { url: "http://127.0.0.1/v2" }, "DESTINATION_REFUSED"],
+    ["another method", { method: "DELETE" }, "DESTINATION_REFUSED"],
+    ["a header that splits", { headers: { authorization: `${token}\r\nx: y` } }, "DESTINATION_REFUSED"],
+    ["a Host header", { headers: { Host: "evil.test", authorization: token } }, "DESTINATION_REFUSED"],
+    [
+      "a Transfer-Encoding header",
+      { headers: { "transfer-encoding": "chunked", authorization: token } },
+      "DESTINATION_REFUSED",
+    ],
+  ])("refuses %s, and sends nothing", async (_, over, code) => {
+    await expect(request(over)).rejects.toMatchObject({ code });
+    expect(received).toEqual([]);
+  });
+
+  test("refuses the token of another agent", async () => {
+    await expect(request({}, broker(), "gmail-2")).rejects.toMatchObject({ code: "SECRET_TOKEN_INVALID" });
+    expect(received).toEqual([]);
+  });
+
+  test("does not reach private addresses, by number or by name", async () => {
+    const toLoopback = (host: string) => broker([], [{ host, port: 443, methods: ["GET"], path: "/" }]);
+    for (const host of ["127.0.0.1", "localhost"]) {
+      await expect(request({ url: `https://${host}/` }, toLoopback(host))).rejects.toMatchObject({
+        code: "DESTINATION_REFUSED",
+      });
+    }
+  });
+
+  test("does not follow redirects", async () => {
+    answer = () => ({ status: 302, headers: { location: "http://127.0.0.1:1/steal" }, body: "" });
+    expect(await request()).toMatchObject({ status: 302, headers: { location: "http://127.0.0.1:1/steal" } });
+    expect(received.length).toBe(1);
+  });
+
+  test("ends what takes too long or sends too much", async () => {
+    answer = () => ({ body: Buffer.alloc(9 * 1024 * 1024) });
+    await expect(request()).rejects.toMatchObject({ code: "HTTP_FAILED" });
+    server.removeAllListeners("request");
+    await expect(request({ timeoutMs: 50 })).rejects.toThrow("took too long");
+  });
+});
+
+test("allowedUrl() holds a URL to exact host, port, method and path", () => {
+  const reach: Destination[] = [{ host: "api.example.org", port: 443, methods: ["GET"], path: "/v1" }];
+  const at = (url: string) => () => allowedUrl(url, "GET", reach, []);
+  for (const url of [
+    "https://api.example.org/v1",
+    "https://API.example.org/v1/x?y#z",
+    "https://api.example.org:443/v1/",
+  ])
+    at(url)();
+  for (const url of [
+    "http://api.example.org/v1",
+    "https://api.example.org.evil.test/v1",
+    "https://evil.test/v1",
+    "https://api.example.org@evil.test/v1",
+    "https://user:pass@api.example.org/v1",
+    "https://api.example.org:8443/v1",
+    "https://api.example.org/v1-admin",
+    "https://api.example.org/v1/../admin",
+    "https://api.example.org/v1/%2e%2e/admin",
+    "https://api.example.org/v1%2f..%2fadmin",
+    "https://api.example.org\\@evil.test/v1",
+    "https://api.example.org/v1//x",
+    "file:///v1",
+    "nonsense",
+  ])
+    expect(at(url)).toThrow(expect.objectContaining({ code: "DESTINATION_REFUSED" }));
+});
+
+test("isPublic() knows the private, local and special ranges in all their forms", () => {
+  const hidden =
+    "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1 198.18.0.1 224.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::127.0.0.1 64:ff9b::7f00:1 64:ff9b:1::1 2002:7f00:1:: 2001::1 fc00::1 fd12::1 fe80::1 fec0::1 ff02::1 2001:db8::1";
+  expect(hidden.split(" ").filter(isPublic)).toEqual([]);
+  expect(["nonsense", "", "127.1", "0x7f000001"].filter(isPublic)).toEqual([]);
+  const open = "1.1.1.1 8.8.8.8 172.32.0.1 192.169.0.1 100.128.0.1 2606:4700:4700::1111 2a00:1450:4001::200e";
+  expect(open.split(" ").filter((address) => !isPublic(address))).toEqual([]);
+});

@@ -1,0 +1,123 @@
+import { isUtf8 } from "node:buffer";
+import { BridgeError, type HttpMethod, type Secret } from "@armorclaw/protocol";
+import { type Grant, tokenPattern } from "../../access/access.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { allowedUrl } from "./destination.ts";
+import { type Answer, exchange } from "./exchange.ts";
+import { forms, scrub } from "./scrub.ts";
+
+/** What the broker needs to know of an agent's tokens. */
+export interface TokenSource {
+  /** @throws BridgeError SECRET_TOKEN_INVALID */
+  resolveToken(token: string, agentId: string): Grant;
+  secretOf(grant: Grant): Promise<Secret>;
+}
+
+export interface HttpCall {
+  readonly url: string;
+  readonly method: HttpMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly encoding: "raw" | "base64";
+  readonly timeoutMs: number;
+}
+
+export interface HttpResult {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+  readonly encoding: "raw" | "base64";
+  readonly durationMs: number;
+}
+
+export interface HttpBrokerSettings {
+  /** Hosts at private addresses that may be reached, over plain HTTP too. */
+  readonly privateHosts: readonly string[];
+}
+
+/** With base64 around it, it fits in one line of the wire. */
+const responseBytesMax = 8 * 1024 * 1024;
+/** The bridge sets these itself, or they steer the connection. */
+const ownHeaders =
+  /^(?:host|content-length|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|accept-encoding)$/i;
+const headerName = /^[A-Za-z0-9-]+$/;
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Makes calls for agents with secrets that they never see. */
+export class HttpBroker {
+  readonly #tokens: TokenSource;
+  readonly #settings: HttpBrokerSettings;
+  readonly #clock: Clock;
+
+  constructor(tokens: TokenSource, settings: HttpBrokerSettings, clock: Clock) {
+    this.#tokens = tokens;
+    this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  /** @throws BridgeError SECRET_TOKEN_INVALID, DESTINATION_REFUSED, HTTP_FAILED */
+  async request(agentId: string, call: HttpCall, signal: AbortSignal): Promise<HttpResult> {
+    const startedAt = this.#clock.monotonic();
+    const grants = this.#grantsIn(call, agentId);
+    const { privateHosts } = this.#settings;
+    let url: URL | undefined;
+    // With several secrets in one call, each of them must be allowed to go there.
+    for (const grant of grants.values()) url = allowedUrl(call.url, call.method, grant.destinations, privateHosts);
+    if (url === undefined) throw new BridgeError("SECRET_TOKEN_INVALID", "The call holds no token of a granted secret");
+    const secrets = new Map<string, string>();
+    for (const [token, grant] of grants) {
+      const secret = await this.#tokens.secretOf(grant);
+      secrets.set(token, secret.reveal());
+      secret.wipe();
+    }
+    const answer = await exchange({
+      url,
+      method: call.method,
+      ...filled(call, secrets),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(call.timeoutMs)]),
+      responseBytesMax,
+      privateHosts,
+    });
+    return { ...scrubbed(answer, secrets), durationMs: Math.round(this.#clock.monotonic() - startedAt) };
+  }
+
+  #grantsIn({ headers, body = "", encoding, url }: HttpCall, agentId: string): Map<string, Grant> {
+    for (const [name, value] of Object.entries(headers)) {
+      if (!headerName.test(name) || !headerValue.test(value) || ownHeaders.test(name))
+        throw new BridgeError("DESTINATION_REFUSED", `The header ${JSON.stringify(name)} is not sent`);
+    }
+    // URLs end up in servers' logs.
+    if (url.match(tokenPattern) !== null)
+      throw new BridgeError("DESTINATION_REFUSED", "A secret goes in a header or in the body, never in the URL");
+    const text = `${Object.values(headers).join("\n")}\n${encoding === "raw" ? body : ""}`;
+    const tokens = new Set(text.match(tokenPattern) ?? []);
+    return new Map([...tokens].map((token) => [token, this.#tokens.resolveToken(token, agentId)]));
+  }
+}
+
+function filled({ headers, body, encoding }: HttpCall, secrets: ReadonlyMap<string, string>) {
+  const fill = (text: string) => text.replaceAll(tokenPattern, (token) => secrets.get(token) ?? token);
+  return {
+    headers: {
+      "accept-encoding": "identity",
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), fill(value)])),
+    },
+    body: body === undefined ? undefined : encoding === "raw" ? Buffer.from(fill(body)) : Buffer.from(body, "base64"),
+  };
+}
+
+/** A server may echo what it was sent: the agent gets its token back, never the secret. */
+function scrubbed(answer: Answer, secrets: ReadonlyMap<string, string>) {
+  const clean = (text: string) =>
+    [...secrets].reduce((cleaned, [token, secret]) => scrub(cleaned, forms(secret), token), text);
+  const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, clean(value)]));
+  const isText = isUtf8(answer.body);
+  // Latin-1 keeps every byte as one character, so that a secret is found in what is not text too.
+  const body = clean(answer.body.toString(isText ? "utf8" : "latin1"));
+  return {
+    status: answer.status,
+    headers,
+    body: isText ? body : Buffer.from(body, "latin1").toString("base64"),
+    encoding: isText ? ("raw" as const) : ("base64" as const),
+  };
+}

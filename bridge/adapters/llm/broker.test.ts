@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  agentCaller,
+  type BrokerBench,
+  type BrokerBenchOptions,
+  canaryKey,
+  inputNano,
+  openBroker,
+  outputNano,
+} from "../../../tests/support/broker.ts";
+import { costLimit, usd } from "../../../tests/support/budget.ts";
+import { type StandInProvider, startStandInProvider } from "../../../tests/support/stand-in-provider.ts";
+import { readAsk } from "./llm.ts";
+
+let provider: StandInProvider;
+const benches: BrokerBench[] = [];
+beforeEach(async () => {
+  provider = await startStandInProvider();
+});
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench[Symbol.asyncDispose]();
+  await provider[Symbol.asyncDispose]();
+});
+
+const open = async (options: Partial<BrokerBenchOptions> = {}) => {
+  const bench = await openBroker({ baseUrl: provider.baseUrl, ...options });
+  benches.push(bench);
+  return bench;
+};
+let number = 0;
+const openaiAsk = (more: object = {}) =>
+  readAsk("openai", {
+    model: "oai/m",
+    messages: [{ role: "user", content: `Hello ${++number}` }],
+    max_tokens: 64,
+    ...more,
+  });
+const anthropicAsk = (more: object = {}) =>
+  readAsk("anthropic", {
+    model: "ant/m",
+    messages: [{ role: "user", content: `Hello ${++number}` }],
+    max_tokens: 64,
+    ...more,
+  });
+
+/** Makes one call and gathers what was streamed. */
+async function call({ broker }: BrokerBench, ask: ReturnType<typeof readAsk>, signal = new AbortController().signal) {
+  const events: string[] = [];
+  const answered = await broker.chat(ask, agentCaller, ({ data }) => void events.push(data), signal);
+  return { ...answered, events, text: events.join("\n") };
+}
+
+/** What the ledger has booked. */
+function ledger({ money }: BrokerBench) {
+  const [row] = money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
+  if (row === undefined) throw new Error("The ledger adds up to no row");
+  const { spent, held, inputTokens, outputTokens, bounded } = row;
+  return { cost: spent.costNanoUsd, held: held.costNanoUsd, calls: spent.calls, inputTokens, outputTokens, bounded };
+}
+
+/** What the provider has billed. */
+function billed() {
+  const inputTokens = provider.books.reduce((sum, entry) => sum + entry.inputTokens, 0);
+  const outputTokens = provider.books.reduce((sum, entry) => sum + entry.outputTokens, 0);
+  return { inputTokens, outputTokens, cost: inputTokens * inputNano + outputTokens * outputNano };
+}
+
+describe("ModelBroker.chat()", () => {
+  test.each([
+    ["openai to openai", openaiAsk],
+    ["anthropic to anthropic", anthropicAsk],
+    ["openai to anthropic", (more: object = {}) => openaiAsk({ model: "ant/m", ...more })],
+  ])("%s: answers whole and streamed, and books what the provider bills to the nano-dollar", async (_, ask) => {
+    const bench = await open({ limits: [costLimit("global", "day", usd(1))] });
+    const whole = await call(bench, ask());
+    const streamed = await call(bench, ask({ stream: true }));
+    expect(JSON.stringify(whole.reply)).toContain("word word");
+    expect(streamed.text).toContain("word ");
+    expect(ledger(bench)).toEqual({ ...billed(), held: 0, calls: 2, bounded: 0 });
+    expect(provider.books).toHaveLength(2);
+    expect(streamed.costNanoUsd + whole.costNanoUsd).toBe(billed().cost);
+  });
+
+  test("passes tools through, also to the other dialect", async () => {
+    const bench = await open();
+    const tools = [
+      { type: "function", function: { name: "look", description: "Looks", parameters: { type: "object" } } },
+    ];
+    const behaviour = { toolCall: { name: "look", input: { at: "mail" } } };
+    provider.next(behaviour, behaviour, behaviour);
+    const same = await call(bench, openaiAsk({ tools }));
+    const other = await call(bench, openaiAsk({ model: "ant/m", tools }));
+    const streamed = await call(bench, openaiAsk({ model: "ant/m", tools, stream: true }));
+    const toolCall = { type: "function", function: { name: "look", arguments: '{"at":"mail"}' } };
+    for (const { reply } of [same, other]) {
+      expect(reply).toMatchObject({ choices: [{ finish_reason: "tool_calls", message: { tool_calls: [toolCall] } }] });
+    }
+    expect(streamed.text).toContain('"name":"look"');
+    expect(streamed.text).toContain('{\\"at\\":\\"mail\\"}');
+    expect(provider.requests[1]?.body).toMatchObject({ tools: [{ name: "look", input_schema: { type: "object" } }] });
+  });
+
+  test("gives the provider a bound on the answer, and its own key", async () => {
+    const bench = await open();
+    await call(bench, openaiAsk({ max_tokens: undefined }));
+    await call(bench, anthropicAsk({ max_tokens: 12 }));
+    expect(provider.requests[0]).toMatchObject({
+      body: { max_completion_tokens: 64 },
+      headers: { authorization: `Bearer ${canaryKey}` },
+    });
+    expect(provider.requests[1]).toMatchObject({ body: { max_tokens: 12 }, headers: { "x-api-key": canaryKey } });
+  });
+
+  test("refuses before the call what the budget has no room for", async () => {
+    const bench = await open({ limits: [costLimit("agent:mail-1", "day", 64 * outputNano)] });
+    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
+    expect(provider.requests).toHaveLength(0);
+  });
+
+  test("refuses a model without a price, unless a hard limit in tokens bounds it", async () => {
+    const bench = await open();
+    await expect(call(bench, openaiAsk({ model: "oai/unpriced" }))).rejects.toMatchObject({ code: "PRICE_UNKNOWN" });
+    expect(provider.requests).toHaveLength(0);
+    await bench.money.desk.setLimit(costLimit("model:oai/unpriced", "day", 10_000, { unit: "tokens" }), "user:0");
+    await call(bench, openaiAsk({ model: "oai/unpriced" }));
+    expect(ledger(bench)).toMatchObject({ cost: 0, outputTokens: 8 });
+  });
+
+  test.each([
+    ["a model that is not on the agent's list", { policy: { models: ["ant/*"] } }, {}, "LLM_MODEL_NOT_ALLOWED"],
+    ["a model that no provider offers", {}, { model: "gpt-9" }, "LLM_MODEL_NOT_FOUND"],
+    ["a longer answer than the policy has", {}, { max_tokens: 5_000 }, "LLM_REQUEST_REFUSED"],
+    ["a field that the bridge does not know", {}, { service_tier: "priority" }, "LLM_REQUEST_REFUSED"],
+    ["the provider's own tools", {}, { tools: [{ type: "web_search" }] }, "LLM_REQUEST_REFUSED"],
+    [
+      "an image that the provider would fetch",
+      {},
+      { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x" } }] }] },
+      "LLM_REQUEST_REFUSED",
+    ],
+    ["several answers at once", {}, { n: 2 }, "LLM_REQUEST_REFUSED"],
+    [
+      "an answer without a bound where the policy has none",
+      { policy: { outputTokensDefault: undefined } },
+      { max_tokens: undefined },
+      "LLM_REQUEST_REFUSED",
+    ],
+  ])("refuses %s", async (_, options, more, code) => {
+    const bench = await open(options);
+    await expect((async () => await call(bench, openaiAsk(more)))()).rejects.toMatchObject({ code });
+    expect(provider.requests).toHaveLength(0);
+    expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
+  });
+
+  test("pulls the brake on an agent that repeats itself, and says so", async () => {
+    const brakes = {
+      callsPerMinuteMax: 100,
+      identicalCallsMax: 2,
+      callsWithoutProgressMax: 100,
+      runMsMax: 1e9,
+      idleGate: false,
+      turnMs: 1,
+      turnCallsMax: 1,
+    };
+    const bench = await open({ policy: { brakes } });
+    const same = openaiAsk();
+    await call(bench, same);
+    await call(bench, same);
+    await expect(call(bench, same)).rejects.toMatchObject({
+      code: "BRAKE_PULLED",
+      details: { brake: "identical_calls" },
+    });
+    expect(bench.published).toMatchObject([{ type: "llm.brake_pulled", data: { agent_id: "mail-1" } }]);
+  });
+});

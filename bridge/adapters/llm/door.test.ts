@@ -1,0 +1,208 @@
+import { request } from "node:http";
+import Anthropic from "@anthropic-ai/sdk";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import OpenAI from "openai";
+import {
+  type BrokerBench,
+  type BrokerBenchOptions,
+  canaryKey,
+  holder,
+  openBroker,
+} from "../../../tests/support/broker.ts";
+import { costLimit } from "../../../tests/support/budget.ts";
+import { type StandInProvider, startStandInProvider } from "../../../tests/support/stand-in-provider.ts";
+import { unixFetch } from "../../../tests/support/unix-fetch.ts";
+import { until } from "../../../tests/support/until.ts";
+
+let provider: StandInProvider;
+const benches: BrokerBench[] = [];
+beforeEach(async () => {
+  provider = await startStandInProvider();
+});
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench[Symbol.asyncDispose]();
+  await provider[Symbol.asyncDispose]();
+});
+
+async function open(options: Partial<BrokerBenchOptions> = {}) {
+  const bench = await openBroker({ baseUrl: provider.baseUrl, ...options });
+  benches.push(bench);
+  const socketPath = await bench.listen(holder);
+  const apiKey = bench.door.keyOf(holder);
+  const shared = { apiKey, fetch: unixFetch(socketPath) };
+  return {
+    bench,
+    socketPath,
+    apiKey,
+    openai: new OpenAI({ ...shared, baseURL: "http://bridge/v1" }),
+    anthropic: new Anthropic({ ...shared, baseURL: "http://bridge" }),
+  };
+}
+
+const messages = [{ role: "user" as const, content: "Hello" }];
+const tool = { name: "look", description: "Looks", parameters: { type: "object", properties: {} } };
+
+describe("the official OpenAI SDK at the door", () => {
+  test.each(["oai/m", "ant/m"])("gets a whole answer of %s", async (model) => {
+    const { openai } = await open();
+    const answer = await openai.chat.completions.create({ model, messages, max_tokens: 20 });
+    expect(answer.choices[0]?.message.content).toBe("word ".repeat(8));
+    expect(answer.usage?.completion_tokens).toBe(8);
+  });
+
+  test.each(["oai/m", "ant/m"])("streams an answer of %s, with its usage", async (model) => {
+    const { openai } = await open();
+    const stream = openai.chat.completions.stream({
+      model,
+      messages,
+      max_tokens: 20,
+      stream_options: { include_usage: true },
+    });
+    const answer = await stream.finalChatCompletion();
+    expect(answer.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: "word ".repeat(8) } });
+    expect(answer.usage?.completion_tokens).toBe(8);
+  });
+
+  test.each(["oai/m", "ant/m"])("gets tool calls of %s", async (model) => {
+    const { openai } = await open();
+    provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    const stream = openai.chat.completions.stream({
+      model,
+      messages,
+      tools: [{ type: "function", function: tool }],
+      max_tokens: 20,
+    });
+    const { choices } = await stream.finalChatCompletion();
+    expect(choices[0]?.message.tool_calls?.[0]).toMatchObject({
+      type: "function",
+      function: { name: "look", arguments: '{"at":1}' },
+    });
+  });
+
+  test("lists the models that the agent may use", async () => {
+    const { openai } = await open({ policy: { models: ["oai/m"] } });
+    const { data } = await openai.models.list();
+    expect(data.map(({ id }) => id)).toEqual(["oai/m"]);
+  });
+
+  test("is told of a spent budget once, without trying again", async () => {
+    const { openai, bench } = await open({ limits: [costLimit("global", "day", 1)] });
+    const failed = openai.chat.completions.create({ model: "oai/m", messages });
+    await expect(failed).rejects.toMatchObject({ status: 402, code: "budget_exceeded" });
+    expect(bench.money.published.filter(({ type }) => type === "budget.exhausted")).toHaveLength(1);
+    expect(provider.requests).toHaveLength(0);
+  });
+
+  test("is told of a stream that broke", async () => {
+    const { openai } = await open();
+    provider.next({ errorAt: 2 });
+    const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
+    const read = (async () => {
+      for await (const _ of stream);
+    })();
+    await expect(read).rejects.toThrow("Overloaded");
+  });
+
+  test("calls the provider off when it stops reading", async () => {
+    const { openai, bench } = await open();
+    provider.next({ tokens: 60, tokenDelayMs: 20 });
+    const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content === "word ") break;
+    stream.controller.abort();
+    await until("the reservation to end", () => {
+      const [row] = bench.money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
+      return row?.held.costNanoUsd === 0 && row.bounded === 1;
+    });
+    expect(provider.books[0]?.outputTokens).toBeLessThan(60);
+  });
+});
+
+describe("the official Anthropic SDK at the door", () => {
+  test("gets a whole answer and a streamed one", async () => {
+    const { anthropic } = await open();
+    const whole = await anthropic.messages.create({ model: "ant/m", messages, max_tokens: 20 });
+    expect(whole.content[0]).toMatchObject({ type: "text", text: "word ".repeat(8) });
+    const streamed = await anthropic.messages.stream({ model: "ant/m", messages, max_tokens: 20 }).finalMessage();
+    expect(streamed).toMatchObject({ stop_reason: "end_turn", usage: { output_tokens: 8 } });
+    expect(streamed.content[0]).toMatchObject({ text: "word ".repeat(8) });
+  });
+
+  test("gets a tool call", async () => {
+    const { anthropic } = await open();
+    provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    const tools = [{ name: "look", input_schema: { type: "object" as const } }];
+    const message = await anthropic.messages.stream({ model: "ant/m", messages, tools, max_tokens: 20 }).finalMessage();
+    expect(message.content[0]).toMatchObject({ type: "tool_use", name: "look", input: { at: 1 } });
+  });
+
+  test("is told what is wrong", async () => {
+    const { anthropic } = await open({ policy: { models: [] } });
+    const failed = anthropic.messages.create({ model: "ant/m", messages, max_tokens: 20 });
+    await expect(failed).rejects.toMatchObject({ status: 403, error: { error: { type: "llm_model_not_allowed" } } });
+  });
+});
+
+describe("the phantom key", () => {
+  const statusOf = (socketPath: string, key: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const options = { socketPath, path: "/v1/models", headers: { authorization: `Bearer ${key}` } };
+      request(options, (response) => resolve(response.resume().statusCode))
+        .on("error", reject)
+        .end();
+    });
+
+  test("opens its own agent's door and no other, not the next start's, and none when the start is over", async () => {
+    const { bench, socketPath, apiKey } = await open();
+    const other = await bench.listen({ ...holder, agentId: "notes-1" });
+    const later = await bench.listen({ ...holder, epoch: 2 });
+    const keys = [bench.door.keyOf({ ...holder, agentId: "notes-1" }), bench.door.keyOf({ ...holder, epoch: 2 })];
+    expect(new Set([apiKey, ...keys]).size).toBe(3);
+    expect(await Promise.all([socketPath, other, later].map((path) => statusOf(path, apiKey)))).toEqual([
+      200, 401, 401,
+    ]);
+    expect(await statusOf(socketPath, "")).toBe(401);
+    expect(await statusOf(socketPath, canaryKey)).toBe(401);
+    bench.door.forget(holder);
+    expect(await statusOf(socketPath, apiKey)).toBe(401);
+  });
+
+  test("is all that an agent ever sees: the provider's key is in nothing that comes out of the door", async () => {
+    const { socketPath, apiKey } = await open();
+    const refusals = [400, 401, 403, 404, 422].map((status) => ({ status, refusal: "You sent KEY" }));
+    provider.next(
+      {},
+      {},
+      ...refusals,
+      { status: 500, refusal: "KEY" },
+      { status: 500, refusal: "KEY" },
+      { status: 500, refusal: "KEY" },
+    );
+    const seen = await Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        const body = JSON.stringify({ model: "oai/m", messages, stream: i % 2 === 0 });
+        const answer = await unixFetch(socketPath)("http://bridge/v1/chat/completions", {
+          method: "POST",
+          body,
+          headers: { authorization: `Bearer ${apiKey}` },
+        });
+        return `${JSON.stringify([...answer.headers])}${await answer.text()}`;
+      }),
+    );
+    expect(provider.requests.every(({ headers }) => headers.authorization === `Bearer ${canaryKey}`)).toBe(true);
+    expect(seen.join("\n")).not.toContain(canaryKey);
+    expect(JSON.stringify(provider.requests)).not.toContain(apiKey);
+  });
+});
+
+test("the door serves nothing else", async () => {
+  const { socketPath, apiKey } = await open();
+  const post = (path: string, body: string) =>
+    unixFetch(socketPath)(`http://bridge${path}`, {
+      method: "POST",
+      body,
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+  expect((await post("/v1/embeddings", "{}")).status).toBe(404);
+  expect((await post("/v1/chat/completions", "nonsense")).status).toBe(400);
+  expect((await post("/v1/chat/completions", JSON.stringify({ model: "oai/m" }))).status).toBe(400);
+});

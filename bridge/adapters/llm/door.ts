@@ -1,0 +1,241 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
+import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { Logger } from "../../logging/logging.ts";
+import { type Dialect, readAsk } from "./ask.ts";
+import type { ModelBroker } from "./broker.ts";
+import type { LlmCaller } from "./caller.ts";
+import { parseObject } from "./json.ts";
+import type { PhantomKeys } from "./phantom-keys.ts";
+import { encodeSse, type SseEvent } from "./sse.ts";
+
+/** An agent at its own door. */
+export interface DoorHolder {
+  readonly agentId: string;
+  readonly loop: string;
+  readonly epoch: number;
+}
+
+/** 16 MiB, as the longest line of the socket beside it. */
+const bodyBytesMax = 16 * 1_048_576;
+/** A connection on which nothing moves for so long is ended. Longer than the longest silence of a provider. */
+const silenceMs = 15 * 60_000;
+/** More than any SDK opens. */
+const connectionsMax = 64;
+
+/** OpenAI's and Anthropic's HTTP on an agent's own socket. Sockets are handed in with the agent that the listener found. */
+export class LlmDoor implements Service {
+  readonly name = "model door";
+  readonly #broker: ModelBroker;
+  readonly #keys: PhantomKeys;
+  readonly #logger: Logger;
+  readonly #holders = new WeakMap<Socket, DoorHolder>();
+  readonly #connections = new Map<string, Set<Socket>>();
+  /** Never listens: it is handed connections that were made elsewhere. */
+  readonly #server = createServer({ maxHeaderSize: 16_384 });
+
+  constructor(broker: ModelBroker, keys: PhantomKeys, logger: Logger) {
+    this.#broker = broker;
+    this.#keys = keys;
+    this.#logger = logger;
+    this.#server.timeout = silenceMs;
+    this.#server.on("request", (request, response) => void this.#serve(request, response));
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    for (const sockets of this.#connections.values()) for (const socket of sockets) socket.destroy();
+  }
+
+  /** The key that the agent's SDK presents here. */
+  keyOf({ agentId, epoch }: DoorHolder): string {
+    return this.#keys.of(agentId, epoch);
+  }
+
+  /** Serves one connection of an agent. */
+  accept(socket: Socket, holder: DoorHolder): void {
+    const own = this.#connections.get(holder.agentId) ?? new Set();
+    if (own.size >= connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(holder.agentId, own.add(socket));
+    socket.once("close", () => {
+      own.delete(socket);
+      if (own.size === 0 && this.#connections.get(holder.agentId) === own) this.#connections.delete(holder.agentId);
+    });
+    this.#holders.set(socket, holder);
+    this.#server.emit("connection", socket);
+  }
+
+  /** The agent's start is over: its key opens nothing any more. */
+  forget({ agentId, epoch }: DoorHolder): void {
+    this.#keys.revoke(agentId, epoch);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const dialect: Dialect = request.url?.startsWith("/v1/messages") === true ? "anthropic" : "openai";
+    const gone = new AbortController();
+    response.once("close", () => gone.abort(new BridgeError("CANCELLED", "The agent closed the connection")));
+    try {
+      const holder = this.#holders.get(request.socket);
+      if (holder === undefined || !this.#keys.matches(holder.agentId, holder.epoch, presentedKey(request))) {
+        throw new BridgeError("UNAUTHENTICATED", "This key is not the key of this door");
+      }
+      await this.#route(request, response, dialect, callerOf(holder, request), gone.signal);
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      this.#fail(response, dialect, error);
+    }
+  }
+
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    dialect: Dialect,
+    caller: LlmCaller,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [path] = (request.url ?? "").split("?");
+    const what = `${request.method} ${path}`;
+    if (what === "GET /v1/models") return this.#models(response, caller);
+    if (what !== "POST /v1/chat/completions" && what !== "POST /v1/messages") {
+      throw new BridgeError(
+        "METHOD_NOT_FOUND",
+        "This door serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
+      );
+    }
+    const body = parseObject(await readBody(request));
+    if (body === undefined) throw new BridgeError("PARSE_ERROR", "The body is not a JSON object");
+    const ask = readAsk(dialect, body);
+    const { reply, model, costNanoUsd } = await this.#broker.chat(
+      ask,
+      caller,
+      (event) => write(response, event),
+      signal,
+    );
+    if (reply === undefined) response.end();
+    else {
+      response.writeHead(200, {
+        "content-type": "application/json",
+        "x-armorclaw-model": model,
+        "x-armorclaw-cost-nano-usd": costNanoUsd,
+      });
+      response.end(JSON.stringify(reply));
+    }
+  }
+
+  #models(response: ServerResponse, caller: LlmCaller): void {
+    const data = this.#broker.modelsFor(caller).map(({ id, provider }) => ({
+      id,
+      type: "model",
+      object: "model",
+      created: 0,
+      owned_by: provider.name,
+      display_name: id,
+    }));
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ object: "list", data, has_more: false }));
+  }
+
+  #fail(response: ServerResponse, dialect: Dialect, error: unknown): void {
+    if (!(error instanceof BridgeError)) this.#logger.error({ error }, "A model call failed");
+    const known = error instanceof BridgeError ? error : new BridgeError("INTERNAL");
+    const body = errorBody(dialect, known);
+    if (response.headersSent) {
+      // The answer has begun: what is wrong is its last event.
+      response.end(encodeSse(dialect === "anthropic" ? { event: "error", data: body } : { data: body }));
+      return;
+    }
+    const retryAfterMs = Number(known.details?.["retry_after_ms"]);
+    const retry = retryAfterMs > 0 ? { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) } : {};
+    // The bridge has tried again already, as often as is good; both SDKs read this header.
+    response.writeHead(statusOf(known.code), {
+      "content-type": "application/json",
+      "x-should-retry": "false",
+      ...retry,
+    });
+    response.end(body);
+  }
+}
+
+function presentedKey({ headers }: IncomingMessage): string {
+  const key = headers["x-api-key"] ?? headers.authorization?.replace(/^Bearer /i, "");
+  return typeof key === "string" ? key : "";
+}
+
+function callerOf(agent: DoorHolder, { headers }: IncomingMessage): LlmCaller {
+  const header = (name: string) => {
+    const value = headers[name];
+    return typeof value === "string" ? value.slice(0, 200) : undefined;
+  };
+  return {
+    principal: `agent:${agent.agentId}`,
+    agent,
+    task: header("x-armorclaw-task"),
+    run: header("x-armorclaw-run"),
+    state: header("x-armorclaw-state"),
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Uint8Array>) {
+    bytes += piece.length;
+    if (bytes > bodyBytesMax) throw new BridgeError("FRAME_TOO_LARGE", `The body is longer than ${bodyBytesMax} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+/** Waits for a slow reader, so that the provider's answer does not pile up here. */
+function write(response: ServerResponse, event: SseEvent): Promise<void> | undefined {
+  if (!response.headersSent)
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  if (response.write(encodeSse(event)) || response.closed) return undefined;
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  METHOD_NOT_FOUND: 404,
+  LLM_MODEL_NOT_FOUND: 404,
+  FRAME_TOO_LARGE: 413,
+  TOO_MANY_IN_FLIGHT: 429,
+  BRAKE_PULLED: 429,
+  BUDGET_EXCEEDED: 402,
+  BUDGET_FROZEN: 402,
+  PRICE_UNKNOWN: 402,
+  LLM_MODEL_NOT_ALLOWED: 403,
+  NOTHING_CHANGED: 403,
+  LLM_PROVIDER_REFUSED: 502,
+  LLM_PROVIDER_UNAVAILABLE: 503,
+  LLM_STREAM_FAILED: 502,
+  LLM_CUT: 502,
+  TIMED_OUT: 504,
+  SHUTTING_DOWN: 503,
+  STORE_FULL: 503,
+  STORE_BUSY: 503,
+  STORE_FAILED: 500,
+  INTERNAL: 500,
+};
+const statusOf = (code: ErrorCode): number => statuses[code] ?? 400;
+
+function errorBody(dialect: Dialect, { code, message, details }: BridgeError): string {
+  const type = code.toLowerCase();
+  const remedy = errorCatalogue[code].remedy;
+  if (dialect === "anthropic") return JSON.stringify({ type: "error", error: { type, message, remedy, details } });
+  return JSON.stringify({ error: { message, type, code: type, param: null, remedy, details } });
+}

@@ -1,0 +1,55 @@
+import type { PublishEvent } from "../../events/events.ts";
+import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { Circuit, type CircuitSettings } from "./circuit.ts";
+import type { ProviderSettings } from "./models.ts";
+import { Upstream, type UpstreamSettings } from "./upstream.ts";
+
+export interface Provider {
+  readonly upstream: Upstream;
+  readonly circuit: Circuit;
+}
+
+/** The providers' connections and how they fare. */
+export class Providers implements Service {
+  readonly name = "model providers";
+  readonly #providers: ReadonlyMap<string, Provider>;
+
+  constructor(
+    settings: readonly ProviderSettings[],
+    http: Omit<UpstreamSettings, "baseUrl">,
+    circuit: CircuitSettings,
+    publish: PublishEvent,
+    clock: Clock,
+  ) {
+    this.#providers = new Map(
+      settings.map(({ name, baseUrl }) => {
+        const onChange = (state: "open" | "closed", untilMs: number, reason: string) => {
+          if (state === "closed") publish("llm.provider_recovered", "bridge", { provider: name });
+          else
+            publish("llm.provider_unavailable", "bridge", {
+              provider: name,
+              reason,
+              until: new Date(untilMs).toISOString(),
+            });
+        };
+        return [
+          name,
+          { upstream: new Upstream({ baseUrl, ...http }, clock), circuit: new Circuit(clock, circuit, onChange) },
+        ];
+      }),
+    );
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    for (const { upstream } of this.#providers.values()) upstream.close();
+  }
+
+  of(name: string): Provider {
+    const provider = this.#providers.get(name);
+    if (provider === undefined) throw new Error(`${name} is no provider`);
+    return provider;
+  }
+}

@@ -1,0 +1,22 @@
+// The bridge's account on a Matrix homeserver, and what passes through its rooms.
+import { roomMigrations } from "./room-records.ts";
+import { secretMigrations } from "./sealed-secrets.ts";
+
+export { MatrixAdapter, type MatrixDeps, type MatrixStatus } from "./adapter.ts";
+export { matrixDestination, roomMessage } from "./destination.ts";
+export {
+  type Inbound,
+  type InboundMessage,
+  type InboundReaction,
+  type MatrixRole,
+  type MatrixTrust,
+  roomSegment,
+} from "./inbound.ts";
+export { type RoomPost, RoomPosts } from "./posts.ts";
+export { approvalPrompt, decisionNotice, reactionAnswer } from "./room-approvals.ts";
+export { RoomCommands, type RoomMember } from "./room-commands.ts";
+export { sealedSecrets } from "./sealed-secrets.ts";
+export type { Credentials, SecretStore } from "./session.ts";
+export type { Verification } from "./worker-protocol.ts";
+
+export const matrixMigrations = [...roomMigrations, ...secretMigrations];

@@ -1,0 +1,59 @@
+import { Refused } from "./sdk-failure.ts";
+
+/** Reactions and redactions are never encrypted, by Matrix's design; they carry no text. */
+const neverEncrypted = new Set(["m.room.encrypted", "m.reaction", "m.room.redaction"]);
+
+/** Devices compare keys in the clear: what they say is public, and each checks it. */
+const isVerification = (type: string, body: unknown): boolean =>
+  type.startsWith("m.key.verification.") ||
+  (type === "m.room.message" && typeof body === "string" && msgtypeOf(body) === "m.key.verification.request");
+
+const sendPath = /\/rooms\/([^/]+)\/send\/([^/]+)\//;
+
+/**
+ * Which rooms are encrypted, and the last gate before the wire: the SDK sends in the clear to a room that it does not
+ * know yet, so what leaves is looked at once more here.
+ */
+export class PlaintextGuard {
+  readonly #encrypted: Set<string>;
+  readonly #onNew: (roomId: string) => void;
+
+  constructor(encrypted: readonly string[], onNew: (roomId: string) => void) {
+    this.#encrypted = new Set(encrypted);
+    this.#onNew = onNew;
+  }
+
+  isEncrypted(roomId: string): boolean {
+    return this.#encrypted.has(roomId);
+  }
+
+  /** Once encrypted, always encrypted. */
+  remember(roomId: string): void {
+    if (this.#encrypted.has(roomId)) return;
+    this.#encrypted.add(roomId);
+    this.#onNew(roomId);
+  }
+
+  /** @throws Refused when the request would put an event into an encrypted room in the clear */
+  check(url: string, body?: unknown): void {
+    const match = sendPath.exec(new URL(url).pathname);
+    if (match === null) return;
+    const [roomId, type] = [decodeURIComponent(match[1] ?? ""), decodeURIComponent(match[2] ?? "")];
+    if (this.#encrypted.has(roomId) && !neverEncrypted.has(type) && !isVerification(type, body))
+      throw new Refused(`${type} would go to the encrypted room ${roomId} in the clear`);
+  }
+
+  /** `fetch` behind the gate. */
+  readonly fetch = (input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
+    this.check(String(input), init?.body);
+    return fetch(input, init);
+  };
+}
+
+function msgtypeOf(body: string): unknown {
+  try {
+    return (JSON.parse(body) as { msgtype?: unknown } | null)?.msgtype;
+  } catch {
+    return undefined;
+  }
+}

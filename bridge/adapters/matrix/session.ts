@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import * as z from "zod";
+
+/** What the adapter keeps secret, by name; the keystore behind it seals it. */
+export interface SecretStore {
+  get(name: string): Promise<string | undefined>;
+  put(name: string, value: string): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+const Session = z.object({
+  homeserver: z.string(),
+  userId: z.string(),
+  deviceId: z.string(),
+  accessToken: z.string(),
+  /** In base64: encrypts the crypto store. */
+  storeKey: z.string(),
+  /** In base64: opens the account's secret storage. */
+  recoveryKey: z.string(),
+});
+/** One login: one device, with its keys. */
+export type Session = z.output<typeof Session>;
+
+const secretName = "matrix-session";
+
+export async function loadSession(secrets: SecretStore): Promise<Session | undefined> {
+  const text = await secrets.get(secretName);
+  return text === undefined ? undefined : Session.parse(JSON.parse(text));
+}
+
+export const saveSession = (secrets: SecretStore, session: Session): Promise<void> =>
+  secrets.put(secretName, JSON.stringify(session));
+
+export const forgetSession = (secrets: SecretStore): Promise<void> => secrets.delete(secretName);
+
+/** How the account proves itself: one of these. */
+export type Credentials =
+  | { readonly kind: "password"; readonly username: string; readonly password: string }
+  /** An access token that was issued elsewhere. */
+  | { readonly kind: "access_token"; readonly token: string }
+  /** The token that a single sign-on ends with. */
+  | { readonly kind: "login_token"; readonly token: string };
+
+const Login = z.object({ user_id: z.string(), device_id: z.string(), access_token: z.string() });
+const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
+
+/**
+ * Logs in, once: the device and its keys live as long as the login.
+ * @param recoveryKey opens what the account backed up earlier; a new one otherwise
+ * @throws BridgeError MATRIX_LOGIN_FAILED, MATRIX_UNREACHABLE, MATRIX_RATE_LIMITED
+ */
+export async function logIn(
+  homeserver: string,
+  credentials: Credentials,
+  recoveryKey: Uint8Array | undefined,
+  signal: AbortSignal,
+): Promise<Session> {
+  const base = homeserverUrl(homeserver);
+  const keys = {
+    homeserver: base,
+    storeKey: randomBytes(32).toString("base64"),
+    recoveryKey: Buffer.from(recoveryKey ?? randomBytes(32)).toString("base64"),
+  };
+  if (credentials.kind === "access_token") {
+    const answer = await request(base, "GET", "account/whoami", { token: credentials.token, signal });
+    const { user_id: userId, device_id: deviceId } = parse(WhoAmI, answer);
+    return { ...keys, userId, deviceId, accessToken: credentials.token };
+  }
+  const proof =
+    credentials.kind === "password"
+      ? {
+          type: "m.login.password",
+          identifier: { type: "m.id.user", user: credentials.username },
+          password: credentials.password,
+        }
+      : { type: "m.login.token", token: credentials.token };
+  const body = { ...proof, initial_device_display_name: "ArmorClaw bridge" };
+  const {
+    user_id: userId,
+    device_id: deviceId,
+    access_token: accessToken,
+  } = parse(Login, await request(base, "POST", "login", { body, signal }));
+  return { ...keys, userId, deviceId, accessToken };
+}
+
+/** Ends the login: the token and the device's keys are void. */
+export async function logOut({ homeserver, accessToken }: Session, signal: AbortSignal): Promise<void> {
+  await request(homeserver, "POST", "logout", { token: accessToken, body: {}, signal });
+}
+
+/** Only a connection that nobody else can read carries a password: TLS, or this machine. */
+function homeserverUrl(homeserver: string): string {
+  const text = /^[a-z]+:\/\//i.test(homeserver) ? homeserver : `https://${homeserver}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url !== undefined && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
+  if (url === undefined || (url.protocol !== "https:" && !isLocal))
+    throw new BridgeError("MATRIX_LOGIN_FAILED", `${homeserver} is no https:// address of a homeserver`);
+  return url.origin;
+}
+
+interface RequestOptions {
+  readonly token?: string;
+  readonly body?: object;
+  readonly signal: AbortSignal;
+}
+
+async function request(base: string, method: string, path: string, { token, body, signal }: RequestOptions) {
+  const headers = {
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  let answer: Response;
+  let json: unknown;
+  try {
+    answer = await fetch(`${base}/_matrix/client/v3/${path}`, {
+      method,
+      headers,
+      signal,
+      redirect: "error",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    json = await answer.json();
+  } catch (error) {
+    throw new BridgeError("MATRIX_UNREACHABLE", `${base} does not answer as a homeserver`, undefined, { cause: error });
+  }
+  if (answer.ok) return json;
+  const { errcode, error, retry_after_ms: retryAfterMs } = json as Record<string, unknown>;
+  if (answer.status === 429)
+    throw new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: Number(retryAfterMs ?? 1000) });
+  throw new BridgeError("MATRIX_LOGIN_FAILED", `${base}: ${String(errcode)} ${String(error)}`);
+}
+
+function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new BridgeError("MATRIX_LOGIN_FAILED", "The homeserver answered the login in an unknown form");
+}

@@ -1,0 +1,37 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { RoomRecords } from "./room-records.ts";
+import type { Session } from "./session.ts";
+import type { WorkerAccount } from "./worker-protocol.ts";
+
+/** A device's keys are of no use to another device. */
+const keysPath = ({ deviceId }: Session, directory: string): string =>
+  join(directory, `crypto-${deviceId.replaceAll(/[^A-Za-z0-9_-]/g, "_")}.db`);
+
+/** What a worker starts with. */
+export function workerAccount(
+  session: Session,
+  { cursors, encrypted }: RoomRecords,
+  directory: string,
+  nowMs: number,
+): WorkerAccount {
+  const { homeserver, userId, deviceId, accessToken, storeKey, recoveryKey } = session;
+  return {
+    homeserver,
+    userId,
+    deviceId,
+    accessToken,
+    storeKey: Buffer.from(storeKey, "base64"),
+    recoveryKey: Buffer.from(recoveryKey, "base64"),
+    cryptoStorePath: keysPath(session, directory),
+    cursors,
+    encryptedRooms: encrypted,
+    // A homeserver keeps answers for some two minutes.
+    firstSyncLimit: 20 + (Math.floor(nowMs / 1000) % 150),
+  };
+}
+
+/** The keys of a login that has ended. */
+export function removeKeys(session: Session, directory: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(keysPath(session, directory) + suffix, { force: true });
+}

@@ -1,0 +1,26 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { CallRecords } from "./call-records.ts";
+import type { CallSession } from "./call-session.ts";
+
+export interface CallLimits {
+  readonly concurrentMax: number;
+  readonly concurrentPerPrincipalMax: number;
+  readonly perHourPerPrincipalMax: number;
+}
+
+/** @throws BridgeError CALL_LIMIT_REACHED, which names the limit as classic clients know it */
+export function assertWithinLimits(
+  principal: string,
+  live: readonly CallSession[],
+  records: CallRecords,
+  limits: CallLimits,
+): void {
+  const theirs = live.filter(({ plan }) => plan.principal === principal).length;
+  check("max_concurrent_calls", live.length, limits.concurrentMax);
+  check("max_concurrent_calls_per_user", theirs, limits.concurrentPerPrincipalMax);
+  check("max_calls_per_hour", records.startedWithinHour(principal), limits.perHourPerPrincipalMax);
+}
+
+function check(limit: string, count: number, most: number): void {
+  if (count >= most) throw new BridgeError("CALL_LIMIT_REACHED", `${limit} is ${most}`, { limit, max: most });
+}

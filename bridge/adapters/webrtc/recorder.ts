@@ -1,0 +1,64 @@
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { SampleRate } from "./sample-rate.ts";
+
+const headerBytes = 44;
+
+/**
+ * Writes a call to a WAV file, the caller left and the agent right. What is open when the bridge is killed is a file whose header
+ * says nothing was said; the sound is behind it all the same.
+ */
+export class Recorder {
+  readonly path: string;
+  readonly #rate: SampleRate;
+  readonly #file: number;
+  #bytes = 0;
+  #agent: Int16Array | undefined;
+
+  constructor(directory: string, sessionId: string, rate: SampleRate) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.path = join(directory, `${sessionId}.wav`);
+    this.#rate = rate;
+    this.#file = openSync(this.path, "wx", 0o600);
+    writeSync(this.#file, this.#header());
+  }
+
+  /** What the agent says meanwhile is written beside the caller's next 20 ms. */
+  agent(samples: Int16Array): void {
+    this.#agent = samples.slice();
+  }
+
+  caller(samples: Int16Array): void {
+    const both = new Int16Array(samples.length * 2);
+    for (let at = 0; at < samples.length; at += 1) {
+      both[2 * at] = samples[at] ?? 0;
+      both[2 * at + 1] = this.#agent?.[at] ?? 0;
+    }
+    this.#agent = undefined;
+    const bytes = Buffer.from(both.buffer);
+    writeSync(this.#file, bytes);
+    this.#bytes += bytes.length;
+  }
+
+  close(): void {
+    writeSync(this.#file, this.#header(), 0, headerBytes, 0);
+    closeSync(this.#file);
+  }
+
+  #header(): Buffer {
+    const header = Buffer.alloc(headerBytes);
+    header.write("RIFF", 0);
+    header.writeUInt32LE(36 + this.#bytes, 4);
+    header.write("WAVEfmt ", 8);
+    header.writeUInt32LE(16, 16);
+    header.writeUInt16LE(1, 20);
+    header.writeUInt16LE(2, 22);
+    header.writeUInt32LE(this.#rate, 24);
+    header.writeUInt32LE(this.#rate * 4, 28);
+    header.writeUInt16LE(4, 32);
+    header.writeUInt16LE(16, 34);
+    header.write("data", 36);
+    header.writeUInt32LE(this.#bytes, 40);
+    return header;
+  }
+}

@@ -1,0 +1,16 @@
+// Voice calls: browsers' and Matrix clients' media on one side, agents' samples and words on the other.
+export { AgentAudio } from "./agent-audio.ts";
+export { CallRecords, type StoredCallRecord, webrtcMigrations } from "./call-records.ts";
+export type { CallSession } from "./call-session.ts";
+export { CallSite } from "./call-site.ts";
+export { type CallState, callStates, type EndReason, endReasons } from "./call-state.ts";
+export type { Transcript } from "./call-switchboard.ts";
+export type { CallsDeps, CallsSettings, StartRequest } from "./call-types.ts";
+export { Calls, type StartedCall } from "./calls.ts";
+export type { MediaStats } from "./media-protocol.ts";
+export { withCandidates } from "./own-candidates.ts";
+export type { CallAttribution, CallBudget, CallReservation, RoomGate } from "./ports.ts";
+export { type SampleRate, sampleRates } from "./sample-rate.ts";
+export { iceServers, snakeCase } from "./signaling.ts";
+export type { IceCandidate } from "./transport.ts";
+export type { TurnCredentials } from "./turn-credentials.ts";

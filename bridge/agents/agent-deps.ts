@@ -1,0 +1,58 @@
+import type { AgentActivity } from "@armorclaw/protocol";
+import type { ContainerRecord, Engine } from "../containers/containers.ts";
+import type { PublishEvent } from "../events/events.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { AgentEndpoints } from "./endpoints.ts";
+import type { LogBook } from "./log-book.ts";
+import type { AgentPlan } from "./plan.ts";
+import type { Quota } from "./quota.ts";
+import type { AgentRecords } from "./records.ts";
+import type { RestartPolicy } from "./restart-policy.ts";
+import type { StartGate } from "./start-gate.ts";
+
+/** What one agent works with. */
+export interface AgentDeps {
+  readonly engine: Engine;
+  readonly endpoints: AgentEndpoints;
+  readonly publish: PublishEvent;
+  readonly records: AgentRecords;
+  readonly policy: RestartPolicy;
+  readonly gate: StartGate;
+  readonly engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> };
+  readonly log: LogBook;
+  readonly eventQuota: Quota;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly helloDeadlineMs: number;
+  readonly hangAfterMs: number;
+  readonly stopGraceMs: number;
+  /**
+   * Resolves when an agent of each loop that this one comes after is ready; tells meanwhile what it waits for.
+   * @param isPatient nobody waits for the start, so it may take as long as it takes
+   */
+  readonly awaitDependencies: (
+    plan: AgentPlan,
+    onWait: (message: string) => void,
+    isPatient: boolean,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  readonly onReady: () => void;
+  /** Takes what nobody waits for: its failure is logged. */
+  readonly background: (work: Promise<unknown>) => void;
+}
+
+/** What an agent says with each heartbeat. */
+export interface Beat {
+  readonly seq: number;
+  readonly activity: AgentActivity;
+  readonly rssBytes?: number | undefined;
+  readonly lagMs?: number | undefined;
+}
+
+export interface AgentStart {
+  /** Whether a first start that fails is tried again, as every later one is. */
+  readonly keepTrying: boolean;
+  /** The container that an earlier bridge started for it. */
+  readonly adopted?: ContainerRecord | undefined;
+}

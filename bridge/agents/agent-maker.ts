@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import type { LoopManifest } from "@armorclaw/protocol";
+import { Agent } from "./agent.ts";
+import type { EngineWatch } from "./engine-watch.ts";
+import { LogBook } from "./log-book.ts";
+import { LogFile } from "./log-file.ts";
+import { Quota } from "./quota.ts";
+import type { Readiness } from "./readiness.ts";
+import type { AgentRecord } from "./records.ts";
+import { RestartPolicy } from "./restart-policy.ts";
+import { StartGate } from "./start-gate.ts";
+import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
+
+/** Makes agents with all that one works with. */
+export class AgentMaker {
+  readonly #deps: SupervisorDeps;
+  readonly #settings: SupervisorSettings;
+  readonly #engineWatch: EngineWatch;
+  readonly #readiness: Readiness;
+  readonly #gate: StartGate;
+
+  constructor(deps: SupervisorDeps, settings: SupervisorSettings, engineWatch: EngineWatch, readiness: Readiness) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#engineWatch = engineWatch;
+    this.#readiness = readiness;
+    this.#gate = new StartGate(settings.startsAtOnce);
+  }
+
+  make(record: AgentRecord, manifest: LoopManifest): Agent {
+    const { engine, endpoints, records, publish, clock, random, logger } = this.#deps;
+    const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
+    const { agentId, slot, expiresAtMs } = record;
+    const { limits, grants } = manifest;
+    return new Agent({ agentId, manifest, limits, grants, slot, expiresAtMs }, record, {
+      ...{ engine, endpoints, records, publish, clock, logger, helloDeadlineMs, hangAfterMs, stopGraceMs },
+      policy: new RestartPolicy(restart, random),
+      gate: this.#gate,
+      engineWatch: this.#engineWatch,
+      log: this.#log(agentId),
+      eventQuota: new Quota(clock, eventQuota),
+      awaitDependencies: (plan, onWait, isPatient, signal) =>
+        this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
+      onReady: () => this.#readiness.changed(),
+      background: (work) => {
+        work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
+      },
+    });
+  }
+
+  #log(agentId: string): LogBook {
+    const { clock, logger } = this.#deps;
+    const { directory, bytesMax, quota } = this.#settings.log;
+    const path = directory === undefined ? undefined : join(directory, `${agentId}.ndjson`);
+    const file = path === undefined ? undefined : new LogFile(path, bytesMax, clock, logger);
+    return new LogBook({ clock, bytesMax, quota: new Quota(clock, quota), file });
+  }
+}

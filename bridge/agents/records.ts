@@ -1,0 +1,117 @@
+import { AgentId, LoopName } from "@armorclaw/protocol";
+import type { Migration, Row, Store } from "../store/store.ts";
+
+/** What the bridge must know of an agent to start it again, or to know it again when it is still there. */
+export interface AgentRecord {
+  readonly agentId: AgentId;
+  readonly loop: LoopName;
+  /** `default`: started because the configuration says so. */
+  readonly origin: "default" | "operator";
+  /** `rest` keeps nothing but the epoch, so that no epoch is ever used twice. */
+  readonly desired: "run" | "rest";
+  readonly slot: number;
+  readonly epoch: number;
+  readonly isPaused: boolean;
+  readonly restarts: number;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
+}
+
+export interface PanicRecord {
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+/** What is wanted, kept over restarts of the bridge. */
+export interface AgentRecords {
+  all(): readonly AgentRecord[];
+  get(agentId: string): AgentRecord | undefined;
+  /** Resolves when it is durable. */
+  put(record: AgentRecord): Promise<void>;
+  /** Resolves when all that was written to the store before, events included, is durable. */
+  settled(): Promise<void>;
+  panic(): PanicRecord | undefined;
+  /** Durable when it returns: what follows must not be undone by a crash. */
+  setPanic(panic: PanicRecord | undefined): void;
+}
+
+export const agentsMigrations: readonly Migration[] = [
+  {
+    domain: "agents",
+    version: 1,
+    sql: `CREATE TABLE agents (
+      agent_id TEXT PRIMARY KEY, loop TEXT NOT NULL, origin TEXT NOT NULL, desired TEXT NOT NULL,
+      slot INTEGER NOT NULL, epoch INTEGER NOT NULL, is_paused INTEGER NOT NULL, restarts INTEGER NOT NULL,
+      created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER) STRICT;
+    CREATE TABLE panic (id INTEGER PRIMARY KEY CHECK (id = 1), since_ms INTEGER NOT NULL, reason TEXT NOT NULL) STRICT`,
+  },
+];
+
+/** Agents at rest whose epochs are remembered; the oldest go first. */
+const restingMax = 1_000;
+
+const putSql = `INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const pruneSql = `DELETE FROM agents WHERE desired = 'rest' AND agent_id NOT IN
+  (SELECT agent_id FROM agents WHERE desired = 'rest' ORDER BY created_at_ms DESC LIMIT ${restingMax})`;
+
+/** In the bridge's store. */
+export class StoredAgentRecords implements AgentRecords {
+  readonly #store: Store;
+  /** The rows as last written, so that what was not committed yet is seen too. */
+  readonly #rows: Map<string, AgentRecord>;
+
+  constructor(store: Store) {
+    this.#store = store;
+    const rows = store.read((sql) => sql.all("SELECT * FROM agents ORDER BY created_at_ms, agent_id"));
+    this.#rows = new Map(rows.map(fromRow).map((record) => [record.agentId, record]));
+  }
+
+  all(): readonly AgentRecord[] {
+    return [...this.#rows.values()];
+  }
+
+  get(agentId: string): AgentRecord | undefined {
+    return this.#rows.get(agentId);
+  }
+
+  async put(record: AgentRecord): Promise<void> {
+    this.#rows.set(record.agentId, record);
+    const { agentId, loop, origin, desired, slot, epoch, isPaused, restarts, createdAtMs, expiresAtMs } = record;
+    const values = [agentId, loop, origin, desired, slot, epoch, Number(isPaused), restarts, createdAtMs, expiresAtMs];
+    await this.#store.write((sql) => {
+      sql.run(putSql, ...values);
+      if (desired === "rest") sql.run(pruneSql);
+    });
+  }
+
+  async settled(): Promise<void> {
+    await this.#store.write(() => undefined);
+  }
+
+  panic(): PanicRecord | undefined {
+    const row = this.#store.read((sql) => sql.get("SELECT since_ms, reason FROM panic"));
+    return row === undefined ? undefined : { sinceMs: Number(row["since_ms"]), reason: String(row["reason"]) };
+  }
+
+  setPanic(panic: PanicRecord | undefined): void {
+    this.#store.writeNow((sql) => {
+      if (panic === undefined) sql.run("DELETE FROM panic");
+      else sql.run("INSERT OR REPLACE INTO panic VALUES (1, ?, ?)", panic.sinceMs, panic.reason);
+    });
+  }
+}
+
+function fromRow(row: Row): AgentRecord {
+  return {
+    agentId: AgentId.parse(row["agent_id"]),
+    loop: LoopName.parse(row["loop"]),
+    origin: row["origin"] === "default" ? "default" : "operator",
+    desired: row["desired"] === "run" ? "run" : "rest",
+    slot: Number(row["slot"]),
+    epoch: Number(row["epoch"]),
+    isPaused: row["is_paused"] === 1,
+    restarts: Number(row["restarts"]),
+    createdAtMs: Number(row["created_at_ms"]),
+    expiresAtMs: row["expires_at_ms"] === null ? null : Number(row["expires_at_ms"]),
+  };
+}

@@ -1,0 +1,23 @@
+/** What secrets look like in text, by the issuers' own prefixes. A hit is replaced whole. */
+const patterns: readonly RegExp[] = [
+  /\bsk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{16,}/g, // OpenAI, Anthropic, OpenRouter
+  /\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, // AWS
+  /\bAIza[A-Za-z0-9_-]{30,}/g, // Google
+  /\bxox[abeprs]-[A-Za-z0-9-]{10,}/g, // Slack
+  /\bsyt_[A-Za-z0-9_=-]{10,}/g, // Matrix (Synapse)
+  /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, // JSON Web Token
+  /\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{12,}/gi,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----.*/g,
+];
+
+/** Fields of JSON, headers and queries whose values are secrets. */
+const fields =
+  /("?\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|refresh[_-]?token)"?\s*[:=]\s*)("[^"]*"|[^\s,;&]+)/gi;
+
+/** A line that an agent wrote, without what looks like a secret: agents print what they should not. */
+export function redact(line: string): string {
+  let text = line.replace(fields, "$1[redacted]");
+  for (const pattern of patterns) text = text.replace(pattern, "[redacted]");
+  return text;
+}

@@ -1,0 +1,215 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, test } from "@jest/globals";
+import { draft, openTestLog } from "../../tests/support/event-log.ts";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
+import { until } from "../../tests/support/until.ts";
+import { contractEvent, type PublishEvent } from "../events/events.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Sql } from "../store/store.ts";
+import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, defaultRules, Pulse } from "./alerts.ts";
+import { tellableAt } from "./quiet-hours.ts";
+import { fill } from "./rules.ts";
+
+const room = { destination: "matrix", lane: "!room", minSeverity: "warning" as const };
+const minute = 60_000;
+
+/** An outbox that keeps what it was given, in the store, so that it is undone with its cause. */
+const outboxTable = {
+  domain: "test",
+  version: 1,
+  sql: "CREATE TABLE told (dedupe_key TEXT PRIMARY KEY, lane TEXT NOT NULL, text TEXT NOT NULL) STRICT",
+};
+
+async function setUp(settings: Partial<AlertSettings> = {}) {
+  const clock = new ManualClock();
+  const t = await openTestLog({ clock, migrations: [...alertsMigrations, outboxTable] });
+  const queue = {
+    queue: (sql: Sql, { lane, dedupeKey, body }: { lane: string; dedupeKey: string; body: object }) =>
+      sql.run("INSERT INTO told VALUES (?, ?, ?)", dedupeKey, lane, String((body as { text: string }).text)),
+    kick: () => undefined,
+  };
+  const make = () =>
+    new Alerts(
+      { log: t.log, store: t.store, queue, logger: silentLogger },
+      { rules: defaultRules, routes: [room], digestMs: minute, repeatMs: 60 * minute, ...settings },
+    );
+  let alerts = make();
+  await alerts.start();
+  const told = () =>
+    t.store.read((sql) => sql.all("SELECT text FROM told ORDER BY rowid").map((row) => String(row["text"])));
+  const settle = async () => {
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return {
+    clock,
+    told,
+    async publish(...args: Parameters<PublishEvent>) {
+      await t.log.publish(contractEvent(...args));
+      await settle();
+    },
+    async pass(ms: number) {
+      clock.advance(ms);
+      await settle();
+    },
+    async restart() {
+      await alerts.stop();
+      await t.reopen();
+      alerts = make();
+      await alerts.start();
+    },
+    async [Symbol.asyncDispose]() {
+      await alerts.stop();
+      await t[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const failed = (agentId: string) => ({
+  agent_id: agentId,
+  agent_type: "heartbeat",
+  epoch: 1,
+  cause: "crash-loop" as const,
+  message: "too often",
+  exit: null,
+});
+const late = { message_id: 1, destination: "matrix", lane: "!a", attempts: 3, reason: "502" };
+const started = {
+  agent_id: "a-1",
+  agent_type: "heartbeat",
+  epoch: 2,
+  container_id: "a-1.2",
+  pid: 1,
+  isolation: "sandbox" as const,
+};
+
+describe("Alerts", () => {
+  test("tells what is critical at once and once, what it recovers from, and nothing twice over a restart", async () => {
+    await using s = await setUp();
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.publish("agent.failed", "bridge", failed("b-1"));
+    await s.restart();
+    await s.publish("agent.started", "agent:a-1", started);
+    await s.publish("agent.started", "agent:a-1", started);
+    expect(s.told()).toEqual([
+      "a-1 failed and is not started again: too often",
+      "b-1 failed and is not started again: too often",
+      "Over: a-1 failed and is not started again: too often",
+    ]);
+  });
+
+  test("gathers what can wait, and does not tell what is over before it was told", async () => {
+    await using s = await setUp();
+    await s.publish("queue.late", "bridge", late);
+    await s.publish("queue.late", "bridge", { ...late, lane: "!b" });
+    await s.publish("llm.provider_unavailable", "bridge", { provider: "p", reason: "503", retry_at: "x" } as never);
+    await s.publish("llm.provider_recovered", "bridge", { provider: "p" } as never);
+    expect(s.told()).toEqual([]);
+    await s.pass(1_000);
+    await s.publish("queue.late", "bridge", { ...late, lane: "!c" });
+    await s.pass(minute - 2_000);
+    expect(s.told()).toHaveLength(1);
+    await s.pass(2_000);
+    expect(s.told()).toEqual([
+      "2 alerts:\n- Messages to matrix !a are late: 502\n- Messages to matrix !b are late: 502",
+      "Messages to matrix !c are late: 502",
+    ]);
+  });
+
+  test("tells what is still open again after a while, with how often it came up", async () => {
+    await using s = await setUp();
+    for (let i = 0; i < 4; i++) await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.pass(61 * minute);
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    expect(s.told()).toEqual([
+      "a-1 failed and is not started again: too often",
+      "a-1 failed and is not started again: too often (and 3 times before)",
+    ]);
+  });
+
+  test("is quiet at night, except for what is critical", async () => {
+    await using s = await setUp({ quiet: { from: "07:30", to: "08:30", timeZone: "UTC" } });
+    await s.publish("queue.late", "bridge", late);
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.pass(25 * minute);
+    expect(s.told()).toHaveLength(1);
+    await s.pass(6 * minute);
+    expect(s.told()).toHaveLength(2);
+  });
+
+  test("tells each route what is severe enough for it", async () => {
+    await using s = await setUp({ routes: [room, { ...room, lane: "!pager", minSeverity: "critical" }], digestMs: 0 });
+    await s.publish("queue.late", "bridge", late);
+    await s.pass(2_000);
+    await s.publish("queue.dead", "bridge", late);
+    expect(s.told()).toHaveLength(3);
+  });
+});
+
+test("fill() cuts what others wrote and takes the controls out of it", async () => {
+  await using t = await openTestLog();
+  const data = { text: `a\u001b[2J\nb\u202ec${"x".repeat(1000)}`, deep: { n: 1 } };
+  const event = await t.log.publish(draft("a", { data }));
+  expect(fill("{text}", event)).toMatch(/^a \[2J b cx{280,}$/);
+  expect(fill("{text}", event)).toHaveLength(300);
+  expect(fill("{deep.n} {none} {type}", event)).toBe("1 ? test.made");
+});
+
+test.each([
+  ["2026-11-21T21:30:00Z", "2026-11-22T06:00:00.000Z"],
+  ["2026-11-22T05:59:30Z", "2026-11-22T06:00:00.000Z"],
+  ["2026-11-22T06:00:00Z", "2026-11-22T06:00:00.000Z"],
+  ["2026-11-22T12:00:00Z", "2026-11-22T12:00:00.000Z"],
+])("what comes up at %s may be told at %s, with quiet hours from 22:00 to 07:00 in Berlin", (now, expected) => {
+  const quiet = { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" };
+  expect(new Date(tellableAt(Date.parse(now), quiet)).toISOString()).toBe(expected);
+});
+
+test("DiskWatch says once that room runs out, and once that it is back", async () => {
+  const clock = new ManualClock();
+  const said: string[] = [];
+  const publish: PublishEvent = (type) => void said.push(type);
+  let free = 1_000;
+  const watch = new DiskWatch({ clock, publish, logger: silentLogger, freeBytes: async () => free }, 500);
+  await watch.start();
+  for (const bytes of [400, 300, 550, 700, 800]) {
+    free = bytes;
+    clock.advance(30_000);
+    await Promise.resolve();
+  }
+  await watch.stop();
+  expect(said).toEqual(["bridge.disk_low", "bridge.disk_recovered"]);
+});
+
+test("Pulse beats while the bridge is well, and says when its watcher is gone and back", async () => {
+  let status = 200;
+  let beats = 0;
+  const server = createServer((_, response) => {
+    beats += 1;
+    response.writeHead(status).end();
+  }).listen(0, "127.0.0.1");
+  await until("the watcher", () => server.listening);
+  const { port } = server.address() as AddressInfo;
+  const said: string[] = [];
+  let isWell = true;
+  const check = async () => {
+    if (!isWell) throw new Error("the store does not write");
+  };
+  const publish: PublishEvent = (type) => void said.push(type);
+  const pulse = new Pulse({ clock: systemClock, publish, check }, { url: `http://127.0.0.1:${port}/`, everyMs: 20 });
+  await pulse.start();
+  await until("some beats", () => beats > 2);
+  status = 503;
+  await until("word of it", () => said.includes("alert.pulse_failed"));
+  status = 200;
+  await until("word that it is back", () => said.includes("alert.pulse_recovered"));
+  isWell = false;
+  await until("silence", () => said.length === 3);
+  const before = beats;
+  await pulse.stop();
+  expect(beats - before).toBeLessThan(2);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -1,0 +1,52 @@
+import type { PublishEvent } from "../events/events.ts";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+
+const everyMs = 30_000;
+/** Room must come back by this share before the disk counts as mended. */
+const recoveredShare = 1.2;
+
+export interface DiskWatchDeps {
+  readonly clock: Clock;
+  readonly publish: PublishEvent;
+  readonly logger: Logger;
+  freeBytes(): Promise<number>;
+}
+
+/** Says when the state directory's disk runs out of room, and when it has room again. */
+export class DiskWatch implements Service {
+  readonly name = "disk watch";
+  readonly #deps: DiskWatchDeps;
+  readonly #freeBytesMin: number;
+  #isLow = false;
+  #timer: Timer | undefined;
+
+  constructor(deps: DiskWatchDeps, freeBytesMin: number) {
+    this.#deps = deps;
+    this.#freeBytesMin = freeBytesMin;
+  }
+
+  async start(): Promise<void> {
+    const look = () => {
+      this.#look().catch((error: unknown) => this.#deps.logger.warn({ error }, "the disk was not looked at"));
+    };
+    this.#timer = this.#deps.clock.every(everyMs, look);
+    look();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+  }
+
+  async #look(): Promise<void> {
+    const free = await this.#deps.freeBytes();
+    if (!this.#isLow && free < this.#freeBytesMin) {
+      this.#isLow = true;
+      this.#deps.publish("bridge.disk_low", "bridge", { free_bytes: free });
+    } else if (this.#isLow && free > this.#freeBytesMin * recoveredShare) {
+      this.#isLow = false;
+      this.#deps.publish("bridge.disk_recovered", "bridge", { free_bytes: free });
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { PublishEvent } from "../events/events.ts";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+
+const deadlineMs = 10_000;
+/** Failures in a row before someone hears of it. */
+const failuresTold = 3;
+
+export interface PulseDeps {
+  readonly clock: Clock;
+  readonly publish: PublishEvent;
+  /** Rejects when the bridge itself is not well: then there is no pulse. */
+  check(): Promise<unknown>;
+}
+
+export interface PulseSettings {
+  readonly url: string;
+  readonly everyMs: number;
+}
+
+/**
+ * Tells a watcher outside, again and again, that the bridge lives, so that its silence is noticed whatever the reason.
+ * A pulse is never queued: one that comes late would be a lie.
+ */
+export class Pulse implements Service {
+  readonly name = "pulse";
+  readonly #deps: PulseDeps;
+  readonly #settings: PulseSettings;
+  readonly #stopping = new AbortController();
+  #failures = 0;
+  #timer: Timer | undefined;
+  #beating: Promise<void> | undefined;
+
+  constructor(deps: PulseDeps, settings: PulseSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+  }
+
+  async start(): Promise<void> {
+    this.#timer = this.#deps.clock.every(this.#settings.everyMs, () => this.#beat());
+    this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#stopping.abort();
+    await this.#beating;
+  }
+
+  #beat(): void {
+    this.#beating ??= this.#send()
+      .then(
+        () => this.#onBeat(),
+        (error: unknown) => this.#onFailure(error),
+      )
+      .finally(() => {
+        this.#beating = undefined;
+      });
+  }
+
+  async #send(): Promise<void> {
+    await this.#deps.check();
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(deadlineMs)]);
+    const response = await fetch(this.#settings.url, { method: "POST", redirect: "error", signal });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`It answered ${response.status}`);
+  }
+
+  #onBeat(): void {
+    if (this.#failures >= failuresTold) this.#deps.publish("alert.pulse_recovered", "bridge", {});
+    this.#failures = 0;
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#failures += 1;
+    if (this.#failures !== failuresTold) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#deps.publish("alert.pulse_failed", "bridge", { failures: this.#failures, reason });
+  }
+}

@@ -1,0 +1,151 @@
+import type { EventEnvelope, EventType } from "@armorclaw/protocol";
+import { type EventSelector, fieldOf } from "../events/events.ts";
+
+export const severities = ["info", "warning", "critical"] as const;
+export type Severity = (typeof severities)[number];
+
+/** Which events a person hears of, and what is said. */
+export interface AlertRule {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly data?: EventSelector["data"];
+  readonly severity: Severity;
+  /** A template: alerts of the rule with the same key are one. */
+  readonly key: string;
+  /** A template: `{field}` stands for a field of the event's data, by its dotted path; `{type}` and `{source}` too. */
+  readonly text: string;
+  /** Types that say, for the same key, that it is over. */
+  readonly recoveredBy?: readonly string[];
+}
+
+/** A rule about the contract's own types, so that a renamed one does not compile. */
+const rule = (own: AlertRule & { readonly types: readonly EventType[]; readonly recoveredBy?: readonly EventType[] }) =>
+  own;
+
+/** What a person is told unless the configuration says otherwise. */
+export const defaultRules: readonly AlertRule[] = [
+  rule({
+    name: "agent-failed",
+    types: ["agent.failed"],
+    severity: "critical",
+    key: "{agent_id}",
+    text: "{agent_id} failed and is not started again: {message}",
+    recoveredBy: ["agent.started"],
+  }),
+  rule({
+    name: "agent-exited",
+    types: ["agent.exited"],
+    severity: "warning",
+    key: "{agent_id}",
+    text: "{agent_id} ended unasked: {exit.message}",
+  }),
+  rule({
+    name: "agent-hung",
+    types: ["agent.hung"],
+    severity: "critical",
+    key: "{agent_id}",
+    text: "{agent_id} has said nothing for {silent_ms} ms",
+    recoveredBy: ["agent.started", "agent.restarted"],
+  }),
+  rule({
+    name: "engine-lost",
+    types: ["bridge.engine_unreachable"],
+    severity: "critical",
+    key: "engine",
+    text: "The engine that runs the containers is lost: {message}",
+    recoveredBy: ["bridge.engine_reachable"],
+  }),
+  rule({
+    name: "budget-threshold",
+    types: ["budget.threshold_crossed"],
+    severity: "warning",
+    key: "{scope} {window} {unit} {level}",
+    text: "Spending of {scope} reached {level} of its limit per {window}",
+  }),
+  rule({
+    name: "budget-exhausted",
+    types: ["budget.exhausted", "budget.frozen", "budget.overrun"],
+    severity: "critical",
+    key: "{type} {scope}",
+    text: "The budget of {scope} is used up ({type})",
+  }),
+  rule({
+    name: "provider-lost",
+    types: ["llm.provider_unavailable"],
+    severity: "warning",
+    key: "{provider}",
+    text: "The model provider {provider} does not answer",
+    recoveredBy: ["llm.provider_recovered"],
+  }),
+  rule({
+    name: "delivery-failed",
+    types: ["queue.dead"],
+    severity: "critical",
+    key: "{destination} {lane}",
+    text: "A message to {destination} {lane} was given up: {reason}",
+  }),
+  rule({
+    name: "delivery-late",
+    types: ["queue.late"],
+    severity: "warning",
+    key: "{destination} {lane}",
+    text: "Messages to {destination} {lane} are late: {reason}",
+  }),
+  rule({
+    name: "event-not-taken",
+    types: ["event.dead_lettered"],
+    severity: "warning",
+    key: "{owner} {name}",
+    text: "{owner}'s subscription {name} did not take an event {attempts} times: {reason}",
+  }),
+  rule({
+    name: "task-failed",
+    types: ["task.dead"],
+    severity: "warning",
+    key: "{task_id}",
+    text: "The task {title} failed {attempts} times: {reason}",
+  }),
+  rule({
+    name: "panic",
+    types: ["bridge.panicked"],
+    severity: "critical",
+    key: "panic",
+    text: "Panic: {agents} agents were frozen and killed. {reason}",
+    recoveredBy: ["bridge.resumed"],
+  }),
+  rule({
+    name: "disk-low",
+    types: ["bridge.disk_low"],
+    severity: "critical",
+    key: "disk",
+    text: "The disk has {free_bytes} bytes left",
+    recoveredBy: ["bridge.disk_recovered"],
+  }),
+  rule({
+    name: "bridge-interrupted",
+    types: ["bridge.interrupted"],
+    severity: "critical",
+    key: "bridge",
+    text: "The bridge runs again after it ended without an orderly stop; its last event was at {last_event_at}",
+  }),
+  rule({
+    name: "watcher-lost",
+    types: ["alert.pulse_failed"],
+    severity: "warning",
+    key: "pulse",
+    text: "The watcher of the bridge's pulse cannot be reached: {reason}",
+    recoveredBy: ["alert.pulse_recovered"],
+  }),
+];
+
+const fieldCharsMax = 300;
+
+/** Fills a template. What agents and others outside wrote is cut, and cannot break the line or hide in it. */
+export function fill(template: string, event: EventEnvelope): string {
+  return template.replaceAll(/\{([\w.]+)\}/g, (_, path: string) => {
+    if (path === "type" || path === "source") return event[path];
+    const value = fieldOf(event.data, path.split("."));
+    const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "?");
+    return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").slice(0, fieldCharsMax);
+  });
+}

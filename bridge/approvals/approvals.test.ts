@@ -1,0 +1,215 @@
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { tempDirectory } from "../../tests/support/temp.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { systemClock } from "../platform/clock.ts";
+import { Store } from "../store/store.ts";
+import { type Approval, Approvals, approvalMigrations, ruleFor } from "./approvals.ts";
+
+let directory: ReturnType<typeof tempDirectory>;
+let store: Store;
+let nowMs = 0;
+let decided: Approval[];
+beforeEach(() => {
+  directory = tempDirectory();
+  nowMs = 1_000_000;
+  decided = [];
+  openStore();
+});
+afterEach(() => {
+  store.close();
+  directory[Symbol.dispose]();
+});
+
+const openStore = () => {
+  store = new Store(join(directory.path, "store.db"), approvalMigrations, "2026-11-21T08:00:00.000Z");
+};
+const clock = { ...systemClock, now: () => nowMs, after: () => ({ cancel: () => undefined }) };
+const open = (settings = { ttlMs: 1_000, pendingMax: 3 }) =>
+  new Approvals(
+    { store, clock, logger: silentLogger, onRequested: () => undefined, onDecided: (one) => decided.push(one) },
+    settings,
+  );
+const question = (request = '{"to":"ann"}', requester = "agent:gmail-1") => ({
+  requester,
+  method: "http.request",
+  request,
+});
+
+describe("Approvals", () => {
+  test("what was allowed passes once, and only as it was shown", async () => {
+    const approvals = open();
+    const asked = await approvals.request(question());
+    await expect(approvals.demand(question())).rejects.toMatchObject({
+      code: "APPROVAL_PENDING",
+      details: { approval_id: asked.id },
+    });
+    await approvals.answer("approved", { id: asked.id, by: "user:0", digest: asked.digest });
+    await expect(approvals.demand(question('{"to":"bob"}'))).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
+    await expect(approvals.demand(question(undefined, "agent:gmail-2"))).rejects.toMatchObject({
+      code: "APPROVAL_PENDING",
+    });
+    await approvals.demand(question());
+    await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
+  });
+
+  test("the first answer counts, on whatever surface", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question());
+    const answers = await Promise.allSettled([
+      approvals.answer("denied", { id, by: "matrix:@ann:example.org" }),
+      approvals.answer("approved", { id, by: "user:0" }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(approvals.get(id)).toMatchObject({ status: "denied", decidedBy: "matrix:@ann:example.org" });
+    await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_DENIED" });
+    expect(decided.map(({ status }) => status)).toEqual(["denied"]);
+  });
+
+  test("unanswered is denied, and an answer that comes late changes nothing", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question());
+    nowMs += 1_000;
+    await expect(approvals.answer("approved", { id, by: "user:0" })).rejects.toMatchObject({
+      code: "APPROVAL_SETTLED",
+    });
+    expect(approvals.get(id).status).toBe("expired");
+    await approvals.start();
+    expect(decided).toMatchObject([{ id, status: "expired" }]);
+    await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
+  });
+
+  test("a yes that is not used in time is void", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question());
+    await approvals.answer("approved", { id, by: "user:0" });
+    nowMs += 1_000;
+    await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
+  });
+
+  test("refuses another digest, others than who may answer, and too many questions", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question(), "please", ["matrix:@ann:example.org"]);
+    const answer = (by: string, digest?: string) => approvals.answer("approved", { id, by, digest });
+    await expect(answer("matrix:@ann:example.org", "0".repeat(64))).rejects.toMatchObject({
+      code: "APPROVAL_MISMATCH",
+    });
+    await expect(answer("matrix:@ANN:example.org")).rejects.toMatchObject({ code: "FORBIDDEN" });
+    await approvals.request(question("1"));
+    await approvals.request(question("2"));
+    await expect(approvals.request(question("3"))).rejects.toMatchObject({ code: "APPROVAL_LIMIT" });
+    await expect(approvals.answer("denied", { id: "ap_0000000000000000", by: "user:0" })).rejects.toMatchObject({
+      code: "APPROVAL_NOT_FOUND",
+    });
+  });
+
+  test("a record that was changed behind the bridge's back is not acted on", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question());
+    store.writeNow((sql) => sql.run('UPDATE approvals SET request = \'{"to":"eve"}\' WHERE id = ?', id));
+    await expect(approvals.answer("approved", { id, by: "user:0" })).rejects.toMatchObject({
+      code: "APPROVAL_MISMATCH",
+    });
+  });
+
+  test("an effect and its yes are one: when it fails, nothing was answered", async () => {
+    const approvals = open();
+    const { id } = await approvals.request(question());
+    const failing = approvals.answer("approved", { id, by: "user:0" }, () => {
+      throw new Error("changed");
+    });
+    await expect(failing).rejects.toThrow("changed");
+    expect(approvals.get(id).status).toBe("pending_approval");
+    const done = await approvals.answer("approved", { id, by: "user:0" }, () => undefined);
+    expect(done.status).toBe("used");
+  });
+});
+
+/** Small, fast, and the same everywhere. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+test("100,000 interleavings of approve, deny, expiry, use and restart have exactly one outcome each", async () => {
+  const perWave = 2_000;
+  const waves = 50;
+  const seed = 20_261_121;
+  const random = generator(seed);
+  const outcomes: Record<string, number> = {};
+  const wrong: unknown[] = [];
+  for (let wave = 0; wave < waves; wave++) {
+    const lifetimes = open({ ttlMs: 500 + Math.floor(random() * 2_500), pendingMax: perWave });
+    let approvals = lifetimes;
+    const asked = await Promise.all(
+      Array.from({ length: perWave }, (_, n) => approvals.request(question(`${wave}.${n}`, `agent:a-${n}`))),
+    );
+    const answers = new Map(asked.map(({ id }) => [id, [] as string[]]));
+    const uses = new Map(asked.map(({ id }) => [id, 0]));
+    for (let round = 0; round < 5; round++) {
+      const steps = asked.map(async ({ id, request, requester }) => {
+        const choice = random();
+        try {
+          if (choice < 0.3) answers.get(id)?.push((await approvals.answer("approved", { id, by: "user:0" })).status);
+          else if (choice < 0.5)
+            answers.get(id)?.push((await approvals.answer("denied", { id, by: "matrix:@a:b" })).status);
+          else if (choice < 0.8) {
+            await approvals.demand(question(request, requester));
+            uses.set(id, (uses.get(id) ?? 0) + 1);
+          }
+        } catch (error) {
+          expect(["APPROVAL_SETTLED", "APPROVAL_PENDING", "APPROVAL_DENIED"]).toContain(
+            (error as { code?: string }).code,
+          );
+        }
+      });
+      await Promise.all(steps);
+      nowMs += Math.floor(random() * 800);
+      if (random() < 0.4) {
+        await approvals.stop();
+        if (random() < 0.2) {
+          store.close();
+          openStore();
+        }
+        approvals = open({ ttlMs: 1_500, pendingMax: perWave });
+        await approvals.start();
+      }
+    }
+    nowMs += 10_000;
+    await approvals.start();
+    for (const { id } of asked) {
+      const { status } = approvals.get(id);
+      const [answer, ...more] = answers.get(id) ?? [];
+      const used = uses.get(id) ?? 0;
+      const expected = used === 1 ? "used" : answer === "denied" ? "denied" : "expired";
+      const isRight = more.length === 0 && used <= 1 && status === expected && (used === 0 || answer === "approved");
+      if (!isRight) wrong.push({ id, status, answer, more, used });
+      outcomes[status] = (outcomes[status] ?? 0) + 1;
+    }
+    await approvals.stop();
+    store.writeNow((sql) => sql.run("DELETE FROM approvals"));
+  }
+  expect(wrong).toEqual([]);
+  expect(Object.values(outcomes).reduce((sum, count) => sum + count)).toBe(perWave * waves);
+  expect(Math.min(...["used", "denied", "expired"].map((status) => outcomes[status] ?? 0))).toBeGreaterThan(5_000);
+}, 240_000);
+
+test("ruleFor() takes the first rule that names loop, method, host and HTTP method", () => {
+  const rules = [
+    { loops: ["gmail"], method: "http.request", hosts: ["api.example.org"], http_methods: ["POST"] },
+    { method: "event.publish" },
+  ];
+  const call = (loop: string, method: string, params: unknown) => ruleFor(rules, { loop, method, params });
+  const post = { url: "https://api.example.org/send", method: "POST" };
+  expect(call("gmail", "http.request", post)).toBe(rules[0]);
+  expect(call("gmail", "http.request", { ...post, url: "https://API.EXAMPLE.ORG/x" })).toBe(rules[0]);
+  expect(call("gmail", "http.request", { ...post, method: "GET" })).toBeUndefined();
+  expect(call("gmail", "http.request", { ...post, url: "https://api.example.org.evil.test/" })).toBeUndefined();
+  expect(call("heartbeat", "http.request", post)).toBeUndefined();
+  expect(call("heartbeat", "event.publish", {})).toBe(rules[1]);
+});

@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "@armorclaw/protocol";
+import type { Migration, Row, Sql } from "../store/store.ts";
+
+export const approvalMigrations: readonly Migration[] = [
+  {
+    domain: "approvals",
+    version: 1,
+    sql: `CREATE TABLE approvals (
+      id TEXT PRIMARY KEY, status TEXT NOT NULL, requester TEXT NOT NULL, method TEXT NOT NULL, request TEXT NOT NULL,
+      digest TEXT NOT NULL, reason TEXT, answerers TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+      decided_at INTEGER, decided_by TEXT, note TEXT) STRICT;
+    CREATE INDEX approvals_by_digest ON approvals (digest, status);
+    CREATE INDEX approvals_by_requester ON approvals (requester, status);
+    CREATE INDEX approvals_by_status ON approvals (status, expires_at)`,
+  },
+];
+
+export type Status = "pending_approval" | "approved" | "denied" | "expired" | "used";
+
+/** Exactly what is asked for, and by whom. */
+export interface Question {
+  readonly requester: string;
+  readonly method: string;
+  /** Canonical JSON. */
+  readonly request: string;
+}
+
+export interface Approval extends Question {
+  readonly id: string;
+  readonly status: Status;
+  readonly digest: string;
+  readonly reason: string | null;
+  /** Principals who may answer; empty for everyone whose role allows it. */
+  readonly answerers: readonly string[];
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly decidedAt: number | null;
+  readonly decidedBy: string | null;
+  readonly note: string | null;
+}
+
+export const questionDigest = ({ requester, method, request }: Question): string =>
+  createHash("sha256")
+    .update(canonicalJson([requester, method, request]))
+    .digest("hex");
+
+export function insertApproval(sql: Sql, row: Approval): void {
+  sql.run(
+    "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+    ...[row.id, row.status, row.requester, row.method, row.request, row.digest, row.reason],
+    ...[JSON.stringify(row.answerers), row.createdAt, row.expiresAt],
+  );
+}
+
+export function findApproval(sql: Sql, id: string): Approval | undefined {
+  const row = sql.get("SELECT * FROM approvals WHERE id = ?", id);
+  return row === undefined ? undefined : approvalOf(row);
+}
+
+/** The newest one that was asked in these words. */
+export function newestOf(sql: Sql, digest: string): Approval | undefined {
+  const row = sql.get("SELECT * FROM approvals WHERE digest = ? ORDER BY created_at DESC, rowid DESC LIMIT 1", digest);
+  return row === undefined ? undefined : approvalOf(row);
+}
+
+/** From `pending_approval` once: whoever comes second changes nothing. @returns whether it was this one */
+export function decide(
+  sql: Sql,
+  id: string,
+  decision: { status: "approved" | "denied"; by: string; note: string | null; now: number; expiresAt: number },
+): boolean {
+  const { status, by, note, now, expiresAt } = decision;
+  const settled = sql.run(
+    `UPDATE approvals SET status = ?, decided_by = ?, note = ?, decided_at = ?, expires_at = ?
+     WHERE id = ? AND status = 'pending_approval' AND expires_at > ?`,
+    ...[status, by, note, now, expiresAt, id, now],
+  );
+  return settled.changes === 1;
+}
+
+/** From `approved` once. @returns whether it was this one */
+export function use(sql: Sql, id: string, digest: string, now: number): boolean {
+  const used = sql.run(
+    "UPDATE approvals SET status = 'used' WHERE id = ? AND digest = ? AND status = 'approved' AND expires_at > ?",
+    ...[id, digest, now],
+  );
+  return used.changes === 1;
+}
+
+/** Ends what nobody answered, and what was allowed and not used. @returns those that ended */
+export function expire(sql: Sql, now: number): Approval[] {
+  return sql
+    .all(
+      `UPDATE approvals SET status = 'expired', decided_at = coalesce(decided_at, ?)
+       WHERE status IN ('pending_approval', 'approved') AND expires_at <= ? RETURNING *`,
+      ...[now, now],
+    )
+    .map(approvalOf);
+}
+
+/** When the next one ends. */
+export function nextExpiry(sql: Sql): number | undefined {
+  const row = sql.get("SELECT min(expires_at) AS at FROM approvals WHERE status IN ('pending_approval', 'approved')");
+  return typeof row?.["at"] === "number" ? row["at"] : undefined;
+}
+
+export const pendingOf = (sql: Sql, requester: string): number =>
+  Number(
+    sql.get("SELECT count(*) AS n FROM approvals WHERE requester = ? AND status = 'pending_approval'", requester)?.[
+      "n"
+    ] ?? 0,
+  );
+
+export const listApprovals = (sql: Sql, onlyPending: boolean, limit: number): Approval[] =>
+  sql
+    .all(
+      `SELECT * FROM approvals WHERE ? = 0 OR status = 'pending_approval' ORDER BY created_at DESC, rowid DESC LIMIT ?`,
+      ...[onlyPending ? 1 : 0, limit],
+    )
+    .map(approvalOf);
+
+/** Forgets settled ones beyond the newest `keep`; the record of who answered stays in the audit. */
+export const forgetOld = (sql: Sql, keep: number) =>
+  sql.run(
+    `DELETE FROM approvals WHERE status IN ('denied', 'expired', 'used') AND rowid <= (SELECT max(rowid) FROM approvals) - ?`,
+    keep,
+  );
+
+function approvalOf(row: Row): Approval {
+  const text = (name: string) => (row[name] === null || row[name] === undefined ? null : String(row[name]));
+  return {
+    id: String(row["id"]),
+    status: row["status"] as Status,
+    requester: String(row["requester"]),
+    method: String(row["method"]),
+    request: String(row["request"]),
+    digest: String(row["digest"]),
+    reason: text("reason"),
+    answerers: JSON.parse(String(row["answerers"])) as string[],
+    createdAt: Number(row["created_at"]),
+    expiresAt: Number(row["expires_at"]),
+    decidedAt: typeof row["decided_at"] === "number" ? row["decided_at"] : null,
+    decidedBy: text("decided_by"),
+    note: text("note"),
+  };
+}

@@ -1,0 +1,65 @@
+import { createHmac, hkdfSync } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import type { Link } from "./records.ts";
+
+/** A second place that is told how far the chain has come. What is gone from the chain can then not go unnoticed. */
+export interface AnchorSink {
+  readonly name: string;
+  write(line: string): void;
+  /** The lines that can be read back; undefined where they cannot. */
+  read?(): readonly string[];
+}
+
+/** Lines in a file of the owner's alone, each on the disk before it counts. */
+export function anchorFile(path: string): AnchorSink {
+  return {
+    name: path,
+    write(line) {
+      const fd = openSync(path, "a", 0o600);
+      try {
+        writeSync(fd, `${line}\n`);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    },
+    read() {
+      const text = readIfThere(path);
+      // A last line without its end was torn by a crash, and was never said to be written.
+      return text.split("\n").slice(0, -1);
+    },
+  };
+}
+
+/** The bridge's own log, which under systemd is the journal. */
+export const anchorLog = (log: { info(fields: object, message: string): void }): AnchorSink => ({
+  name: "log",
+  write: (line) => log.info({ anchor: line }, "audit anchor"),
+});
+
+const anchorKey = (key: Uint8Array) => Buffer.from(hkdfSync("sha256", key, "", "armorclaw anchor 1", 32));
+
+export function anchorLine(key: Uint8Array, { seq, mac }: Link, time: string): string {
+  const code = Buffer.from(mac).toString("hex");
+  const signature = createHmac("sha256", anchorKey(key)).update(`${seq} ${code} ${time}`).digest("hex");
+  return `${seq} ${code} ${time} ${signature}`;
+}
+
+/** @returns undefined for a line that the bridge did not write */
+export function parseAnchor(
+  key: Uint8Array,
+  line: string,
+): { readonly seq: number; readonly code: string } | undefined {
+  const [seq = "", code = "", time = ""] = line.split(" ");
+  const isOurs = line === anchorLine(key, { seq: Number(seq), mac: Buffer.from(code, "hex") }, time);
+  return isOurs ? { seq: Number(seq), code } : undefined;
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}

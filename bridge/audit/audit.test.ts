@@ -1,0 +1,159 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BridgeError, Secret } from "@armorclaw/protocol";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { tempDirectory } from "../../tests/support/temp.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { systemClock } from "../platform/clock.ts";
+import { Store } from "../store/store.ts";
+import { Audit, anchorFile, auditMigrations, cefLine, jsonLine } from "./audit.ts";
+
+const key = Buffer.alloc(32, 3);
+const now = "2026-11-21T08:00:00.000Z";
+
+let directory: ReturnType<typeof tempDirectory>;
+let store: Store;
+beforeEach(() => {
+  directory = tempDirectory();
+  store = new Store(join(directory.path, "store.db"), auditMigrations, now);
+});
+afterEach(() => {
+  store.close();
+  directory[Symbol.dispose]();
+});
+
+const anchors = () => join(directory.path, "audit.anchors");
+const open = async (entriesMax = 1_000_000) => {
+  const sinks = [anchorFile(anchors())];
+  const audit = new Audit({ store, clock: systemClock, logger: silentLogger, sinks, entriesMax });
+  audit.useKey(key);
+  await audit.start();
+  return audit;
+};
+const act = (params: unknown = { id: "openai" }) => ({
+  principal: "user:0",
+  method: "keystore.get",
+  params,
+  correlationId: "c-1",
+});
+const fill = async (audit: Audit, count: number) => {
+  for (let number = 0; number < count; number++) await audit.record(act({ id: `key-${number}` }), () => number);
+};
+
+describe("Audit.record()", () => {
+  test("writes who did what and how it ended, without what is secret", async () => {
+    const audit = await open();
+    expect(await audit.record(act({ id: "openai", token: Secret.fromText("canary") }), () => "value")).toBe("value");
+    const failing = audit.record(act(), () => Promise.reject(new BridgeError("KEY_NOT_FOUND")));
+    await expect(failing).rejects.toMatchObject({ code: "KEY_NOT_FOUND" });
+    const bug = audit.record(act(), () => Promise.reject(new Error("x")));
+    await expect(bug).rejects.toThrow("x");
+    expect(audit.newest(10).map(({ seq, principal, subject, outcome }) => [seq, principal, subject, outcome])).toEqual([
+      [1, "user:0", "openai", "ok"],
+      [3, "user:0", "openai", "KEY_NOT_FOUND"],
+      [5, "user:0", "openai", "INTERNAL"],
+    ]);
+    expect(JSON.stringify(audit.newest(10))).not.toContain("canary");
+    expect(await audit.verify()).toEqual({ ok: true, records: 6, anchors: 0 });
+  });
+
+  test("an act that cannot be recorded does not run", async () => {
+    const audit = await open();
+    store.writeNow((sql) => sql.run("DROP TABLE audit_entries"));
+    let ran = false;
+    const refused = audit.record(act(), () => {
+      ran = true;
+    });
+    await expect(refused).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(ran).toBe(false);
+  });
+
+  test("an act whose end cannot be recorded is not answered", async () => {
+    const audit = await open();
+    const refused = audit.record(act(), () =>
+      store.writeNow((sql) => sql.run("ALTER TABLE audit_entries RENAME TO gone")),
+    );
+    await expect(refused).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+  });
+
+  test("without its key nothing privileged runs, but the act that makes it available", async () => {
+    const audit = new Audit({ store, clock: systemClock, logger: silentLogger, sinks: [], entriesMax: 100 });
+    await expect(audit.record(act(), () => 1)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(await audit.recordAfter({ ...act({}), method: "keystore.unlock" }, () => audit.useKey(key))).toBeUndefined();
+    expect(audit.newest(1)[0]).toMatchObject({ method: "keystore.unlock", outcome: "ok" });
+  });
+});
+
+describe("Audit.verify()", () => {
+  const changes: [string, string, number][] = [
+    ["an edit", "UPDATE audit_entries SET principal = 'user:1' WHERE seq = 9", 9],
+    ["a changed end", "UPDATE audit_entries SET result = 'FORBIDDEN' WHERE seq = 10", 10],
+    ["a cut", "DELETE FROM audit_entries WHERE seq IN (9, 10)", 9],
+    [
+      "a cut that is renumbered",
+      "DELETE FROM audit_entries WHERE seq = 9; UPDATE audit_entries SET seq = seq - 1 WHERE seq > 9",
+      9,
+    ],
+    [
+      "two that changed places",
+      "UPDATE audit_entries SET seq = CASE seq WHEN 9 THEN -11 WHEN 11 THEN -9 ELSE seq END; UPDATE audit_entries SET seq = -seq WHERE seq < 0",
+      9,
+    ],
+    ["a cut head", "DELETE FROM audit_entries WHERE seq < 5", 1],
+    [
+      "a cut head with a base to match",
+      "INSERT INTO audit_base SELECT 1, seq, mac FROM audit_entries WHERE seq = 4; DELETE FROM audit_entries WHERE seq < 5",
+      5,
+    ],
+    ["a tail cut off before an anchor", "DELETE FROM audit_entries WHERE seq > 100", 101],
+  ];
+  test.each(changes)("finds %s", async (_, change, firstBad) => {
+    const audit = await open();
+    await fill(audit, 60);
+    await audit.stop();
+    expect(await audit.verify()).toMatchObject({ ok: true, records: 120, anchors: 2 });
+    store.writeNow((sql) => {
+      for (const one of change.split("; ")) sql.run(one);
+    });
+    expect(await audit.verify()).toMatchObject({ ok: false, firstBad });
+  });
+
+  test("finds every byte of the anchors that is flipped, but for a last line's end", async () => {
+    const audit = await open();
+    await fill(audit, 3);
+    await audit.stop();
+    const good = readFileSync(anchors());
+    for (let at = 0; at < good.length - 1; at++) {
+      const bad = Buffer.from(good);
+      bad[at] = (bad[at] ?? 0) ^ 1;
+      writeFileSync(anchors(), bad);
+      expect((await audit.verify()).ok).toBe(false);
+    }
+  });
+
+  test("the retention leaves a signed mark, after which the chain is whole", async () => {
+    const audit = await open(100);
+    await fill(audit, 200);
+    await audit.stop();
+    const verdict = await audit.verify();
+    expect(verdict.ok).toBe(true);
+    expect(verdict.records).toBeLessThan(175);
+    expect(audit.after(0).some(({ method }) => method === "audit.prune")).toBe(true);
+    store.writeNow((sql) => sql.run("DELETE FROM audit_entries WHERE seq <= (SELECT min(seq) + 3 FROM audit_entries)"));
+    expect((await audit.verify()).ok).toBe(false);
+  });
+});
+
+test("an act is exported as a JSON line and in the Common Event Format, with nothing to break out of either", async () => {
+  const audit = await open();
+  await audit.record(act({ id: "a=b|c\\d\nCEF:0|x" }), () => 1);
+  const [record] = audit.newest(1);
+  if (record === undefined) throw new Error("no record");
+  expect(JSON.parse(jsonLine(record))).toMatchObject({ seq: 1, principal: "user:0", result: "ok" });
+  const cef = cefLine("0.1.0", record);
+  expect(cef).not.toContain("\n");
+  expect(cef).toMatch(
+    /^CEF:0\|ArmorClaw\|bridge\|0\.1\.0\|keystore\.get\|keystore\.get\|3\|rt=\d+ externalId=1 suser=user:0 outcome=ok /,
+  );
+  expect(cef).toContain("duid=a\\=b|c\\\\d\\nCEF:0|x");
+});

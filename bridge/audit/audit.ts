@@ -1,0 +1,213 @@
+import { createHmac } from "node:crypto";
+import { BridgeError, canonicalJson } from "@armorclaw/protocol";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Logger } from "../logging/logging.ts";
+import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
+import type { Store } from "../store/store.ts";
+import { type AnchorSink, anchorLine } from "./anchors.ts";
+import {
+  type Act,
+  actsAfter,
+  append,
+  type EntryFields,
+  firstLink,
+  headLink,
+  type Link,
+  newestActs,
+  prune,
+} from "./records.ts";
+import { type Verdict, verifyChain } from "./verify.ts";
+
+export { type AnchorSink, anchorFile, anchorLog } from "./anchors.ts";
+export { cefLine, jsonLine } from "./formats.ts";
+export { type Act, auditMigrations } from "./records.ts";
+export type { Verdict } from "./verify.ts";
+
+/** An anchor is written after this many entries, or this long after the first that has none. */
+const entriesPerAnchor = 64;
+const anchorAfterMs = 60_000;
+/** Room over the bound before the retention cuts: not for every entry anew. */
+const pruneSlack = 1.1;
+const pageSize = 500;
+
+export interface PrivilegedAct {
+  readonly principal: string;
+  readonly method: string;
+  readonly params: unknown;
+  readonly correlationId: string;
+}
+
+export interface AuditDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly sinks: readonly AnchorSink[];
+  /** The most entries that are kept. */
+  readonly entriesMax: number;
+}
+
+/** Who did what: append-only, chained, and written before an act is answered. */
+export class Audit implements Service {
+  readonly name = "audit";
+  readonly #deps: AuditDeps;
+  #key: Buffer | undefined;
+  #anchored: Link = firstLink;
+  #timer: Timer | undefined;
+
+  constructor(deps: AuditDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    this.#anchored = this.#deps.store.read(headLink);
+  }
+
+  /** Anchors what has none yet. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#key !== undefined) this.#anchor();
+  }
+
+  /** The key comes from the keystore, once that is unlocked; it stays until the bridge ends. */
+  useKey(key: Buffer): void {
+    this.#key = key;
+  }
+
+  get isReady(): boolean {
+    return this.#key !== undefined;
+  }
+
+  /**
+   * Runs a privileged act: its beginning is durable before it runs, and its end before its answer.
+   * @throws BridgeError AUDIT_UNAVAILABLE, and then the act did not run, or is not answered
+   */
+  async record<T>(act: PrivilegedAct, run: () => T | Promise<T>): Promise<T> {
+    const begun = await this.#begin(act);
+    return await this.#finish(act, begun, run);
+  }
+
+  /** As `record`, for the one act that makes the key available: it runs first. Only its success can be recorded. */
+  async recordAfter<T>(act: PrivilegedAct, run: () => T | Promise<T>): Promise<T> {
+    const value = await run();
+    const begun = await this.#begin(act);
+    return await this.#finish(act, begun, () => value);
+  }
+
+  newest(limit: number): Act[] {
+    return this.#deps.store.read((sql) => newestActs(sql, limit));
+  }
+
+  after(seq: number, limit = pageSize): Act[] {
+    return this.#deps.store.read((sql) => actsAfter(sql, seq, limit));
+  }
+
+  /** @throws BridgeError KEYSTORE_LOCKED */
+  async verify(): Promise<Verdict> {
+    if (this.#key === undefined)
+      throw new BridgeError("KEYSTORE_LOCKED", "The record's key is in the keystore, which is locked");
+    return await verifyChain(this.#deps.store, this.#key, this.#deps.sinks);
+  }
+
+  async #begin(act: PrivilegedAct): Promise<Link> {
+    return await this.#append(act, { kind: "act", act: null, result: "" });
+  }
+
+  async #finish<T>(act: PrivilegedAct, begun: Link, run: () => T | Promise<T>): Promise<T> {
+    const end = (result: string) => this.#append(act, { kind: "end", act: begun.seq, result });
+    let value: T;
+    try {
+      value = await run();
+    } catch (error) {
+      await end(error instanceof BridgeError ? error.code : "INTERNAL");
+      throw error;
+    }
+    await end("ok");
+    return value;
+  }
+
+  async #append(act: PrivilegedAct, kind: Pick<EntryFields, "kind" | "act" | "result">): Promise<Link> {
+    const key = this.#key;
+    if (key === undefined) throw unavailable("the keystore is locked", undefined);
+    const isEnd = kind.kind === "end";
+    const fields = {
+      ...kind,
+      time: this.#deps.clock.now(),
+      principal: isEnd ? "" : act.principal,
+      method: isEnd ? "" : act.method,
+      paramsDigest: isEnd ? "" : createHmac("sha256", key).update(canonicalJson(act.params)).digest("hex"),
+      correlationId: isEnd ? "" : act.correlationId,
+      subject: isEnd ? null : subjectOf(act.params),
+    };
+    try {
+      const link = await this.#deps.store.write((sql) => {
+        const link = append(sql, key, fields);
+        this.#retain(sql, key, link);
+        return link;
+      });
+      this.#anchorSoon(link);
+      return link;
+    } catch (error) {
+      throw unavailable(error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  #retain(sql: Parameters<typeof append>[0], key: Buffer, { seq }: Link): void {
+    const { entriesMax, clock } = this.#deps;
+    // Looked at now and then; the count is that of consecutive numbers.
+    if (seq % entriesPerAnchor !== 0) return;
+    const first = Number(sql.get("SELECT min(seq) AS first FROM audit_entries")?.["first"] ?? seq);
+    if (seq - first > entriesMax * pruneSlack) prune(sql, key, seq - entriesMax, clock.now());
+  }
+
+  #anchorSoon(link: Link): void {
+    if (link.seq - this.#anchored.seq >= entriesPerAnchor) this.#anchor();
+    else this.#timer ??= this.#deps.clock.after(anchorAfterMs, () => this.#anchor());
+  }
+
+  /** A second place that cannot be written is said in the log; the chain itself is whole. */
+  #anchor(): void {
+    const { store, sinks, clock, logger } = this.#deps;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const head = store.read(headLink);
+    if (this.#key === undefined || head.seq === this.#anchored.seq) return;
+    const line = anchorLine(this.#key, head, timestamp(clock));
+    this.#anchored = head;
+    for (const sink of sinks) {
+      try {
+        sink.write(line);
+      } catch (error) {
+        logger.error({ error, sink: sink.name }, "An audit anchor could not be written");
+      }
+    }
+  }
+}
+
+/** What an act is about: the first of these that its params name. */
+const subjectFields = [
+  "id",
+  "key_id",
+  "approval_id",
+  "agent_id",
+  "agent_type",
+  "principal",
+  "loop",
+  "name",
+  "url",
+  "path",
+  "channel",
+];
+const subjectLengthMax = 200;
+
+function subjectOf(params: unknown): string | null {
+  if (typeof params !== "object" || params === null) return null;
+  const fields = params as Readonly<Record<string, unknown>>;
+  const found = subjectFields.map((field) => fields[field]).find((value) => typeof value === "string");
+  if (typeof found !== "string") return null;
+  // A query may hold what is nobody's business.
+  return (found.split("?")[0] ?? "").slice(0, subjectLengthMax);
+}
+
+const unavailable = (why: string, cause: unknown) =>
+  new BridgeError("AUDIT_UNAVAILABLE", `The act cannot be recorded: ${why}`, undefined, { cause });

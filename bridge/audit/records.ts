@@ -1,0 +1,137 @@
+import { createHmac } from "node:crypto";
+import type { Migration, Row, Sql } from "../store/store.ts";
+
+export const auditMigrations: readonly Migration[] = [
+  {
+    domain: "audit",
+    version: 1,
+    sql: `CREATE TABLE audit_entries (
+      seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, act INTEGER, time INTEGER NOT NULL, principal TEXT NOT NULL,
+      method TEXT NOT NULL, params_digest TEXT NOT NULL, result TEXT NOT NULL, correlation_id TEXT NOT NULL,
+      subject TEXT, mac BLOB NOT NULL) STRICT;
+    CREATE INDEX audit_ends ON audit_entries (act) WHERE act IS NOT NULL;
+    CREATE TABLE audit_base (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, mac BLOB NOT NULL) STRICT`,
+  },
+];
+
+/**
+ * `act`: something privileged begins. `end`: how the act with the seq `act` ended. `pruned`: the entries up to the seq `act`
+ * were taken out by the retention; `paramsDigest` is the code of the last of them.
+ */
+export type EntryKind = "act" | "end" | "pruned";
+
+export interface EntryFields {
+  readonly kind: EntryKind;
+  readonly act: number | null;
+  readonly time: number;
+  readonly principal: string;
+  readonly method: string;
+  readonly paramsDigest: string;
+  readonly result: string;
+  readonly correlationId: string;
+  readonly subject: string | null;
+}
+
+export interface Entry extends EntryFields {
+  readonly seq: number;
+  readonly mac: Uint8Array;
+}
+
+/** Where the chain begins, or goes on. */
+export interface Link {
+  readonly seq: number;
+  readonly mac: Uint8Array;
+}
+
+export const firstLink: Link = { seq: 0, mac: new Uint8Array(32) };
+
+/** The code of an entry: over everything in it and the code of the one before. */
+export function entryMac(key: Uint8Array, before: Link, fields: EntryFields): Buffer {
+  const { kind, act, time, principal, method, paramsDigest, result, correlationId, subject } = fields;
+  const list = [before.seq + 1, kind, act, time, principal, method, paramsDigest, result, correlationId, subject];
+  return createHmac("sha256", key).update(before.mac).update(JSON.stringify(list)).digest();
+}
+
+export function baseLink(sql: Sql): Link {
+  const row = sql.get("SELECT seq, mac FROM audit_base");
+  return row === undefined ? firstLink : linkOf(row);
+}
+
+export function headLink(sql: Sql): Link {
+  const row = sql.get("SELECT seq, mac FROM audit_entries ORDER BY seq DESC LIMIT 1");
+  return row === undefined ? baseLink(sql) : linkOf(row);
+}
+
+export function append(sql: Sql, key: Uint8Array, fields: EntryFields): Link {
+  const head = headLink(sql);
+  const link = { seq: head.seq + 1, mac: entryMac(key, head, fields) };
+  const { kind, act, time, principal, method, paramsDigest, result, correlationId, subject } = fields;
+  sql.run(
+    "INSERT INTO audit_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ...[link.seq, kind, act, time, principal, method, paramsDigest, result, correlationId, subject, link.mac],
+  );
+  return link;
+}
+
+/** Takes out the entries up to `seq`, and says so in the chain. */
+export function prune(sql: Sql, key: Uint8Array, seq: number, time: number): number {
+  const last = sql.get("SELECT seq, mac FROM audit_entries WHERE seq = ?", seq);
+  if (last === undefined) return 0;
+  const { mac } = linkOf(last);
+  append(sql, key, {
+    kind: "pruned",
+    act: seq,
+    time,
+    principal: "bridge",
+    method: "audit.prune",
+    paramsDigest: hex(mac),
+    result: "ok",
+    correlationId: "",
+    subject: null,
+  });
+  sql.run("INSERT OR REPLACE INTO audit_base VALUES (1, ?, ?)", seq, mac);
+  return sql.run("DELETE FROM audit_entries WHERE seq <= ?", seq).changes;
+}
+
+export const entriesAfter = (sql: Sql, seq: number, limit: number): Entry[] =>
+  sql.all("SELECT * FROM audit_entries WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit).map(entryOf);
+
+/** An act and how it ended. */
+export interface Act extends Entry {
+  readonly outcome: string;
+}
+
+const acts = `SELECT a.*, e.result AS outcome FROM audit_entries a LEFT JOIN audit_entries e ON e.act = a.seq AND e.kind = 'end'
+  WHERE a.kind <> 'end'`;
+
+export const actsAfter = (sql: Sql, seq: number, limit: number): Act[] =>
+  sql.all(`${acts} AND a.seq > ? ORDER BY a.seq LIMIT ?`, seq, limit).map(actOf);
+
+export const newestActs = (sql: Sql, limit: number): Act[] =>
+  sql.all(`${acts} ORDER BY a.seq DESC LIMIT ?`, limit).map(actOf).reverse();
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+const linkOf = (row: Row): Link => ({ seq: Number(row["seq"]), mac: row["mac"] as Uint8Array });
+
+function entryOf(row: Row): Entry {
+  const { act, subject } = row;
+  return {
+    seq: Number(row["seq"]),
+    kind: row["kind"] as EntryKind,
+    act: act === null || act === undefined ? null : Number(act),
+    time: Number(row["time"]),
+    principal: String(row["principal"]),
+    method: String(row["method"]),
+    paramsDigest: String(row["params_digest"]),
+    result: String(row["result"]),
+    correlationId: String(row["correlation_id"]),
+    subject: subject === null || subject === undefined ? null : String(subject),
+    mac: row["mac"] as Uint8Array,
+  };
+}
+
+function actOf(row: Row): Act {
+  const entry = entryOf(row);
+  return { ...entry, outcome: String(row["outcome"] ?? (entry.kind === "act" ? "unfinished" : entry.result)) };
+}

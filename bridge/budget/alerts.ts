@@ -1,0 +1,54 @@
+import type { Sql } from "../store/store.ts";
+import type { Windows } from "./calendar.ts";
+import { type Level, levelsReached, type Standing, standingsOf } from "./checks.ts";
+import type { Attribution } from "./scopes.ts";
+
+/** That spending has reached a level, once for each level, window and bound. */
+export interface Alert {
+  readonly id: number;
+  readonly standing: Standing;
+  readonly level: Level;
+  readonly agent: string | null;
+  readonly resetsAtMs: number | null;
+}
+
+/** More than can gather between two sweeps; the rest is told at the next. */
+const tellAtOnceMax = 100;
+
+const insertAlert = `INSERT OR IGNORE INTO budget_alerts (scope, window, unit, ceiling, level, at_ms, alert)
+  VALUES (?, ?, ?, ?, ?, ?, ?)`;
+
+export interface AlertContext {
+  readonly agent: string | null;
+  readonly atMs: number;
+  readonly endOf: (standing: Standing) => number | null;
+}
+
+/** Records the levels that the attribution's limits have reached and that were not recorded before. */
+export function recordLevels(
+  sql: Sql,
+  attribution: Attribution,
+  windows: Windows,
+  thresholds: readonly number[],
+  context: AlertContext,
+): void {
+  for (const standing of standingsOf(sql, attribution, windows))
+    for (const level of levelsReached(standing, thresholds)) record(sql, standing, level, context);
+}
+
+/** @returns whether it is the first of its kind */
+export function record(sql: Sql, standing: Standing, level: Level, { agent, atMs, endOf }: AlertContext): boolean {
+  const { scope, windowId, limit, ceiling } = standing;
+  const alert = JSON.stringify({ standing, level, agent, resetsAtMs: endOf(standing) });
+  return sql.run(insertAlert, scope, windowId, limit.unit, ceiling ?? 0, level, atMs, alert).changes > 0;
+}
+
+/** What was recorded and not told. It stays so until `markTold` is durable, so that no crash silences it. */
+export const untold = (sql: Sql): Alert[] =>
+  sql
+    .all("SELECT id, alert FROM budget_alerts WHERE told = 0 ORDER BY id LIMIT ?", tellAtOnceMax)
+    .map((row) => ({ ...(JSON.parse(String(row["alert"])) as Omit<Alert, "id">), id: Number(row["id"]) }));
+
+export function markTold(sql: Sql, alerts: readonly Alert[]): void {
+  for (const { id } of alerts) sql.run("UPDATE budget_alerts SET told = 1 WHERE id = ?", id);
+}

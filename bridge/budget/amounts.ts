@@ -1,0 +1,36 @@
+/** What is counted. All integers: money in nano-dollars, so that no sum is ever rounded. */
+export interface Amounts {
+  readonly costNanoUsd: number;
+  readonly tokens: number;
+  readonly calls: number;
+  readonly durationMs: number;
+}
+
+export const nothing: Amounts = { costNanoUsd: 0, tokens: 0, calls: 0, durationMs: 0 };
+
+/** What a limit is in, as on the wire. */
+export const units = ["cost_nano_usd", "tokens", "calls", "duration_ms"] as const;
+export type Unit = (typeof units)[number];
+
+const fields = {
+  cost_nano_usd: "costNanoUsd",
+  tokens: "tokens",
+  calls: "calls",
+  duration_ms: "durationMs",
+} as const satisfies Record<Unit, keyof Amounts>;
+
+export const amountIn = (amounts: Amounts, unit: Unit): number => amounts[fields[unit]];
+
+export const nanoPerUsd = 1_000_000_000;
+
+/** Dollars as people write them, with as many decimals as say something: `$1.00`, `$0.0042`. */
+export function formatUsd(nanoUsd: number): string {
+  const decimals = (Math.abs(nanoUsd) / nanoPerUsd).toFixed(9).replace(/0{1,7}$/, "");
+  return `${nanoUsd < 0 ? "-" : ""}$${decimals}`;
+}
+
+/** `$0.98`, `12000 tokens`, `30 calls`, `90000 ms`. */
+export function formatAmount(unit: Unit, value: number): string {
+  if (unit === "cost_nano_usd") return formatUsd(value);
+  return `${value} ${unit === "duration_ms" ? "ms" : unit}`;
+}

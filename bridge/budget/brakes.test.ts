@@ -1,0 +1,84 @@
+import { describe, expect, test } from "@jest/globals";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
+import { type BrakeSettings, Brakes } from "./brakes.ts";
+
+const open: BrakeSettings = {
+  callsPerMinuteMax: 1_000,
+  identicalCallsMax: 1_000,
+  callsWithoutProgressMax: 1_000,
+  runMsMax: 3_600_000,
+  idleGate: false,
+  turnMs: 600_000,
+  turnCallsMax: 50,
+};
+
+function bench(settings: Partial<BrakeSettings>) {
+  const clock = new ManualClock();
+  const brakes = new Brakes(clock);
+  let number = 0;
+  const call = (facts: { request?: string; run?: string; state?: string } = {}): string => {
+    try {
+      brakes.admit(
+        { agent: "mail-1", run: "mail-1.1", request: `call ${++number}`, ...facts },
+        { ...open, ...settings },
+      );
+      return "through";
+    } catch (error) {
+      const { code, details } = error as { code: string; details?: { brake?: string } };
+      return details?.brake ?? code;
+    }
+  };
+  return { clock, brakes, call };
+}
+
+describe("Brakes", () => {
+  test("let so many calls a minute through", () => {
+    const { clock, call } = bench({ callsPerMinuteMax: 2 });
+    expect([call(), call(), call()]).toEqual(["through", "through", "calls_per_minute"]);
+    clock.advance(60_000);
+    expect(call()).toBe("through");
+  });
+
+  test("hold the same call when it comes again and again, until a new run", () => {
+    const { call } = bench({ identicalCallsMax: 2 });
+    const same = { request: "same" };
+    expect([call(same), call(), call(same), call(same)]).toEqual(["through", "through", "through", "identical_calls"]);
+    expect(call({ ...same, run: "mail-1.2" })).toBe("through");
+  });
+
+  test("hold an agent that only calls, until it does something", () => {
+    const { brakes, call } = bench({ callsWithoutProgressMax: 2 });
+    expect([call(), call(), call()]).toEqual(["through", "through", "no_progress"]);
+    brakes.progressed("mail-1");
+    expect(call()).toBe("through");
+  });
+
+  test("hold a run that is too old", () => {
+    const { clock, call } = bench({ runMsMax: 1_000 });
+    expect(call()).toBe("through");
+    clock.advance(1_000);
+    expect(call()).toBe("run_time");
+    expect(call({ run: "mail-1.2" })).toBe("through");
+  });
+
+  test("the idle gate opens for a change, for one turn", () => {
+    const { clock, brakes, call } = bench({ idleGate: true, turnCallsMax: 2 });
+    expect(call()).toBe("NOTHING_CHANGED");
+    brakes.changed("mail-1");
+    expect([call(), call(), call()]).toEqual(["through", "through", "NOTHING_CHANGED"]);
+    brakes.changed("mail-1");
+    expect(call()).toBe("through");
+    clock.advance(600_000);
+    expect(call()).toBe("NOTHING_CHANGED");
+  });
+
+  test("the idle gate opens for a state that is new, and not for one that was seen", () => {
+    const { clock, call } = bench({ idleGate: true });
+    expect(call({ state: "3 mails" })).toBe("through");
+    clock.advance(600_000);
+    expect(call({ state: "3 mails" })).toBe("NOTHING_CHANGED");
+    expect(call({ state: "4 mails" })).toBe("through");
+    clock.advance(600_000);
+    expect(call({ state: "4 mails", run: "mail-1.2" })).toBe("NOTHING_CHANGED");
+  });
+});

@@ -1,0 +1,164 @@
+import { createHash } from "node:crypto";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Clock } from "../platform/clock.ts";
+
+export interface BrakeSettings {
+  readonly callsPerMinuteMax: number;
+  /** The same call this often within a run is a loop. */
+  readonly identicalCallsMax: number;
+  /** Calls since the agent last did something besides calling a model. */
+  readonly callsWithoutProgressMax: number;
+  /** From a run's first call on. */
+  readonly runMsMax: number;
+  /** Whether a call needs a reason: something that changed since the last turn. */
+  readonly idleGate: boolean;
+  /** How long, and for how many calls, one change is reason enough. */
+  readonly turnMs: number;
+  readonly turnCallsMax: number;
+}
+
+export interface CallFacts {
+  readonly agent: string;
+  readonly run: string;
+  /** The request as it will be sent. */
+  readonly request: string;
+  /** What the agent looked at before the call, as it sums it up; a new text is a change. */
+  readonly state?: string | undefined;
+}
+
+export type BrakeName = "calls_per_minute" | "identical_calls" | "no_progress" | "run_time";
+
+const minuteMs = 60_000;
+/** Different calls remembered of one run; the oldest is forgotten first. */
+const fingerprintsMax = 256;
+/** Agents remembered; the one that called longest ago is forgotten first. */
+const agentsMax = 2_000;
+
+interface Track {
+  run: string;
+  startedAtMs: number;
+  recent: number[];
+  fingerprints: Map<string, number>;
+  withoutProgress: number;
+  state: string | undefined;
+  /** The turn that the last change opened. */
+  turn: { readonly untilMs: number; calls: number } | undefined;
+  hasChange: boolean;
+}
+
+/** Stops an agent that runs away, whatever its budget still has. Each brake is per agent. */
+export class Brakes {
+  readonly #clock: Clock;
+  readonly #tracks = new Map<string, Track>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Lets one call of an agent through, or says which brake holds it.
+   * @throws BridgeError BRAKE_PULLED, NOTHING_CHANGED
+   */
+  admit(facts: CallFacts, settings: BrakeSettings): void {
+    const nowMs = this.#clock.monotonic();
+    const track = this.#trackOf(facts, nowMs);
+    const fingerprint = createHash("sha256").update(facts.request).digest("base64");
+    const same = (track.fingerprints.get(fingerprint) ?? 0) + 1;
+    track.recent = track.recent.filter((atMs) => nowMs - atMs < minuteMs);
+    const oldest = track.recent[0];
+    if (track.recent.length >= settings.callsPerMinuteMax && oldest !== undefined) {
+      throw pulled(facts, "calls_per_minute", settings.callsPerMinuteMax, Math.ceil(minuteMs - (nowMs - oldest)));
+    }
+    if (nowMs - track.startedAtMs >= settings.runMsMax) throw pulled(facts, "run_time", settings.runMsMax);
+    if (same > settings.identicalCallsMax) throw pulled(facts, "identical_calls", settings.identicalCallsMax);
+    if (track.withoutProgress >= settings.callsWithoutProgressMax) {
+      throw pulled(facts, "no_progress", settings.callsWithoutProgressMax);
+    }
+    if (settings.idleGate) takeTurn(track, facts, settings, nowMs);
+    track.recent.push(nowMs);
+    track.withoutProgress += 1;
+    track.fingerprints.delete(fingerprint);
+    track.fingerprints.set(fingerprint, same);
+    if (track.fingerprints.size > fingerprintsMax) dropOldest(track.fingerprints);
+  }
+
+  /** The agent did something that others can see. */
+  progressed(agent: string): void {
+    const track = this.#tracks.get(agent);
+    if (track !== undefined) track.withoutProgress = 0;
+  }
+
+  /** Something reached the agent from outside: a message, an event, a decision. The next call has a reason. */
+  changed(agent: string): void {
+    const track = this.#tracks.get(agent) ?? this.#create(agent, undefined, this.#clock.monotonic());
+    track.hasChange = true;
+  }
+
+  #trackOf({ agent, run }: CallFacts, nowMs: number): Track {
+    const known = this.#tracks.get(agent);
+    if (known !== undefined && (known.run === run || known.run === "")) {
+      if (known.run === "") Object.assign(known, { run, startedAtMs: nowMs });
+      return known;
+    }
+    return this.#create(agent, known, nowMs, run);
+  }
+
+  /** A new run forgets the calls of the one before, but neither the minute's nor what was looked at. */
+  #create(agent: string, before: Track | undefined, nowMs: number, run = ""): Track {
+    const track: Track = {
+      run,
+      startedAtMs: nowMs,
+      recent: before?.recent ?? [],
+      fingerprints: new Map(),
+      withoutProgress: 0,
+      state: before?.state,
+      turn: before?.turn,
+      hasChange: before?.hasChange ?? false,
+    };
+    this.#tracks.delete(agent);
+    this.#tracks.set(agent, track);
+    if (this.#tracks.size > agentsMax) dropOldest(this.#tracks);
+    return track;
+  }
+}
+
+/** A change opens a turn of some calls and some time; without one, the call has no reason. */
+function takeTurn(
+  track: Track,
+  { agent, state }: CallFacts,
+  { turnMs, turnCallsMax }: BrakeSettings,
+  nowMs: number,
+): void {
+  const hasNewState = state !== undefined && state !== track.state;
+  if (track.hasChange || hasNewState) {
+    track.turn = { untilMs: nowMs + turnMs, calls: 0 };
+    track.hasChange = false;
+    if (hasNewState) track.state = state;
+  }
+  const { turn } = track;
+  if (turn === undefined || nowMs >= turn.untilMs || turn.calls >= turnCallsMax) {
+    throw new BridgeError(
+      "NOTHING_CHANGED",
+      `Nothing reached ${agent} since its last turn, so there is nothing to call a model for`,
+    );
+  }
+  turn.calls += 1;
+}
+
+function pulled({ agent, run }: CallFacts, brake: BrakeName, limit: number, retryAfterMs?: number): BridgeError {
+  const sentences: Record<BrakeName, string> = {
+    calls_per_minute: `${agent} made ${limit} calls within a minute, which is the most`,
+    identical_calls: `${agent} made the same call ${limit} times in the run ${run}, which is the most`,
+    no_progress: `${agent} made ${limit} calls and did nothing else, which is the most`,
+    run_time: `The run ${run} of ${agent} is older than ${limit} ms, which is the longest`,
+  };
+  const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
+  return new BridgeError("BRAKE_PULLED", sentences[brake], { brake, limit, run, ...retry });
+}
+
+function dropOldest(map: Map<string, unknown>): void {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return;
+  }
+}

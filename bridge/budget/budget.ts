@@ -1,0 +1,280 @@
+import type { EventData } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { PublishEvent } from "../events/events.ts";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Sql, Store } from "../store/store.ts";
+import { type AlertContext, record, recordLevels } from "./alerts.ts";
+import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
+import type { Calendar, Windows } from "./calendar.ts";
+import { firstRefusal, isBounded, nameOf, type Standing, standingsOf } from "./checks.ts";
+import { forgetCounters } from "./counters.ts";
+import { freeze, freezeOf, thaw } from "./freezes.ts";
+import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
+import { applyConfigured, type Limit } from "./limits.ts";
+import type { AgentBrake } from "./ports.ts";
+import { type Attribution, everything } from "./scopes.ts";
+import { Teller } from "./teller.ts";
+
+export { type Amounts, formatUsd, nanoPerUsd, nothing, type Unit, units } from "./amounts.ts";
+export { type BrakeSettings, Brakes } from "./brakes.ts";
+export { Calendar, type WindowKind, windowKinds } from "./calendar.ts";
+export { BudgetDesk, type LimitStatus } from "./desk.ts";
+export { type Basis, bases, type OnExpiry, type Spending } from "./ledger.ts";
+export { type HardAction, hardActions, type Limit } from "./limits.ts";
+export { budgetMigrations } from "./migrations.ts";
+export type { AgentBrake, ApprovalGate } from "./ports.ts";
+export {
+  type ConfiguredPrice,
+  costNanoUsd,
+  type Price,
+  PriceTable,
+  type TokenUsage,
+  worstCaseNanoUsd,
+} from "./prices.ts";
+export { type Dimension, dimensions, type ReportRow } from "./report.ts";
+export type { Attribution } from "./scopes.ts";
+export { ServicePrices } from "./service-prices.ts";
+
+export interface BudgetDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly calendar: Calendar;
+  readonly publish: PublishEvent;
+  readonly brake: AgentBrake;
+  readonly logger: Logger;
+}
+
+export interface BudgetSettings {
+  readonly limits: readonly Limit[];
+  /** Percentages of a bound at which spending is told of, ascending. */
+  readonly thresholds: readonly number[];
+  readonly sweepEveryMs: number;
+}
+
+export interface ReserveRequest {
+  readonly id: string;
+  readonly attribution: Attribution;
+  readonly amounts: Amounts;
+  readonly price?: string | undefined;
+  /** How long it is held when no one settles it. */
+  readonly leaseMs: number;
+  readonly onExpiry: Hold["onExpiry"];
+}
+
+/** Reservations whose time is over, ended in one transaction. */
+const expiredAtOnceMax = 1_000;
+
+interface Refusal {
+  readonly standing: Standing;
+  readonly isFirst: boolean;
+  readonly resetsAtMs: number | null;
+}
+
+/** Money and its kin: held before it is spent, settled after, never past a hard limit. */
+export class Budget implements Service {
+  readonly name = "budget";
+  readonly #deps: BudgetDeps;
+  readonly #settings: BudgetSettings;
+  readonly #teller: Teller;
+  #sweeper: Timer | undefined;
+  #sweeping: Promise<void> | undefined;
+
+  constructor(deps: BudgetDeps, settings: BudgetSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#teller = new Teller(deps);
+  }
+
+  async start(): Promise<void> {
+    const { store, clock } = this.#deps;
+    await store.write((sql) => {
+      forgetCounters(sql);
+      applyConfigured(sql, this.#settings.limits);
+    });
+    await this.sweep();
+    this.#sweeper = clock.every(this.#settings.sweepEveryMs, () => {
+      this.#sweeping ??= this.sweep()
+        .catch((error: unknown) => this.#deps.logger.error({ error }, "The budget was not swept"))
+        .finally(() => {
+          this.#sweeping = undefined;
+        });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#sweeper?.cancel();
+    await this.#sweeping;
+    await this.#teller.tell();
+  }
+
+  /**
+   * Holds the amounts, if every limit of every scope has room for them. Resolves when that is durable.
+   * @throws BridgeError BUDGET_EXCEEDED, BUDGET_FROZEN
+   */
+  async reserve(request: ReserveRequest): Promise<void> {
+    const refusal = await this.#deps.store.write((sql) => this.#tryReserve(sql, request));
+    if (refusal === undefined) return;
+    if ("reason" in refusal)
+      throw new BridgeError("BUDGET_FROZEN", `${request.attribution.agent} may spend nothing: ${refusal.reason}`);
+    if (refusal.isFirst) await this.#onExhausted(refusal, request);
+    throw exceeded(refusal, request.amounts);
+  }
+
+  /**
+   * Books what a reservation came to. After its expiry, books the difference to what was booked then.
+   * @param owner the one agent whose it must be
+   * @throws BridgeError RESERVATION_NOT_FOUND when it does not exist or was settled
+   */
+  async settle(id: string, spending: Spending, owner?: string): Promise<void> {
+    const { store, publish } = this.#deps;
+    const overrun = await store.write((sql) => {
+      const held = findHeld(sql, id);
+      const atMs = this.#deps.clock.now();
+      if (held === undefined || (owner !== undefined && held.attribution.agent !== owner)) throw notFound(id);
+      if (held.onExpiry !== undefined) end(sql, id, held, "settle", atMs, spending);
+      else if (!adjust(sql, id, held, atMs, spending)) throw notFound(id);
+      this.#recordLevels(sql, held.attribution, held.windows, atMs);
+      return spending.amounts.costNanoUsd > held.amounts.costNanoUsd ? held : undefined;
+    });
+    if (overrun !== undefined) {
+      publish("budget.overrun", "bridge", {
+        reservation_id: id,
+        agent_id: overrun.attribution.agent ?? null,
+        scope: overrun.attribution.agent === undefined ? everything : `agent:${overrun.attribution.agent}`,
+        reserved_nano_usd: overrun.amounts.costNanoUsd,
+        cost_nano_usd: spending.amounts.costNanoUsd,
+      });
+    }
+    await this.#teller.tell();
+  }
+
+  /** Gives a reservation back. One that has ended is left as it is. */
+  release(id: string): Promise<void> {
+    return this.#deps.store.write((sql) => {
+      const held = findHeld(sql, id);
+      if (held?.onExpiry !== undefined) end(sql, id, held, "release", this.#deps.clock.now(), undefined);
+    });
+  }
+
+  /** Whether a hard limit in the unit bounds the attribution. */
+  isBounded(attribution: Attribution, unit: Unit): Promise<boolean> {
+    const { store, calendar, clock } = this.#deps;
+    return store.write((sql) => isBounded(standingsOf(sql, attribution, calendar.at(clock.now())), unit));
+  }
+
+  /** Ends reservations whose time is over, lets thawed agents go on, and tells what was not told. */
+  async sweep(): Promise<void> {
+    const { store, clock, calendar, publish, brake, logger } = this.#deps;
+    const ended = await store.write((sql) => this.#expire(sql, clock.now()));
+    for (const facts of ended) publish("budget.expired", "bridge", facts);
+    const thawed = await store.write((sql) => thaw(sql, calendar.at(clock.now())));
+    for (const agent of thawed) {
+      publish("budget.thawed", "bridge", { agent_id: agent });
+      await brake
+        .thaw(agent)
+        .catch((error: unknown) => logger.error({ error, agent }, "A thawed agent does not go on"));
+    }
+    await this.#teller.tell();
+  }
+
+  #tryReserve(sql: Sql, request: ReserveRequest): Refusal | { readonly reason: string } | undefined {
+    const { clock, calendar } = this.#deps;
+    const atMs = clock.now();
+    const windows = calendar.at(atMs);
+    const { attribution, amounts } = request;
+    const frozen = attribution.agent === undefined ? undefined : freezeOf(sql, attribution.agent);
+    if (frozen !== undefined) return { reason: frozen.reason };
+    const standing = firstRefusal(standingsOf(sql, attribution, windows), amounts);
+    if (standing === undefined) {
+      const price = request.price ?? null;
+      hold(sql, { ...request, price, expiresAtMs: atMs + request.leaseMs }, windows, atMs);
+      return undefined;
+    }
+    const context = this.#alertContext(attribution, atMs);
+    const isFirst = record(sql, standing, "refused", context);
+    const resetsAtMs = context.endOf(standing);
+    const { agent } = attribution;
+    if (standing.limit.onHard === "freeze" && agent !== undefined) {
+      freeze(
+        sql,
+        agent,
+        standing,
+        resetsAtMs,
+        `${nameOf(standing.scope, standing.limit.window, standing.limit.unit)} is used up`,
+      );
+      return { standing, isFirst: true, resetsAtMs };
+    }
+    return { standing, isFirst: isFirst || standing.limit.onHard === "stop", resetsAtMs };
+  }
+
+  #expire(sql: Sql, atMs: number): EventData<"budget.expired">[] {
+    return expired(sql, atMs, expiredAtOnceMax).flatMap((id) => {
+      const held = findHeld(sql, id);
+      if (held === undefined) return [];
+      const isSpent = held.onExpiry === "spend";
+      const spending = { amounts: held.amounts, inputTokens: 0, outputTokens: 0, basis: "bound" } as const;
+      end(sql, id, held, "expire", atMs, isSpent ? spending : undefined);
+      this.#recordLevels(sql, held.attribution, held.windows, atMs);
+      const booked = isSpent ? held.amounts.costNanoUsd : 0;
+      return [
+        {
+          reservation_id: id,
+          agent_id: held.attribution.agent ?? null,
+          reserved_nano_usd: held.amounts.costNanoUsd,
+          booked_nano_usd: booked,
+        },
+      ];
+    });
+  }
+
+  /** Acts on the agent as the limit says. What fails is logged: the money itself is refused already. */
+  async #onExhausted(
+    { standing: { limit, scope } }: Refusal,
+    { attribution: { agent } }: ReserveRequest,
+  ): Promise<void> {
+    await this.#teller.tell();
+    const { brake, publish, logger } = this.#deps;
+    if (agent === undefined || limit.onHard === "refuse") return;
+    const reason = `${nameOf(scope, limit.window, limit.unit)} is used up`;
+    if (limit.onHard === "freeze") publish("budget.frozen", "bridge", { agent_id: agent, scope, reason });
+    const done = limit.onHard === "freeze" ? brake.freeze(agent, reason) : brake.stop(agent, reason);
+    await done.catch((error: unknown) => logger.error({ error, agent }, "An agent over its limit could not be held"));
+  }
+
+  #recordLevels(sql: Sql, attribution: Attribution, windows: Windows, atMs: number): void {
+    recordLevels(sql, attribution, windows, this.#settings.thresholds, this.#alertContext(attribution, atMs));
+  }
+
+  #alertContext(attribution: Attribution, atMs: number): AlertContext {
+    const { calendar } = this.#deps;
+    return { agent: attribution.agent ?? null, atMs, endOf: ({ limit }) => calendar.endOf(limit.window, atMs) ?? null };
+  }
+}
+
+const notFound = (id: string) =>
+  new BridgeError("RESERVATION_NOT_FOUND", `No reservation ${id} is open`, { reservation_id: id });
+
+function exceeded({ standing, resetsAtMs }: Refusal, amounts: Amounts): BridgeError {
+  const { scope, limit, windowId, spent, held, ceiling } = standing;
+  const { unit, window } = limit;
+  const asked = amountIn(amounts, unit);
+  const say = (value: number) => formatAmount(unit, value);
+  const room = Math.max(0, (ceiling ?? 0) - spent - held);
+  return new BridgeError(
+    "BUDGET_EXCEEDED",
+    `${nameOf(scope, window, unit)}: ${say(asked)} asked, ${say(room)} left of ${say(ceiling ?? 0)}`,
+    {
+      scope,
+      window,
+      window_id: windowId,
+      unit,
+      limit: ceiling,
+      spent,
+      held,
+      asked,
+      resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+    },
+  );
+}

@@ -1,0 +1,80 @@
+import type { Sql } from "../store/store.ts";
+import { type Amounts, amountIn, type Unit } from "./amounts.ts";
+import type { WindowKind, Windows } from "./calendar.ts";
+import { balanceOf } from "./counters.ts";
+import { boundOf, readLimits, type StoredLimit } from "./limits.ts";
+import { type Attribution, boundScope } from "./scopes.ts";
+
+/** One limit as it stands for one scope in one window. */
+export interface Standing {
+  readonly limit: StoredLimit;
+  /** The scope that it bounds here, with no star. */
+  readonly scope: string;
+  readonly windowId: string;
+  readonly held: number;
+  readonly spent: number;
+  /** What was granted on top in this window. */
+  readonly granted: number;
+  /** The bound with what was granted on top; null when the limit has no bound. */
+  readonly ceiling: number | null;
+}
+
+const sumGrants =
+  "SELECT COALESCE(SUM(amount), 0) AS amount FROM budget_grants WHERE scope = ? AND window = ? AND unit = ?";
+
+/** Every limit that bounds the attribution, as it stands now. */
+export const standingsOf = (sql: Sql, attribution: Attribution, windows: Windows): Standing[] =>
+  readLimits(sql).flatMap((limit) => {
+    const scope = boundScope(limit.scope, attribution);
+    return scope === undefined ? [] : [standing(sql, limit, scope, windows)];
+  });
+
+export function standing(sql: Sql, limit: StoredLimit, scope: string, windows: Windows): Standing {
+  const { held, spent } = balanceOf(sql, scope, limit.window, windows);
+  const windowId = windows[limit.window];
+  const granted = grantedIn(sql, scope, windowId, limit.unit);
+  const bound = boundOf(limit);
+  return {
+    limit,
+    scope,
+    windowId,
+    held: amountIn(held, limit.unit),
+    spent: amountIn(spent, limit.unit),
+    granted,
+    ceiling: bound === null ? null : bound + granted,
+  };
+}
+
+export const grantedIn = (sql: Sql, scope: string, windowId: string, unit: Unit): number =>
+  Number(sql.get(sumGrants, scope, windowId, unit)?.["amount"] ?? 0);
+
+/** The first hard limit that the amounts do not fit in any more. */
+export function firstRefusal(standings: readonly Standing[], amounts: Amounts): Standing | undefined {
+  return standings.find(({ limit, held, spent, ceiling }) => {
+    const asked = amountIn(amounts, limit.unit);
+    return limit.hard !== null && ceiling !== null && asked > 0 && held + spent + asked > ceiling;
+  });
+}
+
+/** A level that spending has reached: a percentage of the bound, the soft bound, or the first refusal. */
+export type Level = `${number}` | "soft" | "refused";
+
+/** The levels that a standing has reached, lowest first. */
+export function levelsReached({ limit, spent, granted, ceiling }: Standing, thresholds: readonly number[]): Level[] {
+  if (ceiling === null || ceiling === 0) return [];
+  const reached = thresholds
+    .filter((percent) => spent * 100 >= ceiling * percent)
+    .map((percent): Level => `${percent}`);
+  const passedSoft = limit.soft !== null && limit.hard !== null && spent >= limit.soft + granted;
+  return passedSoft ? ["soft", ...reached] : reached;
+}
+
+/** Whether a hard limit in this unit is among them. */
+export const isBounded = (standings: readonly Standing[], unit: Unit): boolean =>
+  standings.some(({ limit }) => limit.unit === unit && limit.hard !== null);
+
+/** What a limit is called in a sentence: `global, cost per day`. */
+export function nameOf(scope: string, window: WindowKind, unit: Unit): string {
+  const what = { cost_nano_usd: "cost", tokens: "tokens", calls: "calls", duration_ms: "duration" }[unit];
+  return `${scope}, ${what} ${window === "all" ? "in all" : `per ${window}`}`;
+}

@@ -1,0 +1,81 @@
+import type { Row, Sql } from "../store/store.ts";
+import type { Amounts } from "./amounts.ts";
+import type { WindowKind, Windows } from "./calendar.ts";
+import { type AttributionField, scopeParts } from "./scopes.ts";
+
+/** What a scope holds and has spent in one window. */
+export interface Balance {
+  readonly held: Amounts;
+  readonly spent: Amounts;
+}
+
+const columns = "held_nano_usd, held_tokens, held_calls, held_ms, spent_nano_usd, spent_tokens, spent_calls, spent_ms";
+const sums = columns.replaceAll(/\w+/g, "COALESCE(SUM($&), 0) AS $&");
+const select = `SELECT ${columns} FROM budget_counters WHERE scope = ? AND window = ?`;
+const insert = `INSERT INTO budget_counters (scope, window, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const add = `UPDATE budget_counters SET ${columns.replaceAll(/\w+/g, "$& = $& + ?")}
+  WHERE scope = ? AND window IN (?, ?, ?, ?, ?)`;
+
+/** Constant texts, so that no name from outside is ever part of a statement. */
+const scopeColumns: Readonly<Record<AttributionField, string>> = {
+  provider: "provider = ?",
+  model: "model = ?",
+  loop: "loop = ?",
+  agent: "agent = ?",
+  task: "task = ?",
+  run: "run = ?",
+};
+const windowColumns: Readonly<Record<WindowKind, string>> = {
+  hour: "day = ? AND hour = ?",
+  day: "day = ?",
+  week: "week = ?",
+  month: "month = ?",
+  all: "1",
+};
+
+/** The balance, added up from the entries the first time that a scope and window are asked for. */
+export function balanceOf(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
+  const row = sql.get(select, scope, windows[kind]);
+  if (row !== undefined) return fromRow(row);
+  const balance = sumOfEntries(sql, scope, kind, windows);
+  sql.run(insert, scope, windows[kind], ...flat(balance));
+  return balance;
+}
+
+/** The same from the entries alone. */
+export function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
+  const parts = scopeParts(scope);
+  const ofScope = parts === undefined ? "1" : scopeColumns[parts.field];
+  const values = [...windowValues(kind, windows), ...(parts === undefined ? [] : [parts.value])];
+  const row = sql.get(`SELECT ${sums} FROM budget_entries WHERE ${windowColumns[kind]} AND ${ofScope}`, ...values);
+  return fromRow(row ?? {});
+}
+
+/** Adds to the counters that exist for these scopes and windows; what has none yet is added up when it is asked for. */
+export function addToCounters(sql: Sql, scopes: readonly string[], windows: Windows, change: Balance): void {
+  const values = flat(change);
+  const { hour, day, week, month, all } = windows;
+  for (const scope of scopes) sql.run(add, ...values, scope, hour, day, week, month, all);
+}
+
+/** Forgets the counters, so that each is added up anew. */
+export const forgetCounters = (sql: Sql): void => {
+  sql.run("DELETE FROM budget_counters");
+};
+
+const windowValues = (kind: WindowKind, windows: Windows): string[] =>
+  kind === "all" ? [] : kind === "hour" ? [windows.day, windows.hour] : [windows[kind]];
+
+/** The eight amounts in the order of the columns. */
+export const flat = ({ held, spent }: Balance): number[] =>
+  [held, spent].flatMap(({ costNanoUsd, tokens, calls, durationMs }) => [costNanoUsd, tokens, calls, durationMs]);
+
+export function fromRow(row: Row): Balance {
+  const amounts = (prefix: "held" | "spent"): Amounts => ({
+    costNanoUsd: Number(row[`${prefix}_nano_usd`] ?? 0),
+    tokens: Number(row[`${prefix}_tokens`] ?? 0),
+    calls: Number(row[`${prefix}_calls`] ?? 0),
+    durationMs: Number(row[`${prefix}_ms`] ?? 0),
+  });
+  return { held: amounts("held"), spent: amounts("spent") };
+}

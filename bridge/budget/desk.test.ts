@@ -1,0 +1,87 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { type BudgetBench, cost, costLimit, openBudget, usd } from "../../tests/support/budget.ts";
+import type { BudgetSettings } from "./budget.ts";
+
+const benches: BudgetBench[] = [];
+const open = async (settings: Partial<BudgetSettings> = {}, options: Parameters<typeof openBudget>[1] = {}) => {
+  const bench = await openBudget(settings, options);
+  benches.push(bench);
+  return bench;
+};
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench.close();
+});
+
+const types = ({ published }: BudgetBench) => published.map(({ type }) => type);
+const _levels = ({ published }: BudgetBench) =>
+  published.flatMap(({ data }) => (data["level"] === undefined ? [] : [data["level"]]));
+const _spentIn = async ({ desk }: BudgetBench, scope = "global") => {
+  const { limits } = await desk.status();
+  const found = limits.find(({ standing }) => standing.scope === scope);
+  return { held: found?.standing.held, spent: found?.standing.spent };
+};
+
+describe("BudgetDesk", () => {
+  test("a top-up is one more bound's worth in this window, and gone with it", async () => {
+    const bench = await open({ limits: [costLimit("global", "day", usd(1))] });
+    const topUp = {
+      scope: "global",
+      window: "day",
+      unit: "cost_nano_usd",
+      amount: usd(0.5),
+      reason: "a long letter",
+    } as const;
+    await bench.reserve("a", usd(1));
+    await expect(bench.reserve("b", usd(0.5))).rejects.toThrow();
+    await bench.desk.topUp(topUp, "agent:mail-1", AbortSignal.timeout(1_000));
+    await bench.reserve("b", usd(0.5));
+    await expect(bench.reserve("c", 1)).rejects.toThrow();
+    bench.clock.advance(86_400_000);
+    await expect(bench.reserve("d", usd(1.5))).rejects.toThrow();
+    expect(types(bench)).toContain("budget.topped_up");
+  });
+
+  test("a limit set by hand stands until the configuration of it changes", async () => {
+    const first = await open({ limits: [costLimit("global", "day", 10)] });
+    await first.desk.setLimit(costLimit("global", "day", 20), "user:0");
+    const reopen = async (bench: BudgetBench, hard: number) => {
+      bench.crash();
+      return await open({ limits: [costLimit("global", "day", hard)] }, { path: bench.path });
+    };
+    const same = await reopen(first, 10);
+    expect((await same.desk.status()).limits[0]?.standing.limit).toMatchObject({ hard: 20, origin: "set" });
+    const changed = await reopen(same, 15);
+    expect((await changed.desk.status()).limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
+  });
+
+  test("status says where a limit is going", async () => {
+    const bench = await open({ limits: [costLimit("global", "day", 1_000)] });
+    await bench.reserve("a", 100);
+    await bench.settle("a", 100);
+    const [limit] = (await bench.desk.status()).limits;
+    expect(limit).toMatchObject({ burnPerHour: 100, exhaustedInMs: 9 * 3_600_000, projected: 1_700 });
+  });
+
+  test("report adds up by what is asked for", async () => {
+    const bench = await open();
+    for (const [id, agent, nano] of [
+      ["a", "one-1", 10],
+      ["b", "one-1", 20],
+      ["c", "two-1", 5],
+    ] as const) {
+      await bench.reserve(id, 100, { agent, model: "openai/m" });
+      await bench.budget.settle(id, { amounts: cost(nano), inputTokens: 3, outputTokens: 2, basis: "provider" });
+    }
+    const rows = bench.desk.report({ by: ["agent", "day"], fromMs: 0, toMs: bench.clock.now() + 1, rowsMax: 10 });
+    expect(rows).toMatchObject([
+      {
+        keys: { agent: "one-1", day: "2026-11-21" },
+        spent: { costNanoUsd: 30, calls: 2 },
+        held: { costNanoUsd: 0 },
+        inputTokens: 6,
+        outputTokens: 4,
+      },
+      { keys: { agent: "two-1" }, spent: { costNanoUsd: 5 } },
+    ]);
+  });
+});

@@ -1,0 +1,122 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { PublishEvent } from "../events/events.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Sql, Store } from "../store/store.ts";
+import type { Unit } from "./amounts.ts";
+import type { Calendar, WindowKind, Windows } from "./calendar.ts";
+import { type Standing, standing } from "./checks.ts";
+import { allFreezes, type Freeze } from "./freezes.ts";
+import { boundOf, type Limit, readLimits, type StoredLimit, writeLimit } from "./limits.ts";
+import type { ApprovalGate } from "./ports.ts";
+import { type Forecast, forecast, type ReportQuery, type ReportRow, report } from "./report.ts";
+import { scopeParts } from "./scopes.ts";
+
+export interface DeskDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly calendar: Calendar;
+  readonly publish: PublishEvent;
+  readonly approvals: ApprovalGate;
+  /** Looked over after each decision: what it allows is let go on. */
+  readonly budget: { sweep(): Promise<void> };
+}
+
+/** A limit as it stands, with where it is going. */
+export interface LimitStatus extends Forecast {
+  readonly standing: Standing;
+  readonly resetsAtMs: number | null;
+}
+
+export interface TopUp {
+  readonly scope: string;
+  readonly window: WindowKind;
+  readonly unit: Unit;
+  readonly amount: number;
+  readonly reason: string;
+}
+
+/** Scopes that a limit with a star is shown for. */
+const starScopesMax = 200;
+
+const insertGrant = `INSERT INTO budget_grants (scope, window, unit, amount, at_ms, asked_by, approved_by, approval, reason)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** What people see of the budget and decide about it. */
+export class BudgetDesk {
+  readonly #deps: DeskDeps;
+
+  constructor(deps: DeskDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sets a limit, or takes it away when it has no bound. It stands until the configuration of that limit changes. */
+  async setLimit(limit: Limit, by: string): Promise<void> {
+    const { store, publish, budget } = this.#deps;
+    await store.write((sql) => writeLimit(sql, limit, "set"));
+    const { scope, window, unit, soft, hard, onHard } = limit;
+    publish("budget.limit_changed", "bridge", { scope, window, unit, soft, hard, on_hard: onHard, by });
+    await budget.sweep();
+  }
+
+  /**
+   * Asks a human for more in the present window and grants it there.
+   * @throws BridgeError BUDGET_WINDOW_OVER, or what the approval ended with
+   */
+  async topUp(topUp: TopUp, askedBy: string, signal: AbortSignal): Promise<{ windowId: string; approvedBy: string }> {
+    const { approvals, store, calendar, clock, publish, budget } = this.#deps;
+    const { scope, window, unit, amount, reason } = topUp;
+    const windowId = calendar.at(clock.now())[window];
+    const request = { scope, window, window_id: windowId, unit, amount, reason };
+    const { approvalId, approvedBy } = await approvals.ask("budget.topup", request, askedBy, signal);
+    await store.write((sql) => {
+      const atMs = clock.now();
+      if (calendar.at(atMs)[window] !== windowId) {
+        throw new BridgeError("BUDGET_WINDOW_OVER", `The ${window} ${windowId} was over when the grant was approved`);
+      }
+      sql.run(insertGrant, scope, windowId, unit, amount, atMs, askedBy, approvedBy, approvalId, reason);
+    });
+    publish("budget.topped_up", "bridge", {
+      ...request,
+      asked_by: askedBy,
+      approved_by: approvedBy,
+      approval_id: approvalId,
+    });
+    await budget.sweep();
+    return { windowId, approvedBy };
+  }
+
+  status(): Promise<{ readonly limits: LimitStatus[]; readonly freezes: Freeze[] }> {
+    const { store, calendar, clock } = this.#deps;
+    return store.write((sql) => {
+      const nowMs = clock.now();
+      const windows = calendar.at(nowMs);
+      const limits = readLimits(sql).filter((limit) => boundOf(limit) !== null);
+      const statuses = limits.flatMap((limit) =>
+        scopesShown(sql, limit, windows).map((scope): LimitStatus => {
+          const resetsAtMs = calendar.endOf(limit.window, nowMs) ?? null;
+          const present = standing(sql, limit, scope, windows);
+          return { standing: present, resetsAtMs, ...forecast(sql, present, nowMs, resetsAtMs) };
+        }),
+      );
+      return { limits: statuses, freezes: allFreezes(sql) };
+    });
+  }
+
+  report(query: ReportQuery): ReportRow[] {
+    return this.#deps.store.read((sql) => report(sql, query));
+  }
+}
+
+/** A limit's scope; for `agent:*` each agent that has an entry in this month. */
+function scopesShown(sql: Sql, { scope }: StoredLimit, { month }: Windows): string[] {
+  const parts = scopeParts(scope);
+  if (parts?.value !== "*") return [scope];
+  // The field is one of a closed list.
+  const { field } = parts;
+  const rows = sql.all(
+    `SELECT DISTINCT ${field} AS value FROM budget_entries WHERE month = ? AND ${field} IS NOT NULL ORDER BY value LIMIT ?`,
+    month,
+    starScopesMax,
+  );
+  return rows.map((row) => `${field}:${row["value"]}`);
+}

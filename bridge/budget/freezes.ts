@@ -1,0 +1,47 @@
+import type { Sql } from "../store/store.ts";
+import type { Windows } from "./calendar.ts";
+import { type Standing, standing } from "./checks.ts";
+import { readLimits } from "./limits.ts";
+
+/** An agent that may spend no more until the limit that froze it has room again. */
+export interface Freeze {
+  readonly agent: string;
+  readonly scope: string;
+  readonly reason: string;
+}
+
+const upsert = "INSERT OR REPLACE INTO budget_freezes VALUES (?, ?, ?, ?, ?, ?, ?)";
+
+export function freeze(sql: Sql, agent: string, by: Standing, endsAtMs: number | null, reason: string): void {
+  sql.run(upsert, agent, by.scope, by.windowId, by.limit.unit, by.ceiling ?? 0, endsAtMs, reason);
+}
+
+export const allFreezes = (sql: Sql): Freeze[] =>
+  sql
+    .all("SELECT agent, scope, reason FROM budget_freezes ORDER BY agent")
+    .map((row) => ({ agent: String(row["agent"]), scope: String(row["scope"]), reason: String(row["reason"]) }));
+
+export function freezeOf(sql: Sql, agent: string): Freeze | undefined {
+  const row = sql.get("SELECT agent, scope, reason FROM budget_freezes WHERE agent = ?", agent);
+  return row === undefined ? undefined : { agent, scope: String(row["scope"]), reason: String(row["reason"]) };
+}
+
+/** Ends the freezes whose window is over, or whose limit was raised, topped up or taken away. Returns the agents. */
+export function thaw(sql: Sql, windows: Windows): string[] {
+  const thawed = sql.all("SELECT * FROM budget_freezes").flatMap((row) => {
+    const limit = readLimits(sql).find(
+      (candidate) =>
+        windows[candidate.window] === row["window"] &&
+        candidate.unit === row["unit"] &&
+        covers(candidate.scope, String(row["scope"])),
+    );
+    const isSame =
+      limit !== undefined && standing(sql, limit, String(row["scope"]), windows).ceiling === row["ceiling"];
+    return isSame ? [] : [String(row["agent"])];
+  });
+  for (const agent of thawed) sql.run("DELETE FROM budget_freezes WHERE agent = ?", agent);
+  return thawed;
+}
+
+const covers = (limitScope: string, scope: string): boolean =>
+  limitScope === scope || (limitScope.endsWith(":*") && scope.startsWith(limitScope.slice(0, -1)));

@@ -1,0 +1,94 @@
+import type { Sql } from "../store/store.ts";
+import { type Amounts, amountIn } from "./amounts.ts";
+import type { Standing } from "./checks.ts";
+import { fromRow } from "./counters.ts";
+import { scopeParts } from "./scopes.ts";
+
+export const dimensions = [
+  "agent",
+  "loop",
+  "provider",
+  "model",
+  "task",
+  "run",
+  "hour",
+  "day",
+  "week",
+  "month",
+] as const;
+export type Dimension = (typeof dimensions)[number];
+
+export interface ReportQuery {
+  readonly by: readonly Dimension[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly rowsMax: number;
+}
+
+export interface ReportRow {
+  /** One value for each dimension asked for; null where an entry has none. */
+  readonly keys: Readonly<Partial<Record<Dimension, string | null>>>;
+  readonly spent: Amounts;
+  readonly held: Amounts;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Reservations that were booked at the most that they can have cost, because no one knows better. */
+  readonly bounded: number;
+}
+
+const balances = ["held", "spent"].flatMap((kind) =>
+  ["nano_usd", "tokens", "calls", "ms"].map((unit) => `${kind}_${unit}`),
+);
+const figures = [...balances, "input_tokens", "output_tokens"]
+  .map((column) => `SUM(${column}) AS ${column}`)
+  .join(", ");
+
+/** Adds the entries up by the dimensions, largest cost first. */
+export function report(sql: Sql, { by, fromMs, toMs, rowsMax }: ReportQuery): ReportRow[] {
+  // The names come from the closed list above, never from outside.
+  const names = dimensions.filter((dimension) => by.includes(dimension));
+  const keys = names.length === 0 ? "" : `${names.join(", ")}, `;
+  const group = names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`;
+  const text = `SELECT ${keys}${figures}, SUM(basis = 'bound' AND kind <> 'adjust') AS bounded FROM budget_entries
+    WHERE at_ms >= ? AND at_ms < ?${group} ORDER BY spent_nano_usd DESC, spent_tokens DESC LIMIT ?`;
+  return sql.all(text, fromMs, toMs, rowsMax).map((row) => ({
+    keys: Object.fromEntries(by.map((name) => [name, row[name] === null ? null : String(row[name])])),
+    ...fromRow(row),
+    inputTokens: Number(row["input_tokens"] ?? 0),
+    outputTokens: Number(row["output_tokens"] ?? 0),
+    bounded: Number(row["bounded"] ?? 0),
+  }));
+}
+
+export interface Forecast {
+  /** Spent in the hour before, in the limit's unit. */
+  readonly burnPerHour: number;
+  /** Until the ceiling at that rate; null when it is not reached before the window is over. */
+  readonly exhaustedInMs: number | null;
+  /** What will have been spent at the window's end at that rate; null for a window without an end. */
+  readonly projected: number | null;
+}
+
+const hourMs = 3_600_000;
+const sums = balances.map((column) => `SUM(${column}) AS ${column}`).join(", ");
+
+/** Goes on at the rate of the last hour. */
+export function forecast(
+  sql: Sql,
+  { scope, limit, held, spent, ceiling }: Standing,
+  nowMs: number,
+  endMs: number | null,
+): Forecast {
+  const parts = scopeParts(scope);
+  const text = `SELECT ${sums} FROM budget_entries WHERE at_ms > ?${parts === undefined ? "" : ` AND ${parts.field} = ?`}`;
+  const row = sql.get(text, nowMs - hourMs, ...(parts === undefined ? [] : [parts.value]));
+  const burnPerHour = Math.max(0, amountIn(fromRow(row ?? {}).spent, limit.unit));
+  const leftMs = endMs === null ? Number.POSITIVE_INFINITY : endMs - nowMs;
+  const room = ceiling === null ? Number.POSITIVE_INFINITY : Math.max(0, ceiling - spent - held);
+  const exhaustedInMs = burnPerHour === 0 ? Number.POSITIVE_INFINITY : (room / burnPerHour) * hourMs;
+  return {
+    burnPerHour,
+    exhaustedInMs: room === 0 ? 0 : exhaustedInMs < leftMs ? Math.ceil(exhaustedInMs) : null,
+    projected: endMs === null ? null : Math.round(spent + (burnPerHour * leftMs) / hourMs),
+  };
+}

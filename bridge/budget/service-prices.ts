@@ -1,0 +1,41 @@
+/** A price of something other than tokens, from a day on. */
+interface DatedPrice {
+  readonly from: string;
+  readonly nanoUsd: number;
+}
+
+/**
+ * What services list for one unit, in nano-dollars, with the day that the figure was taken. For one country or plan only where
+ * the name says so; whatever is not here has no price until the operator sets one.
+ */
+const listed: Readonly<Record<string, readonly DatedPrice[]>> = {
+  "twilio.sms.us": [{ from: "2025-01-01", nanoUsd: 8_300_000 }],
+  "twilio.voice_out_minute.us": [{ from: "2025-01-01", nanoUsd: 14_000_000 }],
+  "twilio.voice_in_minute.us": [{ from: "2025-01-01", nanoUsd: 8_500_000 }],
+  "openai.tts-1.character": [{ from: "2024-01-01", nanoUsd: 15_000 }],
+  "openai.tts-1-hd.character": [{ from: "2024-01-01", nanoUsd: 30_000 }],
+  "openai.whisper-1.minute": [{ from: "2024-01-01", nanoUsd: 6_000_000 }],
+};
+
+/** Prices of services by name; the operator's own first. */
+export class ServicePrices {
+  readonly #configured: ReadonlyMap<string, number>;
+
+  /** @param configured name → nano-dollars for one unit */
+  constructor(configured: ReadonlyMap<string, number>) {
+    this.#configured = configured;
+  }
+
+  get names(): readonly string[] {
+    return [...new Set([...this.#configured.keys(), ...Object.keys(listed)])].sort();
+  }
+
+  /** @returns the price of one unit on that day, or undefined when no one has set one */
+  find(service: string, at: Date): { readonly nanoUsd: number; readonly source: string } | undefined {
+    const own = this.#configured.get(service);
+    if (own !== undefined) return { nanoUsd: own, source: "configuration" };
+    const day = at.toISOString().slice(0, 10);
+    const dated = (Object.hasOwn(listed, service) ? listed[service] : undefined)?.findLast(({ from }) => from <= day);
+    return dated === undefined ? undefined : { nanoUsd: dated.nanoUsd, source: `list of ${dated.from}` };
+  }
+}

@@ -1,0 +1,46 @@
+import type { PublishEvent } from "../events/events.ts";
+import type { Store } from "../store/store.ts";
+import { type Alert, markTold, untold } from "./alerts.ts";
+
+/** Publishes recorded alerts, at least once each: one is marked as told only after it was. */
+export class Teller {
+  readonly #store: Store;
+  readonly #publish: PublishEvent;
+  /** Told in this process and perhaps not marked yet. */
+  readonly #told = new Set<number>();
+
+  constructor({ store, publish }: { readonly store: Store; readonly publish: PublishEvent }) {
+    this.#store = store;
+    this.#publish = publish;
+  }
+
+  async tell(): Promise<void> {
+    const alerts = this.#store.read(untold).filter(({ id }) => !this.#told.has(id));
+    if (alerts.length === 0) return;
+    for (const alert of alerts) {
+      this.#told.add(alert.id);
+      const { level, standing } = alert;
+      const facts = factsOf(alert);
+      if (level === "refused") {
+        this.#publish("budget.exhausted", "bridge", { ...facts, on_hard: standing.limit.onHard });
+      } else this.#publish("budget.threshold_crossed", "bridge", { ...facts, level });
+    }
+    await this.#store.write((sql) => markTold(sql, alerts));
+    for (const { id } of alerts) this.#told.delete(id);
+  }
+}
+
+function factsOf({ standing, agent, resetsAtMs }: Alert) {
+  const { scope, windowId, limit, spent, held, ceiling } = standing;
+  return {
+    scope,
+    window: limit.window,
+    window_id: windowId,
+    unit: limit.unit,
+    limit: ceiling ?? 0,
+    spent,
+    held,
+    agent_id: agent,
+    resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+  };
+}

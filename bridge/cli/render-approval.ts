@@ -1,0 +1,46 @@
+import type { Result } from "@armorclaw/protocol";
+import type { View } from "./output.ts";
+import { visible } from "./visible.ts";
+
+type Approval = Result<"approval.get">;
+
+/** All of each question: what is approved is exactly this, so nothing of it is cut off or left unescaped. */
+export const renderApprovals = ({ approvals }: Result<"approval.list">, view: View): string =>
+  approvals.length === 0
+    ? "Nothing waits for an answer."
+    : approvals.map((one) => renderApproval(one, view)).join("\n\n");
+
+export function renderApproval(approval: Approval, { paint }: View): string {
+  const { approval_id, status, requester, method, expires_at, decided_by, digest, reason, note } = approval;
+  const by = decided_by === null ? "" : ` by ${visible(decided_by)}`;
+  const lines = [
+    `${paint("bold", approval_id)}  ${status}${by}  expires ${expires_at}`,
+    `  ${visible(requester)} asks for ${paint("bold", visible(method))}`,
+    ...requestLines(approval.request).map((line) => `  | ${line}`),
+    `  digest ${digest}`,
+  ];
+  if (reason !== null) lines.push(`  it says: ${visible(reason)}`);
+  if (note !== null) lines.push(`  answered: ${visible(note)}`);
+  return lines.join("\n");
+}
+
+/** Canonical JSON, a field a line; a text of several lines a line each. */
+function requestLines(request: string): string[] {
+  const value = parsed(request);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [visible(request)];
+  return Object.entries(value).flatMap(([key, field]) => {
+    const lines = (typeof field === "string" ? field : JSON.stringify(field)).split("\n").map(visible);
+    const [first = ""] = lines;
+    return lines.length === 1
+      ? [`${visible(key)}: ${first}`]
+      : [`${visible(key)}:`, ...lines.map((line) => `  ${line}`)];
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

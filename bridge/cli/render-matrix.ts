@@ -1,0 +1,63 @@
+import type { Result } from "@armorclaw/protocol";
+import type { View } from "./output.ts";
+import { renderTable } from "./table.ts";
+import { visible } from "./visible.ts";
+
+export function renderMatrixStatus(status: Result<"matrix.status">, view: View): string {
+  if (!status.logged_in) return "Not logged in. `armorclaw matrix login --homeserver URL --username NAME` logs in.";
+  const isGood = status.connected && status.is_cross_signed !== false;
+  const lines = [
+    `${status.status} to ${status.homeserver} as ${status.user_id}, device ${status.device_id}`,
+    `fingerprint ${status.fingerprint ?? "not known yet"}`,
+    status.is_cross_signed === false
+      ? "The device is not signed by its account: others see a warning. `armorclaw matrix verify` with the account's own id mends it."
+      : `signed by its account; key backup ${status.backup_version ?? "off"}`,
+    `${status.trusted_rooms} rooms and ${status.trusted_users} people of the configuration are heard`,
+    `last sync ${status.last_sync_at ?? "never"}; ${status.restarts} restarts of the link`,
+    ...(status.error === null ? [] : [`last error: ${status.error}`]),
+  ];
+  return lines
+    .map((line, index) => (index === 0 && !isGood ? view.paint("yellow", visible(line)) : visible(line)))
+    .join("\n");
+}
+
+export function renderMatrixRooms({ rooms }: Result<"matrix.rooms">, view: View): string {
+  if (rooms.length === 0) return "In no room. Invite the bridge's account, then `armorclaw matrix join ROOM`.";
+  const columns = [
+    { title: "ROOM" },
+    { title: "NAME", dropOrder: 1 },
+    { title: "MEMBERS", dropOrder: 2 },
+    { title: "ENCRYPTED" },
+    { title: "HEARD" },
+    { title: "STATE" },
+  ];
+  const yes = (is: boolean) => (is ? "yes" : "no");
+  const rows = rooms.map((room) => [
+    room.room_id,
+    room.name,
+    String(room.members),
+    yes(room.encrypted),
+    yes(room.is_trusted),
+    room.membership === "join" ? "joined" : `invited by ${room.inviter ?? "somebody"}`,
+  ]);
+  return renderTable(columns, rows, view);
+}
+
+export const renderMatrixSent = ({ state, room_id: room, event_id: event }: Result<"matrix.send">): string =>
+  state === "sent" ? `Sent to ${room}: ${event}` : `Queued for ${room}; it is sent when the homeserver takes it.`;
+
+export const renderMatrixMessages = ({ events, cursor }: Result<"matrix.receive">): string =>
+  events.length === 0
+    ? `No messages. Go on with --cursor ${cursor}`
+    : events
+        .map(({ sent_at: at, sender, body, trust }) => `${at} ${visible(sender)} (${trust}) ${visible(body)}`)
+        .join("\n");
+
+export function renderVerification({ flow_id: flow, user_id: user, state, emoji }: Result<"matrix.verify">): string {
+  if (state !== "compare") return state === "done" ? `${user} is verified.` : `The comparison is ${state}.`;
+  return [
+    `${user} must see exactly these, in this order:`,
+    `  ${emoji.map(({ symbol, name }) => `${symbol} ${name}`).join("   ")}`,
+    `If so: armorclaw matrix verify --flow-id ${flow} --is-equal`,
+  ].join("\n");
+}

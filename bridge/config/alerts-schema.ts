@@ -1,0 +1,75 @@
+import * as z from "zod";
+
+const severity = z.enum(["info", "warning", "critical"]);
+const time = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, "Expected HH:MM");
+
+const isTimeZone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const AlertRoute = z.strictObject({
+  destination: z.enum(["matrix", "webhook"]),
+  lane: z.string().min(1).max(255).describe("The room's id, or the webhook's name."),
+  min_severity: severity.default("warning"),
+});
+
+const AlertRule = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
+  types: z.array(z.string().min(1).max(100)).min(1).max(32).describe("The event types that it is about."),
+  data: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+    .optional()
+    .describe("Only with these values at these dotted paths."),
+  severity: severity.default("warning"),
+  key: z.string().min(1).max(200).default("{type} {source}").describe("Alerts of the rule with the same key are one."),
+  text: z.string().min(1).max(500).describe("{field} stands for a field of the event's data."),
+  recovered_by: z.array(z.string().min(1).max(100)).max(32).optional(),
+});
+
+/** What a person is told of, where, and when. */
+export const AlertsConfig = z
+  .strictObject({
+    to: z.array(AlertRoute).max(16).default([]).describe("Where alerts go; nowhere when empty."),
+    rules: z
+      .array(AlertRule)
+      .max(100)
+      .default([])
+      .describe("Rules besides the bridge's own; one of the same name replaces it."),
+    off: z.array(z.string()).max(100).default([]).describe("Names of the bridge's own rules that are switched off."),
+    digest_ms: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(60_000)
+      .describe("After some were told, alerts that can wait are gathered for this long."),
+    repeat_ms: z
+      .int()
+      .min(1_000)
+      .max(604_800_000)
+      .default(3_600_000)
+      .describe("What is still open is told again after this long."),
+    quiet_hours: z
+      .strictObject({
+        from: time,
+        to: time,
+        time_zone: z.string().refine(isTimeZone, "Expected a time zone, e.g. Europe/Berlin").default("UTC"),
+      })
+      .optional()
+      .describe("Only critical alerts are told in this span of the day."),
+    pulse_url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("A watcher that is told again and again that the bridge lives, and that notices when it is not."),
+    pulse_every_ms: z.int().min(1_000).max(3_600_000).default(60_000),
+    disk_free_bytes_min: z
+      .int()
+      .min(0)
+      .default(256 * 1024 * 1024)
+      .describe("Less room than this on the state directory's disk is told of."),
+  })
+  .prefault({});

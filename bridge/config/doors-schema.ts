@@ -1,0 +1,53 @@
+import type { Role } from "@armorclaw/protocol";
+import * as z from "zod";
+
+const listen = z
+  .string()
+  .regex(/^(?:\[[^\]]+\]|[^:]+):\d{1,5}$/, "Expected HOST:PORT")
+  .optional()
+  .describe("HOST:PORT; closed when left out. Beyond loopback it needs a certificate.");
+const tls = {
+  tls_cert_file: z.string().min(1).optional().describe("PEM, with its chain. TLS 1.3 alone is spoken."),
+  tls_key_file: z.string().min(1).optional().describe("PEM."),
+};
+
+/** The doors besides the bridge's own socket. */
+export const DoorsConfig = z
+  .strictObject({
+    http: z.strictObject({ listen, ...tls }).prefault({}),
+    websocket: z
+      .strictObject({
+        listen,
+        ...tls,
+        origins: z.array(z.string().min(1)).default([]).describe("Pages that may connect, e.g. https://example.org."),
+      })
+      .prefault({}),
+    jwt: z
+      .strictObject({
+        issuer: z.string().min(1).optional().describe("Whose JWTs open a door; none when left out."),
+        audience: z.string().min(1).default("armorclaw").describe("What a JWT has to be for."),
+        jwks: z.string().min(1).optional().describe("The issuer's keys: an https URL, or a file."),
+        role_claim: z.string().min(1).default("armorclaw_role").describe("The claim that holds the role."),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+const perSecond = (what: string) =>
+  z.number().positive().max(10_000_000).optional().describe(`${what} a second; twice as many at once.`);
+
+const rates = z
+  .strictObject({
+    read_per_s: perSecond("Calls that read"),
+    write_per_s: perSecond("Calls that change something"),
+    control_per_s: perSecond("Calls of rpc.ping, rpc.cancel and rpc.stream_credit"),
+  })
+  .prefault({});
+
+/** How fast a principal may call, by its role. What is left out has a default. */
+export const RateLimitsConfig = z
+  .strictObject({
+    penalty: z.number().min(0).max(1000).default(1).describe("How many calls a refused call costs."),
+    ...({ admin: rates, operator: rates, viewer: rates, agent: rates } satisfies Record<Role, unknown>),
+  })
+  .prefault({});

@@ -1,0 +1,35 @@
+import * as z from "zod";
+
+export const MatrixRoom = z
+  .string()
+  .max(255)
+  .regex(/^![^\s\p{Cc}]+$/u, "Expected a room's id, which begins with !");
+const userId = z
+  .string()
+  .max(255)
+  .regex(/^@[^:\s\p{Cc}]*:[^\s\p{Cc}]+$/u, "Expected @name:server");
+
+/** Whom the bridge listens to on Matrix, and where. */
+export const MatrixConfig = z
+  .strictObject({
+    homeserver: z.string().min(1).optional().describe("Where `matrix login` logs in, e.g. https://matrix.example.org."),
+    rooms: z.array(MatrixRoom).max(100).default([]).describe("The rooms that it hears and writes to. None when empty."),
+    users: z
+      .record(userId, z.enum(["admin", "operator", "viewer"]))
+      .default({})
+      .describe("Who is heard, by exact Matrix id, and with which role. Nobody when empty."),
+    approval_room: MatrixRoom.optional().describe("Where approvals are asked for; the first of `rooms` when left out."),
+    command_trust: z
+      .enum(["verified", "encrypted", "nothing"])
+      .default("verified")
+      .describe(
+        "What a command that changes something needs. verified: an encrypted room and a device that its owner signed.",
+      ),
+    reaction_approvals: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Take reactions as answers to approvals. They are never encrypted: whoever runs the homeserver can forge them.",
+      ),
+  })
+  .prefault({});

@@ -1,0 +1,135 @@
+import type { EventEnvelope } from "@armorclaw/protocol";
+import type { Row, Sql } from "../store/store.ts";
+import { contractEvent } from "./contract-event.ts";
+import type { Emit } from "./durable-log.ts";
+import type { EventSelector } from "./event-log.ts";
+
+/** Whose named subscription it is: names are each owner's own. */
+export interface ConsumerKey {
+  /** The principal that reads, e.g. `user:1000`; `bridge` for the bridge's own. */
+  readonly owner: string;
+  readonly name: string;
+}
+
+export interface ConsumerRow extends ConsumerKey {
+  readonly selector: EventSelector;
+  readonly cursor: number;
+  /** The event that failed last, and how often. */
+  readonly failedSeq: number;
+  readonly attempts: number;
+  readonly createdAt: string;
+}
+
+export interface DeadLetter extends ConsumerKey {
+  readonly id: number;
+  readonly attempts: number;
+  readonly reason: string;
+  readonly diedAt: string;
+  readonly event: EventEnvelope;
+}
+
+export const audienceOf = ({ owner, name }: ConsumerKey): string => `${owner}/${name}`;
+
+const columns = "owner, name, selector, cursor, failed_seq, attempts, created_at";
+
+export function findConsumer(sql: Sql, { owner, name }: ConsumerKey): ConsumerRow | undefined {
+  const row = sql.get(`SELECT ${columns} FROM event_consumers WHERE owner = ? AND name = ?`, owner, name);
+  return row === undefined ? undefined : consumerFrom(row);
+}
+
+export const listConsumers = (sql: Sql): ConsumerRow[] =>
+  sql.all(`SELECT ${columns} FROM event_consumers ORDER BY owner, name`).map(consumerFrom);
+
+export function insertConsumer(sql: Sql, row: Omit<ConsumerRow, "failedSeq" | "attempts">): void {
+  const { owner, name, selector, cursor, createdAt } = row;
+  const text = JSON.stringify(selector);
+  sql.run(
+    "INSERT INTO event_consumers (owner, name, selector, cursor, created_at) VALUES (?, ?, ?, ?, ?)",
+    owner,
+    name,
+    text,
+    cursor,
+    createdAt,
+  );
+}
+
+export function saveSelector(sql: Sql, { owner, name }: ConsumerKey, selector: EventSelector): void {
+  const text = JSON.stringify(selector);
+  sql.run("UPDATE event_consumers SET selector = ? WHERE owner = ? AND name = ?", text, owner, name);
+}
+
+/** The cursor only goes forward; what failed before it is past. */
+export function saveCursor(sql: Sql, { owner, name }: ConsumerKey, cursor: number): void {
+  sql.run("UPDATE event_consumers SET cursor = max(cursor, ?) WHERE owner = ? AND name = ?", cursor, owner, name);
+}
+
+export function saveFailure(sql: Sql, { owner, name }: ConsumerKey, seq: number, attempts: number): void {
+  sql.run(
+    "UPDATE event_consumers SET failed_seq = ?, attempts = ? WHERE owner = ? AND name = ?",
+    seq,
+    attempts,
+    owner,
+    name,
+  );
+}
+
+/** Sets the event aside for a person to decide on, says so, and moves the consumer past it. */
+export function bury(
+  sql: Sql,
+  emit: Emit,
+  consumer: ConsumerKey,
+  event: EventEnvelope,
+  failure: { readonly attempts: number; readonly reason: string; readonly now: string },
+): void {
+  const { owner, name } = consumer;
+  const { attempts, reason, now } = failure;
+  const { lastId } = sql.run(
+    "INSERT INTO event_dead_letters (owner, name, seq, attempts, reason, died_at, event) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    owner,
+    name,
+    event.seq,
+    attempts,
+    reason,
+    now,
+    JSON.stringify(event),
+  );
+  saveCursor(sql, consumer, event.seq);
+  const data = { dead_letter_id: lastId, owner, name, event_id: event.id, event_type: event.type, attempts, reason };
+  emit(contractEvent("event.dead_lettered", "bridge", data));
+}
+
+export function deleteConsumer(sql: Sql, { owner, name }: ConsumerKey): boolean {
+  sql.run("DELETE FROM event_dead_letters WHERE owner = ? AND name = ?", owner, name);
+  return sql.run("DELETE FROM event_consumers WHERE owner = ? AND name = ?", owner, name).changes > 0;
+}
+
+export const findDeadLetter = (sql: Sql, id: number): DeadLetter | undefined => {
+  const row = sql.get("SELECT * FROM event_dead_letters WHERE id = ?", id);
+  return row === undefined ? undefined : deadLetterFrom(row);
+};
+
+export const listDeadLetters = (sql: Sql, afterId: number, limit: number): DeadLetter[] =>
+  sql.all("SELECT * FROM event_dead_letters WHERE id > ? ORDER BY id LIMIT ?", afterId, limit).map(deadLetterFrom);
+
+export const deleteDeadLetter = (sql: Sql, id: number): boolean =>
+  sql.run("DELETE FROM event_dead_letters WHERE id = ?", id).changes > 0;
+
+const consumerFrom = (row: Row): ConsumerRow => ({
+  owner: String(row["owner"]),
+  name: String(row["name"]),
+  selector: JSON.parse(String(row["selector"])) as EventSelector,
+  cursor: Number(row["cursor"]),
+  failedSeq: Number(row["failed_seq"]),
+  attempts: Number(row["attempts"]),
+  createdAt: String(row["created_at"]),
+});
+
+const deadLetterFrom = (row: Row): DeadLetter => ({
+  id: Number(row["id"]),
+  owner: String(row["owner"]),
+  name: String(row["name"]),
+  attempts: Number(row["attempts"]),
+  reason: String(row["reason"]),
+  diedAt: String(row["died_at"]),
+  event: JSON.parse(String(row["event"])) as EventEnvelope,
+});

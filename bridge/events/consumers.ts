@@ -1,0 +1,129 @@
+import { BridgeError } from "@armorclaw/protocol";
+import { timestamp } from "../platform/clock.ts";
+import {
+  audienceOf,
+  type ConsumerKey,
+  type ConsumerRow,
+  type DeadLetter,
+  deleteConsumer,
+  deleteDeadLetter,
+  findConsumer,
+  findDeadLetter,
+  insertConsumer,
+  listConsumers,
+  listDeadLetters,
+  saveSelector,
+} from "./consumer-rows.ts";
+import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
+import type { EventSelector, EventSink } from "./event-log.ts";
+
+/** Named subscriptions of one owner. Each keeps its place in the store until it is deleted. */
+const consumersPerOwnerMax = 100;
+
+export interface ConsumerInfo extends ConsumerRow {
+  readonly isConnected: boolean;
+  /** Events after its cursor, matching or not. */
+  readonly behind: number;
+}
+
+/** The durable named subscriptions, connected or not, and what they could not deliver. */
+export class Consumers {
+  readonly #deps: DurableDeps;
+  readonly #connected = new Map<string, DurableSubscription>();
+
+  constructor(deps: DurableDeps) {
+    this.#deps = deps;
+    deps.log.onBeforeForgetting(() => {
+      for (const subscription of this.#connected.values()) {
+        subscription.flush().catch((error: unknown) => deps.logger.warn({ error }, "a position was not stored"));
+      }
+    });
+  }
+
+  /**
+   * Goes on with the named subscription, or begins it. The newest reader has it: an earlier one is ended.
+   * Nothing is pushed before `start()`.
+   * @param cursor where a new one begins; what happens from now on when left out
+   */
+  async connect(
+    key: ConsumerKey,
+    selector: EventSelector,
+    options: DurableOptions,
+    sink: EventSink,
+    cursor: number | undefined,
+  ): Promise<DurableSubscription> {
+    const { log, store } = this.#deps;
+    const audience = audienceOf(key);
+    this.#connected.get(audience)?.end("Another connection has taken it over");
+    const row = await store.write((sql) => {
+      const known = findConsumer(sql, key);
+      if (known !== undefined) {
+        saveSelector(sql, key, selector);
+        return known;
+      }
+      const own = listConsumers(sql).filter(({ owner }) => owner === key.owner);
+      if (own.length >= consumersPerOwnerMax) {
+        throw new BridgeError("TOO_MANY_SUBSCRIPTIONS", `${consumersPerOwnerMax} named subscriptions are the limit`);
+      }
+      const created = { ...key, selector, cursor: cursor ?? log.lastSeq, createdAt: timestamp(log.clock) };
+      insertConsumer(sql, created);
+      return { ...created, failedSeq: 0, attempts: 0 };
+    });
+    this.#connected.get(audience)?.end("Another connection has taken it over");
+    const subscription = new DurableSubscription(this.#deps, row, selector, options, sink);
+    this.#connected.set(audience, subscription);
+    return subscription;
+  }
+
+  /** Its reader is gone; its place is kept. */
+  disconnect(key: ConsumerKey, subscription: DurableSubscription): void {
+    subscription.close();
+    const audience = audienceOf(key);
+    if (this.#connected.get(audience) === subscription) this.#connected.delete(audience);
+  }
+
+  list(): ConsumerInfo[] {
+    const { log, store } = this.#deps;
+    return store.read(listConsumers).map((row) => {
+      const connected = this.#connected.get(audienceOf(row));
+      const cursor = connected?.cursor ?? row.cursor;
+      return { ...row, cursor, isConnected: connected !== undefined, behind: Math.max(0, log.lastSeq - cursor) };
+    });
+  }
+
+  /**
+   * Deletes it with its place and its dead letters.
+   * @throws BridgeError SUBSCRIPTION_NOT_FOUND
+   */
+  async forget(key: ConsumerKey): Promise<void> {
+    const audience = audienceOf(key);
+    this.#connected.get(audience)?.end("It was deleted");
+    this.#connected.delete(audience);
+    if (await this.#deps.store.write((sql) => deleteConsumer(sql, key))) return;
+    throw new BridgeError("SUBSCRIPTION_NOT_FOUND", `No named subscription is called ${audience}`);
+  }
+
+  deadLetters(afterId: number, limit: number): DeadLetter[] {
+    return this.#deps.store.read((sql) => listDeadLetters(sql, afterId, limit));
+  }
+
+  /**
+   * Delivers a dead letter again, to its own subscription alone, as the newest event with a `seq` of its own.
+   * @throws BridgeError DEAD_LETTER_NOT_FOUND
+   */
+  async redeliver(id: number): Promise<void> {
+    await this.#deps.log.transact((sql, emit) => {
+      const letter = findDeadLetter(sql, id);
+      if (letter === undefined || !deleteDeadLetter(sql, id)) throw notFound(id);
+      const { channel, type, source, data, priority, correlation_id, id: original } = letter.event;
+      emit({ channel, type, source, data, priority, correlationId: correlation_id ?? original }, audienceOf(letter));
+    });
+  }
+
+  /** @throws BridgeError DEAD_LETTER_NOT_FOUND */
+  async discard(id: number): Promise<void> {
+    if (!(await this.#deps.store.write((sql) => deleteDeadLetter(sql, id)))) throw notFound(id);
+  }
+}
+
+const notFound = (id: number) => new BridgeError("DEAD_LETTER_NOT_FOUND", `No dead letter has the id ${id}`);

@@ -1,0 +1,133 @@
+import { describe, expect, test } from "@jest/globals";
+import { draft, openTestLog, TestSink } from "../../tests/support/event-log.ts";
+import { until } from "../../tests/support/until.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { systemClock } from "../platform/clock.ts";
+import { Store } from "../store/store.ts";
+import { subscribeLive } from "./live-subscription.ts";
+import { Retention } from "./retention.ts";
+import { eventsMigrations } from "./schema.ts";
+
+const all = { channels: [">"] };
+const seqsOf = (events: readonly { seq: number }[]) => events.map(({ seq }) => seq);
+
+describe("DurableEventLog.publish()", () => {
+  test("numbers events over restarts, without a hole after an orderly stop", async () => {
+    await using t = await openTestLog();
+    await t.log.publish(draft("a"));
+    await t.log.publish(draft("b", { isVolatile: true }));
+    await t.reopen();
+    const third = await t.log.publish(draft("c"));
+    expect(third.seq).toBe(3);
+    expect(t.log.history(all, 0, 10).events.map(({ channel }) => channel)).toEqual(["a", "b", "c"]);
+  });
+
+  test("never gives out a number again after a crash, although a volatile event was not stored", async () => {
+    await using t = await openTestLog();
+    await t.log.publish(draft("a"));
+    const seen = await t.log.publish(draft("b", { isVolatile: true }));
+    // What a crash now would leave behind.
+    const copy = `${t.path}.copy`;
+    t.store.copyTo(copy);
+    using store = new Store(copy, eventsMigrations, "2026-11-21T08:00:00.000Z");
+    const reserved = Number(store.read((sql) => sql.get("SELECT reserved FROM event_state"))?.["reserved"]);
+    expect(reserved).toBeGreaterThanOrEqual(seen.seq);
+  });
+
+  test("shows a durable event after its commit, a volatile one at once, both in the order of seq", async () => {
+    await using t = await openTestLog();
+    const sink = new TestSink();
+    subscribeLive(t.log, all, sink, {});
+    await until("the subscription", () => t.log.publish(draft("first")).then(() => sink.pushed.length > 0));
+    const before = sink.pushed.length;
+    const durable = t.log.publish(draft("durable"));
+    const volatile = t.log.publish(draft("volatile", { isVolatile: true }));
+    expect(sink.channels.slice(before)).toEqual(["volatile"]);
+    expect((await durable).seq).toBe((await volatile).seq + 1);
+    expect(sink.channels.slice(before)).toEqual(["volatile", "durable"]);
+  });
+
+  test("refuses data over the limit and shows nothing of it", async () => {
+    await using t = await openTestLog();
+    await expect(t.log.publish(draft("a", { data: { text: "x".repeat(300_000) } }))).rejects.toThrow(
+      /262144 is the limit/,
+    );
+    expect(t.log.history(all, 0, 10).events).toEqual([]);
+  });
+});
+
+describe("DurableEventLog.transact()", () => {
+  test("keeps an event if and only if what caused it is kept", async () => {
+    await using t = await openTestLog();
+    const failed = t.log.transact((_, emit) => {
+      emit(draft("lost"));
+      throw new Error("no");
+    });
+    const kept = t.log.transact((_, emit) => emit(draft("kept")));
+    await expect(failed).rejects.toThrow("no");
+    await kept;
+    expect(t.log.history(all, 0, 10).events.map(({ channel }) => channel)).toEqual(["kept"]);
+  });
+});
+
+describe("DurableEventLog.history()", () => {
+  test("pages, filters by type, priority, source and data, and says whether there is more", async () => {
+    await using t = await openTestLog();
+    for (let i = 0; i < 25; i++)
+      await t.log.publish(draft(i % 2 === 0 ? "even" : "odd", { data: { i, deep: { third: i % 3 === 0 } } }));
+    const seqs: number[] = [];
+    for (let cursor = 0, hasMore = true; hasMore; ) {
+      const page = t.log.history({ channels: ["odd"] }, cursor, 5);
+      seqs.push(...seqsOf(page.events));
+      ({ cursor, hasMore } = page);
+    }
+    expect(seqs).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
+    expect(seqsOf(t.log.history({ ...all, data: { i: 3 } }, 0, 10).events)).toEqual([4]);
+    expect(t.log.history({ ...all, data: { "deep.third": true } }, 0, 100).events).toHaveLength(9);
+    expect(t.log.history({ ...all, data: { "deep.none": true } }, 0, 100).events).toHaveLength(0);
+    expect(t.log.history({ ...all, source: "user:1" }, 0, 100).events).toHaveLength(0);
+    expect(t.log.history({ ...all, minPriority: "high" }, 0, 100).events).toHaveLength(0);
+  });
+
+  test("leaves out what has outlived its ttl", async () => {
+    let now = 1_000;
+    await using t = await openTestLog({ clock: { ...systemClock, now: () => now } });
+    await t.log.publish(draft("a", { ttlMs: 50 }));
+    expect(t.log.history(all, 0, 10).events).toHaveLength(1);
+    now += 51;
+    expect(t.log.history(all, 0, 10).events).toHaveLength(0);
+  });
+
+  test("says when the cursor is of another log", async () => {
+    await using t = await openTestLog();
+    await t.log.publish(draft("a"));
+    const page = t.log.history(all, 99, 10);
+    expect(page.cursorReset).toBe(true);
+    expect(seqsOf(page.events)).toEqual([1]);
+  });
+});
+
+describe("Retention", () => {
+  test("forgets by age, and by size from the oldest; a cursor before that is reset, one after it is not", async () => {
+    let now = 1_000_000;
+    const clock = { ...systemClock, now: () => now };
+    await using t = await openTestLog({ clock });
+    for (let i = 0; i < 10; i++) await t.log.publish(draft("old"));
+    now += 10_000;
+    for (let i = 0; i < 10; i++) await t.log.publish(draft("new", { data: { text: "x".repeat(1_000) } }));
+    await t.log.publish(draft("beat", { isVolatile: true }));
+    await t.store.write(() => undefined);
+    const settings = { ageMsMax: 5_000, bytesMax: 5_500, volatileAgeMsMax: 1, volatileBytesMax: 1 };
+    const retention = new Retention({ store: t.store, clock, logger: silentLogger }, settings);
+    retention.start();
+    await retention.prune();
+    retention.stop();
+    await t.reopen();
+    const page = t.log.history(all, 0, 100);
+    expect(page.cursorReset).toBe(true);
+    expect(page.events.map(({ channel }) => channel)).toEqual(["new", "new", "new", "new"]);
+    expect(t.log.history(all, 16, 100).cursorReset).toBe(false);
+    expect(t.log.history(all, 15, 100).cursorReset).toBe(true);
+    expect((await t.log.publish(draft("next"))).seq).toBe(22);
+  });
+});

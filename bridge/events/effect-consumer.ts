@@ -1,0 +1,149 @@
+import type { EventEnvelope } from "@armorclaw/protocol";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import { type Timer, timestamp } from "../platform/clock.ts";
+import type { Sql } from "../store/store.ts";
+import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-rows.ts";
+import type { Emit } from "./durable-log.ts";
+import type { DurableDeps } from "./durable-subscription.ts";
+import type { EventSelector } from "./event-log.ts";
+import { Feed } from "./feed.ts";
+
+const batchMax = 100;
+const attemptsMax = 5;
+/** Doubles with each failure of the same event. */
+const retryAfterMs = 25;
+
+export interface Effect {
+  /** Unique among the bridge's own consumers. */
+  readonly name: string;
+  readonly selector: EventSelector;
+  /** Its effect, in the transaction that moves the cursor past the event. */
+  handle(event: EventEnvelope, sql: Sql, emit: Emit): void;
+  /** Called when effects have been committed. */
+  onCommitted?(): void;
+}
+
+/** Exactly once: an event's effect and the position past it are committed together, or neither is. */
+export class EffectConsumer implements Service {
+  readonly name: string;
+  readonly #deps: DurableDeps;
+  readonly #effect: Effect;
+  readonly #key: { readonly owner: "bridge"; readonly name: string };
+  #feed: Feed | undefined;
+  #batch: EventEnvelope[] = [];
+  /** Events still to be taken one at a time, after a failure, to find the one that causes it. */
+  #singles = 0;
+  #cursor = 0;
+  #work: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #isStopped = false;
+
+  constructor(deps: DurableDeps, effect: Effect) {
+    this.#deps = deps;
+    this.#effect = effect;
+    this.name = effect.name;
+    this.#key = { owner: "bridge", name: effect.name };
+  }
+
+  /** Begins with what happens from now on when it is new. */
+  async start(): Promise<void> {
+    const { log, store } = this.#deps;
+    const { selector } = this.#effect;
+    this.#cursor = store.writeNow((sql) => {
+      const known = findConsumer(sql, this.#key);
+      if (known === undefined)
+        insertConsumer(sql, { ...this.#key, selector, cursor: log.lastSeq, createdAt: timestamp(log.clock) });
+      return known?.cursor ?? log.lastSeq;
+    });
+    this.#feed = new Feed(log, this.#cursor, {
+      selector,
+      audience: audienceOf(this.#key),
+      isLive: false,
+      isReady: () => this.#work === undefined && this.#batch.length < (this.#singles > 0 ? 1 : batchMax),
+      deliver: (event) => this.#add(event),
+      onGap: (gap) => this.#deps.logger.warn({ consumer: this.name, ...gap }, "events were forgotten unread"),
+    });
+    this.#feed.start();
+    log.onBeforeForgetting(() => {
+      this.#flush().catch((error: unknown) => this.#deps.logger.warn({ error }, "a position was not stored"));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#feed?.stop();
+    this.#retry?.cancel();
+    await this.#work;
+    await this.#flush();
+  }
+
+  #add(event: EventEnvelope): void {
+    this.#batch.push(event);
+    if (this.#batch.length > 1) return;
+    // What else is delivered in this turn shares the commit.
+    setImmediate(() => {
+      if (this.#isStopped) return;
+      this.#work = this.#run().catch((error: unknown) => this.#onFailure(error));
+    });
+  }
+
+  async #run(): Promise<void> {
+    const events = this.#batch;
+    const last = events.at(-1)?.seq ?? this.#cursor;
+    await this.#deps.log.transact((sql, emit) => {
+      for (const event of events) this.#effect.handle(event, sql, emit);
+      saveCursor(sql, this.#key, last);
+    });
+    this.#cursor = last;
+    this.#singles = Math.max(0, this.#singles - events.length);
+    this.#batch = [];
+    this.#work = undefined;
+    this.#feed?.wake();
+    this.#effect.onCommitted?.();
+  }
+
+  #tryAgain(): void {
+    this.#batch = [];
+    this.#work = undefined;
+    if (!this.#isStopped) this.#feed?.rewind(this.#cursor);
+  }
+
+  /** Notes how far it has read although nothing of it was for this consumer: a start does not read it again. */
+  async #flush(): Promise<void> {
+    const position = this.#feed?.position ?? 0;
+    if (this.#batch.length > 0 || position <= this.#cursor) return;
+    this.#cursor = position;
+    await this.#deps.store.write((sql) => saveCursor(sql, this.#key, position));
+  }
+
+  /** Nothing of the batch was kept. Tries again from the cursor, one by one; what keeps failing is set aside. */
+  async #onFailure(error: unknown): Promise<void> {
+    const { log, logger } = this.#deps;
+    logger.warn({ error, consumer: this.name }, "an event's effect failed");
+    const [event] = this.#batch;
+    let waitMs = 0;
+    if (this.#batch.length > 1) this.#singles = this.#batch.length;
+    else if (event !== undefined) {
+      waitMs = await this.#noteFailure(event, error instanceof Error ? error.message : String(error)).catch((cause) => {
+        logger.error({ error: cause, consumer: this.name }, "the store does not take what a consumer has done");
+        return retryAfterMs * 2 ** attemptsMax;
+      });
+    }
+    this.#retry = log.clock.after(waitMs, () => this.#tryAgain());
+  }
+
+  /** @returns how long to wait before going on */
+  async #noteFailure(event: EventEnvelope, reason: string): Promise<number> {
+    const { log, store } = this.#deps;
+    const known = store.read((sql) => findConsumer(sql, this.#key));
+    const attempts = (known?.failedSeq === event.seq ? known.attempts : 0) + 1;
+    if (attempts < attemptsMax) {
+      await store.write((sql) => saveFailure(sql, this.#key, event.seq, attempts));
+      return retryAfterMs * 2 ** attempts;
+    }
+    const failure = { attempts, reason, now: timestamp(log.clock) };
+    await log.transact((sql, emit) => bury(sql, emit, this.#key, event, failure));
+    this.#cursor = event.seq;
+    return 0;
+  }
+}

@@ -1,0 +1,40 @@
+import type { DurableEventLog } from "./durable-log.ts";
+import type { EventSelector, EventSink, Subscription } from "./event-log.ts";
+import { Feed } from "./feed.ts";
+import { Window } from "./window.ts";
+
+export interface LiveOptions {
+  /** Begin after this `seq`; from now on when left out. */
+  readonly cursor?: number;
+  /** Push no more than this before an ack. */
+  readonly unackedMax?: number;
+}
+
+/** At most once: what is pushed is not pushed again. Ends with its reader. */
+export function subscribeLive(
+  log: DurableEventLog,
+  selector: EventSelector,
+  sink: EventSink,
+  { cursor = log.lastSeq, unackedMax = Number.POSITIVE_INFINITY }: LiveOptions,
+): Subscription {
+  const cursorReset = log.isReset(cursor);
+  const from = cursorReset ? log.forgotten : cursor;
+  const window = new Window(sink, unackedMax, () => feed.wake());
+  const feed = new Feed(log, from, {
+    selector,
+    isLive: true,
+    isReady: () => window.isOpen(),
+    deliver: (event, resumeAt) => {
+      window.pushed(event.seq);
+      sink.push(event, resumeAt === undefined ? { attempt: 1 } : { attempt: 1, cursor: resumeAt });
+    },
+    onGap: (gap) => sink.onGap(gap),
+  });
+  feed.start();
+  return {
+    cursor: from,
+    cursorReset,
+    ack: async (acked) => window.ack(acked),
+    close: () => feed.stop(),
+  };
+}

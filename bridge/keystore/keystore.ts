@@ -1,0 +1,290 @@
+import type { Secret } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { nearest } from "@armorclaw/protocol/nearest";
+import type { Logger } from "../logging/logging.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Sql, Store } from "../store/store.ts";
+import { freeId, type KeyDraft, type KeyInfo, nextVersion, withUse } from "./draft.ts";
+import { keyWarnings } from "./providers.ts";
+import {
+  allKeys,
+  findKey,
+  type KeyMeta,
+  type KeyRow,
+  lastUses,
+  masters,
+  removeKey,
+  saveKey,
+  touchKey,
+} from "./records.ts";
+import { deriveUnlockKey, newParameters, type UnlockSource } from "./unlock-key.ts";
+import { Vault } from "./vault.ts";
+
+export type { KeyDraft, KeyInfo } from "./draft.ts";
+export { type Provider, providerOf } from "./providers.ts";
+export { type KeyMeta, keystoreMigrations } from "./records.ts";
+export type { UnlockKind, UnlockSource } from "./unlock-key.ts";
+export { type UnlockSourceSettings, unlockSource } from "./unlock-source.ts";
+
+/** Names that begin with this are the bridge's own; a caller cannot say them. */
+const internalPrefix = "_";
+const keysMax = 1_000;
+/** One transaction of a rotation: short enough for others to write between. */
+const resealBatch = 50;
+/** How exact "last used" is. */
+const useResolutionMs = 60_000;
+const expiresSoonMs = 14 * 86_400_000;
+
+export interface KeystoreDeps {
+  readonly store: Store;
+  readonly source: UnlockSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Locks itself after this long without use. */
+  readonly autoLockMs: number | undefined;
+}
+
+/** Secrets, sealed one by one. */
+export class Keystore {
+  readonly #deps: KeystoreDeps;
+  readonly #onUnlock: (() => void)[] = [];
+  #vault: Vault | undefined;
+  #unlocking: Promise<unknown> = Promise.resolve();
+  #idle: Timer | undefined;
+
+  constructor(deps: KeystoreDeps) {
+    this.#deps = deps;
+  }
+
+  get isUnlocked(): boolean {
+    return this.#vault !== undefined;
+  }
+
+  get source(): UnlockSource["kind"] {
+    return this.#deps.source.kind;
+  }
+
+  get autoLockMs(): number | undefined {
+    return this.#deps.autoLockMs;
+  }
+
+  /** Calls after each unlocking, before it is answered. */
+  whenUnlocked(listener: () => void): void {
+    this.#onUnlock.push(listener);
+    if (this.isUnlocked) listener();
+  }
+
+  /** Unlocks when that needs no person. Stays locked, and says why, when it cannot. */
+  async open(): Promise<void> {
+    if (this.source === "passphrase") return;
+    try {
+      await this.unlock();
+    } catch (error) {
+      this.#deps.logger.error({ error }, "The keystore stays locked");
+    }
+  }
+
+  /**
+   * @returns how many keys of an unfinished rotation were sealed anew
+   * @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed
+   */
+  unlock(passphrase?: Secret): Promise<number> {
+    // One after the other: two at once would make two first master keys.
+    const result = this.#unlocking.then(() => this.#unlock(passphrase));
+    this.#unlocking = result.catch(() => undefined);
+    return result;
+  }
+
+  lock(): void {
+    this.#idle?.cancel();
+    this.#vault?.wipe();
+    this.#vault = undefined;
+  }
+
+  list(provider?: string): KeyInfo[] {
+    return this.#deps.store.read((sql) => {
+      const uses = lastUses(sql);
+      return allKeys(sql)
+        .filter((row) => !row.id.startsWith(internalPrefix) && (provider === undefined || row.provider === provider))
+        .map((row) => withUse(row, uses.get(row.id)));
+    });
+  }
+
+  /** Keys that are expired or soon will be. */
+  expiring(): string[] {
+    const limit = this.#deps.clock.now() + expiresSoonMs;
+    return this.list().flatMap(({ id, expiresAt }) => (expiresAt !== null && expiresAt < limit ? [id] : []));
+  }
+
+  async put(draft: KeyDraft): Promise<{ readonly info: KeyMeta; readonly warnings: readonly string[] }> {
+    const { store, clock } = this.#deps;
+    this.#used();
+    const info = await store.write((sql) => {
+      const vault = this.#checkedVault(sql);
+      const id = draft.id ?? freeId(sql, draft.provider);
+      const known = findKey(sql, id);
+      if (known === undefined && allKeys(sql).length >= keysMax)
+        throw new BridgeError("KEYSTORE_LIMIT", `${keysMax} keys are the most`);
+      return this.#save(sql, vault, nextVersion(draft, id, known, clock.now()), draft.value);
+    });
+    return { info, warnings: keyWarnings(draft.provider, draft.value.reveal()) };
+  }
+
+  /** Gives a key its next value. @throws BridgeError KEY_NOT_FOUND */
+  async replace(id: string, value: Secret): Promise<KeyMeta> {
+    const { store, clock } = this.#deps;
+    this.#used();
+    return await store.write((sql) => {
+      const vault = this.#checkedVault(sql);
+      const known = this.#find(sql, id);
+      return this.#save(sql, vault, { ...known, version: known.version + 1, updatedAt: clock.now() }, value);
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#deps.store.write((sql) => {
+      const vault = this.#checkedVault(sql);
+      removeKey(sql, this.#find(sql, id).id);
+      vault.signRoster(sql);
+    });
+  }
+
+  /** Opens a key for the one use that it was asked for. @throws BridgeError KEY_NOT_FOUND, KEY_EXPIRED, KEYSTORE_LOCKED */
+  async read(id: string): Promise<{ readonly info: KeyInfo; readonly value: Secret }> {
+    const { store, clock } = this.#deps;
+    this.#used();
+    const now = clock.now();
+    const { info, value } = store.read((sql) => {
+      const row = this.#find(sql, id);
+      if (row.expiresAt !== null && row.expiresAt <= now)
+        throw new BridgeError("KEY_EXPIRED", `${id} expired at ${new Date(row.expiresAt).toISOString()}`, { id });
+      return { info: withUse(row, lastUses(sql).get(id)), value: this.#requireVault().unseal(row) };
+    });
+    if (info.lastUsedAt === null || now - info.lastUsedAt >= useResolutionMs)
+      await store.write((sql) => touchKey(sql, id, now));
+    return { info, value };
+  }
+
+  /** @throws BridgeError KEY_NOT_FOUND */
+  info(id: string): KeyInfo {
+    return this.#deps.store.read((sql) => withUse(this.#find(sql, id), lastUses(sql).get(id)));
+  }
+
+  /** Seals every key anew under a fresh master key. Killed half-way, the next unlocking goes on with it. */
+  async rotateMaster(): Promise<number> {
+    const { store, clock } = this.#deps;
+    try {
+      await store.write((sql) => this.#checkedVault(sql).addMaster(sql, clock.now()));
+    } catch (error) {
+      this.#vault?.useSaved(store.read(masters));
+      throw error;
+    }
+    return await this.#reseal();
+  }
+
+  /** Opens every record. @throws BridgeError KEYSTORE_LOCKED, KEYSTORE_DAMAGED */
+  verify(): { readonly keys: number } {
+    return this.#deps.store.read((sql) => {
+      const vault = this.#checkedVault(sql);
+      const rows = allKeys(sql);
+      for (const row of rows) vault.unseal(row).wipe();
+      return { keys: rows.filter(({ id }) => !id.startsWith(internalPrefix)).length };
+    });
+  }
+
+  /** A key of the bridge's own, made at its first use. @throws BridgeError KEYSTORE_LOCKED */
+  internalKey(name: string): Buffer {
+    const { store, clock } = this.#deps;
+    const id = `${internalPrefix}${name}`;
+    const vault = this.#requireVault();
+    if (store.read((sql) => findKey(sql, id)) !== undefined) return store.read((sql) => vault.internal(sql, id, 0));
+    return store.writeNow((sql) => this.#checkedVault(sql).internal(sql, id, clock.now()));
+  }
+
+  async #unlock(passphrase: Secret | undefined): Promise<number> {
+    const { store, source, clock } = this.#deps;
+    const rows = store.read(masters);
+    const [first] = rows;
+    const kind = first?.kind ?? source.kind;
+    if (kind !== source.kind)
+      throw new BridgeError(
+        "KEYSTORE_WRONG_KEY",
+        `The keystore opens with its ${kind}, and the configuration says ${source.kind}`,
+      );
+    const material = kind === "passphrase" ? passphrase : await source.material(first === undefined);
+    if (material === undefined) throw new BridgeError("KEYSTORE_WRONG_KEY", "The passphrase is missing");
+    const parameters = first?.parameters ?? newParameters(kind);
+    const unlocked = { kind, parameters, unlockKey: await deriveUnlockKey(kind, material, parameters) };
+    const vault =
+      first === undefined
+        ? store.writeNow((sql) => Vault.create(sql, unlocked, clock.now()))
+        : Vault.open(rows, unlocked);
+    this.lock();
+    this.#vault = vault;
+    this.#used();
+    this.#warnOfDamage(vault);
+    const resealed = rows.length > 1 ? await this.#reseal() : 0;
+    for (const listener of this.#onUnlock) listener();
+    return resealed;
+  }
+
+  /** Damage to one record does not take the others away: it is said here, and again by whatever reads that record. */
+  #warnOfDamage(vault: Vault): void {
+    try {
+      this.#deps.store.read((sql) => vault.checkRoster(sql));
+    } catch (error) {
+      this.#deps.logger.error({ error }, "The keystore was changed by something else than the bridge");
+    }
+  }
+
+  async #reseal(): Promise<number> {
+    let resealed = 0;
+    for (;;) {
+      const batch = await this.#deps.store.write((sql) => this.#requireVault().resealSome(sql, resealBatch));
+      resealed += batch;
+      if (batch < resealBatch) return resealed;
+    }
+  }
+
+  #save(sql: Sql, vault: Vault, meta: KeyMeta, value: Secret): KeyMeta {
+    saveKey(
+      sql,
+      value.use((bytes) => vault.seal(meta, bytes)),
+    );
+    vault.signRoster(sql);
+    return meta;
+  }
+
+  #find(sql: Sql, id: string): KeyRow {
+    const row = id.startsWith(internalPrefix) ? undefined : findKey(sql, id);
+    if (row !== undefined) return row;
+    const known = allKeys(sql)
+      .map((key) => key.id)
+      .filter((one) => !one.startsWith(internalPrefix));
+    const near = nearest(id, known);
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    throw new BridgeError("KEY_NOT_FOUND", `No key is called ${id}${hint}`, { id });
+  }
+
+  #requireVault(): Vault {
+    if (this.#vault === undefined) throw new BridgeError("KEYSTORE_LOCKED");
+    return this.#vault;
+  }
+
+  /** For writes: what was changed by others must not be signed as if the bridge had written it. */
+  #checkedVault(sql: Sql): Vault {
+    const vault = this.#requireVault();
+    vault.checkRoster(sql);
+    return vault;
+  }
+
+  #used(): void {
+    const { autoLockMs, clock, logger } = this.#deps;
+    this.#idle?.cancel();
+    if (autoLockMs === undefined || !this.isUnlocked) return;
+    this.#idle = clock.after(autoLockMs, () => {
+      logger.info({ autoLockMs }, "The keystore locked itself, being unused");
+      this.lock();
+    });
+  }
+}

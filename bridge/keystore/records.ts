@@ -1,0 +1,150 @@
+import type { Migration, Row, Sql } from "../store/store.ts";
+import { associated } from "./envelope.ts";
+import type { UnlockKind, UnlockParameters } from "./unlock-key.ts";
+
+export const keystoreMigrations: readonly Migration[] = [
+  {
+    domain: "keystore",
+    version: 1,
+    sql: `CREATE TABLE keystore_masters (
+      id TEXT PRIMARY KEY, is_current INTEGER NOT NULL, created_at INTEGER NOT NULL,
+      unlock_kind TEXT NOT NULL, unlock_parameters TEXT NOT NULL, envelope BLOB NOT NULL) STRICT;
+    CREATE TABLE keystore_keys (
+      id TEXT PRIMARY KEY, version INTEGER NOT NULL, provider TEXT NOT NULL, display_name TEXT NOT NULL,
+      tags TEXT NOT NULL, base_url TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, expires_at INTEGER,
+      master_id TEXT NOT NULL REFERENCES keystore_masters, data_key BLOB NOT NULL, envelope BLOB NOT NULL) STRICT;
+    CREATE TABLE keystore_uses (id TEXT PRIMARY KEY, last_used_at INTEGER NOT NULL) STRICT;
+    CREATE TABLE keystore_roster (one INTEGER PRIMARY KEY CHECK (one = 1), mac BLOB NOT NULL) STRICT`,
+  },
+];
+
+export interface MasterRow {
+  readonly id: string;
+  readonly isCurrent: boolean;
+  readonly createdAt: number;
+  readonly kind: UnlockKind;
+  readonly parameters: UnlockParameters;
+  readonly envelope: Uint8Array;
+}
+
+/** Everything about a key besides its value and what seals it. */
+export interface KeyMeta {
+  readonly id: string;
+  readonly version: number;
+  readonly provider: string;
+  readonly displayName: string;
+  readonly tags: readonly string[];
+  readonly baseUrl: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly expiresAt: number | null;
+}
+
+export interface KeyRow extends KeyMeta {
+  readonly masterId: string;
+  readonly dataKey: Uint8Array;
+  readonly envelope: Uint8Array;
+}
+
+export const masterAad = ({ id, createdAt, kind, parameters }: Omit<MasterRow, "envelope" | "isCurrent">) =>
+  associated("armorclaw master 1", id, createdAt, kind, JSON.stringify(parameters));
+
+/** Ties a sealed value to its record: what is moved to another record, or whose record was changed, does not open. */
+export const keyAad = (what: "data key" | "value", key: KeyMeta, masterId: string) =>
+  associated(
+    `armorclaw ${what} 1`,
+    key.id,
+    key.displayName,
+    key.version,
+    key.provider,
+    JSON.stringify(key.tags),
+    key.baseUrl,
+    key.createdAt,
+    key.updatedAt,
+    key.expiresAt,
+    masterId,
+  );
+
+export function masters(sql: Sql): MasterRow[] {
+  return sql.all("SELECT * FROM keystore_masters ORDER BY created_at, id").map((row) => ({
+    id: String(row["id"]),
+    isCurrent: row["is_current"] === 1,
+    createdAt: Number(row["created_at"]),
+    kind: row["unlock_kind"] as UnlockKind,
+    parameters: JSON.parse(String(row["unlock_parameters"])) as UnlockParameters,
+    envelope: row["envelope"] as Uint8Array,
+  }));
+}
+
+export function addMaster(sql: Sql, row: MasterRow): void {
+  sql.run("UPDATE keystore_masters SET is_current = 0");
+  const { id, createdAt, kind, parameters, envelope } = row;
+  const values = [id, createdAt, kind, JSON.stringify(parameters), envelope] as const;
+  sql.run("INSERT INTO keystore_masters VALUES (?, 1, ?, ?, ?, ?)", ...values);
+}
+
+export const removeMaster = (sql: Sql, id: string) => sql.run("DELETE FROM keystore_masters WHERE id = ?", id);
+
+export const allKeys = (sql: Sql): KeyRow[] => sql.all("SELECT * FROM keystore_keys ORDER BY id").map(keyRow);
+
+export function findKey(sql: Sql, id: string): KeyRow | undefined {
+  const row = sql.get("SELECT * FROM keystore_keys WHERE id = ?", id);
+  return row === undefined ? undefined : keyRow(row);
+}
+
+export function keysOfOtherMasters(sql: Sql, masterId: string, limit: number): KeyRow[] {
+  return sql.all("SELECT * FROM keystore_keys WHERE master_id <> ? LIMIT ?", masterId, limit).map(keyRow);
+}
+
+export function saveKey(sql: Sql, row: KeyRow): void {
+  sql.run(
+    "INSERT OR REPLACE INTO keystore_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    row.id,
+    row.version,
+    row.provider,
+    row.displayName,
+    JSON.stringify(row.tags),
+    row.baseUrl,
+    row.createdAt,
+    row.updatedAt,
+    row.expiresAt,
+    row.masterId,
+    row.dataKey,
+    row.envelope,
+  );
+}
+
+export function removeKey(sql: Sql, id: string): void {
+  sql.run("DELETE FROM keystore_keys WHERE id = ?", id);
+  sql.run("DELETE FROM keystore_uses WHERE id = ?", id);
+}
+
+export const touchKey = (sql: Sql, id: string, now: number) =>
+  sql.run("INSERT OR REPLACE INTO keystore_uses VALUES (?, ?)", id, now);
+
+export function lastUses(sql: Sql): Map<string, number> {
+  return new Map(sql.all("SELECT * FROM keystore_uses").map((row) => [String(row["id"]), Number(row["last_used_at"])]));
+}
+
+export const savedRoster = (sql: Sql) => sql.get("SELECT mac FROM keystore_roster")?.["mac"] as Uint8Array | undefined;
+
+export const saveRoster = (sql: Sql, mac: Uint8Array) =>
+  sql.run("INSERT OR REPLACE INTO keystore_roster VALUES (1, ?)", mac);
+
+function keyRow(row: Row): KeyRow {
+  const time = (value: Row[string] | undefined) => (value === null || value === undefined ? null : Number(value));
+  return {
+    id: String(row["id"]),
+    version: Number(row["version"]),
+    provider: String(row["provider"]),
+    displayName: String(row["display_name"]),
+    tags: JSON.parse(String(row["tags"])) as string[],
+    baseUrl: row["base_url"] === null ? null : String(row["base_url"]),
+    createdAt: Number(row["created_at"]),
+    updatedAt: Number(row["updated_at"]),
+    expiresAt: time(row["expires_at"]),
+    masterId: String(row["master_id"]),
+    dataKey: row["data_key"] as Uint8Array,
+    envelope: row["envelope"] as Uint8Array,
+  };
+}

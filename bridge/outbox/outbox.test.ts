@@ -1,0 +1,219 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, test } from "@jest/globals";
+import { openTestLog, type TestLog } from "../../tests/support/event-log.ts";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
+import { until } from "../../tests/support/until.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { backOffMs } from "./back-off.ts";
+import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage, webhook } from "./outbox.ts";
+
+type Send = (message: QueuedMessage, transactionId: string) => Promise<string | undefined>;
+
+/** Keeps what was delivered, once per transaction id, as a homeserver does. */
+class Room implements Destination {
+  readonly name = "room";
+  readonly delivered = new Map<string, unknown>();
+  readonly lanes = new Map<string, unknown[]>();
+  attempts = 0;
+  before: Send = async () => undefined;
+  after: Send = async () => undefined;
+
+  async send(message: QueuedMessage, transactionId: string): Promise<string | undefined> {
+    this.attempts += 1;
+    await this.before(message, transactionId);
+    if (!this.delivered.has(transactionId)) {
+      this.delivered.set(transactionId, message.body["n"]);
+      this.lanes.set(message.lane, [...(this.lanes.get(message.lane) ?? []), message.body["n"]]);
+    }
+    await this.after(message, transactionId);
+    return `$${transactionId}`;
+  }
+}
+
+const outboxOf = ({ log, store }: TestLog, destinations: readonly Destination[]) =>
+  new Outbox({ log, store, logger: silentLogger, random: Math.random }, destinations);
+
+const message = (n: number, lane = "a") => ({ destination: "room", lane, dedupeKey: `k${n}`, body: { n } });
+const queue = async (t: TestLog, outbox: Outbox, n: number, lane?: string) => {
+  const id = await t.store.write((sql) => outbox.queue(sql, message(n, lane)));
+  outbox.kick();
+  return id;
+};
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const typesOf = (t: TestLog) => t.log.history({ channels: ["queue.>"] }, 0, 1000).events.map(({ type }) => type);
+
+describe("Outbox", () => {
+  test("sends what its cause committed, once per key, and says so", async () => {
+    await using t = await openTestLog({ migrations: outboxMigrations });
+    const room = new Room();
+    const outbox = outboxOf(t, [room]);
+    await outbox.start();
+    const undone = t.store.write((sql) => {
+      outbox.queue(sql, message(1));
+      throw new Error("the cause failed");
+    });
+    await expect(undone).rejects.toThrow();
+    expect(await queue(t, outbox, 2)).toBeDefined();
+    expect(await queue(t, outbox, 2)).toBeUndefined();
+    await until("the delivery", () => typesOf(t).length === 1);
+    expect([...room.delivered.values()]).toEqual([2]);
+    expect(outbox.list("sent", 0, 10)).toMatchObject([{ attempts: 1, receipt: expect.stringMatching(/^\$/) }]);
+    await outbox.stop();
+  });
+
+  test("loses nothing, delivers nothing twice and keeps each lane's order, over failures on both sides of the delivery and restarts", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ migrations: outboxMigrations, clock });
+    const room = new Room();
+    let seed = 7;
+    const fails = (share: number) => {
+      seed = (seed * 16807) % 2147483647;
+      return seed / 2147483647 < share;
+    };
+    room.before = async () => {
+      if (fails(0.2)) throw new DeliveryError("transient", "502");
+      if (fails(0.1)) throw new DeliveryError("held", "429", { retryAfterMs: 2_000 });
+    };
+    room.after = async () => {
+      if (fails(0.2)) throw new Error("the answer was lost");
+    };
+    const lanes = ["a", "b", "c"];
+    let sent = 0;
+    for (let round = 0; round < 10; round++) {
+      const outbox = outboxOf(t, [room]);
+      await outbox.start();
+      for (const _ of range(12)) await queue(t, outbox, sent, lanes[sent++ % 3]);
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1_000);
+      await outbox.stop();
+      await t.reopen();
+    }
+    const outbox = outboxOf(t, [room]);
+    await outbox.start();
+    await until("everything", () => {
+      clock.advance(10_000);
+      return outbox.list("sent", 0, 200).length === sent;
+    });
+    expect(room.delivered.size).toBe(sent);
+    expect(room.attempts).toBeGreaterThan(sent);
+    for (const [index, lane] of lanes.entries())
+      expect(room.lanes.get(lane)).toEqual(range(sent).filter((n) => n % 3 === index));
+    await outbox.stop();
+  });
+
+  test("waits as long as it was asked to, with all lanes, and no longer", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ migrations: outboxMigrations, clock });
+    const room = new Room();
+    let isLimited = true;
+    room.before = async () => {
+      if (isLimited) throw new DeliveryError("held", "M_LIMIT_EXCEEDED", { retryAfterMs: 30_000 });
+    };
+    const outbox = outboxOf(t, [room]);
+    await outbox.start();
+    await queue(t, outbox, 1, "a");
+    await until("the refusal", () => outbox.list("queued", 0, 10)[0]?.attempts === 1);
+    isLimited = false;
+    await queue(t, outbox, 2, "b");
+    clock.advance(29_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(room.attempts).toBe(1);
+    clock.advance(1_000);
+    await until("both", () => room.delivered.size === 2);
+    await outbox.stop();
+  });
+
+  test("gives up what is refused for good or for three days, says so, and lets the lane go on", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ migrations: outboxMigrations, clock });
+    const room = new Room();
+    room.before = async ({ body }) => {
+      if (body["n"] === 1) throw new DeliveryError("permanent", "M_FORBIDDEN");
+      if (body["n"] === 2) throw new DeliveryError("transient", "502");
+    };
+    const outbox = outboxOf(t, [room]);
+    await outbox.start();
+    for (const n of [1, 2, 3]) await queue(t, outbox, n);
+    await until("the refusal", () => typesOf(t).includes("queue.dead"));
+    expect(room.delivered.size).toBe(0);
+    await until("the late word", () => {
+      clock.advance(60_000);
+      return typesOf(t).includes("queue.late");
+    });
+    clock.advance(3 * 86_400_000);
+    await until("the third", () => room.delivered.size === 1);
+    expect(outbox.list("dead", 0, 10)).toMatchObject([{ lastError: "M_FORBIDDEN" }, { lastError: "502" }]);
+    expect(typesOf(t).filter((type) => type === "queue.late")).toHaveLength(1);
+
+    room.before = async () => undefined;
+    await outbox.retry(1);
+    await until("the first after all", () => room.delivered.size === 2);
+    await outbox.drop(2);
+    await expect(outbox.drop(2)).rejects.toMatchObject({ code: "QUEUE_MESSAGE_NOT_FOUND" });
+    await expect(outbox.retry(3)).rejects.toMatchObject({ code: "QUEUE_MESSAGE_NOT_FOUND" });
+    await outbox.stop();
+  });
+
+  test("tries at once when the destination is back", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ migrations: outboxMigrations, clock });
+    const room = new Room();
+    let isUp = false;
+    room.before = async () => {
+      if (!isUp) throw new Error("no network");
+    };
+    const outbox = outboxOf(t, [room]);
+    await outbox.start();
+    await queue(t, outbox, 1);
+    await until("the failure", () => room.attempts === 1);
+    isUp = true;
+    outbox.reachable("room");
+    await until("the delivery", () => room.delivered.size === 1);
+    await outbox.stop();
+  });
+});
+
+test("backOffMs() doubles to a minute", () => {
+  expect([1, 2, 3, 8, 50].map((attempts) => backOffMs(attempts, () => 1))).toEqual([500, 1_000, 2_000, 60_000, 60_000]);
+  expect(backOffMs(1, () => 0)).toBe(375);
+});
+
+describe("webhook()", () => {
+  test("posts with an idempotency key, and classifies what comes back", async () => {
+    const seen: { key: unknown; body: string }[] = [];
+    const answers = [200, 429, 503, 404];
+    const server = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk) => {
+        body += String(chunk);
+      });
+      request.on("end", () => {
+        seen.push({ key: request.headers["idempotency-key"], body });
+        response.writeHead(answers.shift() ?? 200, { "retry-after": "7" }).end();
+      });
+    }).listen(0, "127.0.0.1");
+    await until("the server", () => server.listening);
+    const { port } = server.address() as AddressInfo;
+    const hook = webhook(new Map([["pager", `http://127.0.0.1:${port}/`]]));
+    const one = {
+      id: 1,
+      attempts: 0,
+      createdAtMs: 0,
+      destination: "webhook",
+      lane: "pager",
+      dedupeKey: "k",
+      body: { n: 1 },
+    };
+    const send = (lane: string) => hook.send({ ...one, lane }, "t1", AbortSignal.timeout(5_000));
+    await send("pager");
+    expect(seen).toEqual([{ key: "t1", body: '{"n":1}' }]);
+    await expect(send("pager")).rejects.toMatchObject({ kind: "transient", retryAfterMs: 7_000 });
+    await expect(send("pager")).rejects.toMatchObject({ kind: "transient" });
+    await expect(send("pager")).rejects.toMatchObject({ kind: "permanent" });
+    await expect(send("none")).rejects.toMatchObject({ kind: "permanent" });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await expect(send("pager")).rejects.toMatchObject({ kind: "transient" });
+  });
+});

@@ -1,0 +1,247 @@
+import { randomUUID } from "node:crypto";
+import { BridgeError } from "@armorclaw/protocol";
+import { contractEvent, type DurableEventLog } from "../events/events.ts";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { Sql, Store } from "../store/store.ts";
+import { backOffMs } from "./back-off.ts";
+import { DeliveryError, type Destination, type OutboundMessage } from "./destination.ts";
+import {
+  countQueued,
+  dueLanes,
+  findMessage,
+  findSent,
+  head,
+  insertMessage,
+  listMessages,
+  type MessageState,
+  markDead,
+  markFailed,
+  markSent,
+  type OutboxRow,
+  remove,
+  removeSentBefore,
+  requeue,
+} from "./rows.ts";
+
+export { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "./destination.ts";
+export type { MessageState, OutboxRow } from "./rows.ts";
+export { outboxMigrations } from "./schema.ts";
+export { webhook } from "./webhook.ts";
+
+/** Messages that wait for one destination. */
+const queuedMax = 10_000;
+/** Lanes that are worked on at once. */
+const activeMax = 32;
+const sendDeadlineMs = 60_000;
+/** The longest that another side may ask us to wait. */
+const waitMsMax = 3_600_000;
+/** A message that could not be delivered for this long is given up. */
+const giveUpAfterMs = 3 * 86_400_000;
+/** After this long a person hears that deliveries are late. */
+const lateAfterMs = 5 * 60_000;
+/** How long a sent message keeps its dedupe key. */
+const keepSentMs = 7 * 86_400_000;
+const tidyEveryMs = 3_600_000;
+
+export interface OutboxDeps {
+  readonly log: DurableEventLog;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/**
+ * Everything that leaves the bridge: queued in the transaction of its cause, sent in order per lane, tried again until
+ * it is delivered or given up, and each of these said as an event.
+ */
+export class Outbox implements Service {
+  readonly name = "outbox";
+  readonly #deps: OutboxDeps;
+  readonly #destinations: ReadonlyMap<string, Destination>;
+  readonly #active = new Map<string, Promise<void>>();
+  /** Destinations that asked to be left alone, and until when. */
+  readonly #heldUntil = new Map<string, number>();
+  /** How often each destination came back: a send that failed meanwhile need not wait. */
+  readonly #returns = new Map<string, number>();
+  readonly #stopping = new AbortController();
+  #isScheduled = false;
+  #wake: Timer | undefined;
+  #tidy: Timer | undefined;
+
+  constructor(deps: OutboxDeps, destinations: readonly Destination[]) {
+    this.#deps = deps;
+    this.#destinations = new Map(destinations.map((destination) => [destination.name, destination]));
+  }
+
+  async start(): Promise<void> {
+    const { clock } = this.#deps.log;
+    this.#tidy = clock.every(tidyEveryMs, () => {
+      this.#deps.store
+        .write((sql) => removeSentBefore(sql, clock.now() - keepSentMs))
+        .catch((error: unknown) => this.#deps.logger.warn({ error }, "old messages were not removed"));
+    });
+    this.kick();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.cancel();
+    this.#tidy?.cancel();
+    await Promise.all(this.#active.values());
+  }
+
+  /**
+   * Queues a message in the caller's transaction: it will be sent if and only if that is committed. Call `kick` then.
+   * @returns its id, or undefined when the same was queued before
+   * @throws BridgeError OUTBOX_FULL
+   */
+  queue(sql: Sql, message: OutboundMessage): number | undefined {
+    if (countQueued(sql, message.destination) >= queuedMax) {
+      throw new BridgeError("OUTBOX_FULL", `${queuedMax} messages wait for ${message.destination}`);
+    }
+    return insertMessage(sql, message, randomUUID(), this.#deps.log.clock.now());
+  }
+
+  /** The message that was queued under this key, while it is kept. */
+  find(sql: Sql, destination: string, dedupeKey: string): OutboxRow | undefined {
+    return findMessage(sql, destination, dedupeKey);
+  }
+
+  /** The message that the destination calls `receipt`, while it is kept. */
+  findByReceipt(sql: Sql, destination: string, receipt: string): OutboxRow | undefined {
+    return findSent(sql, destination, receipt);
+  }
+
+  /** Looks for messages that are due: after queueing, and when a destination has become reachable. */
+  kick(): void {
+    if (this.#isScheduled || this.#stopping.signal.aborted) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#fill();
+    });
+  }
+
+  /** The destination is back: what waits for it is tried now, unless it asked to be left alone. */
+  reachable(destination: string): void {
+    const now = this.#deps.log.clock.now();
+    this.#returns.set(destination, (this.#returns.get(destination) ?? 0) + 1);
+    this.#deps.store
+      .write((sql) =>
+        sql.run("UPDATE outbox SET next_at_ms = ? WHERE destination = ? AND state = 'queued'", now, destination),
+      )
+      .then(
+        () => this.kick(),
+        (error: unknown) => this.#deps.logger.warn({ error }, "waiting messages were not brought forward"),
+      );
+  }
+
+  list(state: MessageState | undefined, afterId: number, limit: number): OutboxRow[] {
+    return this.#deps.store.read((sql) => listMessages(sql, state, afterId, limit));
+  }
+
+  /** @throws BridgeError QUEUE_MESSAGE_NOT_FOUND */
+  async retry(id: number): Promise<void> {
+    if (!(await this.#deps.store.write((sql) => requeue(sql, id, this.#deps.log.clock.now())))) throw notFound(id);
+    this.kick();
+  }
+
+  /** @throws BridgeError QUEUE_MESSAGE_NOT_FOUND */
+  async drop(id: number): Promise<void> {
+    if (!(await this.#deps.store.write((sql) => remove(sql, id)))) throw notFound(id);
+    this.kick();
+  }
+
+  /** Works on lanes that are due, and sets the one timer for the next that will be. */
+  #fill(): void {
+    if (this.#stopping.signal.aborted) return;
+    const { log, store } = this.#deps;
+    const now = log.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { destination, lane, nextAtMs } of store.read(dueLanes)) {
+      const at = Math.max(nextAtMs, this.#heldUntil.get(destination) ?? 0);
+      const key = JSON.stringify([destination, lane]);
+      if (this.#active.has(key) || !this.#destinations.has(destination)) continue;
+      if (at > now) next = Math.min(next, at);
+      else if (this.#active.size < activeMax) this.#active.set(key, this.#work(destination, lane, key));
+    }
+    this.#wake?.cancel();
+    if (next !== Number.POSITIVE_INFINITY) this.#wake = log.clock.after(next - now, () => this.#fill());
+  }
+
+  /** Sends a lane's messages until none is due. */
+  async #work(destination: string, lane: string, key: string): Promise<void> {
+    const { log, store, logger } = this.#deps;
+    try {
+      // So that it is entered as active before it ends.
+      await Promise.resolve();
+      while (!this.#stopping.signal.aborted) {
+        const message = store.read((sql) => head(sql, destination, lane));
+        const held = this.#heldUntil.get(destination) ?? 0;
+        if (message === undefined || Math.max(message.nextAtMs, held) > log.clock.now()) return;
+        await this.#deliver(message);
+      }
+    } catch (error) {
+      logger.error({ error, destination }, "the store does not take what was delivered");
+      this.#heldUntil.set(destination, log.clock.now() + 1_000);
+    } finally {
+      this.#active.delete(key);
+      this.kick();
+    }
+  }
+
+  async #deliver(message: OutboxRow): Promise<void> {
+    const { log } = this.#deps;
+    const { id, destination, lane, transactionId } = message;
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(sendDeadlineMs)]);
+    const returns = this.#returns.get(destination);
+    let receipt: string | undefined;
+    try {
+      receipt = await this.#destinations.get(destination)?.send(message, transactionId, signal);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted)
+        await this.#onFailure(message, error, this.#returns.get(destination) !== returns);
+      return;
+    }
+    await log.transact((sql, emit) => {
+      if (!markSent(sql, id, receipt, log.clock.now())) return;
+      const data = { message_id: id, destination, lane, attempts: message.attempts + 1, receipt: receipt ?? null };
+      emit(contractEvent("queue.sent", "bridge", data));
+    });
+  }
+
+  async #onFailure(message: OutboxRow, error: unknown, isBack: boolean): Promise<void> {
+    const { log, logger, random } = this.#deps;
+    const { id, destination, lane, createdAtMs } = message;
+    const now = log.clock.now();
+    const attempts = message.attempts + 1;
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
+    const known = error instanceof DeliveryError ? error : undefined;
+    const ownWaitMs = isBack ? 0 : backOffMs(attempts, random);
+    const waitMs = Math.ceil(Math.min(known?.retryAfterMs ?? ownWaitMs, waitMsMax));
+    if (known?.kind === "held") this.#heldUntil.set(destination, now + waitMs);
+    logger.warn({ destination, lane, message_id: id, attempts, reason }, "a message was not delivered");
+    const data = { message_id: id, destination, lane, attempts, reason };
+    await log.transact((sql, emit) => {
+      if (known?.kind === "permanent" || now - createdAtMs >= giveUpAfterMs) {
+        if (!markDead(sql, id, reason, now)) return;
+        emit({
+          channel: `queue.${destination}.dead`,
+          type: "queue.dead",
+          source: "bridge",
+          priority: "critical",
+          data,
+        });
+        return;
+      }
+      const isLate = now - createdAtMs >= lateAfterMs;
+      markFailed(sql, id, reason, now + waitMs, isLate);
+      if (isLate && !message.isLate) emit(contractEvent("queue.late", "bridge", data));
+    });
+  }
+}
+
+const notFound = (id: number) =>
+  new BridgeError("QUEUE_MESSAGE_NOT_FOUND", `No message with the id ${id} waits or was given up`);

@@ -1,0 +1,134 @@
+import type { Row, Sql } from "../store/store.ts";
+import type { OutboundMessage, QueuedMessage } from "./destination.ts";
+
+export type MessageState = "queued" | "sent" | "dead";
+
+export interface OutboxRow extends QueuedMessage {
+  readonly transactionId: string;
+  readonly state: MessageState;
+  readonly nextAtMs: number;
+  readonly settledAtMs: number | null;
+  readonly isLate: boolean;
+  readonly lastError: string | null;
+  readonly receipt: string | null;
+}
+
+/** A destination's lane whose oldest message waits until `nextAtMs`. */
+export interface DueLane {
+  readonly destination: string;
+  readonly lane: string;
+  readonly nextAtMs: number;
+}
+
+const headOf = "SELECT * FROM outbox WHERE destination = ? AND lane = ? AND state = 'queued' ORDER BY id LIMIT 1";
+const heads = `SELECT destination, lane, next_at_ms FROM outbox WHERE id IN
+  (SELECT min(id) FROM outbox WHERE state = 'queued' GROUP BY destination, lane)`;
+
+/** @returns its id, or undefined when it was queued before */
+export function insertMessage(
+  sql: Sql,
+  { destination, lane, dedupeKey, body }: OutboundMessage,
+  transactionId: string,
+  nowMs: number,
+): number | undefined {
+  const { changes, lastId } = sql.run(
+    `INSERT INTO outbox (destination, lane, dedupe_key, transaction_id, body, state, next_at_ms, created_at_ms)
+     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (destination, dedupe_key) DO NOTHING`,
+    destination,
+    lane,
+    dedupeKey,
+    transactionId,
+    JSON.stringify(body),
+    nowMs,
+    nowMs,
+  );
+  return changes === 0 ? undefined : lastId;
+}
+
+export function findSent(sql: Sql, destination: string, receipt: string): OutboxRow | undefined {
+  const row = sql.get("SELECT * FROM outbox WHERE destination = ? AND receipt = ?", destination, receipt);
+  return row === undefined ? undefined : fromRow(row);
+}
+
+export const countQueued = (sql: Sql, destination: string): number =>
+  Number(
+    sql.get("SELECT count(*) AS n FROM outbox WHERE destination = ? AND state = 'queued'", destination)?.["n"] ?? 0,
+  );
+
+export function head(sql: Sql, destination: string, lane: string): OutboxRow | undefined {
+  const row = sql.get(headOf, destination, lane);
+  return row === undefined ? undefined : fromRow(row);
+}
+
+export function findMessage(sql: Sql, destination: string, dedupeKey: string): OutboxRow | undefined {
+  const row = sql.get("SELECT * FROM outbox WHERE destination = ? AND dedupe_key = ?", destination, dedupeKey);
+  return row === undefined ? undefined : fromRow(row);
+}
+
+export const dueLanes = (sql: Sql): DueLane[] =>
+  sql.all(heads).map((row) => ({
+    destination: String(row["destination"]),
+    lane: String(row["lane"]),
+    nextAtMs: Number(row["next_at_ms"]),
+  }));
+
+export function markSent(sql: Sql, id: number, receipt: string | undefined, nowMs: number): boolean {
+  const statement = `UPDATE outbox SET state = 'sent', attempts = attempts + 1, settled_at_ms = ?, receipt = ?,
+    last_error = NULL WHERE id = ? AND state = 'queued'`;
+  return sql.run(statement, nowMs, receipt ?? null, id).changes > 0;
+}
+
+export function markDead(sql: Sql, id: number, error: string, nowMs: number): boolean {
+  const statement = `UPDATE outbox SET state = 'dead', attempts = attempts + 1, settled_at_ms = ?, last_error = ?
+    WHERE id = ? AND state = 'queued'`;
+  return sql.run(statement, nowMs, error, id).changes > 0;
+}
+
+export function markFailed(sql: Sql, id: number, error: string, nextAtMs: number, isLate: boolean): void {
+  const statement = `UPDATE outbox SET attempts = attempts + 1, next_at_ms = ?, last_error = ?, is_late = max(is_late, ?)
+    WHERE id = ? AND state = 'queued'`;
+  sql.run(statement, nextAtMs, error, isLate ? 1 : 0, id);
+}
+
+/** Back into the queue, at its old place and due now. */
+export const requeue = (sql: Sql, id: number, nowMs: number): boolean =>
+  sql.run(
+    `UPDATE outbox SET state = 'queued', next_at_ms = ?, created_at_ms = ?, settled_at_ms = NULL, is_late = 0
+     WHERE id = ? AND state IN ('queued', 'dead')`,
+    nowMs,
+    nowMs,
+    id,
+  ).changes > 0;
+
+export const remove = (sql: Sql, id: number): boolean =>
+  sql.run("DELETE FROM outbox WHERE id = ? AND state IN ('queued', 'dead')", id).changes > 0;
+
+export const removeSentBefore = (sql: Sql, ms: number): number =>
+  sql.run("DELETE FROM outbox WHERE state = 'sent' AND settled_at_ms < ?", ms).changes;
+
+export const listMessages = (sql: Sql, state: MessageState | undefined, afterId: number, limit: number): OutboxRow[] =>
+  sql
+    .all(
+      "SELECT * FROM outbox WHERE id > ? AND state = coalesce(?, state) ORDER BY id LIMIT ?",
+      afterId,
+      state ?? null,
+      limit,
+    )
+    .map(fromRow);
+
+const fromRow = (row: Row): OutboxRow => ({
+  id: Number(row["id"]),
+  destination: String(row["destination"]),
+  lane: String(row["lane"]),
+  dedupeKey: String(row["dedupe_key"]),
+  transactionId: String(row["transaction_id"]),
+  body: JSON.parse(String(row["body"])) as Record<string, unknown>,
+  state: row["state"] as MessageState,
+  attempts: Number(row["attempts"]),
+  nextAtMs: Number(row["next_at_ms"]),
+  createdAtMs: Number(row["created_at_ms"]),
+  settledAtMs: row["settled_at_ms"] === null ? null : Number(row["settled_at_ms"]),
+  isLate: row["is_late"] === 1,
+  lastError: row["last_error"] === null ? null : String(row["last_error"]),
+  receipt: row["receipt"] === null ? null : String(row["receipt"]),
+});

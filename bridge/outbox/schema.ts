@@ -1,0 +1,30 @@
+import type { Migration } from "../store/store.ts";
+
+/** `dedupe_key` makes queueing idempotent, `transaction_id` makes sending so; both live as long as the row. */
+export const outboxMigrations: readonly Migration[] = [
+  {
+    domain: "outbox",
+    version: 1,
+    sql: `
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  destination TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  dedupe_key TEXT NOT NULL,
+  transaction_id TEXT NOT NULL UNIQUE,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'sent', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_at_ms INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  settled_at_ms INTEGER,
+  is_late INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT,
+  receipt TEXT,
+  UNIQUE (destination, dedupe_key)
+) STRICT;
+CREATE INDEX outbox_queued ON outbox (destination, lane, id) WHERE state = 'queued';
+CREATE INDEX outbox_settled ON outbox (settled_at_ms) WHERE state = 'sent';
+`,
+  },
+];

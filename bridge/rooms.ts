@@ -1,0 +1,138 @@
+import { join } from "node:path";
+import type { EventData, EventEnvelope } from "@armorclaw/protocol";
+import type { Access } from "./access/access.ts";
+import {
+  approvalPrompt,
+  decisionNotice,
+  type Inbound,
+  type InboundReaction,
+  MatrixAdapter,
+  type MatrixTrust,
+  matrixDestination,
+  RoomCommands,
+  type RoomMember,
+  RoomPosts,
+  reactionAnswer,
+  roomMessage,
+  roomSegment,
+  sealedSecrets,
+} from "./adapters/matrix/matrix.ts";
+import type { Config, LoadedConfig } from "./config/config.ts";
+import { type DurableEventLog, EffectConsumer } from "./events/events.ts";
+import type { Keystore } from "./keystore/keystore.ts";
+import type { Logging } from "./logging/logging.ts";
+import type { Outbox } from "./outbox/outbox.ts";
+import type { Clock } from "./platform/clock.ts";
+import { matrixHandlers } from "./rpc/handlers/matrix.ts";
+import type { DirectCalls } from "./rpc/rpc.ts";
+import type { Sql, Store } from "./store/store.ts";
+
+export interface RoomDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: DurableEventLog;
+  readonly logging: Logging;
+  readonly config: LoadedConfig["config"];
+  readonly keystore: Keystore;
+  readonly access: Access;
+  /** Made after the rooms, which are one of its destinations. */
+  readonly outbox: () => Outbox;
+  /** Made after the rooms, whose methods are among them. */
+  readonly calls: () => DirectCalls;
+}
+
+/** Constructs the link to the homeserver, and what people do and are asked in its rooms. */
+export function composeRooms(deps: RoomDeps) {
+  const { store, clock, log, config, keystore, access, outbox } = deps;
+  const logger = deps.logging.child("matrix");
+  const trust = trustOf(config.matrix, access);
+  const adapter: MatrixAdapter = new MatrixAdapter({
+    ...{ store, clock, logger, trust, events: log },
+    secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
+    directory: join(config.state_dir, "matrix"),
+    onInbound: (inbound) => {
+      heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
+    },
+    onLive: () => outbox().reachable("matrix"),
+  });
+  const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.status().session !== undefined });
+  const call = (method: string, params: object, { id, role }: RoomMember) =>
+    deps.calls().call(method, params, { kind: "matrix", id, role });
+  const methods = { effectOf: (method: string) => deps.calls().effectOf(method), call };
+  const answer = async (message: { room_id: string; event_id: string; thread_id?: string }, text: string) => {
+    const threadId = message.thread_id ?? message.event_id;
+    await posts.post(message.room_id, { text, msgtype: "m.notice", threadId }, `answer:${message.event_id}`);
+  };
+  const commands = new RoomCommands({ clock, trust, methods, answer }, { require: config.matrix.command_trust });
+  const heard = async (inbound: Inbound) => {
+    if (inbound.type === "matrix.message") await commands.handle(inbound.data);
+    else if (inbound.type === "matrix.reaction" && config.matrix.reaction_approvals) await reacted(inbound.data);
+  };
+  const reacted = async ({ sender, target_event_id: target, key }: InboundReaction) => {
+    const [role, method, approvalId] = [trust.roleOf(sender), reactionAnswer(key), posts.approvalAskedBy(target)];
+    if (role === undefined || method === undefined || approvalId === undefined) return;
+    await call(method, { approval_id: approvalId }, { id: `matrix:${sender}`, userId: sender, role });
+  };
+  keystore.whenUnlocked(() => adapter.unlocked());
+  return {
+    destination: matrixDestination(adapter),
+    services: [adapter, approvalQuestions(deps)],
+    handlers: matrixHandlers({ adapter, posts, log, access, trust, homeserver: config.matrix.homeserver }),
+  };
+}
+
+interface LoopChannels {
+  readonly subscribe?: readonly string[] | undefined;
+  readonly publish?: readonly string[] | undefined;
+}
+
+/** A loop's channels with those of the rooms that it was given. */
+export function withRooms({ subscribe = [], publish = [] }: LoopChannels = {}, rooms: readonly string[] = []) {
+  const channels = rooms.map((roomId) => `matrix.${roomSegment(roomId)}.>`);
+  return { subscribe: [...subscribe, ...channels], publish: [...publish, ...channels] };
+}
+
+function trustOf({ rooms, users }: Config["matrix"], access: Access) {
+  const roomIds = new Set(rooms);
+  const assigned = (userId: string) => {
+    const role = access.roleOf(`matrix:${userId}`);
+    return role === "agent" || role === null ? undefined : role;
+  };
+  const trust: MatrixTrust & { readonly rooms: number; readonly users: number } = {
+    rooms: roomIds.size,
+    users: Object.keys(users).length,
+    isTrustedRoom: (roomId) => roomIds.has(roomId),
+    roleOf: (userId) => (Object.hasOwn(users, userId) ? users[userId] : assigned(userId)),
+  };
+  return trust;
+}
+
+/** Puts each question of an agent to the people of a room, exactly once, and then how it ended. */
+function approvalQuestions({ store, log, logging, config, outbox }: RoomDeps): EffectConsumer {
+  const roomId = config.matrix.approval_room ?? config.matrix.rooms[0];
+  const queue = (sql: Sql, key: string, text: string, more: { approvalId?: string; threadId?: string }) => {
+    if (roomId !== undefined) outbox().queue(sql, roomMessage(roomId, key, { text, msgtype: "m.notice", ...more }));
+  };
+  const asked = (sql: Sql, data: EventData<"approval.requested">) =>
+    queue(sql, `approval:${data.approval_id}`, approvalPrompt(data), { approvalId: data.approval_id });
+  const decided = (sql: Sql, data: EventData<"approval.decided">) => {
+    const notice = decisionNotice(data);
+    const question = outbox().find(sql, "matrix", `approval:${data.approval_id}`);
+    if (notice === undefined || question === undefined) return;
+    const thread = question.receipt === null ? {} : { threadId: question.receipt };
+    queue(sql, `approval-${data.status}:${data.approval_id}`, notice, thread);
+  };
+  return new EffectConsumer(
+    { store, log, logger: logging.child("matrix") },
+    {
+      name: "matrix-approvals",
+      selector: { channels: [">"], types: ["approval.requested", "approval.decided"] },
+      handle: (event: EventEnvelope, sql) => {
+        // The bridge's own types have the contract's data.
+        if (event.type === "approval.requested") asked(sql, event.data as EventData<"approval.requested">);
+        else decided(sql, event.data as EventData<"approval.decided">);
+      },
+      onCommitted: () => outbox().kick(),
+    },
+  );
+}

@@ -1,0 +1,29 @@
+import type { Socket } from "node:net";
+import type { Principal } from "@armorclaw/protocol";
+import type { BridgeError } from "@armorclaw/protocol/errors";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { HttpTakeover } from "./doors/http-takeover.ts";
+import type { RpcLimits } from "./limits.ts";
+
+/** What the connections of one principal share. */
+export interface PrincipalShare {
+  /** Bytes of unfinished lines. */
+  partialBytes: number;
+}
+
+export interface ConnectionDeps {
+  readonly id: number;
+  readonly principal: Principal;
+  readonly share: PrincipalShare;
+  readonly dispatcher: Dispatcher;
+  readonly limits: RpcLimits;
+  readonly monotonic: () => number;
+  readonly nextCorrelationId: () => string;
+  readonly hasHungUp: ((socket: Socket) => boolean) | undefined;
+  /** Serves a peer that speaks HTTP. Without it, such a peer is sent away. */
+  readonly http: HttpTakeover | undefined;
+  /** Called when a handler has ended that did not answer at once. */
+  readonly onSettled: () => void;
+  /** Called when the connection is ended against the peer's will. */
+  readonly onCut: (reason: BridgeError, isSlow: boolean) => void;
+}

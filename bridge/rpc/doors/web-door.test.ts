@@ -1,0 +1,206 @@
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { SignJWT } from "jose";
+import { tempDirectory } from "../../../tests/support/temp.ts";
+import { dashboard, openWebDoor, openWebSocket } from "../../../tests/support/web-doors.ts";
+import type { Reply } from "../../../tests/support/wire-client.ts";
+import { createJwtVerifier } from "./jwt.ts";
+
+const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
+const pong = { jsonrpc: "2.0", id: 1, result: "pong" };
+const authenticate = (token: string) => ({ jsonrpc: "2.0", id: "a", method: "rpc.authenticate", params: { token } });
+
+const post = (port: number, token: string | undefined, body: unknown = ping) =>
+  fetch(`http://127.0.0.1:${port}/rpc`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+  });
+
+describe("HTTP over TCP", () => {
+  test("answers who shows a token, and no one else", async () => {
+    await using open = await openWebDoor();
+    const { port } = open.door;
+    const token = await open.mint();
+    expect(await (await post(port, token)).json()).toEqual(pong);
+    expect((await post(port, undefined)).status).toBe(401);
+    const health = await fetch(`http://127.0.0.1:${port}/health`, { headers: { authorization: `Bearer ${token}` } });
+    expect(await health.json()).toEqual({ status: "ok" });
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
+  });
+
+  test("keeps an address out for a while after three wrong tokens, with the right one too", async () => {
+    await using open = await openWebDoor();
+    const { port } = open.door;
+    const token = await open.mint();
+    const statuses = [];
+    for (const shown of ["act_a", "act_b", "act_c", token]) statuses.push((await post(port, shown)).status);
+    expect(statuses).toEqual([401, 401, 401, 429]);
+    const refusal = await post(port, token);
+    expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(5);
+    expect(((await refusal.json()) as Reply).error?.data).toMatchObject({ code: "RATE_LIMITED", retryable: true });
+  });
+
+  test("holds a token to its methods, its addresses and its time", async () => {
+    await using open = await openWebDoor();
+    const { port } = open.door;
+    const narrow = await open.mint({ methods: ["echo.x", "rpc.ping"] });
+    expect(((await (await post(port, narrow)).json()) as Reply).error?.data.code).toBe("FORBIDDEN");
+    expect(((await (await post(port, narrow, { ...ping, method: "rpc.ping" })).json()) as Reply).result).toEqual({
+      pong: true,
+    });
+    expect((await post(port, await open.mint({ addresses: ["10.0.0.0/8"] }))).status).toBe(401);
+    expect((await post(port, await open.mint({ addresses: ["127.0.0.0/8", "::1"] }))).status).toBe(200);
+    const brief = await open.mint({ expiresAt: open.time.ms + 1_000 });
+    expect((await post(port, brief)).status).toBe(200);
+    open.time.ms += 1_000;
+    expect((await post(port, brief)).status).toBe(401);
+  });
+
+  test("takes the JWTs of the configured issuer, with the role that they name", async () => {
+    using directory = tempDirectory();
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const jwks = join(directory.path, "jwks.json");
+    writeFileSync(jwks, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), alg: "EdDSA", kid: "k" }] }));
+    const settings = { issuer: "https://issuer.example.org", audience: "armorclaw", jwks, roleClaim: "role" };
+    await using open = await openWebDoor({ verifyJwt: createJwtVerifier(settings) });
+    const sign = (claims: object, audience = "armorclaw") =>
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg: "EdDSA", kid: "k" })
+        .setIssuer(settings.issuer)
+        .setAudience(audience)
+        .setSubject("ann")
+        .setExpirationTime("1m")
+        .sign(privateKey);
+    const { port } = open.door;
+    const whoami = authenticate("x");
+    const answer = (await (await post(port, await sign({ role: "operator" }), whoami)).json()) as Reply;
+    expect(answer.result).toEqual({ principal: "token:jwt-ann", role: "operator" });
+    expect((await post(port, await sign({ role: "agent" }))).status).toBe(401);
+    expect((await post(port, await sign({ role: "operator" }, "other"))).status).toBe(401);
+  });
+});
+
+describe("WebSocket over TCP", () => {
+  test("speaks one value per message, after a header or a first message that shows a token", async () => {
+    await using open = await openWebDoor();
+    const token = await open.mint();
+    await using byHeader = await openWebSocket(open.door.port, { token });
+    expect(await byHeader.ask(ping)).toEqual(pong);
+    await using byMessage = await openWebSocket(open.door.port, { origin: dashboard });
+    byMessage.socket.send(JSON.stringify(authenticate(token)));
+    byMessage.socket.send(JSON.stringify(ping));
+    expect(await byMessage.next()).toEqual({
+      jsonrpc: "2.0",
+      id: "a",
+      result: { principal: "token:t-1", role: "viewer" },
+    });
+    expect(await byMessage.next()).toEqual(pong);
+    expect(byMessage.socket.protocol).toBe("armorclaw.jsonrpc.v1");
+  });
+
+  test("closes on a first message that shows no good token", async () => {
+    await using open = await openWebDoor();
+    for (const first of [ping, authenticate("act_wrong")]) {
+      await using peer = await openWebSocket(open.door.port);
+      expect(await peer.ask(first)).toMatchObject({ error: { data: { code: "UNAUTHENTICATED" } } });
+      expect(await peer.closed()).toBe(4401);
+    }
+    expect(open.served.server.stats.accepted).toBe(0);
+  });
+
+  test("refuses pages that are not listed, other subprotocols and wrong headers before the handshake", async () => {
+    await using open = await openWebDoor();
+    const token = await open.mint();
+    const { port } = open.door;
+    await expect(openWebSocket(port, { token, origin: "https://evil.example.org" })).rejects.toThrow("403");
+    await expect(openWebSocket(port, { token, protocols: ["chat"] })).rejects.toThrow("400");
+    await expect(openWebSocket(port, { token: "act_wrong" })).rejects.toThrow("401");
+  });
+
+  test("pushes each line as a message, moves large values, and ends when the token is revoked", async () => {
+    await using open = await openWebDoor({ webSocket: { origins: [], messageBytesMax: 8_000_000 } });
+    await using peer = await openWebSocket(open.door.port, { token: await open.mint() });
+    await peer.ask({ ...ping, method: "subscribe", params: ["t"] });
+    const [event] = [await peer.ask({ ...ping, method: "publish", params: ["t", 2, 10] })];
+    const seen = [event, await peer.next(), await peer.next()];
+    expect(seen.map((message) => message["method"] ?? "answer").sort()).toEqual(["answer", "event", "event"]);
+    const text = "x".repeat(3_000_000);
+    expect((await peer.ask({ ...ping, method: "echo", params: [text] }))["result"]).toEqual([text]);
+    await open.tokens.revoke("t-1");
+    expect(open.served.server.disconnect("token:t-1")).toBe(1);
+    expect(await peer.next()).toMatchObject({ id: null, error: { code: expect.any(Number) } });
+    await peer.closed();
+    await expect(openWebSocket(open.door.port, { token: "act_gone" })).rejects.toThrow("401");
+  });
+
+  test("takes back a message that is too long, and a peer that does not read", async () => {
+    const limits = { queueBytesMax: 100_000, writeDeadlineMs: 100 };
+    await using open = await openWebDoor({ serve: { limits } });
+    const token = await open.mint();
+    await using long = await openWebSocket(open.door.port, { token });
+    long.socket.send("x".repeat(1_000_001));
+    expect(await long.closed()).toBe(1009);
+    await using slow = await openWebSocket(open.door.port, { token });
+    await slow.ask({ ...ping, method: "subscribe", params: ["t"] });
+    slow.socket.pause();
+    await using publisher = await openWebSocket(open.door.port, { token });
+    await publisher.ask({ ...ping, method: "publish", params: ["t", 200, 100_000] });
+    while (open.served.server.stats.slowConsumers === 0) await publisher.ask(ping);
+    expect(await publisher.ask(ping)).toEqual(pong);
+  });
+});
+
+describe("a door beyond loopback", () => {
+  test("needs a certificate", async () => {
+    await expect(openWebDoor({ listen: "0.0.0.0:0" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+
+  test("speaks TLS 1.3 and nothing older", async () => {
+    using directory = tempDirectory();
+    const [certFile, keyFile] = ["cert.pem", "key.pem"].map((name) => join(directory.path, name)) as [string, string];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+        ...subject,
+      ].concat([...["-keyout", keyFile, "-out", certFile]]),
+      { stdio: "ignore" },
+    );
+    await using open = await openWebDoor({ listen: "0.0.0.0:0", tls: { certFile, keyFile } });
+    const token = await open.mint();
+    const statusWith = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const call = request({
+          ...{
+            host: "127.0.0.1",
+            port: open.door.port,
+            path: "/health",
+            agent: false,
+            rejectUnauthorized: false,
+            maxVersion,
+          },
+          headers: { authorization: `Bearer ${token}` },
+        });
+        call
+          .on("response", (response) => resolve(response.resume().statusCode))
+          .on("error", reject)
+          .end();
+      });
+    expect(await statusWith("TLSv1.3")).toBe(200);
+    await expect(statusWith("TLSv1.2")).rejects.toThrow();
+  });
+});

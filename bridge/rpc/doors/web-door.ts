@@ -1,0 +1,174 @@
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { WebSocketServer } from "ws";
+import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { Logger } from "../../logging/logging.ts";
+import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
+import { type HttpFrontOptions, type HttpHandler, httpHandler } from "./http-front.ts";
+import type { LineServer } from "./line-server.ts";
+import { createWebSocketDoor, type WebSocketDoor } from "./web-socket-door.ts";
+
+/** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
+export interface WebSite {
+  owns(request: IncomingMessage): boolean;
+  request(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends its connections. */
+  close(): void;
+}
+
+export interface WebDoorOptions {
+  readonly name: string;
+  /** `host:port`, e.g. `127.0.0.1:7878` or `[::1]:7878`. */
+  readonly listen: string;
+  /** PEM files. Without them only a loopback address may be listened on. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** What it serves. */
+  readonly http: HttpFrontOptions | undefined;
+  readonly webSocket: { readonly origins: readonly string[]; readonly messageBytesMax: number } | undefined;
+  readonly site?: WebSite | undefined;
+  readonly rpc: LineServer;
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+}
+
+export interface WebDoor extends Service {
+  /** The port, once it listens. */
+  readonly port: number;
+  /** Its address as a URL, once it listens. */
+  readonly url: string | undefined;
+}
+
+/** Time for a request's head, and for the whole of it. */
+const headDeadlineMs = 10_000;
+const requestDeadlineMs = 60_000;
+/** Sockets that wait for their first request or message are this many at most, over all peers. */
+const connectionsMax = 2_048;
+
+/** A TCP door for HTTP, WebSocket or both. Everyone who comes in by it shows a token. */
+export function createWebDoor(options: WebDoorOptions): WebDoor {
+  return new Door(options);
+}
+
+class Door implements WebDoor {
+  readonly name: string;
+  readonly #options: WebDoorOptions;
+  #server: Server | undefined;
+  #webSockets: WebSocketServer | undefined;
+  #port = 0;
+
+  constructor(options: WebDoorOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string | undefined {
+    if (this.#server === undefined) return undefined;
+    const { listen, tls } = this.#options;
+    return `${tls === undefined ? "http" : "https"}://${listen.replace(/:\d+$/, "")}:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    const { listen, tls, logger, http, webSocket } = this.#options;
+    const { host, port } = parseListen(listen);
+    if (tls === undefined && !isLoopback(host))
+      throw new BridgeError("CONFIG_INVALID", `${this.name}: ${listen} is not loopback, so it needs a certificate`);
+    const handle = http === undefined ? nothingHere : httpHandler(http, (request) => this.#principalOf(request));
+    const server = await createServer(tls, this.#withSite(handle));
+    server.headersTimeout = headDeadlineMs;
+    server.requestTimeout = requestDeadlineMs;
+    server.maxConnections = connectionsMax;
+    await this.#serveUpgrades(server, webSocket);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    server.on("error", (error) => logger.error({ error, door: this.name }, "A connection could not be accepted"));
+    const address = server.address();
+    this.#port = typeof address === "object" && address !== null ? address.port : port;
+    this.#server = server;
+    logger.info({ door: this.name, host, port: this.#port, tls: tls !== undefined }, "A door is open");
+  }
+
+  /** Takes no more connections; calls in flight are the server's to drain. */
+  async drain(): Promise<void> {
+    this.#server?.close();
+    this.#server?.closeIdleConnections();
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const socket of this.#webSockets?.clients ?? []) socket.terminate();
+    this.#options.site?.close();
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      if (server.listening) server.close(() => resolve());
+      else resolve();
+    });
+    server.closeAllConnections();
+    await closed;
+  }
+
+  #withSite(handle: HttpHandler): HttpHandler {
+    const { site } = this.#options;
+    return async (request, response) => {
+      if (site?.owns(request) === true) site.request(request, response);
+      else await handle(request, response);
+    };
+  }
+
+  async #serveUpgrades(server: Server, settings: WebDoorOptions["webSocket"]): Promise<void> {
+    const { rpc, authenticator, logger, site } = this.#options;
+    if (settings === undefined && site === undefined) return;
+    const door: WebSocketDoor | undefined =
+      settings === undefined ? undefined : await createWebSocketDoor({ ...settings, rpc, authenticator, logger });
+    this.#webSockets = door?.server;
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // The handshake's own failures end the socket.
+      socket.on("error", () => undefined);
+      if (site?.owns(request) === true) site.upgrade(request, socket, head);
+      else if (door === undefined) socket.destroy();
+      else void door.upgrade(request, socket, head);
+    });
+  }
+
+  #principalOf(request: IncomingMessage) {
+    return this.#options.authenticator.authenticate(bearerOf(request.headers.authorization), addressOf(request));
+  }
+}
+
+async function createServer(tls: WebDoorOptions["tls"], handle: HttpHandler): Promise<Server> {
+  const listener = (request: IncomingMessage, response: Parameters<HttpHandler>[1]) => void handle(request, response);
+  if (tls === undefined) return (await import("node:http")).createServer(listener);
+  const { createServer: createTlsServer } = await import("node:https");
+  try {
+    const pem = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+    return createTlsServer({ ...pem, minVersion: "TLSv1.3" }, listener);
+  } catch (error) {
+    throw new BridgeError("CONFIG_INVALID", "The certificate or its key cannot be used", undefined, { cause: error });
+  }
+}
+
+const nothingHere: HttpHandler = async (_, response) => {
+  response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("This door speaks WebSocket\n");
+};
+
+function parseListen(listen: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(listen) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw new BridgeError("CONFIG_INVALID", `${listen} is no HOST:PORT to listen on`);
+  return { host, port: Number(port) };
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);

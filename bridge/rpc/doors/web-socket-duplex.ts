@@ -1,0 +1,42 @@
+import { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+
+const newline = 0x0a;
+
+/** A WebSocket as a stream of lines: each message that comes in is one, and each line that goes out is one message. */
+export function webSocketDuplex(socket: WebSocket): Duplex {
+  const duplex = new Duplex({
+    read: () => socket.resume(),
+    write: (chunk: Buffer, _, done) => sendLines(socket, chunk, done),
+    final(done) {
+      socket.close(1000);
+      done();
+    },
+    destroy(error, done) {
+      if (socket.readyState !== socket.CLOSED) socket.terminate();
+      done(error);
+    },
+  });
+  socket.on("message", (data: Buffer) => {
+    // Two pieces, so that a message of the longest length is not copied.
+    duplex.push(data);
+    if (!duplex.push(Buffer.of(newline))) socket.pause();
+  });
+  socket.on("error", () => duplex.destroy());
+  socket.on("close", () => {
+    duplex.push(null);
+    duplex.destroy();
+  });
+  return duplex;
+}
+
+/** What is written ends with a newline always. */
+function sendLines(socket: WebSocket, chunk: Buffer, done: (error?: Error | null) => void): void {
+  let start = 0;
+  for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+    const isLast = end === chunk.length - 1;
+    socket.send(chunk.subarray(start, end), { binary: false }, isLast ? done : undefined);
+    start = end + 1;
+  }
+  if (start < chunk.length) done(new Error("What was written is no whole line"));
+}

@@ -1,0 +1,146 @@
+import { BridgeError, type EventEnvelope, type Params } from "@armorclaw/protocol";
+import {
+  type Consumers,
+  type Delivery,
+  type DurableEventLog,
+  type EventSelector,
+  type EventSink,
+  type Subscription,
+  subscribeLive,
+} from "../events/events.ts";
+import type { Peer } from "./call.ts";
+
+/** Subscriptions of one connection. */
+const subscriptionsPerPeerMax = 100;
+/** Events that a durable subscription may have pushed and not acknowledged, unless it says otherwise. */
+const unackedDefault = 256;
+
+type SubscribeParams = Params<"event.subscribe">;
+type ConsumerKey = Parameters<Consumers["connect"]>[0];
+
+interface Opened extends Subscription {
+  readonly leave: () => void;
+}
+
+/** The subscriptions of all connections; each ends with its connection. */
+export class Subscriptions {
+  readonly #log: DurableEventLog;
+  readonly #consumers: Consumers;
+  readonly #byPeer = new Map<Peer, Map<string, Opened>>();
+  /** An event's text is made once, however many receive it. */
+  readonly #encoded = new WeakMap<EventEnvelope, Uint8Array>();
+  #count = 0;
+
+  constructor(log: DurableEventLog, consumers: Consumers) {
+    this.#log = log;
+    this.#consumers = consumers;
+  }
+
+  addLive(peer: Peer, selector: EventSelector, { cursor, unacked_max }: SubscribeParams) {
+    const own = this.#room(peer);
+    const id = this.#nextId();
+    const subscription = subscribeLive(this.#log, selector, this.#sink(peer, id), {
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(unacked_max === undefined ? {} : { unackedMax: unacked_max }),
+    });
+    own.set(id, { ...subscription, leave: () => subscription.close() });
+    return { subscription_id: id, cursor: subscription.cursor, cursor_reset: subscription.cursorReset };
+  }
+
+  async addDurable(peer: Peer, key: ConsumerKey, selector: EventSelector, params: SubscribeParams) {
+    this.#room(peer);
+    const id = this.#nextId();
+    const options = {
+      ackDeadlineMs: params.ack_deadline_ms,
+      attemptsMax: params.attempts_max,
+      unackedMax: params.unacked_max ?? unackedDefault,
+    };
+    const sink = this.#sink(peer, id);
+    const subscription = await this.#consumers.connect(key, selector, options, sink, params.cursor);
+    const leave = () => this.#consumers.disconnect(key, subscription);
+    const { cursor, cursorReset } = subscription;
+    const opened = { cursor, cursorReset, ack: (seq: number) => subscription.ack(seq), close: leave, leave };
+    // The connection may have closed while the name was being stored.
+    const own = this.#byPeer.get(peer);
+    if (own === undefined) leave();
+    else own.set(id, opened);
+    // What is pushed follows the answer that names the subscription.
+    setImmediate(() => subscription.start());
+    return { subscription_id: id, cursor, cursor_reset: cursorReset };
+  }
+
+  /** @throws BridgeError SUBSCRIPTION_NOT_FOUND */
+  get(peer: Peer, id: string): Subscription {
+    const subscription = this.#byPeer.get(peer)?.get(id);
+    if (subscription === undefined) throw new BridgeError("SUBSCRIPTION_NOT_FOUND");
+    return subscription;
+  }
+
+  /** @throws BridgeError SUBSCRIPTION_NOT_FOUND */
+  remove(peer: Peer, id: string): void {
+    this.get(peer, id).close();
+    this.#byPeer.get(peer)?.delete(id);
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `s${this.#count}`;
+  }
+
+  #room(peer: Peer): Map<string, Opened> {
+    const own = this.#of(peer);
+    if (own.size < subscriptionsPerPeerMax) return own;
+    throw new BridgeError(
+      "TOO_MANY_SUBSCRIPTIONS",
+      `${subscriptionsPerPeerMax} subscriptions are the limit of a connection`,
+    );
+  }
+
+  #of(peer: Peer): Map<string, Opened> {
+    const known = this.#byPeer.get(peer);
+    if (known !== undefined) return known;
+    const own = new Map<string, Opened>();
+    this.#byPeer.set(peer, own);
+    peer.onClose(() => {
+      for (const subscription of own.values()) subscription.leave();
+      this.#byPeer.delete(peer);
+    });
+    return own;
+  }
+
+  #sink(peer: Peer, id: string): EventSink {
+    const head = `{"jsonrpc":"2.0","method":"event.push","params":{"subscription_id":"${id}",`;
+    const plain = Buffer.from(`${head}"event":`);
+    return {
+      push: (event, delivery) => {
+        peer.push(
+          Buffer.concat([isPlain(delivery) ? plain : Buffer.from(headOf(head, delivery)), this.#encode(event)]),
+        );
+      },
+      writable: () => peer.writable(),
+      onGap: ({ after, resumedAt, skippedLow }) =>
+        notify(peer, "event.gap", { subscription_id: id, after, resumed_at: resumedAt, skipped_low: skippedLow }),
+      onEnd: (reason) => {
+        this.#byPeer.get(peer)?.delete(id);
+        notify(peer, "event.end", { subscription_id: id, reason });
+      },
+    };
+  }
+
+  /** The event's text with what closes the notification around it. */
+  #encode(event: EventEnvelope): Uint8Array {
+    const known = this.#encoded.get(event);
+    if (known !== undefined) return known;
+    const text = Buffer.from(`${this.#log.textOf(event)}}}\n`);
+    this.#encoded.set(event, text);
+    return text;
+  }
+}
+
+const isPlain = ({ attempt, cursor }: Delivery): boolean => attempt === 1 && cursor === undefined;
+
+const headOf = (head: string, { attempt, cursor }: Delivery): string =>
+  `${head}"attempt":${attempt},${cursor === undefined ? "" : `"cursor":${cursor},`}"event":`;
+
+const notify = (peer: Peer, method: string, params: object): void =>
+  void peer.push(Buffer.from(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`));

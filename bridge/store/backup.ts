@@ -1,0 +1,140 @@
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { Connection } from "./database.ts";
+
+export interface BackupFacts {
+  readonly createdAt: string;
+  readonly version: string;
+  readonly installId: string;
+}
+
+export interface BackupHeader extends BackupFacts {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** First line: this, and the header as JSON. What follows is the database, byte for byte. */
+const magic = "armorclaw-backup 1 ";
+const headBytesMax = 4_096;
+const chunkBytes = 1_048_576;
+
+/** Writes a backup of the database copy at `copyPath`. The target must not exist; half of one is never left behind. */
+export function packBackup(copyPath: string, target: string, facts: BackupFacts): BackupHeader {
+  const source = openSync(copyPath, "r");
+  const partial = `${target}.partial`;
+  try {
+    closeSync(openSync(target, "wx", 0o600));
+  } catch (error) {
+    closeSync(source);
+    throw failed(target, error);
+  }
+  try {
+    const hash = hashOf(facts);
+    const bytes = pump(source, 0, hash, undefined);
+    const header = { ...facts, bytes, sha256: hash.digest("hex") };
+    const fd = openSync(partial, "wx", 0o600);
+    try {
+      writeSync(fd, `${magic}${JSON.stringify(header)}\n`);
+      pump(source, 0, createHash("sha256"), fd);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(partial, target);
+    syncDirectory(dirname(target));
+    return header;
+  } catch (error) {
+    for (const path of [partial, target]) rmSync(path, { force: true });
+    throw failed(target, error);
+  } finally {
+    closeSync(source);
+  }
+}
+
+/**
+ * Checks a backup and takes the database out of it.
+ * @param target must not exist
+ * @throws BridgeError BACKUP_FAILED when a byte of it differs, or the database in it is not whole
+ */
+export function unpackBackup(path: string, target: string): BackupHeader {
+  let header: BackupHeader;
+  try {
+    header = unpack(path, target);
+  } catch (error) {
+    throw error instanceof BridgeError ? error : failed(path, error);
+  }
+  checkDatabase(target);
+  return header;
+}
+
+function unpack(path: string, target: string): BackupHeader {
+  const source = openSync(path, "r");
+  try {
+    const { header, length } = readHeader(source, path);
+    const fd = openSync(target, "wx", 0o600);
+    try {
+      const hash = hashOf(header);
+      const bytes = pump(source, length, hash, fd);
+      if (bytes !== header.bytes || hash.digest("hex") !== header.sha256)
+        throw new BridgeError("BACKUP_FAILED", `${path} was changed or cut off`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return header;
+  } finally {
+    closeSync(source);
+  }
+}
+
+function readHeader(fd: number, path: string): { header: BackupHeader; length: number } {
+  const head = Buffer.alloc(headBytesMax);
+  const end = head.subarray(0, readSync(fd, head, 0, headBytesMax, 0)).indexOf("\n");
+  const line = head.subarray(0, Math.max(end, 0)).toString();
+  if (!line.startsWith(magic)) throw new BridgeError("BACKUP_FAILED", `${path} is no backup of this bridge`);
+  return { header: JSON.parse(line.slice(magic.length)) as BackupHeader, length: end + 1 };
+}
+
+function checkDatabase(path: string): void {
+  const connection = new Connection(path, { readOnly: true });
+  try {
+    const rows = connection.all("PRAGMA integrity_check");
+    if (rows.length !== 1 || rows[0]?.["integrity_check"] !== "ok")
+      throw new BridgeError("BACKUP_FAILED", "The database in the backup is damaged");
+  } finally {
+    connection.close();
+  }
+}
+
+/** Over what the header says too. */
+const hashOf = ({ createdAt, version, installId }: BackupFacts): Hash =>
+  createHash("sha256").update(JSON.stringify([createdAt, version, installId]));
+
+/** Copies from `at` to the end, through the hash; to nowhere when `target` is undefined. @returns how many bytes */
+function pump(source: number, at: number, hash: Hash, target: number | undefined): number {
+  const chunk = Buffer.alloc(chunkBytes);
+  for (let bytes = 0; ; ) {
+    const read = readSync(source, chunk, 0, chunkBytes, at + bytes);
+    if (read === 0) return bytes;
+    hash.update(chunk.subarray(0, read));
+    if (target !== undefined) writeSync(target, chunk, 0, read);
+    bytes += read;
+  }
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function failed(path: string, cause: unknown): BridgeError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why = code === "EEXIST" ? "it exists already" : (code ?? message);
+  return new BridgeError("BACKUP_FAILED", `${path}: ${why}`, { path }, { cause });
+}

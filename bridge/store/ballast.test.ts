@@ -1,0 +1,120 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { describeIf } from "../../tests/support/require-part.ts";
+import { tempDirectory } from "../../tests/support/temp.ts";
+import { type Migration, packBackup, Store, unpackBackup } from "./store.ts";
+
+const now = "2026-11-21T08:00:00.000Z";
+const tables: Migration = {
+  domain: "test",
+  version: 1,
+  sql: "CREATE TABLE things (name TEXT PRIMARY KEY, filler BLOB) STRICT",
+};
+const mib = 1_048_576;
+
+let directory: ReturnType<typeof tempDirectory>;
+beforeEach(() => {
+  directory = tempDirectory();
+});
+afterEach(() => directory[Symbol.dispose]());
+
+/** A file system of its own, so small that it fills. */
+function smallDisk(bytes: number): { readonly path: string; fill(): void; free(): void } & Disposable {
+  const { path } = directory;
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
+  const filler = join(path, "filler");
+  return {
+    path,
+    fill() {
+      const { bavail, bsize } = statfsSync(path);
+      writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    },
+    free: () => rmSync(filler),
+    [Symbol.dispose]: () => void execFileSync("umount", [path]),
+  };
+}
+
+const canMount = process.getuid?.() === 0 && process.platform === "linux";
+
+describeIf(canMount, "a file system can only be mounted by root", "a full disk", () => {
+  test("is survived on the ballast, then refuses writes with STORE_FULL while reads go on, then recovers by itself", async () => {
+    using disk = smallDisk(12 * mib);
+    using store = new Store(join(disk.path, "store.db"), [tables], now, { ballastBytes: 2 * mib });
+    const add = (name: string, bytes: number) =>
+      store.write((sql) => sql.run("INSERT INTO things VALUES (?, ?)", name, Buffer.alloc(bytes)).changes);
+    const ballast = join(disk.path, "store.db.ballast");
+    expect([existsSync(ballast), store.shortage]).toEqual([true, "none"]);
+    disk.fill();
+    await add("on ballast", 100_000);
+    expect([existsSync(ballast), store.shortage]).toEqual([false, "spent"]);
+    let kept = 1;
+    const fillUp = async () => {
+      for (; ; kept++) await add(`more ${kept}`, 100_000);
+    };
+    await expect(fillUp()).rejects.toMatchObject({ code: "STORE_FULL" });
+    const count = () => store.read((sql) => sql.get("SELECT count(*) AS n FROM things")?.["n"]);
+    expect(count()).toBe(kept);
+    expect(() => store.writeNow((sql) => sql.run("INSERT INTO things VALUES ('x', zeroblob(100000))"))).toThrow(
+      expect.objectContaining({ code: "STORE_FULL" }),
+    );
+    disk.free();
+    await add("after", 1_000);
+    expect(count()).toBe(kept + 1);
+    expect(store.read((sql) => sql.get("PRAGMA integrity_check")?.["integrity_check"])).toBe("ok");
+  });
+});
+
+describe("a backup", () => {
+  const make = () => {
+    const copy = join(directory.path, "copy.db");
+    using store = new Store(join(directory.path, "store.db"), [tables], now);
+    store.writeNow((sql) => sql.run("INSERT INTO things VALUES ('kept', zeroblob(10))"));
+    store.copyTo(copy);
+    const target = join(directory.path, "one.acb");
+    const header = packBackup(copy, target, { createdAt: now, version: "0.1.0", installId: "0123456789ab" });
+    rmSync(copy);
+    return { target, header };
+  };
+
+  test("gives back the database as it was, and is its owner's alone", () => {
+    const { target, header } = make();
+    const out = join(directory.path, "out.db");
+    expect(unpackBackup(target, out)).toEqual(header);
+    using store = new Store(out, [tables], now);
+    expect(store.read((sql) => sql.get("SELECT name FROM things"))).toEqual({ name: "kept" });
+  });
+
+  test("does not replace a file", () => {
+    const { target } = make();
+    const before = readFileSync(target);
+    expect(() => packBackup(target, target, { createdAt: now, version: "0", installId: "" })).toThrow(
+      "it exists already",
+    );
+    expect(readFileSync(target)).toEqual(before);
+    expect(existsSync(`${target}.partial`)).toBe(false);
+  });
+
+  test("with any byte flipped is refused", () => {
+    const { target } = make();
+    const good = readFileSync(target);
+    const bad = join(directory.path, "bad.acb");
+    const out = join(directory.path, "out.db");
+    const missed: number[] = [];
+    // Every byte of the head, and of the database every one of a stride that meets all positions of a page.
+    for (let at = 0; at < good.length; at += at < 300 ? 1 : 37) {
+      const flipped = Buffer.from(good);
+      flipped[at] = (flipped[at] ?? 0) ^ 0x20;
+      writeFileSync(bad, flipped);
+      try {
+        unpackBackup(bad, out);
+        missed.push(at);
+      } catch (error) {
+        expect((error as { code?: string }).code).toBe("BACKUP_FAILED");
+      }
+      rmSync(out, { force: true });
+    }
+    expect(missed).toEqual([]);
+  });
+});

@@ -1,0 +1,33 @@
+import type { Migration } from "../store/store.ts";
+
+export const tasksMigrations: readonly Migration[] = [
+  {
+    domain: "tasks",
+    version: 1,
+    sql: `
+CREATE TABLE tasks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  title TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
+  agent_id TEXT,
+  -- Whether agent_id was asked for, or is only who has it.
+  is_assigned INTEGER NOT NULL,
+  capability TEXT,
+  payload TEXT NOT NULL,
+  progress REAL,
+  message TEXT,
+  result TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  attempts_max INTEGER NOT NULL,
+  lease_ms INTEGER NOT NULL,
+  -- queued: not before; running: the lease's end.
+  due_ms INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tasks_open ON tasks (state, due_ms) WHERE state IN ('queued', 'running');
+CREATE INDEX tasks_settled ON tasks (updated_at_ms) WHERE state IN ('done', 'dead');
+`,
+  },
+];

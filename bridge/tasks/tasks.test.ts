@@ -1,0 +1,106 @@
+import { BridgeError } from "@armorclaw/protocol";
+import { describe, expect, test } from "@jest/globals";
+import { openTestLog } from "../../tests/support/event-log.ts";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
+import { until } from "../../tests/support/until.ts";
+import { silentLogger } from "../logging/logging.ts";
+import { Tasks, tasksMigrations, type Workers } from "./tasks.ts";
+
+const able: Record<string, readonly string[]> = { "mail-1": ["mail"], "mail-2": ["mail"], "cook-1": ["cook"] };
+const workers: Workers = {
+  capabilitiesOf(agentId) {
+    const found = able[agentId];
+    if (found === undefined) throw new BridgeError("AGENT_NOT_FOUND");
+    return found;
+  },
+  withCapability: (capability) => Object.keys(able).filter((id) => able[id]?.includes(capability)),
+};
+const draft = {
+  title: "Sort",
+  agentId: null as string | null,
+  capability: "mail" as string | null,
+  payload: { box: 1 },
+  attemptsMax: 2,
+  leaseMs: 10_000,
+  createdBy: "user:0",
+};
+
+async function setUp() {
+  const clock = new ManualClock();
+  const t = await openTestLog({ clock, migrations: tasksMigrations });
+  const tasks = new Tasks({ log: t.log, store: t.store, workers, logger: silentLogger });
+  await tasks.start();
+  const types = () =>
+    t.log.history({ channels: [">"] }, 0, 1000).events.map(({ type, channel }) => `${type} ${channel}`);
+  return {
+    clock,
+    tasks,
+    types,
+    async [Symbol.asyncDispose]() {
+      await tasks.stop();
+      await t[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("Tasks", () => {
+  test("a task goes to one agent that can do it, whose word moves it on", async () => {
+    await using s = await setUp();
+    const { id } = await s.tasks.create(draft);
+    expect(s.types()).toEqual([
+      `task.created task.${id}.created`,
+      "task.offered agent.mail-1.task.offered",
+      "task.offered agent.mail-2.task.offered",
+    ]);
+    expect(await s.tasks.claim("cook-1")).toBeUndefined();
+    const [a, b] = await Promise.all([s.tasks.claim("mail-1"), s.tasks.claim("mail-2")]);
+    expect(a).toMatchObject({ id, state: "running", agentId: "mail-1", payload: { box: 1 } });
+    expect(b).toBeUndefined();
+    await expect(s.tasks.update("mail-2", id, { progress: 1 })).rejects.toMatchObject({ code: "TASK_STATE_CONFLICT" });
+    await s.tasks.update("mail-1", id, { progress: 0.5, message: "half" });
+    const done = await s.tasks.update("mail-1", id, { outcome: "done", result: { moved: 3 } });
+    expect(done).toMatchObject({ state: "done", progress: 1, message: "half", result: { moved: 3 } });
+    expect(s.types().slice(3)).toEqual([
+      `task.claimed task.${id}.claimed`,
+      `task.progressed task.${id}.progressed`,
+      `task.done task.${id}.done`,
+    ]);
+  });
+
+  test("a lease that is not renewed goes back to the queue after a wait, and ends after the last attempt", async () => {
+    await using s = await setUp();
+    const { id } = await s.tasks.create(draft);
+    await s.tasks.claim("mail-1");
+    s.clock.advance(9_000);
+    await s.tasks.update("mail-1", id, { message: "still here" });
+    s.clock.advance(9_000);
+    expect(s.tasks.list({ afterId: 0, limit: 10 })).toMatchObject([{ state: "running" }]);
+    s.clock.advance(2_000);
+    await until("the lease's end", () => s.tasks.list({ state: "queued", afterId: 0, limit: 10 }).length === 1);
+    expect(await s.tasks.claim("mail-2")).toBeUndefined();
+    s.clock.advance(2_000);
+    await until("the second offer", () => s.types().filter((type) => type.startsWith("task.offered")).length === 4);
+    expect(await s.tasks.claim("mail-2")).toMatchObject({ attempts: 2 });
+    expect(await s.tasks.update("mail-2", id, { outcome: "failed", message: "no" })).toMatchObject({
+      state: "dead",
+      message: "no",
+    });
+    expect(s.types().at(-1)).toBe(`task.dead task.${id}.dead`);
+  });
+
+  test("an assigned task stays with its agent; a released one is not counted", async () => {
+    await using s = await setUp();
+    await expect(s.tasks.create({ ...draft, agentId: "none-1" })).rejects.toMatchObject({ code: "AGENT_NOT_FOUND" });
+    await expect(s.tasks.create({ ...draft, capability: null })).rejects.toMatchObject({ code: "INVALID_PARAMS" });
+    const { id } = await s.tasks.create({ ...draft, capability: "cook" });
+    await s.tasks.assign(id, "mail-2");
+    expect(await s.tasks.claim("cook-1")).toBeUndefined();
+    await s.tasks.claim("mail-2");
+    await expect(s.tasks.assign(id, "mail-1")).rejects.toMatchObject({ code: "TASK_STATE_CONFLICT" });
+    expect(await s.tasks.update("mail-2", id, { outcome: "released" })).toMatchObject({ state: "queued", attempts: 0 });
+    expect(await s.tasks.claim("mail-2")).toMatchObject({ attempts: 1 });
+    await s.tasks.delete(id);
+    await expect(s.tasks.delete(id)).rejects.toMatchObject({ code: "TASK_NOT_FOUND" });
+    await expect(s.tasks.update("mail-2", id, {})).rejects.toMatchObject({ code: "TASK_NOT_FOUND" });
+  });
+});

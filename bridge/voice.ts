@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentId, EventData } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import {
+  AgentAudio,
+  type CallBudget,
+  CallRecords,
+  type CallSession,
+  CallSite,
+  Calls,
+  type CallsSettings,
+  type RoomGate,
+} from "./adapters/webrtc/webrtc.ts";
+import { type Budget, nothing } from "./budget/budget.ts";
+import type { Config, LoadedConfig } from "./config/config.ts";
+import type { PublishEvent } from "./events/events.ts";
+import type { Logging } from "./logging/logging.ts";
+import type { Clock } from "./platform/clock.ts";
+import { webrtcHandlers } from "./rpc/handlers/webrtc.ts";
+import type { SideDoor } from "./rpc/rpc.ts";
+import type { Store } from "./store/store.ts";
+
+export interface VoiceDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logging: Logging;
+  readonly publish: PublishEvent;
+  readonly config: LoadedConfig["config"];
+  readonly budget: Budget;
+  readonly loopOf: (agentId: string) => string | undefined;
+  /** The door's own address, once it listens. */
+  readonly doorUrl: () => string | undefined;
+}
+
+/** A stretch that no one settles, such as when the bridge is killed in the middle of it, is booked in full after this. */
+const leaseMs = 120_000;
+const mediaSocketName = "media.sock";
+
+/** Constructs voice calls, or nothing but the methods that say that there are none. */
+export function composeVoice(deps: VoiceDeps) {
+  const { config, clock, store, logging } = deps;
+  const { webrtc } = config;
+  const baseUrl = () => webrtc.public_url?.replace(/\/+$/, "") ?? deps.doorUrl();
+  if (!webrtc.enabled)
+    return { site: undefined, sideDoors: [], services: [], handlers: webrtcHandlers(undefined, baseUrl) };
+  const logger = logging.child("webrtc");
+  const audio = new AgentAudio(logger);
+  const onFailure = (error: unknown) => logger.error({ error }, "A call's record was not written");
+  const calls = new Calls(
+    {
+      ...{ clock, audio, logger, ...announcer(deps.publish) },
+      records: new CallRecords(store, clock, onFailure),
+      rooms: roomGate(config),
+      budget: callBudget(deps),
+    },
+    callsSettings(config),
+  );
+  const site = new CallSite({ calls, clock, origins: webrtc.origins });
+  return { site, sideDoors: [mediaDoor(audio)], services: [calls], handlers: webrtcHandlers(calls, baseUrl) };
+}
+
+function callsSettings({ webrtc, state_dir }: LoadedConfig["config"]): CallsSettings {
+  return {
+    media: {
+      addresses: webrtc.addresses,
+      announcedAddress: webrtc.announced_address,
+      portRange: [webrtc.port_first, webrtc.port_last],
+      remoteCandidates: webrtc.remote_candidates,
+    },
+    limits: {
+      concurrentMax: webrtc.concurrent_max,
+      concurrentPerPrincipalMax: webrtc.concurrent_per_principal_max,
+      perHourPerPrincipalMax: webrtc.per_hour_max,
+    },
+    turn: { urls: webrtc.turn_urls, secret: turnSecret(webrtc), ttlMs: webrtc.turn_ttl_ms },
+    tokenTtlMs: webrtc.token_ttl_ms,
+    setupMs: webrtc.setup_ms,
+    graceMs: webrtc.grace_ms,
+    idleMs: webrtc.idle_ms,
+    maxDurationMs: webrtc.duration_max_ms,
+    recordingsDirectory: join(state_dir, "recordings"),
+  };
+}
+
+function turnSecret({ turn_urls: urls, turn_secret_file: file }: Config["webrtc"]): string | undefined {
+  if (urls.length === 0) return undefined;
+  if (file === undefined) throw new BridgeError("CONFIG_INVALID", "webrtc.turn_urls needs webrtc.turn_secret_file");
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} cannot be read`, undefined, { cause });
+  }
+}
+
+/** The machine's owner may call anywhere; others where the configuration names them. */
+function roomGate({ webrtc }: Config): RoomGate {
+  return {
+    mayCall: async ({ id, role }, roomId) =>
+      role === "admin" || (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) === true,
+  };
+}
+
+function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
+  return {
+    async reserve({ agentId }, ms) {
+      const id = randomUUID();
+      const agent = agentId === undefined ? {} : { agent: agentId, loop: loopOf(agentId) };
+      const attribution = { provider: "webrtc", ...agent };
+      const amounts = { ...nothing, durationMs: ms };
+      await budget.reserve({ id, attribution, amounts, leaseMs, onExpiry: "spend" });
+      return {
+        settle: (usedMs) =>
+          budget.settle(id, {
+            amounts: { ...nothing, durationMs: usedMs },
+            inputTokens: 0,
+            outputTokens: 0,
+            basis: "reported",
+          }),
+      };
+    },
+  };
+}
+
+function announcer(publish: PublishEvent) {
+  const about = ({ plan }: CallSession) => ({
+    session_id: plan.sessionId,
+    room_id: plan.roomId,
+    principal: plan.principal,
+    agent_id: (plan.agentId ?? null) as AgentId | null,
+  });
+  return {
+    onState: (session: CallSession, from: EventData<"webrtc.state_changed">["from"]) => {
+      publish("webrtc.state_changed", "bridge", { ...about(session), from, state: session.state });
+      const { endReason, durationMs } = session;
+      if (endReason !== undefined)
+        publish("webrtc.ended", "bridge", {
+          ...about(session),
+          reason: endReason,
+          duration_ms: Math.round(durationMs),
+        });
+    },
+    onTranscript: (session: CallSession, said: { who: "caller" | "agent"; text: string; isFinal: boolean }) => {
+      const { who, text, isFinal } = said;
+      publish("webrtc.transcript", "bridge", { ...about(session), who, text, is_final: isFinal });
+    },
+  };
+}
+
+/** Each agent's second socket, for sound alone. */
+const mediaDoor = (audio: AgentAudio): SideDoor => ({
+  name: mediaSocketName,
+  open: (agentId) => ({ accept: (socket) => audio.attach(agentId, socket), close: () => undefined }),
+});

@@ -1,0 +1,35 @@
+import { ConnectionError } from "./errors.ts";
+import { httpTransport } from "./http-transport.ts";
+import { openClient } from "./open-client.ts";
+import type { BridgeClient, ConnectionOptions, UrlOptions } from "./types.ts";
+import { webSocketTransport } from "./web-socket-transport.ts";
+
+export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
+export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";
+export type * from "./types.ts";
+
+/** How a page reaches the bridge. */
+export interface BrowserOptions extends ConnectionOptions, UrlOptions {}
+
+const openUrl = (options: BrowserOptions) =>
+  openClient(options, /^https?:/.test(options.url) ? httpTransport(options) : webSocketTransport(options));
+
+/** A client that connects when it is first used. It must be closed. */
+export function createClient(options: BrowserOptions): BridgeClient {
+  return openUrl(options).client;
+}
+
+/**
+ * A connected client. It must be closed.
+ * @throws ConnectionError NOT_CONNECTED when the first attempt fails; its `cause` says why
+ */
+export async function connect(options: BrowserOptions): Promise<BridgeClient> {
+  const { client, started } = openUrl(options);
+  try {
+    await started();
+    return client;
+  } catch (cause) {
+    await client.close();
+    throw new ConnectionError("NOT_CONNECTED", `No bridge answers at ${options.url}`, { cause });
+  }
+}

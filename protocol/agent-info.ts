@@ -1,0 +1,131 @@
+import * as z from "zod";
+import { AgentId, ContainerId, LoopName, Timestamp } from "./ids.ts";
+import { Isolation } from "./methods/bridge.ts";
+
+/** The life of an agent as the bridge sees it. */
+export const agentStates = [
+  "requested",
+  "creating",
+  "starting",
+  "running",
+  "paused",
+  "backoff",
+  "engine-unreachable",
+  "draining",
+  "stopped",
+  "failed",
+] as const;
+export const AgentState = z.enum(agentStates).meta({
+  id: "AgentState",
+  description:
+    "requested → creating → starting → running ⇄ paused → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started.",
+});
+export type AgentState = z.output<typeof AgentState>;
+
+/** What an agent says of itself. */
+export const AgentActivity = z
+  .enum(["initializing", "active", "busy", "paused", "error", "terminated"])
+  .meta({ id: "AgentActivity", description: "What an agent says of itself." });
+export type AgentActivity = z.output<typeof AgentActivity>;
+
+/** How a container ended. */
+export const ExitInfo = z
+  .object({
+    code: z.int().nullable().describe("Null when the code is not known."),
+    signal: z.string().nullable(),
+    reason: z.enum(["completed", "error", "oom", "killed", "hung", "signal", "could-not-start", "unknown"]),
+    message: z.string().describe("What happened, in a sentence."),
+  })
+  .meta({ id: "ExitInfo" });
+export type ExitInfo = z.output<typeof ExitInfo>;
+
+export const AgentInfo = z
+  .object({
+    agent_id: AgentId,
+    agent_type: LoopName.describe("The agent's loop."),
+    state: AgentState,
+    activity: AgentActivity.nullable().describe("What the agent last said of itself; null before its hello."),
+    ready: z.boolean().describe("It runs, and says of itself that it is active or busy."),
+    live: z.boolean().nullable().describe("Whether its heartbeats come in time; null when none are due."),
+    message: z.string().nullable().describe("Why the agent is in this state, where there is something to say."),
+    container_id: ContainerId.nullable(),
+    pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
+    isolation: Isolation.nullable().describe("As read back from the kernel, not as asked for."),
+    epoch: z.int().describe("Counts the starts of this agent; each has its own socket."),
+    restarts: z.int(),
+    created_at: Timestamp,
+    started_at: Timestamp.nullable(),
+    last_heartbeat_at: Timestamp.nullable(),
+    heartbeats: z.int().describe("How many heartbeats came since its start."),
+    expires_at: Timestamp.nullable().describe("When its time to live ends."),
+    exit: ExitInfo.nullable().describe("How it last ended."),
+  })
+  .meta({ id: "AgentInfo" });
+export type AgentInfo = z.output<typeof AgentInfo>;
+
+export const exampleAgent = {
+  agent_id: "heartbeat-1",
+  agent_type: "heartbeat",
+  state: "running",
+  activity: "active",
+  ready: true,
+  live: true,
+  message: null,
+  container_id: "heartbeat-1.1",
+  pid: 4720,
+  isolation: "sandbox",
+  epoch: 1,
+  restarts: 0,
+  created_at: "2026-11-21T08:00:00.000Z",
+  started_at: "2026-11-21T08:00:00.120Z",
+  last_heartbeat_at: "2026-11-21T08:00:10.120Z",
+  heartbeats: 5,
+  expires_at: null,
+  exit: null,
+} as const;
+
+export const LogLine = z
+  .object({
+    time: Timestamp,
+    stream: z.enum(["stdout", "stderr", "bridge"]).describe("bridge: written by the bridge about the agent."),
+    line: z.string(),
+  })
+  .meta({ id: "LogLine" });
+export type LogLine = z.output<typeof LogLine>;
+
+/** One measurement. Null where it cannot be measured. */
+export const UsageSample = z
+  .object({
+    time: Timestamp,
+    memory_bytes: z.int().nullable().describe("Without reclaimable cache."),
+    cpu_percent: z.number().nullable().describe("Of one processor, since the reading before; null at the first."),
+    pids: z.int().nullable().describe("Processes and threads."),
+    io_read_bytes: z.int().nullable().describe("Read by its calls since its start, its socket included."),
+    io_write_bytes: z.int().nullable().describe("Written by its calls since its start, its socket included."),
+  })
+  .meta({ id: "UsageSample" });
+export type UsageSample = z.output<typeof UsageSample>;
+
+export const AgentUsage = UsageSample.omit({ time: true })
+  .extend({
+    agent_id: AgentId,
+    log_bytes: z.int().describe("Written to its log since the bridge's start."),
+    log_bytes_dropped: z.int().describe("Not kept, as they were over its quota."),
+    events_refused: z.int().describe("Not published, as they were over its quota."),
+    history: z.array(UsageSample).describe("Earlier samples, oldest first, when asked for."),
+  })
+  .meta({ id: "AgentUsage" });
+export type AgentUsage = z.output<typeof AgentUsage>;
+
+export const exampleUsage = {
+  agent_id: "heartbeat-1",
+  memory_bytes: 11_000_000,
+  cpu_percent: 0.2,
+  pids: 8,
+  io_read_bytes: 2_000_000,
+  io_write_bytes: 40_000,
+  log_bytes: 1_200,
+  log_bytes_dropped: 0,
+  events_refused: 0,
+  history: [],
+};

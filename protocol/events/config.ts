@@ -1,0 +1,16 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { ConfigName } from "../ids.ts";
+
+export const attached = defineEvent({
+  summary: "A configuration has a new version.",
+  channel: "config.<name>.attached",
+  priority: "normal",
+  data: z.object({ name: ConfigName, version: z.int(), digest: z.string(), size: z.int() }),
+  example: {
+    name: "agent.env",
+    version: 2,
+    digest: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    size: 3,
+  },
+});

@@ -1,0 +1,26 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+
+export const deadLettered = defineEvent({
+  summary: "An event was set aside: a durable subscription could not be given it.",
+  channel: "event.dead_lettered",
+  priority: "high",
+  data: z.object({
+    dead_letter_id: z.int(),
+    owner: z.string(),
+    name: z.string(),
+    event_id: z.string(),
+    event_type: z.string(),
+    attempts: z.int(),
+    reason: z.string(),
+  }),
+  example: {
+    dead_letter_id: 1,
+    owner: "user:1000",
+    name: "pager",
+    event_id: "01f0c6a2-7",
+    event_type: "agent.exited",
+    attempts: 10,
+    reason: "It was not acknowledged within 30000 ms",
+  },
+});

@@ -1,0 +1,53 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { Timestamp } from "../ids.ts";
+
+export const providerUnavailable = defineEvent({
+  summary: "A provider failed too often and is left alone for a while; told once.",
+  channel: "llm.<provider>.provider_unavailable",
+  priority: "high",
+  data: z.object({ provider: z.string(), reason: z.string(), until: Timestamp }),
+  example: { provider: "openai", reason: "It answers 503", until: "2026-11-21T08:00:30.000Z" },
+});
+
+export const providerRecovered = defineEvent({
+  summary: "A provider answers again.",
+  channel: "llm.<provider>.provider_recovered",
+  priority: "normal",
+  data: z.object({ provider: z.string() }),
+  example: { provider: "openai" },
+});
+
+export const fallbackUsed = defineEvent({
+  summary: "Another model answered in place of the one that was asked for.",
+  channel: "llm.broker.fallback_used",
+  priority: "normal",
+  data: z.object({ from: z.string(), to: z.string(), message: z.string(), agent_id: z.string().nullable() }),
+  example: {
+    from: "openai/gpt-5",
+    to: "anthropic/claude-sonnet-4-5",
+    message: "openai cannot be used now",
+    agent_id: "mail-1",
+  },
+});
+
+export const brakePulled = defineEvent({
+  summary: "An agent calls models as one that has run away does, and was held; told once for each brake and run.",
+  channel: "llm.<agent_id>.brake_pulled",
+  priority: "high",
+  data: z.object({ agent_id: z.string(), brake: z.string(), run: z.string(), message: z.string() }),
+  example: {
+    agent_id: "mail-1",
+    brake: "identical_calls",
+    run: "mail-1.1",
+    message: "mail-1 made the same call 5 times",
+  },
+});
+
+export const answerCut = defineEvent({
+  summary: "An answer was cut, because its reservation was spent.",
+  channel: "llm.broker.answer_cut",
+  priority: "high",
+  data: z.object({ model: z.string(), reservation_id: z.string() }),
+  example: { model: "local/llama", reservation_id: "0b9f8e1c-2f4a-4c01-93e5-b7f8a1c6f0a3" },
+});

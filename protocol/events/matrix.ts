@@ -1,0 +1,105 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { Timestamp } from "../ids.ts";
+import { MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../matrix-info.ts";
+
+const exampleRoom = { room_id: "!abc:example.org", room: "!abc:example%2Eorg" };
+
+const where = {
+  room_id: MatrixRoomId,
+  room: z
+    .string()
+    .describe("The room as a channel has it: dots, wildcards, percent signs and spaces are percent-encoded."),
+};
+
+export const message = defineEvent({
+  summary: "A person whom the configuration trusts wrote in a room that it names.",
+  channel: "matrix.<room>.message",
+  priority: "normal",
+  data: MatrixMessage,
+  example: {
+    ...exampleRoom,
+    event_id: "$1",
+    sender: "@ann:example.org",
+    kind: "text",
+    body: "Good morning",
+    trust: "verified",
+    sent_at: "2026-11-21T08:00:00.000Z",
+    is_backfilled: false,
+  },
+});
+
+export const reaction = defineEvent({
+  summary: "A trusted person reacted to a message. Reactions are never encrypted.",
+  channel: "matrix.<room>.reaction",
+  priority: "low",
+  data: z.object({
+    ...where,
+    event_id: z.string(),
+    sender: MatrixUserId,
+    target_event_id: z.string(),
+    key: z.string().describe("The emoji, without variation selectors."),
+    sent_at: Timestamp,
+  }),
+  example: {
+    ...exampleRoom,
+    event_id: "$2",
+    sender: "@ann:example.org",
+    target_event_id: "$1",
+    key: "✅",
+    sent_at: "2026-11-21T08:00:00.000Z",
+  },
+});
+
+export const undecryptable = defineEvent({
+  summary:
+    "A trusted person wrote something whose key has not come. It follows as `matrix.message` when the key comes.",
+  channel: "matrix.<room>.undecryptable",
+  priority: "high",
+  data: z.object({ ...where, event_id: z.string(), sender: MatrixUserId, reason: z.string() }),
+  example: { ...exampleRoom, event_id: "$3", sender: "@ann:example.org", reason: "MEGOLM_UNKNOWN_INBOUND_SESSION_ID" },
+});
+
+export const delivery = defineEvent({
+  summary: "What is known of a message that the bridge sent grew: queued → sent → echoed → read.",
+  channel: "matrix.<room>.delivery",
+  priority: "low",
+  data: z.object({
+    ...where,
+    transaction_id: z.string(),
+    event_id: z.string().nullable().describe("Null while it is queued."),
+    state: z
+      .enum(["queued", "sent", "echoed", "read"])
+      .describe(
+        "queued: it is on disk; sent: the homeserver has it; echoed: it came back by sync; read: a trusted person's receipt covers it.",
+      ),
+  }),
+  example: { ...exampleRoom, transaction_id: "t1", event_id: "$4", state: "echoed" },
+});
+
+export const link = defineEvent({
+  summary: "The link to the homeserver changed.",
+  channel: "matrix.link",
+  priority: "high",
+  data: z.object({
+    state: z.enum(["live", "reconnecting", "restarting", "logged_out"]),
+    reason: z.string().optional(),
+  }),
+  example: { state: "reconnecting" },
+});
+
+export const verification = defineEvent({
+  summary: "A comparison of emoji with another device went a step further.",
+  channel: "matrix.verification",
+  priority: "high",
+  data: MatrixVerification,
+  example: { flow_id: "f1", user_id: "@ann:example.org", state: "compare", emoji: [{ symbol: "🐶", name: "dog" }] },
+});
+
+export const invited = defineEvent({
+  summary: "The bridge's account was invited to a room that it did not join.",
+  channel: "matrix.invited",
+  priority: "normal",
+  data: z.object({ room_id: MatrixRoomId, inviter: MatrixUserId }),
+  example: { room_id: "!abc:example.org", inviter: "@ann:example.org" },
+});

@@ -1,0 +1,16 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+
+export const message = defineEvent({
+  summary: "A message for an agent.",
+  channel: "agent.<agent_id>.message",
+  priority: "normal",
+  data: z.object({
+    agent_id: z.string().describe("The receiver, or for an answer to a person, that person."),
+    kind: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    expects_reply: z.boolean(),
+    in_reply_to: z.string().nullable(),
+  }),
+  example: { agent_id: "heartbeat-1", kind: "ping", data: {}, expects_reply: true, in_reply_to: null },
+});

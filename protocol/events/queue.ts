@@ -1,0 +1,29 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+
+const message = { message_id: z.int(), destination: z.string(), lane: z.string(), attempts: z.int() };
+const example = { message_id: 1, destination: "matrix", lane: "!room:example.org", attempts: 1 };
+
+export const sent = defineEvent({
+  summary: "A message left the bridge and was taken.",
+  channel: "queue.<destination>.sent",
+  priority: "low",
+  data: z.object({ ...message, receipt: z.string().nullable().describe("What the other side calls it.") }),
+  example: { ...example, receipt: "$event" },
+});
+
+export const late = defineEvent({
+  summary: "A message could not be delivered for minutes; it is tried on.",
+  channel: "queue.<destination>.late",
+  priority: "high",
+  data: z.object({ ...message, reason: z.string() }),
+  example: { ...example, reason: "502" },
+});
+
+export const dead = defineEvent({
+  summary: "A message was given up.",
+  channel: "queue.<destination>.dead",
+  priority: "critical",
+  data: z.object({ ...message, reason: z.string() }),
+  example: { ...example, reason: "M_FORBIDDEN" },
+});

@@ -1,0 +1,63 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { AgentId } from "../ids.ts";
+
+const task = { task_id: z.int(), title: z.string(), agent_id: AgentId.nullable() };
+const example = { task_id: 1, title: "Sort the inbox", agent_id: "heartbeat-1" };
+
+export const created = defineEvent({
+  summary: "A task waits for an agent.",
+  channel: "task.<task_id>.created",
+  priority: "normal",
+  data: z.object({ ...task, capability: z.string().nullable() }),
+  example: { ...example, agent_id: null, capability: "mail" },
+});
+
+export const offered = defineEvent({
+  summary: "A task waits that this agent may claim.",
+  channel: "agent.<agent_id>.task.offered",
+  priority: "normal",
+  data: z.object({ ...task, agent_id: AgentId }),
+  example,
+});
+
+export const claimed = defineEvent({
+  summary: "An agent took a task.",
+  channel: "task.<task_id>.claimed",
+  priority: "normal",
+  data: z.object({ ...task, attempt: z.int() }),
+  example: { ...example, attempt: 1 },
+});
+
+export const progressed = defineEvent({
+  summary: "An agent said how a task goes.",
+  channel: "task.<task_id>.progressed",
+  priority: "low",
+  isVolatile: true,
+  data: z.object({ ...task, progress: z.number().min(0).max(1).nullable(), message: z.string().nullable() }),
+  example: { ...example, progress: 0.5, message: "12 of 24 mails" },
+});
+
+export const done = defineEvent({
+  summary: "A task is done.",
+  channel: "task.<task_id>.done",
+  priority: "normal",
+  data: z.object(task),
+  example,
+});
+
+export const failed = defineEvent({
+  summary: "A task failed; it is tried again.",
+  channel: "task.<task_id>.failed",
+  priority: "normal",
+  data: z.object({ ...task, attempts: z.int(), reason: z.string() }),
+  example: { ...example, attempts: 1, reason: "The agent said nothing for 60000 ms" },
+});
+
+export const dead = defineEvent({
+  summary: "A task failed too often.",
+  channel: "task.<task_id>.dead",
+  priority: "high",
+  data: z.object({ ...task, attempts: z.int(), reason: z.string() }),
+  example: { ...example, attempts: 3, reason: "The agent said nothing for 60000 ms" },
+});

@@ -1,0 +1,41 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { AgentId, PrincipalId } from "../ids.ts";
+import { CallEndReason, CallSessionId, CallState } from "../methods/webrtc.ts";
+
+const call = {
+  session_id: CallSessionId,
+  room_id: z.string(),
+  principal: PrincipalId,
+  agent_id: AgentId.nullable(),
+};
+const example = {
+  session_id: "sess_0123456789abcdef0123456789abcdef",
+  room_id: "!abc:example.org",
+  principal: "user:1000",
+  agent_id: "helper-1",
+};
+
+export const stateChanged = defineEvent({
+  summary: "A call went from one state to another.",
+  channel: "webrtc.<session_id>.state_changed",
+  priority: "normal",
+  data: z.object({ ...call, from: CallState, state: CallState }),
+  example: { ...example, from: "connecting", state: "active" },
+});
+
+export const ended = defineEvent({
+  summary: "A call ended.",
+  channel: "webrtc.<session_id>.ended",
+  priority: "normal",
+  data: z.object({ ...call, reason: CallEndReason, duration_ms: z.int() }),
+  example: { ...example, reason: "hang_up", duration_ms: 61_000 },
+});
+
+export const transcript = defineEvent({
+  summary: "Something was said in a call.",
+  channel: "webrtc.<session_id>.transcript",
+  priority: "low",
+  data: z.object({ ...call, who: z.enum(["caller", "agent"]), text: z.string(), is_final: z.boolean() }),
+  example: { ...example, who: "caller", text: "approve the deployment", is_final: true },
+});

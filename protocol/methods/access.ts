@@ -1,0 +1,139 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { KeyId, LoopName, PrincipalId, Timestamp } from "../ids.ts";
+import { SecretDestination, SecretMode, SecretName } from "../manifest.ts";
+import { everyone, people, Role } from "../roles.ts";
+
+export const SecretGrant = z
+  .object({
+    loop: LoopName,
+    name: SecretName.describe("As the loop's manifest calls it."),
+    key_id: KeyId,
+    mode: SecretMode,
+    destinations: z.array(SecretDestination).describe("Where the bridge may take it for the loop."),
+    granted_by: PrincipalId,
+    granted_at: Timestamp,
+  })
+  .meta({ id: "SecretGrant" });
+export type SecretGrant = z.output<typeof SecretGrant>;
+
+const exampleGrant = {
+  loop: "gmail",
+  name: "openai",
+  key_id: "openai",
+  mode: "inject" as const,
+  destinations: [],
+  granted_by: "user:1000",
+  granted_at: "2026-11-21T08:00:00.000Z",
+};
+
+export const grant = defineMethod({
+  summary: "Give a loop a secret that its manifest asks for.",
+  description: "Without a grant a loop gets nothing. A grant cannot be wider than what the manifest asks for.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({
+    loop: LoopName,
+    name: SecretName.describe("The secret, as the loop's manifest calls it."),
+    key_id: KeyId.optional().describe("The key in the keystore; the one of the same name when left out."),
+  }),
+  result: SecretGrant,
+  errors: ["LOOP_NOT_FOUND", "KEY_NOT_FOUND", "SECRET_NOT_ASKED_FOR"],
+  example: { params: { loop: "gmail", name: "openai" }, result: exampleGrant },
+});
+
+export const revoke = defineMethod({
+  summary: "Take a loop's secret back, or a principal's role.",
+  description:
+    "Tokens for it end at once and live connections of whom it concerns are closed. A secret that was injected stays in the " +
+    "memory of an agent until it ends: `holders` names those.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({
+    loop: LoopName.optional(),
+    name: SecretName.optional().describe("The loop's secret."),
+    principal: PrincipalId.optional().describe("Instead of loop and name: whose role is taken away."),
+  }),
+  result: z.object({
+    revoked: z.boolean(),
+    closed_connections: z.int(),
+    holders: z.array(z.string()).describe("Running agents that have claimed the secret."),
+  }),
+  errors: [],
+  example: { params: { loop: "gmail", name: "openai" }, result: { revoked: true, closed_connections: 1, holders: [] } },
+});
+
+export const grants = defineMethod({
+  summary: "List what loops ask for, and what they were granted.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({ loop: LoopName.optional() }),
+  result: z.object({
+    grants: z.array(SecretGrant),
+    open: z
+      .array(z.object({ loop: LoopName, name: SecretName, mode: SecretMode, purpose: z.string() }))
+      .describe("Asked for, and not granted."),
+  }),
+  errors: [],
+  example: { params: {}, result: { grants: [exampleGrant], open: [] } },
+});
+
+export const assign = defineMethod({
+  summary: "Give a principal a role.",
+  description: "The bridge's own user and root are admins and stay so; an agent is always an agent.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({ principal: PrincipalId, role: z.enum(people) }),
+  result: z.object({ principal: PrincipalId, role: Role, closed_connections: z.int() }),
+  errors: ["ROLE_FIXED"],
+  example: {
+    params: { principal: "matrix:@ann:example.org", role: "operator" },
+    result: { principal: "matrix:@ann:example.org", role: "operator", closed_connections: 0 },
+  },
+});
+
+export const whoami = defineMethod({
+  summary: "Tell who the caller is and what it may do.",
+  roles: everyone,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    principal: PrincipalId,
+    role: Role,
+    methods: z.array(z.string()).describe("What it may call."),
+    channels: z.array(z.string()).describe("Patterns of what it may publish and subscribe to."),
+    secrets: z.array(z.object({ name: SecretName, mode: SecretMode })).describe("What its loop was granted."),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: { principal: "user:1000", role: "admin", methods: ["rpc.ping"], channels: [">"], secrets: [] },
+  },
+});
+
+export const explain = defineMethod({
+  summary: "Tell whether a principal may call a method, and why.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({ principal: PrincipalId, method: z.string().min(1).max(100) }),
+  result: z.object({
+    principal: PrincipalId,
+    method: z.string(),
+    role: Role.nullable().describe("Null when the principal is not known."),
+    allowed: z.boolean(),
+    needs_approval: z.boolean(),
+    reasons: z.array(z.string()).describe("Each step of the decision, in a sentence."),
+  }),
+  errors: ["METHOD_NOT_FOUND"],
+  example: {
+    params: { principal: "agent:heartbeat-1", method: "keystore.get" },
+    result: {
+      principal: "agent:heartbeat-1",
+      method: "keystore.get",
+      role: "agent",
+      allowed: false,
+      needs_approval: false,
+      reasons: ["keystore.get admits the roles admin, not agent"],
+    },
+  },
+});

@@ -1,0 +1,73 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { PrincipalId, Timestamp } from "../ids.ts";
+import { people } from "../roles.ts";
+
+export const AuditRecord = z
+  .object({
+    seq: z.int(),
+    time: Timestamp,
+    principal: PrincipalId,
+    method: z.string(),
+    params_digest: z.string().describe("HMAC-SHA-256 of the params without their secrets."),
+    result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge died in it."),
+    correlation_id: z.string(),
+    subject: z.string().nullable().describe("The key, agent, approval or grant that it was about."),
+  })
+  .meta({ id: "AuditRecord" });
+export type AuditRecord = z.output<typeof AuditRecord>;
+
+const exampleRecord = {
+  seq: 41,
+  time: "2026-11-21T08:00:00.000Z",
+  principal: "user:1000",
+  method: "keystore.get",
+  params_digest: "3f1d7b5f7f5a3f0d4f1c2b3a4958677665544332211000ffeeddccbbaa998877",
+  result: "ok",
+  correlation_id: "1f2e3d4c-7",
+  subject: "openai",
+};
+
+export const tail = defineMethod({
+  summary: "Show the newest privileged acts.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({
+    limit: z.int().min(1).max(1_000).default(20),
+    after: z.int().min(0).optional().describe("Only what follows this `seq`, oldest first."),
+  }),
+  result: z.object({ records: z.array(AuditRecord) }),
+  errors: [],
+  example: { params: {}, result: { records: [exampleRecord] } },
+});
+
+export const verify = defineMethod({
+  summary: "Check that no record was changed, cut out, moved or cut off.",
+  description: "What is cut off after the newest anchor cannot be told; anchors are written at least every minute.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    ok: z.boolean(),
+    records: z.int().describe("How many were checked."),
+    anchors: z.int().describe("How many anchors agree."),
+    first_bad: z.int().optional().describe("The first `seq` that is wrong."),
+    reason: z.string().optional(),
+  }),
+  errors: ["KEYSTORE_LOCKED"],
+  example: { params: {}, result: { ok: true, records: 812, anchors: 20 } },
+});
+
+export const exportAll = defineMethod({
+  summary: "Export the record.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({
+    format: z.enum(["jsonl", "cef"]).default("jsonl").describe("JSON lines, or the Common Event Format."),
+    after: z.int().min(0).default(0).describe("Only what follows this `seq`."),
+  }),
+  stream: z.object({ line: z.string() }),
+  result: z.object({ records: z.int(), last_seq: z.int() }),
+  errors: [],
+  example: { params: {}, result: { records: 812, last_seq: 812 } },
+});

@@ -1,0 +1,256 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { AgentId, Timestamp } from "../ids.ts";
+import { operators, people } from "../roles.ts";
+
+const storeErrors = ["STORE_FULL", "STORE_FAILED", "STORE_BUSY", "SHUTTING_DOWN"] as const;
+
+/** The longest name of a scope's value: a model's id. */
+const nameLengthMax = 200;
+
+export const BudgetScope = z
+  .string()
+  .max(nameLengthMax + 16)
+  .regex(
+    /^(?:global|(?:provider|model|loop|agent|task|run):\S+)$/,
+    "Expected global, or e.g. agent:mail-1, agent:*, model:openai/gpt-5",
+  )
+  .meta({
+    id: "BudgetScope",
+    description: "What a limit bounds: `global`, one thing (`agent:mail-1`), or each by itself (`agent:*`).",
+  });
+
+export const BudgetWindow = z.enum(["hour", "day", "week", "month", "all"]).meta({
+  id: "BudgetWindow",
+  description: "A calendar window in the configured time zone; `all` has no end, as for `run:…` and `task:…`.",
+});
+export const BudgetUnit = z.enum(["cost_nano_usd", "tokens", "calls", "duration_ms"]).meta({
+  id: "BudgetUnit",
+  description: "What is counted; money is in nano-dollars: 1000000000 is one dollar.",
+});
+
+const amount = z.int().min(0);
+
+const limitFields = {
+  scope: BudgetScope,
+  window: BudgetWindow,
+  unit: BudgetUnit.default("cost_nano_usd"),
+};
+
+export const BudgetLimit = z
+  .object({
+    scope: z.string(),
+    window: BudgetWindow,
+    window_id: z.string().describe("The present window, e.g. 2026-11-21."),
+    unit: BudgetUnit,
+    soft: amount.nullable(),
+    hard: amount.nullable(),
+    on_hard: z.enum(["refuse", "freeze", "stop"]),
+    origin: z.enum(["config", "set"]),
+    spent: z.int(),
+    held: z.int().describe("Reserved and not settled."),
+    granted: z.int().describe("Topped up in this window."),
+    remaining: z.int(),
+    percent: z.number().describe("Spent of the bound."),
+    resets_at: Timestamp.nullable(),
+    burn_per_hour: z.int().describe("Spent in the last hour."),
+    exhausted_in_ms: z.int().nullable().describe("At that rate; null when not before the window's end."),
+    projected: z.int().nullable().describe("Spent at the window's end, at that rate."),
+  })
+  .meta({ id: "BudgetLimit" });
+export type BudgetLimit = z.output<typeof BudgetLimit>;
+
+const exampleLimit = {
+  scope: "global",
+  window: "day" as const,
+  window_id: "2026-11-21",
+  unit: "cost_nano_usd" as const,
+  soft: null,
+  hard: 5_000_000_000,
+  on_hard: "refuse" as const,
+  origin: "config" as const,
+  spent: 1_250_000_000,
+  held: 0,
+  granted: 0,
+  remaining: 3_750_000_000,
+  percent: 25,
+  resets_at: "2026-11-22T00:00:00.000Z",
+  burn_per_hour: 100_000_000,
+  exhausted_in_ms: null,
+  projected: 2_850_000_000,
+};
+
+export const status = defineMethod({
+  summary: "Show every limit, what is spent of it, and where it is going.",
+  description: "An agent is shown the limits that bound it.",
+  roles: [...people, "agent"],
+  effect: "read",
+  params: z.strictObject({
+    scope: z
+      .string()
+      .max(nameLengthMax + 16)
+      .optional()
+      .describe("Only this scope."),
+  }),
+  result: z.object({
+    time_zone: z.string(),
+    limits: z.array(BudgetLimit),
+    frozen: z.array(z.object({ agent_id: z.string(), scope: z.string(), reason: z.string() })),
+  }),
+  errors: storeErrors,
+  example: { params: {}, result: { time_zone: "UTC", limits: [exampleLimit], frozen: [] } },
+});
+
+export const set = defineMethod({
+  summary: "Set a limit; with neither bound it is taken away.",
+  description: "It stands until the configuration of the same limit changes.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({
+    ...limitFields,
+    hard: amount.optional().describe("Refuses what would pass it."),
+    soft: amount.optional().describe("Tells when it is passed, and refuses nothing."),
+    on_hard: z
+      .enum(["refuse", "freeze", "stop"])
+      .default("refuse")
+      .describe("What the agent that reaches it meets, besides."),
+  }),
+  result: z.object({ ok: z.literal(true) }),
+  errors: storeErrors,
+  example: { params: { scope: "agent:*", window: "day", hard: 1_000_000_000 }, result: { ok: true } },
+});
+
+export const BudgetDimension = z.enum([
+  "agent",
+  "loop",
+  "provider",
+  "model",
+  "task",
+  "run",
+  "hour",
+  "day",
+  "week",
+  "month",
+]);
+
+export const report = defineMethod({
+  summary: "Add up what was spent, by agent, model, day and more.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({
+    by: z.array(BudgetDimension).max(10).default(["agent", "model", "day"]),
+    from: Timestamp.optional(),
+    to: Timestamp.optional(),
+    limit: z.int().min(1).max(10_000).default(1_000).describe("The most rows, the dearest first."),
+  }),
+  result: z.object({
+    by: z.array(BudgetDimension),
+    rows: z.array(
+      z.object({
+        keys: z.array(z.string().nullable()).describe("A value for each of `by`."),
+        cost_nano_usd: z.int(),
+        calls: z.int(),
+        input_tokens: z.int(),
+        output_tokens: z.int(),
+        duration_ms: z.int(),
+        held_nano_usd: z.int(),
+        bounded: z
+          .int()
+          .describe("Calls booked at the most they can have cost, because the provider reported nothing."),
+      }),
+    ),
+  }),
+  errors: ["STORE_FAILED"],
+  example: {
+    params: { by: ["agent"] },
+    result: {
+      by: ["agent"],
+      rows: [
+        {
+          keys: ["mail-1"],
+          cost_nano_usd: 1_250_000_000,
+          calls: 12,
+          input_tokens: 250_000,
+          output_tokens: 33_000,
+          duration_ms: 61_000,
+          held_nano_usd: 0,
+          bounded: 0,
+        },
+      ],
+    },
+  },
+});
+
+export const topup = defineMethod({
+  summary: "Grant more for the present window.",
+  description:
+    "An agent may ask for itself; a person's approval makes it so, and it is gone with the window. Ask again, with the same params, after the approval.",
+  roles: [...operators, "agent"],
+  effect: "write",
+  params: z.strictObject({
+    ...limitFields,
+    amount: z.int().min(1),
+    reason: z.string().min(1).max(500),
+  }),
+  result: z.object({ window_id: z.string(), approved_by: z.string() }),
+  errors: ["APPROVAL_PENDING", "APPROVAL_DENIED", "APPROVAL_LIMIT", "BUDGET_WINDOW_OVER", "FORBIDDEN", ...storeErrors],
+  example: {
+    params: { scope: "agent:mail-1", window: "day", amount: 500_000_000, reason: "A long thread to read" },
+    result: { window_id: "2026-11-21", approved_by: "user:1000" },
+  },
+});
+
+const name = z.string().min(1).max(nameLengthMax);
+
+export const reserve = defineMethod({
+  summary: "Hold an amount before something is used that costs.",
+  description:
+    "For what the bridge does not call itself, e.g. an SMS. Model calls through the bridge are reserved by it.",
+  roles: [...operators, "agent"],
+  effect: "write",
+  params: z.strictObject({
+    service: name.optional().describe("A service with a price, e.g. twilio.sms.us."),
+    quantity: z.int().min(1).max(1_000_000_000).default(1).describe("How many units of the service."),
+    cost_nano_usd: amount.optional().describe("The most that it can cost, for what has no price here."),
+    tokens: amount.default(0),
+    duration_ms: amount.default(0),
+    agent_id: AgentId.optional().describe("Whom it is for; an agent reserves for itself alone."),
+    task: name.optional(),
+    run: name.optional(),
+    lease_ms: z
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(600_000)
+      .describe("Given back when it is not settled by then."),
+  }),
+  result: z.object({ reservation_id: z.string(), cost_nano_usd: z.int(), expires_at: Timestamp }),
+  errors: ["BUDGET_EXCEEDED", "BUDGET_FROZEN", "PRICE_UNKNOWN", "INVALID_PARAMS", "FORBIDDEN", ...storeErrors],
+  example: {
+    params: { service: "twilio.sms.us", quantity: 1 },
+    result: {
+      reservation_id: "0b9f8e1c-2f4a-4c01-93e5-b7f8a1c6f0a3",
+      cost_nano_usd: 8_300_000,
+      expires_at: "2026-11-21T08:10:00.000Z",
+    },
+  },
+});
+
+export const settle = defineMethod({
+  summary: "Book what a reservation came to; nothing gives it back.",
+  roles: [...operators, "agent"],
+  effect: "write",
+  params: z.strictObject({
+    reservation_id: z.string().max(100),
+    cost_nano_usd: amount.default(0),
+    tokens: amount.default(0),
+    duration_ms: amount.default(0),
+    calls: amount.default(1),
+  }),
+  result: z.object({ ok: z.literal(true) }),
+  errors: ["RESERVATION_NOT_FOUND", ...storeErrors],
+  example: {
+    params: { reservation_id: "0b9f8e1c-2f4a-4c01-93e5-b7f8a1c6f0a3", cost_nano_usd: 8_300_000 },
+    result: { ok: true },
+  },
+});

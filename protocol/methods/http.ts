@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { DurationMs } from "../ids.ts";
+import { HttpMethod } from "../manifest.ts";
+
+export const request = defineMethod({
+  summary: "Make an HTTPS call with a secret that the agent never sees.",
+  description:
+    "The token from `secret.claim` stands in a header or in the body where the secret is to stand. Only the hosts, methods and " +
+    "paths of its grant are reached, never a private address, and redirects are not followed.",
+  roles: ["agent"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    url: z.url().max(4_096),
+    method: HttpMethod.default("GET"),
+    headers: z.record(z.string().max(100), z.string().max(8_192)).default({}),
+    body: z.string().max(8_000_000).optional(),
+    encoding: z.enum(["raw", "base64"]).default("raw").describe("How `body` is written."),
+    timeout_ms: DurationMs.max(110_000).default(30_000),
+  }),
+  result: z.object({
+    status: z.int(),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+    encoding: z.enum(["raw", "base64"]).describe("base64 when the body is not UTF-8."),
+    duration_ms: z.int(),
+  }),
+  errors: [
+    "APPROVAL_PENDING",
+    "APPROVAL_DENIED",
+    "APPROVAL_LIMIT",
+    "DESTINATION_REFUSED",
+    "HTTP_FAILED",
+    "SECRET_TOKEN_INVALID",
+    "KEY_NOT_FOUND",
+    "KEY_EXPIRED",
+    "KEYSTORE_LOCKED",
+    "KEYSTORE_DAMAGED",
+  ],
+  example: {
+    params: { url: "https://api.openai.com/v1/models", headers: { authorization: "Bearer acp_0123" } },
+    result: {
+      status: 200,
+      headers: { "content-type": "application/json" },
+      body: "{}",
+      encoding: "raw",
+      duration_ms: 210,
+    },
+  },
+});

@@ -1,0 +1,210 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { KeyId, Timestamp } from "../ids.ts";
+import { operators, people } from "../roles.ts";
+import { SecretText } from "../secret.ts";
+
+const Provider = z
+  .string()
+  .max(40)
+  .regex(/^[a-z][a-z0-9_-]*$/, "Expected lower-case letters, digits, hyphens and underscores")
+  .meta({ id: "Provider", description: "Whose key it is, e.g. openai." });
+
+const Tags = z.array(z.string().min(1).max(64)).max(32);
+
+/** What is known of a key besides its value. */
+export const KeyInfo = z
+  .object({
+    id: KeyId,
+    provider: Provider,
+    display_name: z.string(),
+    version: z.int().describe("Counts the values that this key has had."),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    expires_at: Timestamp.nullable(),
+    last_used_at: Timestamp.nullable(),
+    tags: z.array(z.string()),
+    base_url: z.string().nullable().describe("Where the provider is reached, when not at its usual address."),
+  })
+  .meta({ id: "KeyInfo" });
+export type KeyInfo = z.output<typeof KeyInfo>;
+
+const exampleKey = {
+  id: "openai",
+  provider: "openai",
+  display_name: "OpenAI",
+  version: 1,
+  created_at: "2026-11-21T08:00:00.000Z",
+  updated_at: "2026-11-21T08:00:00.000Z",
+  expires_at: null,
+  last_used_at: null,
+  tags: [],
+  base_url: null,
+};
+
+const Stored = z.object({
+  id: KeyId,
+  key_id: KeyId.describe("The same as `id`, under its classic name."),
+  provider: Provider,
+  version: z.int(),
+  created_at: Timestamp,
+  warnings: z.array(z.string()).describe("What looks wrong about the value; it is stored all the same."),
+});
+
+const sealing = ["KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
+
+export const store = defineMethod({
+  summary: "Store a key, sealed.",
+  description: "A key that is there already gets the new value and its next version. The value never comes by argv.",
+  roles: operators,
+  effect: "write",
+  aliases: ["store_key"],
+  params: z.strictObject({
+    provider: Provider,
+    token: SecretText.describe("The key itself."),
+    id: KeyId.optional().describe("Made from the provider when left out."),
+    display_name: z.string().max(200).optional(),
+    expires_at: Timestamp.optional(),
+    tags: Tags.optional(),
+    base_url: z.url().max(500).optional(),
+  }),
+  result: Stored,
+  errors: [...sealing, "KEYSTORE_LIMIT"],
+  example: {
+    params: { provider: "openai", token: "sk-proj-example" },
+    result: {
+      id: "openai",
+      key_id: "openai",
+      provider: "openai",
+      version: 1,
+      created_at: "2026-11-21T08:00:00.000Z",
+      warnings: [],
+    },
+  },
+});
+
+export const list = defineMethod({
+  summary: "List the keys, without their values.",
+  roles: people,
+  effect: "read",
+  aliases: ["list_keys"],
+  params: z.strictObject({ provider: Provider.optional() }),
+  result: z.array(KeyInfo),
+  errors: [],
+  example: { params: {}, result: [exampleKey] },
+});
+
+export const get = defineMethod({
+  summary: "Show a key's value.",
+  description:
+    "Only for an admin at the bridge's own socket. Each call is recorded. `keystore.reveal = false` turns it off.",
+  roles: ["admin"],
+  effect: "read",
+  audited: true,
+  aliases: ["get_key"],
+  params: z.strictObject({ id: KeyId }),
+  result: KeyInfo.extend({ token: z.string() }),
+  errors: [...sealing, "KEY_NOT_FOUND", "KEY_EXPIRED", "REVEAL_DISABLED"],
+  example: { params: { id: "openai" }, result: { ...exampleKey, token: "sk-proj-example" } },
+});
+
+export const remove = defineMethod({
+  summary: "Delete a key.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ id: KeyId }),
+  result: z.object({ id: KeyId, deleted: z.literal(true) }),
+  errors: [...sealing, "KEY_NOT_FOUND"],
+  example: { params: { id: "openai" }, result: { id: "openai", deleted: true } },
+});
+
+export const rotate = defineMethod({
+  summary: "Give a key its next value, or the keystore its next master key.",
+  description:
+    "With `id` and `token` the key's value changes. Without both, every key is sealed anew under a fresh master key.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({
+    id: KeyId.optional().describe("The key; the master key when left out."),
+    token: SecretText.optional().describe("The key's new value."),
+  }),
+  result: z.object({
+    rotated: z.enum(["key", "master"]),
+    version: z.int().nullable().describe("The key's version after it."),
+    resealed: z.int().describe("How many keys were sealed anew."),
+  }),
+  errors: [...sealing, "KEY_NOT_FOUND"],
+  example: { params: {}, result: { rotated: "master", version: null, resealed: 4 } },
+});
+
+export const Lock = z.enum(["locked", "unlocked"]);
+
+export const lock = defineMethod({
+  summary: "Forget the master key: no secret can be read until it is unlocked.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({}),
+  result: z.object({ state: Lock }),
+  errors: [],
+  example: { params: {}, result: { state: "locked" } },
+});
+
+export const unlock = defineMethod({
+  summary: "Unlock the keystore.",
+  description: "With a passphrase where the keystore has one. A wrong one is an error that changes nothing.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ passphrase: SecretText.optional() }),
+  result: z.object({
+    state: Lock,
+    resealed: z.int().describe("Keys of an unfinished rotation that were sealed anew."),
+  }),
+  errors: ["KEYSTORE_WRONG_KEY", ...sealing],
+  example: { params: {}, result: { state: "unlocked", resealed: 0 } },
+});
+
+export const status = defineMethod({
+  summary: "Tell whether the keystore is locked, and what unlocks it.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    state: Lock,
+    source: z.enum(["passphrase", "key-file", "keyring", "credentials"]),
+    keys: z.int(),
+    auto_lock_ms: z.int().nullable().describe("Locks itself after this long without use; null when it does not."),
+    expiring: z.array(KeyId).describe("Keys that are expired or expire within 14 days."),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: { state: "unlocked", source: "key-file", keys: 4, auto_lock_ms: null, expiring: [] },
+  },
+});
+
+export const test = defineMethod({
+  summary: "Ask the provider whether it accepts a key.",
+  description: "One call that costs nothing, such as listing models. The value goes to the provider and nowhere else.",
+  roles: operators,
+  effect: "read",
+  audited: true,
+  params: z.strictObject({ id: KeyId }),
+  result: z.object({
+    id: KeyId,
+    outcome: z.enum(["accepted", "rejected", "unreachable", "untestable"]),
+    message: z.string(),
+    http_status: z.int().nullable(),
+    duration_ms: z.int(),
+  }),
+  errors: [...sealing, "KEY_NOT_FOUND", "KEY_EXPIRED"],
+  example: {
+    params: { id: "openai" },
+    result: {
+      id: "openai",
+      outcome: "accepted",
+      message: "The provider accepts it",
+      http_status: 200,
+      duration_ms: 210,
+    },
+  },
+});

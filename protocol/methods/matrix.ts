@@ -1,0 +1,245 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { Timestamp } from "../ids.ts";
+import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../matrix-info.ts";
+import { operators, people } from "../roles.ts";
+import { SecretText } from "../secret.ts";
+
+const Text = z.string().min(1).max(1000);
+
+export const login = defineMethod({
+  summary: "Log the bridge in to a homeserver, with an account of its own.",
+  description:
+    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). It makes a device, signs it and backs its keys up. Where the account has an identity already, `recovery_key` opens it.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    homeserver: Text.optional().describe(
+      "Its address, e.g. https://matrix.example.org; `matrix.homeserver` of the configuration when left out.",
+    ),
+    username: Text.optional(),
+    password: SecretText.optional(),
+    token: SecretText.optional().describe("An access token."),
+    login_token: SecretText.optional().describe("What a single sign-on ends with."),
+    recovery_key: SecretText.optional().describe("As the account's other devices show it."),
+  }),
+  result: z.object({
+    status: z.literal("logged_in"),
+    user_id: MatrixUserId,
+    device_id: z.string(),
+    homeserver: z.string(),
+    is_cross_signed: z.boolean().describe("Others see no warning beside the bridge's messages."),
+    backup_version: z.string().nullable(),
+  }),
+  errors: [
+    "MATRIX_ALREADY_LOGGED_IN",
+    "MATRIX_LOGIN_FAILED",
+    "MATRIX_UNREACHABLE",
+    "MATRIX_RATE_LIMITED",
+    "MATRIX_NOT_READY",
+    "KEYSTORE_LOCKED",
+  ],
+  example: {
+    params: { homeserver: "https://matrix.example.org", username: "bridge", password: "correct horse" },
+    result: {
+      status: "logged_in",
+      user_id: "@bridge:example.org",
+      device_id: "ABCDEFGHIJ",
+      homeserver: "https://matrix.example.org",
+      is_cross_signed: true,
+      backup_version: "1",
+    },
+  },
+});
+
+export const logout = defineMethod({
+  summary: "Log out: the device and its keys are gone.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({}),
+  result: z.object({ status: z.literal("logged_out") }),
+  errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"],
+  example: { params: {}, result: { status: "logged_out" } },
+});
+
+export const status = defineMethod({
+  summary: "Tell how the link to the homeserver is.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    enabled: z.boolean(),
+    status: z.enum(["not_configured", "connecting", "connected", "disconnected"]),
+    connected: z.boolean(),
+    logged_in: z.boolean(),
+    homeserver: z.string().nullable(),
+    user_id: MatrixUserId.nullable(),
+    device_id: z.string().nullable(),
+    fingerprint: z.string().nullable().describe("Of the device, as other clients show it."),
+    is_cross_signed: z.boolean().nullable(),
+    backup_version: z.string().nullable(),
+    last_sync_at: Timestamp.nullable(),
+    restarts: z.int().describe("How often the link was started anew since the bridge started."),
+    trusted_rooms: z.int(),
+    trusted_users: z.int(),
+    verifications: z.array(MatrixVerification),
+    error: z.string().nullable(),
+  }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      enabled: true,
+      status: "connected",
+      connected: true,
+      logged_in: true,
+      homeserver: "https://matrix.example.org",
+      user_id: "@bridge:example.org",
+      device_id: "ABCDEFGHIJ",
+      fingerprint: "3Q…",
+      is_cross_signed: true,
+      backup_version: "1",
+      last_sync_at: "2026-11-21T08:00:00.000Z",
+      restarts: 0,
+      trusted_rooms: 1,
+      trusted_users: 1,
+      verifications: [],
+      error: null,
+    },
+  },
+});
+
+export const send = defineMethod({
+  summary: "Send a message to a room that the configuration names.",
+  description:
+    "It is queued on disk first and sent once, whatever is killed meanwhile. The answer comes when the homeserver has it, or after `wait_ms` with the state `queued`.",
+  roles: ["admin", "operator", "agent"],
+  effect: "write",
+  params: z.strictObject({
+    room_id: MatrixRoomId,
+    message: z.string().min(1).max(40_000).describe("The text; for a reaction, the emoji; for a file, its caption."),
+    msgtype: z.enum(["m.text", "m.notice", "m.emote"]).default("m.text"),
+    html: z.string().max(20_000).optional().describe("The same in HTML."),
+    thread_id: z.string().max(255).optional(),
+    reply_to: z.string().max(255).optional(),
+    reacts_to: z.string().max(255).optional().describe("The event that `message`, an emoji, is a reaction to."),
+    file: z
+      .strictObject({
+        name: z.string().min(1).max(200),
+        mimetype: z.string().max(100).default("application/octet-stream"),
+        content: z.base64().max(8_000_000),
+      })
+      .optional(),
+    dedupe_key: z.string().min(1).max(200).optional().describe("The same key sends once."),
+    wait_ms: z.int().min(0).max(60_000).default(10_000),
+  }),
+  result: z.object({
+    room_id: MatrixRoomId,
+    event_id: z.string().nullable().describe("Null while it is queued."),
+    transaction_id: z.string(),
+    state: z.enum(["queued", "sent"]),
+  }),
+  errors: [
+    "MATRIX_LOGGED_OUT",
+    "MATRIX_ROOM_NOT_TRUSTED",
+    "MATRIX_REFUSED",
+    "MATRIX_NOT_READY",
+    "MATRIX_UNREACHABLE",
+    "MATRIX_RATE_LIMITED",
+    "OUTBOX_FULL",
+  ],
+  example: {
+    params: { room_id: "!abc:example.org", message: "Good morning" },
+    result: { room_id: "!abc:example.org", event_id: "$5", transaction_id: "t1", state: "sent" },
+  },
+});
+
+export const receive = defineMethod({
+  summary: "Pull messages of trusted people in trusted rooms.",
+  description: "An agent pulls from the rooms that it was granted.",
+  roles: ["admin", "operator", "viewer", "agent"],
+  effect: "read",
+  params: z.strictObject({
+    cursor: z.int().min(0).optional().describe("Only messages after this; from now on when left out."),
+    room_id: MatrixRoomId.optional(),
+    limit: z.int().min(1).max(1000).default(100),
+    timeout_ms: z.int().min(0).max(60_000).default(0).describe("Wait this long for the first message."),
+  }),
+  result: z.object({
+    events: z.array(MatrixMessage),
+    cursor: z.int().describe("Pass this as `cursor` to go on."),
+    count: z.int(),
+    cursor_reset: z.boolean().describe("True when messages after the given cursor are no longer remembered."),
+  }),
+  errors: [],
+  example: { params: { cursor: 0 }, result: { events: [exampleMessage], cursor: 7, count: 1, cursor_reset: false } },
+});
+
+export const rooms = defineMethod({
+  summary: "List the rooms that the bridge's account is in or invited to.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({
+    rooms: z.array(
+      z.object({
+        room_id: MatrixRoomId,
+        name: z.string(),
+        membership: z.enum(["join", "invite"]),
+        encrypted: z.boolean(),
+        members: z.int(),
+        is_trusted: z.boolean().describe("The configuration names it."),
+        inviter: MatrixUserId.optional(),
+      }),
+    ),
+  }),
+  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY"],
+  example: {
+    params: {},
+    result: {
+      rooms: [
+        {
+          room_id: "!abc:example.org",
+          name: "Bridge",
+          membership: "join",
+          encrypted: true,
+          members: 2,
+          is_trusted: true,
+        },
+      ],
+    },
+  },
+});
+
+export const join = defineMethod({
+  summary: "Join a room.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ room: z.string().min(2).max(255).describe("A room's id, or its alias.") }),
+  result: z.object({ room_id: MatrixRoomId, is_trusted: z.boolean() }),
+  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY", "MATRIX_REFUSED", "MATRIX_UNREACHABLE", "MATRIX_RATE_LIMITED"],
+  example: { params: { room: "!abc:example.org" }, result: { room_id: "!abc:example.org", is_trusted: true } },
+});
+
+export const verify = defineMethod({
+  summary: "Compare emoji with a person's device, so that each knows the other.",
+  description:
+    "With `user_id`, asks that person's devices (the account's own other devices for its own id) and answers when emoji are to be compared. With `flow_id` and `is_equal`, tells the outcome.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    user_id: MatrixUserId.optional(),
+    flow_id: z.string().max(300).optional(),
+    is_equal: z.boolean().optional(),
+    wait_ms: z.int().min(0).max(110_000).default(60_000),
+  }),
+  result: MatrixVerification,
+  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY", "MATRIX_REFUSED"],
+  example: {
+    params: { user_id: "@ann:example.org" },
+    result: { flow_id: "f1", user_id: "@ann:example.org", state: "compare", emoji: [{ symbol: "🐶", name: "dog" }] },
+  },
+});

@@ -1,0 +1,36 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { Timestamp } from "../ids.ts";
+import { SecretName } from "../manifest.ts";
+
+export const claim = defineMethod({
+  summary: "Take the secrets that this agent's loop was granted.",
+  description:
+    "Once per start. A secret granted for `inject` comes as it is; of one granted for `use` comes a token that means " +
+    "something to the bridge alone, to be put where the key would stand in an `http.request`. `renew` gives fresh tokens.",
+  roles: ["agent"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    renew: z.boolean().default(false).describe("Only fresh tokens for what is granted for use."),
+  }),
+  result: z.object({
+    secrets: z.array(
+      z.object({
+        name: SecretName,
+        mode: z.enum(["inject", "use"]),
+        value: z.string(),
+        expires_at: Timestamp.nullable().describe("When the token ends; null for a secret itself."),
+      }),
+    ),
+    denied: z.array(z.object({ name: SecretName, reason: z.string() })).describe("Asked for, and not given."),
+  }),
+  errors: ["SECRET_CLAIMED", "KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "AGENT_NOT_FOUND"],
+  example: {
+    params: {},
+    result: {
+      secrets: [{ name: "openai", mode: "inject", value: "sk-proj-example", expires_at: null }],
+      denied: [{ name: "github", reason: "not granted" }],
+    },
+  },
+});

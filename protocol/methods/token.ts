@@ -1,0 +1,94 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { ChannelPattern, PrincipalId, Timestamp } from "../ids.ts";
+import { people } from "../roles.ts";
+
+const TokenName = z
+  .string()
+  .max(40)
+  .regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, "Expected kebab-case: lower-case letters, digits and single hyphens")
+  .meta({ id: "TokenName", description: "An API token, in kebab-case. Its principal is token:NAME." });
+
+const scope = {
+  methods: z
+    .array(z.string().regex(/^[a-z_]+\.(?:[a-z_]+|\*)$/, "Expected a method, or a domain and .*"))
+    .max(100)
+    .optional()
+    .describe("Only these methods, e.g. agent.list or event.*; all that the role may call when left out."),
+  channels: z
+    .array(ChannelPattern)
+    .max(100)
+    .optional()
+    .describe("Only these channels, to subscribe to and to publish on; all when left out."),
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .max(100)
+    .optional()
+    .describe("Only from these addresses or networks; from anywhere when left out."),
+};
+
+/** An API token, without its secret. */
+export const TokenInfo = z
+  .object({
+    name: TokenName,
+    principal: PrincipalId,
+    role: z.enum(people),
+    ...scope,
+    expires_at: Timestamp.nullable(),
+    created_at: Timestamp,
+    created_by: z.string(),
+  })
+  .meta({ id: "TokenInfo" });
+export type TokenInfo = z.output<typeof TokenInfo>;
+
+const exampleToken = {
+  name: "dashboard",
+  principal: "token:dashboard",
+  role: "viewer" as const,
+  methods: ["agent.*"],
+  expires_at: "2027-11-21T08:00:00.000Z",
+  created_at: "2026-11-21T08:00:00.000Z",
+  created_by: "user:1000",
+};
+
+export const create = defineMethod({
+  summary: "Mint an API token for the doors that know no local user.",
+  description: "The token is shown this once: the bridge keeps its hash.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    name: TokenName,
+    role: z.enum(people).default("viewer"),
+    ...scope,
+    expires_in_days: z.number().positive().max(3650).default(365).describe("How long it is good for."),
+  }),
+  result: TokenInfo.extend({
+    token: z.string().describe("Send it as `Authorization: Bearer`, or to `rpc.authenticate`."),
+  }),
+  errors: ["TOKEN_EXISTS"],
+  example: {
+    params: { name: "dashboard", methods: ["agent.*"] },
+    result: { ...exampleToken, token: "act_q83vEjRWeJA1hVvnmcQ0y0-Zk7Nf2mXbT6sLwPpRd4E" },
+  },
+});
+
+export const list = defineMethod({
+  summary: "List the API tokens.",
+  roles: ["admin"],
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({ tokens: z.array(TokenInfo) }),
+  errors: [],
+  example: { params: {}, result: { tokens: [exampleToken] } },
+});
+
+export const revoke = defineMethod({
+  summary: "Revoke an API token, and close the connections that came in by it.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({ name: TokenName }),
+  result: z.object({ revoked: z.literal(true), closed_connections: z.int() }),
+  errors: ["TOKEN_NOT_FOUND"],
+  example: { params: { name: "dashboard" }, result: { revoked: true, closed_connections: 1 } },
+});

@@ -1,0 +1,279 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { AgentId, DurationMs, PrincipalId, Timestamp } from "../ids.ts";
+import { operators, people } from "../roles.ts";
+
+const RoomId = z.string().min(1).max(255).describe("The room that the call belongs to, e.g. !abc:example.org.");
+
+export const CallSessionId = z
+  .string()
+  .regex(/^sess_[0-9a-f]{32}$/)
+  .meta({ id: "CallSessionId", description: "One WebRTC voice call." });
+
+const Sdp = z.string().min(1).max(40_000);
+
+/** `90s`, `10m`, `1h30m`: as classic clients write durations. */
+const ClassicDuration = z.string().regex(/^(?:\d+h)?(?:\d+m)?(?:\d+s)?$/, "Expected a duration such as 90s or 10m");
+
+export const CallCandidate = z
+  .object({
+    candidate: z.string().max(512),
+    sdp_mid: z.string().max(16).nullish(),
+    sdp_mline_index: z.int().min(0).max(16).nullish(),
+  })
+  .meta({ id: "CallCandidate", description: "An ICE candidate; an empty one ends them." });
+
+export const TurnCredentials = z
+  .object({
+    urls: z.array(z.string()),
+    username: z.string(),
+    credential: z.string(),
+    password: z.string().describe("The same as `credential`, under its classic name."),
+    ttl_s: z.int(),
+  })
+  .meta({ id: "TurnCredentials", description: "For a relay that shares a secret with the bridge." });
+
+export const CallState = z.enum(["created", "connecting", "active", "held", "reconnecting", "ended"]).meta({
+  id: "CallState",
+  description: "created → connecting → active ⇄ held → ended; reconnecting while a lost caller may come back.",
+});
+
+export const CallEndReason = z
+  .enum([
+    "hang_up",
+    "token_expired",
+    "ice_failed",
+    "setup_timeout",
+    "media_timeout",
+    "max_duration",
+    "idle",
+    "agent_gone",
+    "left_room",
+    "budget",
+    "shutdown",
+    "error",
+  ])
+  .meta({ id: "CallEndReason", description: "Why a call ended." });
+
+export const CallInfo = z
+  .object({
+    session_id: CallSessionId,
+    room_id: RoomId,
+    principal: PrincipalId.describe("Who started it."),
+    agent_id: AgentId.nullable(),
+    state: CallState,
+    end_reason: CallEndReason.nullable(),
+    is_muted: z.boolean(),
+    is_recording: z.boolean(),
+    created_at: Timestamp,
+    duration_ms: z.int().describe("How long it has been connected."),
+    duration: z.int().describe("The same in seconds, as classic clients read it."),
+    container_id: z.string().describe("The agent's id, under its classic name."),
+  })
+  .meta({ id: "CallInfo" });
+
+const sessionId = "sess_0123456789abcdef0123456789abcdef";
+const exampleInfo = {
+  session_id: sessionId,
+  room_id: "!abc:example.org",
+  principal: "user:1000",
+  agent_id: "helper-1",
+  state: "active" as const,
+  end_reason: null,
+  is_muted: false,
+  is_recording: false,
+  created_at: "2026-11-21T08:00:00.000Z",
+  duration_ms: 61_000,
+  duration: 61,
+  container_id: "helper-1",
+};
+
+export const start = defineMethod({
+  summary: "Open a voice call between a caller and an agent.",
+  description:
+    "The caller joins over signaling with `token`, or, when `offer` is given, with the answer that is returned at once. The caller offers and the bridge answers.",
+  roles: operators,
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    room_id: RoomId,
+    agent_id: AgentId.optional().describe(
+      "Who is called. Its media socket gets the sound, or the words where `stt_agent_id` is given.",
+    ),
+    stt_agent_id: AgentId.optional().describe("Turns the caller's speech into text for `agent_id`."),
+    tts_agent_id: AgentId.optional().describe("Turns the text of `agent_id` into speech for the caller."),
+    offer: Sdp.optional().describe("The caller's session description."),
+    ttl: ClassicDuration.optional().describe("How long the token is good, as classic clients write it."),
+    ttl_ms: DurationMs.min(1_000).optional().describe("How long the token is good."),
+    max_duration_ms: DurationMs.min(1_000).optional(),
+    sample_rate: z.union([z.literal(8_000), z.literal(16_000), z.literal(24_000), z.literal(48_000)]).default(16_000),
+    relay_only: z.boolean().default(false).describe("The caller goes through the relay, which hides its address."),
+    barge_in: z.boolean().default(true).describe("The agent falls silent when the caller begins to speak."),
+    recording: z
+      .boolean()
+      .default(false)
+      .describe("Ask the caller to be recorded. Nothing is recorded before they agree."),
+  }),
+  result: z.object({
+    session_id: CallSessionId,
+    token: z.string().describe("Lets one caller in, once."),
+    expires_at: Timestamp,
+    sdp_answer: z.string().describe("Empty when no offer was given."),
+    turn_credentials: TurnCredentials.nullable(),
+    signaling_url: z.string().describe("Where browsers connect to; empty when no door serves it."),
+    call_url: z.string().describe("The call page with its token; empty when no door serves it."),
+  }),
+  errors: [
+    "CALLS_DISABLED",
+    "CALL_LIMIT_REACHED",
+    "CALL_OFFER_REFUSED",
+    "CALL_MEDIA_FAILED",
+    "BUDGET_EXCEEDED",
+    "BUDGET_FROZEN",
+  ],
+  example: {
+    params: { room_id: "!abc:example.org", agent_id: "helper-1" },
+    result: {
+      session_id: sessionId,
+      token: "v1.e30.c2ln",
+      expires_at: "2026-11-21T08:01:00.000Z",
+      sdp_answer: "",
+      turn_credentials: null,
+      signaling_url: "wss://bridge.example.org/call/signaling",
+      call_url: "https://bridge.example.org/call/#token=v1.e30.c2ln",
+    },
+  },
+});
+
+export const answer = defineMethod({
+  summary: "Answer a caller's offer: its first one, or one that restarts ICE.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ session_id: CallSessionId, offer: Sdp }),
+  result: z.object({ session_id: CallSessionId, sdp_answer: z.string(), candidates: z.array(CallCandidate) }),
+  errors: ["CALLS_DISABLED", "CALL_NOT_FOUND", "CALL_STATE_CONFLICT", "CALL_OFFER_REFUSED", "CALL_MEDIA_FAILED"],
+  example: {
+    params: { session_id: sessionId, offer: "v=0\r\n" },
+    result: { session_id: sessionId, sdp_answer: "v=0\r\n", candidates: [] },
+  },
+});
+
+export const iceCandidate = defineMethod({
+  summary: "Trickle a caller's ICE candidate in, and the bridge's out.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({
+    session_id: CallSessionId,
+    candidate: z
+      .union([z.string().max(512), CallCandidate.extend({ sdpMid: z.unknown(), sdpMLineIndex: z.unknown() }).partial()])
+      .optional()
+      .describe("Left out to ask for the bridge's alone."),
+  }),
+  result: z.object({
+    status: z
+      .enum(["candidate_added", "candidate_ignored", "none_given"])
+      .describe("candidate_ignored: the caller's own checks are what connects, and the bridge sends none there."),
+    candidates: z.array(CallCandidate).describe("All of the bridge's so far."),
+    is_complete: z.boolean(),
+  }),
+  errors: ["CALLS_DISABLED", "CALL_NOT_FOUND", "CALL_STATE_CONFLICT", "CALL_MEDIA_FAILED"],
+  example: {
+    params: { session_id: sessionId, candidate: "candidate:1 1 udp 2122260223 203.0.113.7 50000 typ host" },
+    result: { status: "candidate_ignored", candidates: [], is_complete: false },
+  },
+});
+
+export const end = defineMethod({
+  summary: "End a call. Ending one that has ended succeeds.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ session_id: CallSessionId, reason: z.string().max(100).optional() }),
+  result: z.object({ status: z.literal("ended"), session_id: CallSessionId, duration_ms: z.int() }),
+  errors: ["CALLS_DISABLED", "CALL_NOT_FOUND"],
+  example: {
+    params: { session_id: sessionId },
+    result: { status: "ended", session_id: sessionId, duration_ms: 61_000 },
+  },
+});
+
+export const mute = defineMethod({
+  summary: "Keep a caller's voice from the agent, or let it through again.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ session_id: CallSessionId, muted: z.boolean().default(true) }),
+  result: CallInfo,
+  errors: ["CALLS_DISABLED", "CALL_NOT_FOUND", "CALL_STATE_CONFLICT", "CALL_MEDIA_FAILED"],
+  example: { params: { session_id: sessionId }, result: { ...exampleInfo, is_muted: true } },
+});
+
+export const hold = defineMethod({
+  summary: "Put a call on hold, or take it up again: while it is held, neither side hears the other.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ session_id: CallSessionId, held: z.boolean().default(true) }),
+  result: CallInfo,
+  errors: ["CALLS_DISABLED", "CALL_NOT_FOUND", "CALL_STATE_CONFLICT", "CALL_MEDIA_FAILED"],
+  example: { params: { session_id: sessionId }, result: { ...exampleInfo, state: "held" } },
+});
+
+export const list = defineMethod({
+  summary: "List the calls that are, and those that have just ended.",
+  roles: people,
+  effect: "read",
+  params: z.strictObject({ room_id: RoomId.optional(), state: CallState.optional() }),
+  result: z.object({
+    sessions: z.array(CallInfo),
+    active_sessions: z.int().describe("Sessions that have not ended."),
+    active_calls: z.int().describe("Sessions that are connected."),
+  }),
+  errors: ["CALLS_DISABLED"],
+  example: { params: {}, result: { sessions: [exampleInfo], active_sessions: 1, active_calls: 1 } },
+});
+
+export const getAuditLog = defineMethod({
+  summary: "Show what is on record about calls, newest first.",
+  description: "Who, when and why; never sound, keys pressed or session descriptions.",
+  roles: operators,
+  effect: "read",
+  params: z.strictObject({
+    session_id: CallSessionId.optional(),
+    room_id: RoomId.optional(),
+    event_type: z.string().max(40).optional(),
+    limit: z.int().min(1).max(500).default(100),
+    cursor: z.int().min(1).optional().describe("`next_cursor` of the page before."),
+  }),
+  result: z.object({
+    entries: z.array(
+      z.object({
+        id: z.int(),
+        time: Timestamp,
+        event_type: z.string(),
+        session_id: z.string().nullable(),
+        room_id: z.string().nullable(),
+        principal: z.string().nullable(),
+        detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      }),
+    ),
+    count: z.int(),
+    next_cursor: z.int().nullable(),
+  }),
+  errors: ["CALLS_DISABLED"],
+  example: {
+    params: { limit: 1 },
+    result: {
+      entries: [
+        {
+          id: 7,
+          time: "2026-11-21T08:00:00.000Z",
+          event_type: "session.ended",
+          session_id: sessionId,
+          room_id: "!abc:example.org",
+          principal: "user:1000",
+          detail: { reason: "hang_up", duration_ms: 61_000 },
+        },
+      ],
+      count: 1,
+      next_cursor: 7,
+    },
+  },
+});

@@ -1,0 +1,6 @@
+// Puts the call page's files, which are served as they are, beside the built code that serves them.
+import { cpSync } from "node:fs";
+
+const root = new URL("..", import.meta.url).pathname;
+const page = "bridge/adapters/webrtc/page";
+cpSync(`${root}${page}`, `${root}dist/${page}`, { recursive: true });

@@ -1,0 +1,88 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { LineReader } from "../../../bridge/rpc/framing.ts";
+import type { PeerClient } from "./peer.ts";
+
+interface Message {
+  readonly id?: number;
+  readonly method?: string;
+  readonly result?: unknown;
+  readonly error?: unknown;
+}
+
+/**
+ * The least that a client of newline JSON does, for every server that speaks it.
+ * @param isCareful whether it writes the requests of one tick together and joins the pieces of a long line once, as an SDK does
+ */
+export async function connectLines(path: string, isCareful: boolean): Promise<PeerClient> {
+  const socket = connect(path);
+  await once(socket, "connect");
+  const pending = new Map<number, PromiseWithResolvers<unknown>>();
+  let onEvent: () => void = () => undefined;
+  let lastId = 0;
+  let unsent = "";
+  const receive = (line: string) => {
+    const message = JSON.parse(line) as Message;
+    if (message.method !== undefined) {
+      onEvent();
+      return;
+    }
+    const waiting = pending.get(message.id ?? 0);
+    pending.delete(message.id ?? 0);
+    if (message.error === undefined) waiting?.resolve(message.result);
+    else waiting?.reject(new Error(JSON.stringify(message.error)));
+  };
+  const flush = () => {
+    const text = unsent;
+    unsent = "";
+    socket.write(text);
+  };
+  if (isCareful) bufferedLines(socket, receive);
+  else textLines(socket, receive);
+  return {
+    request(method, params) {
+      lastId += 1;
+      const waiting = Promise.withResolvers<unknown>();
+      pending.set(lastId, waiting);
+      const line = `${JSON.stringify({ jsonrpc: "2.0", id: lastId, method, params })}\n`;
+      // The only one in flight has none to be written with.
+      if (!isCareful || pending.size === 1) socket.write(line);
+      else {
+        if (unsent === "") process.nextTick(flush);
+        unsent += line;
+      }
+      return waiting.promise;
+    },
+    onEvent(listener) {
+      onEvent = listener;
+    },
+  };
+}
+
+function textLines(socket: Socket, onLine: (line: string) => void): void {
+  let partial = "";
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    const whole = partial === "" ? text : partial + text;
+    let start = 0;
+    for (let end = whole.indexOf("\n"); end !== -1; end = whole.indexOf("\n", start)) {
+      onLine(whole.slice(start, end));
+      start = end + 1;
+    }
+    partial = whole.slice(start);
+  });
+}
+
+function bufferedLines(socket: Socket, onLine: (line: string) => void): void {
+  const reader = new LineReader({
+    onLines: (text) => {
+      let start = 0;
+      for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+        onLine(text.slice(start, end));
+        start = end + 1;
+      }
+      onLine(start === 0 ? text : text.slice(start));
+    },
+    onInvalidLine: () => socket.destroy(new Error("The server sent what is not UTF-8")),
+  });
+  socket.on("data", (chunk: Buffer) => reader.push(chunk));
+}

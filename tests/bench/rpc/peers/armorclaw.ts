@@ -1,0 +1,92 @@
+import { connect } from "@armorclaw/client-sdk";
+import type { AnyMethod } from "@armorclaw/protocol";
+import * as z from "zod";
+import { silentLogger } from "../../../../bridge/logging/logging.ts";
+import { systemClock } from "../../../../bridge/platform/clock.ts";
+import { loadNativeCalls } from "../../../../bridge/platform/peer-credentials.ts";
+import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
+import {
+  type AnyHandler,
+  builtinHandlers,
+  builtinMethods,
+  CallMetrics,
+  createControlListener,
+  createMethodTable,
+  createRpcServer,
+  defaultRates,
+  RateLimits,
+} from "../../../../bridge/rpc/rpc.ts";
+import { fixture } from "../../../support/fixture-methods.ts";
+import { connectLines } from "../line-client.ts";
+import { eventOf, type Peer } from "../peer.ts";
+
+const contract: Record<string, AnyMethod> = {
+  ...builtinMethods,
+  echo: fixture(
+    z.union([
+      z.strictObject({ a: z.number(), b: z.string(), c: z.array(z.number()) }),
+      z.strictObject({ s: z.string().max(2_000_000) }),
+    ]),
+  ),
+  subscribe: fixture(z.strictObject({})),
+  publish: fixture(z.strictObject({})),
+  stream: fixture(z.strictObject({ count: z.int(), bytes: z.int() }), z.string()),
+};
+
+function handlers(): Record<string, AnyHandler> {
+  const subscribers = new Set<WirePeer>();
+  let seq = 0;
+  return {
+    ...builtinHandlers("0.0.0", contract),
+    echo: (params: unknown) => params,
+    subscribe: (_, { peer }) => {
+      subscribers.add(peer);
+      peer.onClose(() => subscribers.delete(peer));
+      return true;
+    },
+    publish: () => {
+      seq += 1;
+      const event = { jsonrpc: "2.0", method: "event.push", params: { subscription_id: "t", event: eventOf(seq) } };
+      const line = Buffer.from(`${JSON.stringify(event)}\n`);
+      for (const subscriber of subscribers) subscriber.push(line);
+      return true;
+    },
+    stream: async ({ count, bytes }: { count: number; bytes: number }, call) => {
+      const item = Buffer.alloc(bytes).toString("base64");
+      for (let sent = 0; sent < count; sent++) await call.write(item);
+      return count;
+    },
+  };
+}
+
+/** As the daemon serves it: its listener with peer credentials, its limits, rate limits, validation and metrics. */
+async function serve(path: string): Promise<void> {
+  const native = loadNativeCalls();
+  const rates = new RateLimits({ rates: defaultRates, penalty: 1, clock: systemClock });
+  const server = createRpcServer({
+    table: createMethodTable(contract, handlers()),
+    logger: silentLogger,
+    clock: systemClock,
+    hasHungUp: native?.hasHungUp,
+    gate: rates.gate,
+    onCall: new CallMetrics().onCall,
+  });
+  await createControlListener({ path, server, native, logger: silentLogger, directory: "given" }).start();
+}
+
+/** With the client that also drives the raw echo, but for writing the requests of one tick together. */
+export const armorclaw: Peer = {
+  pushes: true,
+  serve,
+  connect: (path) => connectLines(path, true),
+};
+
+/** With its own SDK, whose subscriptions are for the daemon's events. */
+export const armorclawSdk: Peer = {
+  pushes: false,
+  serve,
+  async connect(path) {
+    const client = await connect({ socketPath: path, reconnect: false });
+    return { request: (method, params) => client.call(method, params), onEvent: () => undefined };
+  },
+};

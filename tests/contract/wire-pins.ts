@@ -1,0 +1,12 @@
+/** The wire's own part of what clients rely on. */
+export const wireMethodRoles: Record<string, string> = {
+  "rpc.authenticate": "admin operator viewer agent",
+  "token.create": "admin",
+  "token.list": "admin",
+  "token.revoke": "admin",
+};
+
+export const wireErrorNumbers: Record<string, number> = {
+  TOKEN_EXISTS: -32017,
+  TOKEN_NOT_FOUND: -32018,
+};

@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "@jest/globals";
+import { resample } from "../../agent-runtime/voice/resample.ts";
+import { espeak, pocketsphinx } from "../../agent-runtime/voice/speech-engines.ts";
+import { startTestDaemon } from "../support/daemon.ts";
+import { describeIf } from "../support/require-part.ts";
+import { hasSpeech } from "../support/spoken.ts";
+import { until } from "../support/until.ts";
+import { openFarEnd } from "../support/voice.ts";
+
+const hasSandbox = existsSync("/usr/bin/bwrap");
+const answers = "#JSGF V1.0;\ngrammar g;\npublic <a> = all systems are running | please say that again | good bye;\n";
+
+describeIf(
+  hasSpeech && hasSandbox,
+  "espeak-ng, pocketsphinx or bubblewrap is not installed",
+  "sandboxed agents",
+  () => {
+    test("hear, answer and speak in a call through the real bridge", async () => {
+      await using bridge = await startTestDaemon({
+        engine: "sandbox",
+        start: ["stt", "tts", "voice-desk"],
+        flags: [
+          ...["--set", "webrtc.enabled=true", "--set", "webrtc.addresses=127.0.0.1"],
+          ...["--set", "webrtc.port_first=41600", "--set", "webrtc.port_last=41619"],
+        ],
+      });
+      const { client } = bridge;
+      await until("the agents", async () => {
+        const { agents } = await client.agent.list({});
+        return agents.filter(({ state }) => state === "running").length === 3;
+      });
+      await using far = await openFarEnd();
+      const { session_id, sdp_answer } = await client.webrtc.start({
+        room_id: "!voice:example.org",
+        agent_id: "voice-desk-1",
+        stt_agent_id: "stt-1",
+        tts_agent_id: "tts-1",
+        offer: await far.offer(),
+      });
+      const said = client.subscribe({ channels: [`webrtc.${session_id}.transcript`] });
+      await far.accept(sdp_answer);
+      await until("the connection", async () => {
+        const { sessions } = await client.webrtc.list({});
+        return sessions.some(({ state }) => state === "active");
+      });
+      far.play(await espeak.speak("system status", 48_000, AbortSignal.timeout(10_000)));
+      const texts: unknown[] = [];
+      const listening = AbortSignal.timeout(20_000);
+      for await (const { data } of said) {
+        texts.push(data["text"]);
+        if (texts.length === 2 || listening.aborted) break;
+      }
+      expect(texts).toEqual(["system status", "all systems are running"]);
+      const understood = await until("the answer, understood again", async () => {
+        const heard = resample(far.heard(), 48_000, 16_000);
+        const words = await pocketsphinx(answers).recognize(heard, 16_000, AbortSignal.timeout(10_000));
+        return words.includes("systems") ? words : undefined;
+      });
+      expect(understood).toContain("all systems are running");
+    }, 60_000);
+  },
+);

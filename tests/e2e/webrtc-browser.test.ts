@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { Browser, Page } from "playwright-core";
+import { hasChromium, hearTone, playTone, startChromium } from "../support/chromium.ts";
+import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
+import { describeIf } from "../support/require-part.ts";
+import { until } from "../support/until.ts";
+import { sine, toneShare } from "../support/voice.ts";
+import {
+  admin,
+  type FakeAgent,
+  plainCall,
+  startVoiceBridge,
+  type VoiceBridge,
+  voiceSettings,
+} from "../support/voice-bridge.ts";
+
+/** The agent plays a tone for so many seconds. */
+function agentPlays(agent: FakeAgent, hertz: number, seconds: number): void {
+  const call = Number(agent.messages("call").at(-1)?.["call"]);
+  for (let at = 0; at < seconds * 50; at += 1) {
+    const samples = sine(hertz, 16_000, 20, at * 20);
+    agent.send({ kind: "audio", call, sequence: at, timeUs: at * 20_000, samples });
+  }
+}
+
+/** Waits until the agent hears this tone, clean, for half a second. */
+const agentHears = (agent: FakeAgent, hertz: number) =>
+  until(`${hertz} Hz at the agent`, () => {
+    const heard = agent.heard().slice(-8_000);
+    return heard.length === 8_000 && toneShare(heard, hertz, 16_000) > 0.9;
+  });
+
+const pageHears = async (page: Page, hertz: number) => {
+  const heard = await until(`${hertz} Hz in the page`, async () => {
+    const tone = await hearTone(page);
+    return tone.rms > 0.2 ? tone : undefined;
+  });
+  expect(Math.abs(heard.hertz - hertz)).toBeLessThan(12);
+};
+
+const call = (page: Page) => page.getByRole("button", { name: "Call", exact: true }).click();
+const stateIs = (page: Page, text: string) =>
+  until(text, async () => (await page.locator("#state").textContent())?.startsWith(text) === true);
+const selectedPair = (page: Page): Promise<{ local: string; remote: string }> =>
+  page.evaluate(`(async () => {
+    const report = await bridgeCall.connection.getStats();
+    const all = [...report.values()];
+    const pair = all.find((entry) => entry.type === "candidate-pair" && entry.nominated && entry.state === "succeeded");
+    const typeOf = (id) => report.get(id).candidateType;
+    return { local: typeOf(pair.localCandidateId), remote: typeOf(pair.remoteCandidateId) };
+  })()`);
+
+describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a call from Chromium", () => {
+  let browser: Browser;
+  let relay: Awaited<ReturnType<typeof startCoturn>>;
+  let bridge: VoiceBridge;
+  let agent: FakeAgent;
+
+  beforeAll(async () => {
+    [browser, relay] = await Promise.all([startChromium(), startCoturn()]);
+    bridge = await startVoiceBridge({
+      settings: { turn: { urls: [relay.url], secret: turnSecret, ttlMs: 60_000 }, tokenTtlMs: 30_000 },
+    });
+    agent = await bridge.agent("helper-1");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await bridge?.[Symbol.asyncDispose]();
+    await relay?.[Symbol.asyncDispose]();
+  });
+
+  async function openPage(hertz: number, plan: Partial<typeof plainCall> = {}, from = bridge): Promise<Page> {
+    const page = await browser.newPage();
+    await playTone(page, hertz);
+    const { token } = await from.calls.open(admin, { ...plainCall, bargeIn: false, ...plan });
+    await page.goto(`${from.origin}/call/#token=${token}`);
+    return page;
+  }
+
+  test("is heard on both sides over host candidates, muted, held, and ended", async () => {
+    await using page = await openPage(440);
+    await call(page);
+    await stateIs(page, "Connected");
+    await agentHears(agent, 440);
+    agentPlays(agent, 1_000, 6);
+    await pageHears(page, 1_000);
+    expect(page.url()).not.toContain("token");
+    expect((await selectedPair(page)).local).toBe("host");
+
+    await page.getByRole("button", { name: "Mute" }).click();
+    await until("the mute", async () => (await page.locator("#mute").getAttribute("aria-pressed")) === "true");
+    const heardWhenMuted = agent.heard().length;
+    await page.getByRole("button", { name: "Mute" }).click();
+    await until("sound again", () => agent.heard().length > heardWhenMuted + 16_000);
+    await page.getByRole("button", { name: "Hold" }).click();
+    await stateIs(page, "On hold");
+    await page.getByRole("button", { name: "Hold" }).click();
+    await stateIs(page, "Connected");
+
+    await page.getByRole("button", { name: "Hang up" }).click();
+    await stateIs(page, "The call has ended");
+    await until("the end", () => agent.messages("ended").some(({ reason }) => reason === "hang_up"));
+  });
+
+  test("goes over the relay alone when it is asked to", async () => {
+    await using page = await openPage(620, { relayOnly: true });
+    await call(page);
+    await stateIs(page, "Connected");
+    expect((await selectedPair(page)).local).toBe("relay");
+    await agentHears(agent, 620);
+    agentPlays(agent, 1_200, 6);
+    await pageHears(page, 1_200);
+  });
+
+  test("is refused by the relay once its credentials have expired", async () => {
+    await using late = await startVoiceBridge({
+      settings: { turn: { urls: [relay.url], secret: turnSecret, ttlMs: -60_000 } },
+    });
+    await using page = await openPage(440, { relayOnly: true }, late);
+    await call(page);
+    await until("the relay's refusal", async () => (await page.locator("#problem").textContent())?.includes("relay"));
+    expect(late.calls.list()[0]?.state).not.toBe("active");
+  });
+
+  test("survives an ICE restart without a gap that can be heard", async () => {
+    await using page = await openPage(700);
+    await call(page);
+    await stateIs(page, "Connected");
+    await agentHears(agent, 700);
+    const fragment = "bridgeCall.connection.remoteDescription.sdp.match(/ice-ufrag:(.*)/)[1]";
+    const before = await page.evaluate(fragment);
+    const heardBefore = agent.heard().length;
+    await page.evaluate("bridgeCall.restart()");
+    expect(await page.evaluate(fragment)).not.toBe(before);
+    await until("a second of sound", () => agent.heard().length > heardBefore + 16_000);
+    await agentHears(agent, 700);
+    expect(bridge.calls.list().at(-1)?.state).toBe("active");
+  });
+
+  test("survives that its page is loaded anew", async () => {
+    await using page = await openPage(850);
+    await call(page);
+    await stateIs(page, "Connected");
+    const session = bridge.calls.list().at(-1);
+    await page.reload();
+    await stateIs(page, "Connected");
+    const heardBefore = agent.heard().length;
+    await until("half a second of sound", () => agent.heard().length > heardBefore + 8_000);
+    await agentHears(agent, 850);
+    expect(session?.state).toBe("active");
+    expect(bridge.calls.list().at(-1)).toBe(session);
+  });
+
+  test("can be made with the keyboard alone, and each control has a name", async () => {
+    await using page = await openPage(440);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await stateIs(page, "Connected");
+    await until("the focus on Mute", () => page.evaluate("document.activeElement.id === 'mute'"));
+    await page.keyboard.press("Space");
+    await until("the mute", async () => (await page.locator("#mute").getAttribute("aria-pressed")) === "true");
+    const tree = await page.locator("main").ariaSnapshot();
+    expect(tree.replaceAll(/meter "(\w+)".*/g, 'meter "$1"')).toMatchInlineSnapshot(`
+"- main:
+  - heading "Call the agent" [level=1]
+  - status: Connected
+  - group "Call":
+    - text: Call
+    - button "Call" [disabled]
+    - button "Mute" [pressed]
+    - button "Hold"
+    - button "Hang up"
+  - region "Levels":
+    - heading "Levels" [level=2]
+    - text: You
+    - meter "You"
+    - text: Agent
+    - meter "Agent"
+  - region "Transcript":
+    - heading "Transcript" [level=2]
+    - log "Transcript":
+      - paragraph: What is said appears here.
+  - group: Statistics"
+`);
+    await page.getByText("Statistics").click();
+    await until("figures", async () => /\d/.test((await page.locator("#stats").textContent()) ?? ""));
+    const screenshot = process.env["ARMORCLAW_TEST_SCREENSHOT"];
+    if (screenshot !== undefined) await page.screenshot({ path: screenshot, fullPage: true });
+  });
+});
+
+test("every test file's port range is its own", () => {
+  expect(voiceSettings("a").media.portRange).not.toEqual(voiceSettings("a").media.portRange);
+});

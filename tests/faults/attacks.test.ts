@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { EngineKind } from "../../bridge/containers/containers.ts";
+import { type AttackRow, runAttacks } from "../support/attack-suite.ts";
+import { describeIf } from "../support/require-part.ts";
+import { tempDirectory } from "../support/temp.ts";
+
+const dockerHost = process.env["ARMORCLAW_TEST_DOCKER_HOST"];
+const engines: readonly (readonly [kind: EngineKind, isThere: boolean, reason: string])[] = [
+  ["sandbox", spawnSync("bwrap", ["--version"]).status === 0, "bubblewrap is not installed"],
+  ["docker", dockerHost !== undefined, "no Docker engine answers"],
+];
+
+for (const [kind, isThere, reason] of engines) {
+  describeIf(isThere, reason, `attacks from inside an agent's container (${kind})`, () => {
+    const directory = tempDirectory();
+    let rows: readonly AttackRow[] = [];
+
+    beforeAll(async () => {
+      process.env["ARMORCLAW_TEST_CANARY"] = "canary";
+      rows = await runAttacks(kind, directory.path, dockerHost === undefined ? {} : { dockerHost });
+    }, 180_000);
+    afterAll(() => {
+      delete process.env["ARMORCLAW_TEST_CANARY"];
+      directory[Symbol.dispose]();
+    });
+
+    test("are all denied", () => {
+      expect(rows.filter(({ denied }) => !denied)).toEqual([]);
+      expect(rows.length).toBeGreaterThan(100);
+    });
+
+    describe("by more than one layer", () => {
+      test("each of which stops some", () => {
+        const layers = new Set(rows.map(({ layer }) => layer));
+        for (const layer of [
+          "system call filter",
+          "no capabilities",
+          "read-only file system",
+          "file system of its own",
+        ])
+          expect(layers).toContain(layer);
+      });
+    });
+  });
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import type { TestDaemon } from "../support/daemon.ts";
+import { bodies, type TestAccount } from "../support/matrix.ts";
+import { startMatrixWorld } from "../support/matrix-daemon.ts";
+import { describeIf } from "../support/require-part.ts";
+import { synapseIsThere } from "../support/synapse.ts";
+import { until } from "../support/until.ts";
+
+const kills = Number(process.env["ARMORCLAW_TEST_MATRIX_KILLS"] ?? 30);
+const numbered = (who: string, length: number) => Array.from({ length }, (_, n) => `from ${who} ${n}`);
+
+describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge is killed again and again", () => {
+  test(
+    `${kills} times kill -9: every message once, in order and readable, both ways; the same device all along`,
+    async () => {
+      await using world = await startMatrixWorld();
+      const { ann, room } = world;
+      let bridge = await world.startBridge();
+      await world.logIn(bridge);
+      const before = await until("the bridge's identity", () => identityOf(bridge));
+      const stop = new AbortController();
+      const asked = keepSending(ann, room, stop.signal);
+      let queued = 0;
+      for (let kill = 0; kill < kills; kill += 1) {
+        const sending = queueUntilKilled(bridge, room, queued);
+        // From before it is connected to the middle of its work.
+        await sleep((kill * 7919) % 1500);
+        await bridge.end("SIGKILL");
+        queued = await sending;
+        await bridge.client.close();
+        bridge = await world.startBridge();
+      }
+      stop.abort();
+      const askedCount = await asked;
+      await using last = bridge;
+      await until("the bridge's last message", () => bodies(ann.inbound).includes(`from bridge ${queued - 1}`), 60_000);
+      expect(bodies(ann.inbound)).toEqual(numbered("bridge", queued));
+      expect(ann.inbound.every((one) => one.type === "matrix.message" && one.data.trust === "verified")).toBe(true);
+      const heard = await until(
+        "everything that ann wrote",
+        async () => {
+          const all = await everythingHeard(last);
+          return all.length >= askedCount ? all : undefined;
+        },
+        60_000,
+      );
+      expect(heard).toEqual(numbered("ann", askedCount));
+      expect(await until("the link", () => identityOf(last))).toEqual(before);
+      process.stderr.write(
+        `Matrix, ${kills} kills of the bridge: ${queued} of ${queued} sent, ${askedCount} of ${askedCount} heard, each once\n`,
+      );
+    },
+    60_000 + kills * 10_000,
+  );
+});
+
+/**
+ * Queues numbered messages, one after the other, until the bridge is gone. A message that was not acknowledged is queued
+ * again by the next one, under the same key.
+ * @returns the number of the next
+ */
+async function queueUntilKilled({ client }: TestDaemon, roomId: string, from: number): Promise<number> {
+  for (let n = from; ; n += 1) {
+    try {
+      const message = `from bridge ${n}`;
+      await client.call("matrix.send", { room_id: roomId, message, dedupe_key: `number ${n}`, wait_ms: 0 });
+    } catch (error) {
+      if ((error as { name?: string }).name !== "ConnectionError") throw error;
+      return n;
+    }
+    await sleep(50);
+  }
+}
+
+/** @returns how many were sent */
+async function keepSending(account: TestAccount, roomId: string, signal: AbortSignal): Promise<number> {
+  let sent = 0;
+  for (; !signal.aborted; sent += 1) {
+    const content = { msgtype: "m.text", body: `from ann ${sent}` };
+    const outgoing = { roomId, type: "m.room.message", content, transactionId: `a${sent}` };
+    await account.adapter.send(outgoing, AbortSignal.timeout(20_000));
+    await sleep(50);
+  }
+  return sent;
+}
+
+async function identityOf({ client }: TestDaemon) {
+  const { device_id: deviceId, fingerprint, is_cross_signed: isSigned } = await client.call("matrix.status", {});
+  return fingerprint === null ? undefined : { deviceId, fingerprint, isSigned };
+}
+
+async function everythingHeard({ client }: TestDaemon): Promise<string[]> {
+  const heard: string[] = [];
+  for (let cursor = 0; ; ) {
+    const page = await client.call("matrix.receive", { cursor, limit: 1000 });
+    heard.push(...page.events.map(({ body }) => body));
+    if (page.count === 0) return heard;
+    cursor = page.cursor;
+  }
+}

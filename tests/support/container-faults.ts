@@ -1,0 +1,189 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { startTestDaemon, type TestDaemon } from "./daemon.ts";
+import { engineAnswers } from "./dockerd.ts";
+import { openProbeEngine, probeOptions, startProbe } from "./engine-harness.ts";
+import { tempDirectory } from "./temp.ts";
+import { until } from "./until.ts";
+
+export interface FaultSizes {
+  readonly agentKills: number;
+  readonly bridgeKills: number;
+  /** Only on Docker. */
+  readonly engineKills: number;
+}
+
+export interface FaultReport {
+  readonly engine: string;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly convergedMs: { readonly p50: number; readonly max: number };
+  /** Containers of the install beyond its agents, after convergence. */
+  readonly orphans: number;
+  /** Agents with more or less than one container. */
+  readonly duplicates: number;
+  readonly strangersTouched: number;
+  /** Bridge and engine restarts over which every agent went on with its process. */
+  readonly carriedOver: number;
+}
+
+type Fault = "agent" | "bridge" | "engine";
+
+const agentCount = 3;
+const convergeDeadlineMs = 60_000;
+
+/** Kills agents, the bridge and the engine at random points, and looks at what is there once it has settled. */
+export async function runContainerFaults(
+  engine: "sandbox" | "docker",
+  sizes: FaultSizes,
+  random: () => number,
+): Promise<FaultReport> {
+  using directory = tempDirectory();
+  await using dockerd = engine === "docker" ? await startKillableDockerd(join(directory.path, "d")) : undefined;
+  const env: Record<string, string> = dockerd === undefined ? {} : { DOCKER_HOST: dockerd.host };
+  const options = dockerd === undefined ? {} : { dockerHost: dockerd.host };
+  const strangers = await openProbeEngine(
+    probeOptions(engine, join(directory.path, "stranger"), { installId: `stranger${process.pid}`, ...options }),
+  );
+  await using stranger = await startProbe(strangers, join(directory.path, "stranger"));
+  const strangerPid = stranger.container.pid ?? 0;
+  const start = (directories?: TestDaemon["directories"]) =>
+    startTestDaemon({
+      ...{ engine, env, start: Array(agentCount).fill("heartbeat") },
+      flags: ["--set", "agents.reconcile_ms=500", "--set", "restart.failures_max=1000", "--set", "restart.max_ms=500"],
+      ...(directories === undefined ? {} : { directories }),
+    });
+  let daemon = await start();
+  const first = daemon;
+  const counts = { orphans: 0, duplicates: 0, strangersTouched: 0, carriedOver: 0 };
+  const converged: number[] = [];
+  const faults = shuffled(sizes, random);
+  try {
+    await settled(daemon);
+    for (const fault of faults) {
+      const before = pidsOf(await daemon.client.agent.list({ all: false }));
+      await new Promise((resolve) => setTimeout(resolve, random() * 300));
+      const begun = performance.now();
+      if (fault === "agent") process.kill(before[Math.floor(random() * before.length)] ?? 0, "SIGKILL");
+      if (fault === "bridge") {
+        await daemon.end("SIGKILL");
+        daemon = await start(first.directories);
+      }
+      if (fault === "engine") await dockerd?.killAndRestart();
+      if (fault === "agent")
+        await until(
+          "its replacement",
+          async () => String(pidsOf(await daemon.client.agent.list({ all: false }))) !== String(before),
+        );
+      await settled(daemon);
+      converged.push(performance.now() - begun);
+      const after = pidsOf(await daemon.client.agent.list({ all: false }));
+      if (fault !== "agent" && String(before) === String(after)) counts.carriedOver += 1;
+      const there = await containersOf(engine, daemon, dockerd?.host);
+      counts.orphans += Math.max(0, there - agentCount);
+      counts.duplicates += new Set(after).size === agentCount ? 0 : 1;
+      counts.strangersTouched += existsSync(`/proc/${strangerPid}`) ? 0 : 1;
+    }
+  } finally {
+    await daemon.end("SIGTERM");
+    await daemon[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
+    await strangers.close();
+  }
+  const sorted = converged.toSorted((a, b) => a - b).map(Math.round);
+  return {
+    engine,
+    faults: { agent: sizes.agentKills, bridge: sizes.bridgeKills, engine: sizes.engineKills },
+    convergedMs: { p50: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0 },
+    ...counts,
+  };
+}
+
+const pidsOf = ({ agents }: { agents: readonly { pid: number | null }[] }): number[] =>
+  agents.flatMap(({ pid }) => (pid === null ? [] : [pid])).sort((a, b) => a - b);
+
+async function settled(daemon: TestDaemon): Promise<void> {
+  await until(
+    "all agents run and the engine answers",
+    async () => {
+      const status = await daemon.client.bridge.status();
+      const { agents } = await daemon.client.agent.list({ all: false });
+      const alive = agents.every(({ pid }) => pid !== null && existsSync(`/proc/${pid}`));
+      return status.engine_reachable && status.agents.running === agentCount && alive;
+    },
+    convergeDeadlineMs,
+  );
+}
+
+/** What the engine itself has of this install. It settles a moment after the agents: what has ended is still being removed. */
+async function containersOf(engine: string, daemon: TestDaemon, host: string | undefined): Promise<number> {
+  const { install_id } = await daemon.client.bridge.status();
+  const count = () => {
+    if (engine === "docker")
+      return execFileSync("docker", ["-H", host ?? "", "ps", "-aq", "--filter", `label=ac.install=${install_id}`], {
+        encoding: "utf8",
+      })
+        .split("\n")
+        .filter(Boolean).length;
+    const directory = [`/sys/fs/cgroup/pids`, "/sys/fs/cgroup"].map((root) => join(root, `armorclaw-${install_id}`));
+    const tree = directory.find((path) => existsSync(path));
+    return tree === undefined
+      ? 0
+      : readdirSync(tree, { withFileTypes: true }).filter((one) => one.isDirectory()).length;
+  };
+  await until("nothing but the agents is there", () => count() === agentCount, 10_000).catch(() => undefined);
+  return count();
+}
+
+function shuffled({ agentKills, bridgeKills, engineKills }: FaultSizes, random: () => number): Fault[] {
+  const all: Fault[] = [
+    ...Array<Fault>(agentKills).fill("agent"),
+    ...Array<Fault>(bridgeKills).fill("bridge"),
+    ...Array<Fault>(engineKills).fill("engine"),
+  ];
+  return all
+    .map((fault) => ({ fault, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ fault }) => fault);
+}
+
+/** A dockerd of its own whose containers go on without it, to be killed and started again. */
+async function startKillableDockerd(directory: string) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const host = `unix://${join(directory, "docker.sock")}`;
+  let child: ChildProcess | undefined;
+  const start = async () => {
+    // Where nobody reaps the containerd that died with a killed dockerd, its pid would count as alive.
+    for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(directory, pid), { force: true });
+    child = spawn(
+      "dockerd",
+      [
+        ...["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec"), "--live-restore"],
+        ...["--pidfile", join(directory, "pid"), "-H", host, "--iptables=false", "--ip-masq=false", "--bridge=none"],
+      ],
+      { stdio: "ignore" },
+    );
+    await until("dockerd answers", () => engineAnswers(host), 30_000);
+  };
+  const end = async (signal: "SIGKILL" | "SIGTERM") => {
+    const ended = new Promise((resolve) => child?.once("close", resolve));
+    child?.kill(signal);
+    await ended;
+  };
+  await start();
+  return {
+    host,
+    async killAndRestart() {
+      await end("SIGKILL");
+      await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await end("SIGTERM");
+      // A dockerd that was killed leaves its mounts.
+      const mounts = readFileSync("/proc/mounts", "utf8")
+        .split("\n")
+        .map((line) => line.split(" ")[1] ?? "");
+      for (const mount of mounts.toReversed()) if (mount.startsWith(directory)) spawnSync("umount", ["-l", mount]);
+    },
+  };
+}

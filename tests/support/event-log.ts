@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import type { EventEnvelope } from "@armorclaw/protocol";
+import { DurableEventLog } from "../../bridge/events/durable-log.ts";
+import type { Delivery, EventDraft, EventSink, Gap } from "../../bridge/events/event-log.ts";
+import { eventsMigrations } from "../../bridge/events/schema.ts";
+import { silentLogger } from "../../bridge/logging/logging.ts";
+import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
+import { type Migration, Store } from "../../bridge/store/store.ts";
+import { tempDirectory } from "./temp.ts";
+
+const plenty = 1024 * 1024 * 1024;
+export const generousRetention = {
+  ageMsMax: 365 * 86_400_000,
+  bytesMax: plenty,
+  volatileAgeMsMax: 86_400_000,
+  volatileBytesMax: plenty,
+};
+
+export interface TestLog extends AsyncDisposable {
+  readonly store: Store;
+  readonly log: DurableEventLog;
+  readonly path: string;
+  /** Stops it in order and opens it again. */
+  reopen(): Promise<void>;
+}
+
+/** A durable log on a store of its own. */
+export async function openTestLog(
+  options: { clock?: Clock; retention?: Partial<typeof generousRetention>; migrations?: readonly Migration[] } = {},
+): Promise<TestLog> {
+  const directory = tempDirectory();
+  const path = join(directory.path, "store.db");
+  const { clock = systemClock, migrations = [] } = options;
+  const open = async () => {
+    const store = new Store(path, [...eventsMigrations, ...migrations], "2026-11-21T08:00:00.000Z");
+    const retention = { ...generousRetention, ...options.retention };
+    const log = new DurableEventLog({ store, clock, logger: silentLogger, retention });
+    await log.start();
+    return { store, log };
+  };
+  let opened = await open();
+  const close = async () => {
+    await opened.log.stop();
+    opened.store.close();
+  };
+  return {
+    path,
+    get store() {
+      return opened.store;
+    },
+    get log() {
+      return opened.log;
+    },
+    async reopen() {
+      await close();
+      opened = await open();
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+export const draft = (channel: string, rest: Partial<EventDraft> = {}): EventDraft => ({
+  channel,
+  type: "test.made",
+  source: "user:0",
+  data: {},
+  priority: "normal",
+  ...rest,
+});
+
+/** A reader that takes what it gets, unless it is told not to read. */
+export class TestSink implements EventSink {
+  readonly pushed: { readonly event: EventEnvelope; readonly delivery: Delivery }[] = [];
+  readonly gaps: Gap[] = [];
+  readonly ends: string[] = [];
+  onPush: (event: EventEnvelope, delivery: Delivery) => void = () => undefined;
+  #blocked: PromiseWithResolvers<void> | undefined;
+
+  get seqs(): number[] {
+    return this.pushed.map(({ event }) => event.seq);
+  }
+
+  get channels(): string[] {
+    return this.pushed.map(({ event }) => event.channel);
+  }
+
+  block(): void {
+    this.#blocked = Promise.withResolvers();
+  }
+
+  unblock(): void {
+    this.#blocked?.resolve();
+    this.#blocked = undefined;
+  }
+
+  push(event: EventEnvelope, delivery: Delivery): void {
+    this.pushed.push({ event, delivery });
+    this.onPush(event, delivery);
+  }
+
+  writable(): Promise<void> | undefined {
+    return this.#blocked?.promise;
+  }
+
+  onGap(gap: Gap): void {
+    this.gaps.push(gap);
+  }
+
+  onEnd(reason: string): void {
+    this.ends.push(reason);
+  }
+}

@@ -1,0 +1,104 @@
+import type { LoopManifestInput } from "@armorclaw/protocol";
+import { type AgentRecords, AgentSupervisor, type SupervisorSettings } from "../../bridge/agents/agents.ts";
+import { contractEvent, type EventDraft } from "../../bridge/events/events.ts";
+import { silentLogger } from "../../bridge/logging/logging.ts";
+import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
+import { FakeEngine } from "./fake-engine.ts";
+
+type AgentRecord = Parameters<AgentRecords["put"]>[0];
+
+/** What is wanted, for as long as the test holds it. */
+export class MemoryRecords implements AgentRecords {
+  readonly rows = new Map<string, AgentRecord>();
+  #panic: ReturnType<AgentRecords["panic"]>;
+
+  all() {
+    return [...this.rows.values()];
+  }
+
+  get(agentId: string) {
+    return this.rows.get(agentId);
+  }
+
+  async put(record: AgentRecord): Promise<void> {
+    this.rows.set(record.agentId, record);
+  }
+
+  async settled(): Promise<void> {}
+
+  panic() {
+    return this.#panic;
+  }
+
+  setPanic(panic: ReturnType<AgentRecords["panic"]>): void {
+    this.#panic = panic;
+  }
+}
+
+export const manifest = (name: string, restart: LoopManifestInput["restart"] = "always"): LoopManifestInput => ({
+  name,
+  summary: "A loop.",
+  grants: [],
+  limits: { memory_bytes: 134_217_728, cpus: 0.5, pids: 32, tmp_bytes: 16_777_216 },
+  schedule: { every_ms: 1000 },
+  heartbeat_ms: 1000,
+  restart,
+});
+
+export const settings: SupervisorSettings = {
+  start: [],
+  agentsMax: 3,
+  startsAtOnce: 4,
+  helloDeadlineMs: 5_000,
+  hangAfterMs: 60_000,
+  stopGraceMs: 100,
+  reconcileMs: 60_000,
+  usageIntervalMs: 60_000,
+  log: { bytesMax: 10_000, quota: { perSecond: 1_000, burst: 10_000 } },
+  eventQuota: { perSecond: 1_000, burst: 10_000 },
+  restart: { initialMs: 1, maxMs: 4, healthyAfterMs: 60_000, failuresMax: 4, windowMs: 60_000 },
+  loops: {},
+};
+
+/** A supervisor over a fake engine whose agents say hello as soon as their container runs. */
+export function setUp(
+  overrides: Partial<SupervisorSettings> = {},
+  options: {
+    hello?: boolean;
+    records?: MemoryRecords;
+    engine?: FakeEngine;
+    clock?: Clock;
+    manifests?: LoopManifestInput[];
+  } = {},
+) {
+  const { engine = new FakeEngine(), records = new MemoryRecords(), clock = systemClock } = options;
+  const seen: EventDraft[] = [];
+  const opened: string[] = [];
+  const closed: string[] = [];
+  const supervisor = new AgentSupervisor(
+    {
+      engine,
+      endpoints: {
+        async open(agentId, epoch) {
+          const directory = `/run/agents/${agentId}.${epoch}`;
+          opened.push(directory);
+          if (options.hello !== false)
+            void supervisor
+              .get(agentId)
+              .hello()
+              .catch(() => undefined);
+          return { directory, socketPath: `${directory}/agent.sock`, close: async () => void closed.push(directory) };
+        },
+      },
+      manifests: options.manifests ?? [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
+      records,
+      publish: (type, source, data) => void seen.push(contractEvent(type, source, data)),
+      clock,
+      random: () => 0.5,
+      logger: silentLogger,
+    },
+    { ...settings, ...overrides },
+  );
+  const types = () => seen.map(({ type, data }) => `${type} ${String(data["agent_id"])}`);
+  return { supervisor, engine, records, seen, types, opened, closed };
+}
