@@ -53,6 +53,7 @@ export class Audit implements Service {
   #key: Buffer | undefined;
   #anchored: Link = firstLink;
   #timer: Timer | undefined;
+  #isStopped = false;
 
   constructor(deps: AuditDeps) {
     this.#deps = deps;
@@ -64,6 +65,7 @@ export class Audit implements Service {
 
   /** Anchors what has none yet. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#key !== undefined) this.#anchor();
@@ -161,6 +163,8 @@ export class Audit implements Service {
   }
 
   #anchorSoon(link: Link): void {
+    // What was written while the bridge stopped is anchored by its next start.
+    if (this.#isStopped) return;
     if (link.seq - this.#anchored.seq >= entriesPerAnchor) this.#anchor();
     else this.#timer ??= this.#deps.clock.after(anchorAfterMs, () => this.#anchor());
   }

@@ -22,11 +22,14 @@ function flagsOf(command: Command): readonly FlagSpec[] {
   return isMethodCommand(command) ? methodFlags(command.method, command).flags : command.flags;
 }
 
-/** What follows a method's command: its positional param. */
+/** What follows a method's command: its positional params. */
 export function argsOfMethod(method: MethodName): string {
   const { flags, positional } = methodFlags(method);
-  const flag = flags.find(({ key }) => key === positional);
-  if (flag === undefined) return "";
-  const name = flag.kind === "json" ? placeholderOf(flag) : flag.name.toUpperCase();
-  return flag.required ? name : `[${name}]`;
+  const words = positional.flatMap((wanted) => {
+    const flag = flags.find(({ key }) => key === wanted);
+    if (flag === undefined) return [];
+    const name = flag.kind === "json" ? placeholderOf(flag) : flag.name.toUpperCase();
+    return [flag.required ? name : `[${name}]`];
+  });
+  return words.join(" ");
 }

@@ -58,7 +58,10 @@ describe("a method as a command", () => {
     const { params } = methods[name].example;
     const { flags: specs } = methodFlags(name);
     const args = formatArgs(params, specs);
-    expect(await parseArgs(args, specs, () => Promise.resolve(""))).toEqual({ values: params, positionals: [] });
+    // A secret travels by stdin, and there is one at most.
+    const secret = specs.find((spec) => spec.secret === true)?.key ?? "";
+    const stdin = String((params as Record<string, unknown>)[secret] ?? "");
+    expect(await parseArgs(args, specs, () => Promise.resolve(stdin))).toEqual({ values: params, positionals: [] });
   });
 
   test.each(methodNames)("%s: is found under its own name, and no flag of it hides a global one", (name) => {
@@ -69,9 +72,9 @@ describe("a method as a command", () => {
   });
 
   test("takes its one required param, or its first id, without a flag", () => {
-    expect(methodFlags("agent.start").positional).toBe("agent_type");
-    expect(methodFlags("agent.stop").positional).toBe("agent_id");
-    expect(methodFlags("event.publish").positional).toBeUndefined();
-    expect(methodFlags("bridge.status").positional).toBeUndefined();
+    expect(methodFlags("agent.start").positional).toEqual(["agent_type"]);
+    expect(methodFlags("agent.stop").positional).toEqual(["agent_id"]);
+    expect(methodFlags("access.explain").positional).toEqual(["principal", "method"]);
+    expect(methodFlags("bridge.status").positional).toEqual([]);
   });
 });

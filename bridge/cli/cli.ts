@@ -58,8 +58,9 @@ async function dispatch(argv: readonly string[], io: CliIo, interrupted: AbortSi
     return exitCodes.ok;
   }
   const positionals = [...parsed.positionals];
-  if (positional !== undefined && values[positional] === undefined && positionals.length > 0) {
-    const flag = flags.find(({ key }) => key === positional);
+  for (const wanted of positional) {
+    if (values[wanted] !== undefined || positionals.length === 0) continue;
+    const flag = flags.find(({ key }) => key === wanted);
     if (flag?.kind === "list") values[flag.key] = positionals.splice(0).map((text) => convert(flag, text));
     else if (flag !== undefined) values[flag.key] = convert(flag, positionals.shift() ?? "");
   }

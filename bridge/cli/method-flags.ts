@@ -19,8 +19,8 @@ interface JsonSchema {
 /** A method's params as flags. */
 export interface MethodFlags {
   readonly flags: readonly FlagSpec[];
-  /** The param that a first argument without a flag stands for: the one required one, or else the first id. */
-  readonly positional: string | undefined;
+  /** The params that arguments without a flag stand for, in order: the required one or two, or else the first id. */
+  readonly positional: readonly string[];
 }
 
 export const kebab = (name: string): string => name.replaceAll("_", "-");
@@ -93,9 +93,14 @@ function kindOf({ type, items }: JsonSchema): FlagSpec["kind"] {
   return type === "array" && items?.type === "string" ? "list" : "json";
 }
 
-function positionalOf(flags: readonly FlagSpec[]): string | undefined {
+function positionalOf(flags: readonly FlagSpec[]): string[] {
   const required = flags.filter((flag) => flag.required && flag.secret !== true);
-  const [only] = required;
-  if (required.length === 1 && only !== undefined) return only.kind === "boolean" ? undefined : only.key;
-  return required.length === 0 ? flags.find(({ name }) => name.endsWith("-id"))?.key : undefined;
+  if (required.length === 0)
+    return flags
+      .filter(({ name }) => name.endsWith("-id"))
+      .map(({ key }) => key)
+      .slice(0, 1);
+  const isPlain =
+    required.length === 1 ? required[0]?.kind !== "boolean" : required.every(({ kind }) => kind === "string");
+  return required.length <= 2 && isPlain ? required.map(({ key }) => key) : [];
 }

@@ -13,7 +13,7 @@ export interface Found {
   readonly method: MethodName | undefined;
   readonly flags: readonly FlagSpec[];
   /** The key of the flag that a first argument without a flag stands for. */
-  readonly positional: string | undefined;
+  readonly positional: readonly string[];
   /** The most further arguments. */
   readonly argumentsMax: number;
   readonly rest: readonly string[];
@@ -28,7 +28,7 @@ export async function findCommand(words: readonly string[]): Promise<Found> {
   if (command !== undefined && !isMethodCommand(command)) {
     const argumentsMax = command.args?.split(" ").length ?? 0;
     const { name, flags } = command;
-    return { name, command, method: undefined, flags, positional: undefined, argumentsMax, rest };
+    return { name, command, method: undefined, flags, positional: [], argumentsMax, rest };
   }
   const { methodFlags, methodOfCommand } = await import("./method-flags.ts");
   const method = command?.method ?? methodOfCommand(first, second);

@@ -126,7 +126,8 @@ export class DockerContainer implements Container {
       if (state !== null && !state.Running) return await this.#finish(state);
       // The process is gone, and the engine is about to know it.
       const soon = this.#isHere && !this.#isAlive && state !== null;
-      await delay(clock, soon ? soonMs : retryMs, closed).catch(() => undefined);
+      const pause = delay(clock, soon ? soonMs : retryMs, closed).catch(() => undefined);
+      await Promise.race([pause, this.#looked.promise]);
       if (soon) this.#looked.resolve();
     }
     return explainExit({ code: null });

@@ -12,7 +12,7 @@ const commands = [...read("README.md").matchAll(/^\$ (.+)$/gm)].map(([, command 
 test("every command of the README does what it says", async () => {
   expect(commands.slice(0, 2)).toEqual(["npm ci", "npm start"]);
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-  expect(scripts["start"]).toBe("node bin/armorclaw.mjs run");
+  expect(scripts["start"]).toMatch(/^node (?:--\S+ )?bin\/armorclaw\.mjs run$/);
   await using daemon = await startTestDaemon({ engine: "auto", start: ["heartbeat", "system-monitor"] });
   await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
   const typed = commands.filter((command) => !/^npm (?:ci|start|test)$/.test(command));

@@ -46,11 +46,11 @@ describeIf(
       });
       far.play(await espeak.speak("system status", 48_000, AbortSignal.timeout(10_000)));
       const texts: unknown[] = [];
-      const listening = AbortSignal.timeout(20_000);
-      for await (const { data } of said) {
-        texts.push(data["text"]);
-        if (texts.length === 2 || listening.aborted) break;
-      }
+      const listening = (async () => {
+        for await (const { data } of said) if (texts.push(data["text"]) === 2) return;
+      })();
+      await until("both sides of the talk", () => texts.length === 2);
+      await listening;
       expect(texts).toEqual(["system status", "all systems are running"]);
       const understood = await until("the answer, understood again", async () => {
         const heard = resample(far.heard(), 48_000, 16_000);

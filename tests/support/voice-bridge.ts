@@ -18,7 +18,7 @@ import { systemClock, timestamp } from "../../bridge/platform/clock.ts";
 import { Store } from "../../bridge/store/store.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
-import { loopback } from "./voice.ts";
+import { joined, loopback } from "./voice.ts";
 
 export const admin = { id: "user:0", role: "admin" } as const;
 
@@ -49,6 +49,8 @@ export interface VoiceBridge extends AsyncDisposable {
   readonly site: CallSite;
   readonly origin: string;
   readonly charged: number[];
+  /** Where recordings are kept. */
+  readonly recordings: string;
   /** The path of an agent's media socket. */
   listenFor(agentId: string): Promise<string>;
   agent(agentId: string, mode?: "binary" | "json"): Promise<FakeAgent>;
@@ -120,6 +122,7 @@ export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promis
     calls,
     site,
     charged,
+    recordings: join(temp.path, "recordings"),
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     listenFor,
     agent: async (agentId, mode = "binary") =>
@@ -151,14 +154,4 @@ async function connectAgent(
     messages: (type) =>
       frames.flatMap((frame) => (frame.kind === "message" && frame.message.type === type ? [frame.message] : [])),
   };
-}
-
-export function joined(parts: readonly Int16Array[]): Int16Array<ArrayBuffer> {
-  const all = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

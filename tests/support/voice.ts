@@ -100,7 +100,7 @@ export async function openFarEnd(): Promise<FarEnd> {
     play(samples) {
       queue = samples;
     },
-    heard: () => Int16Array.from(heard.flatMap((frame) => [...frame])),
+    heard: () => joined(heard),
     async [Symbol.asyncDispose]() {
       stop();
       await connection.close();
@@ -108,4 +108,14 @@ export async function openFarEnd(): Promise<FarEnd> {
       decoder.free();
     },
   };
+}
+
+export function joined(parts: readonly Int16Array[]): Int16Array<ArrayBuffer> {
+  const all = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

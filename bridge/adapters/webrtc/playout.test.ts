@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { sine, toneShare } from "../../../tests/support/voice.ts";
-import { joined } from "../../../tests/support/voice-bridge.ts";
+import { joined, sine, toneShare } from "../../../tests/support/voice.ts";
 import { openDecoder, openEncoder } from "./codec.ts";
 import { Playout } from "./playout.ts";
 
