@@ -166,7 +166,17 @@ export class Audit implements Service {
     // What was written while the bridge stopped is anchored by its next start.
     if (this.#isStopped) return;
     if (link.seq - this.#anchored.seq >= entriesPerAnchor) this.#anchor();
-    else this.#timer ??= this.#deps.clock.after(anchorAfterMs, () => this.#anchor());
+    else this.#timer ??= this.#deps.clock.after(anchorAfterMs, () => this.#anchorNow());
+  }
+
+  /** By the timer, where nobody waits for it: what fails is said in the log, and the next entry tries again. */
+  #anchorNow(): void {
+    this.#timer = undefined;
+    try {
+      this.#anchor();
+    } catch (error) {
+      this.#deps.logger.error({ error }, "An audit anchor could not be made");
+    }
   }
 
   /** A second place that cannot be written is said in the log; the chain itself is whole. */
