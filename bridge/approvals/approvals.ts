@@ -201,6 +201,12 @@ export class Approvals implements Service {
     return { id, status: "pending_approval", ...question, reason, answerers, createdAt, expiresAt, ...undecided };
   }
 
+  /** By the timer, where nobody waits for it. */
+  #sweepNow(): void {
+    const { logger } = this.#deps;
+    this.#sweep().catch((error: unknown) => logger.warn({ error }, "The next expiry could not be read"));
+  }
+
   async #sweep(): Promise<void> {
     const { store, clock, logger, onDecided } = this.#deps;
     try {
@@ -221,6 +227,6 @@ export class Approvals implements Service {
     if (this.#isStopped || (this.#armed !== undefined && this.#armed.at <= at)) return;
     this.#armed?.timer.cancel();
     const waitMs = Math.min(Math.max(at - this.#deps.clock.now(), 50), longestWaitMs);
-    this.#armed = { at, timer: this.#deps.clock.after(waitMs, () => void this.#sweep()) };
+    this.#armed = { at, timer: this.#deps.clock.after(waitMs, () => this.#sweepNow()) };
   }
 }
