@@ -12,8 +12,11 @@ export function describeIf(isThere: boolean, reason: string, name: string, regis
   const isCi = ["1", "true"].includes(process.env["CI"] ?? "");
   process.stderr.write(`Left out: ${name}: ${reason}\n`);
   describe(name, () => {
-    test(isCi ? "has what it needs" : `is left out: ${reason}`, () => {
-      if (isCi) throw new Error(`${name} cannot run: ${reason}`);
-    });
+    if (!isCi) test.skip(`is left out: ${reason}`, () => undefined);
+    else {
+      test("has what it needs", () => {
+        throw new Error(`${name} cannot run: ${reason}`);
+      });
+    }
   });
 }
