@@ -4,7 +4,13 @@ import { aliases, type EngineStatus, type EventEnvelope, type MethodName, method
 import { accessMigrations } from "./access/access.ts";
 import { matrixMigrations } from "./adapters/matrix/matrix.ts";
 import { webrtcMigrations } from "./adapters/webrtc/webrtc.ts";
-import { type AgentEndpoints, AgentSupervisor, agentsMigrations, StoredAgentRecords } from "./agents/agents.ts";
+import {
+  type AgentEndpoints,
+  type AgentRecords,
+  AgentSupervisor,
+  agentsMigrations,
+  StoredAgentRecords,
+} from "./agents/agents.ts";
 import { composeAlerting } from "./alerting.ts";
 import { alertsMigrations } from "./alerts/alerts.ts";
 import { approvalMigrations } from "./approvals/approvals.ts";
@@ -76,6 +82,7 @@ interface Ground {
   readonly store: Store;
   readonly native: NativeCalls | undefined;
   readonly engine: Engine;
+  readonly records: AgentRecords;
   readonly log: DurableEventLog;
   readonly installId: string;
 }
@@ -111,10 +118,14 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   using store = new Store(join(config.state_dir, "store.db"), migrations, timestamp(clock), {
     ballastBytes: config.store.ballast_bytes,
   });
-  const engine = await selectEngine({ ...engineSettings(config), native, installId, logger: logging.child("engine") });
-  const retention = retentionSettings(config);
-  const log = new DurableEventLog({ store, clock, logger: logging.child("events"), retention });
-  const ground = { clock, store, native, engine, log, installId };
+  const records = new StoredAgentRecords(store);
+  const engine = await selectEngine({
+    ...{ ...engineSettings(config), native, installId, holding: records.holdingEngine() },
+    logger: logging.child("engine"),
+  });
+  const events = { store, clock, logger: logging.child("events"), retention: retentionSettings(config) };
+  const log = new DurableEventLog(events);
+  const ground = { clock, store, native, engine, records, log, installId };
   const logger = logging.child("daemon");
   const stopping = { graceMs: config.shutdown_grace_ms };
   await runServices(compose(ground, loaded, options, stopping), {
@@ -195,15 +206,10 @@ function composeDomains(
 ) {
   const common = { ...ground, config, logging, publish, random: Math.random };
   const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
-  const records = new StoredAgentRecords(ground.store);
-  const agentDeps = {
-    ...common,
-    endpoints,
-    records,
-    manifests: loopManifests(config),
-    logger: logging.child("agents"),
-  };
-  const agents = new AgentSupervisor(agentDeps, supervisorSettings(config));
+  const agents = new AgentSupervisor(
+    { ...common, endpoints, manifests: loopManifests(config), logger: logging.child("agents") },
+    supervisorSettings(config),
+  );
   const directory = agentDirectory(agents);
   const disconnect = (principal: string) => standing(late.server).disconnect(principal);
   const guards = composeGuards({ ...common, version, contract, agents: directory, credentialsDirectory, disconnect });

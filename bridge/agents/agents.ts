@@ -48,6 +48,7 @@ export class AgentSupervisor implements Service {
   #opening: Promise<void> = Promise.resolve();
   #ready: Promise<void> | undefined;
   #isDraining = false;
+  #hasTakenOver = false;
 
   constructor(deps: SupervisorDeps, settings: SupervisorSettings) {
     const { engine, publish, clock, logger } = deps;
@@ -83,6 +84,8 @@ export class AgentSupervisor implements Service {
     const { stopGraceMs } = this.#settings;
     await Promise.all(this.live.map((agent) => agent.stop(stopGraceMs, { isWanted: true })));
     await this.#opening;
+    // What an engine that was never reached, or is away, still holds is for the next bridge to take over.
+    if (this.#hasTakenOver && this.isEngineReachable) this.#deps.records.setHoldingEngine(undefined);
     // Those who listen are told of every end before their connections close.
     await this.#deps.records.settled();
   }
@@ -216,8 +219,9 @@ export class AgentSupervisor implements Service {
   }
 
   async #makeReady(): Promise<void> {
-    const { engine, logger } = this.#deps;
+    const { engine, logger, records } = this.#deps;
     await engine.prepare((step) => logger.info({ engine: engine.kind, step }, "making the engine ready"));
+    records.setHoldingEngine(engine.kind);
     const containers = await this.#keeper.list();
     if (this.#isDraining) return;
     if (this.panicked !== undefined) {
@@ -228,6 +232,7 @@ export class AgentSupervisor implements Service {
       await this.#keeper.remove(remove, "an earlier bridge left it, and nobody wants it");
       this.#startWanted(containers.filter((container) => !removed.has(container)));
     }
+    this.#hasTakenOver = true;
     this.#keeper.begin(this.#settings.reconcileMs);
   }
 

@@ -1,4 +1,5 @@
 import { AgentId, LoopName } from "@armorclaw/protocol";
+import { bootId, type EngineKind, engineKinds } from "../containers/containers.ts";
 import type { Migration, Row, Store } from "../store/store.ts";
 
 /** What the bridge must know of an agent to start it again, or to know it again when it is still there. */
@@ -33,6 +34,10 @@ export interface AgentRecords {
   panic(): PanicRecord | undefined;
   /** Durable when it returns: what follows must not be undone by a crash. */
   setPanic(panic: PanicRecord | undefined): void;
+  /** The engine on which agents of this install may run now, whether or not a bridge does. */
+  holdingEngine(): EngineKind | undefined;
+  /** Durable when it returns: it precedes the first container, and its end follows the last. */
+  setHoldingEngine(kind: EngineKind | undefined): void;
 }
 
 export const agentsMigrations: readonly Migration[] = [
@@ -44,6 +49,12 @@ export const agentsMigrations: readonly Migration[] = [
       slot INTEGER NOT NULL, epoch INTEGER NOT NULL, is_paused INTEGER NOT NULL, restarts INTEGER NOT NULL,
       created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER) STRICT;
     CREATE TABLE panic (id INTEGER PRIMARY KEY CHECK (id = 1), since_ms INTEGER NOT NULL, reason TEXT NOT NULL) STRICT`,
+  },
+  {
+    domain: "agents",
+    version: 2,
+    sql: `CREATE TABLE holding_engine (
+      id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT NOT NULL, boot_id TEXT NOT NULL) STRICT`,
   },
 ];
 
@@ -97,6 +108,20 @@ export class StoredAgentRecords implements AgentRecords {
     this.#store.writeNow((sql) => {
       if (panic === undefined) sql.run("DELETE FROM panic");
       else sql.run("INSERT OR REPLACE INTO panic VALUES (1, ?, ?)", panic.sinceMs, panic.reason);
+    });
+  }
+
+  /** No agent outlives the machine's boot, and where none is wanted none was left running. */
+  holdingEngine(): EngineKind | undefined {
+    if (!this.all().some(({ desired }) => desired === "run")) return undefined;
+    const row = this.#store.read((sql) => sql.get("SELECT kind, boot_id FROM holding_engine"));
+    return row?.["boot_id"] === bootId() ? engineKinds.find((kind) => kind === row["kind"]) : undefined;
+  }
+
+  setHoldingEngine(kind: EngineKind | undefined): void {
+    this.#store.writeNow((sql) => {
+      if (kind === undefined) sql.run("DELETE FROM holding_engine");
+      else sql.run("INSERT OR REPLACE INTO holding_engine VALUES (1, ?, ?)", kind, bootId());
     });
   }
 }

@@ -14,7 +14,7 @@ export const ConfigSchema = z.strictObject({
     .enum(["auto", "docker", "sandbox", "process"])
     .default("auto")
     .describe(
-      "What runs agents' containers. auto: Docker when it answers, else the bubblewrap sandbox, else a plain process.",
+      "What runs agents' containers. auto: the engine that still holds agents of this install, waited for when it is away; else Docker when it answers, else the bubblewrap sandbox, else a plain process.",
     ),
   allow_unsandboxed: z
     .boolean()

@@ -1,4 +1,6 @@
 import { BridgeError } from "@armorclaw/protocol";
+import { AwaitedEngine } from "./awaited-engine.ts";
+import { mayAnswer } from "./docker-client.ts";
 import type { Engine, EngineKind } from "./engine.ts";
 import { type EngineOptions, messageOf } from "./engine-options.ts";
 
@@ -14,20 +16,28 @@ export {
   type Usage,
 } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";
+export { bootId } from "./proc.ts";
 
 /**
- * Opens the engine that was chosen, or with `auto` the strongest that works here: Docker when an engine answers,
- * sandboxes when a real start succeeds, else plain processes, which refuse agents that hold grants.
+ * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,
+ * the strongest that works here: Docker when an engine answers, sandboxes when a real start succeeds, else plain
+ * processes, which refuse agents that hold grants.
  * @throws BridgeError ENGINE_UNAVAILABLE, IMAGE_BUILD_FAILED
  */
 export async function selectEngine(options: EngineOptions): Promise<Engine> {
-  if (options.choice !== "auto") return await openEngine(options.choice, options);
+  const { choice, holding, logger } = options;
+  const isHolderMeant = choice === "auto" || choice === holding;
+  const holder = isHolderMeant ? await openHolder(options) : undefined;
+  if (holder !== undefined) return holder;
+  if (holding !== undefined && !isHolderMeant)
+    logger.warn({ holding, chosen: choice }, "Agents of an earlier bridge may still run on the engine before this one");
+  if (choice !== "auto") return await openEngine(choice, options);
   const reasons: string[] = [];
   for (const kind of ["docker", "sandbox"] as const) {
     try {
       return await openEngine(kind, options);
     } catch (error) {
-      if (!(error instanceof BridgeError) || error.code !== "ENGINE_UNAVAILABLE") throw error;
+      if (!isUnavailable(error)) throw error;
       options.logger.info({ engine: kind, reason: messageOf(error) }, "Engine not available");
       reasons.push(error.message);
     }
@@ -35,6 +45,36 @@ export async function selectEngine(options: EngineOptions): Promise<Engine> {
   const { ProcessEngine } = await import("./process-engine.ts");
   return new ProcessEngine(options, reasons.at(-1));
 }
+
+/** The engine that holds living agents, waited for where it does not answer. Undefined when nothing holds any. */
+async function openHolder(options: EngineOptions): Promise<Engine | undefined> {
+  if (options.holding === "docker") {
+    // A host that is not understood will not be by waiting.
+    mayAnswer(options.dockerHost);
+    const open = () => openEngine("docker", options);
+    try {
+      return await open();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      options.logger.warn({ reason: error.message }, "Docker holds agents of this install: waiting for it");
+      return new AwaitedEngine(open, error.message);
+    }
+  }
+  if (options.holding !== "sandbox") return undefined;
+  const engine = await openEngine("sandbox", options).catch((error: unknown) => {
+    if (!isUnavailable(error)) throw error;
+    return undefined;
+  });
+  const containers = (await engine?.list(AbortSignal.timeout(listTimeoutMs))) ?? [];
+  if (containers.some(({ running }) => running)) return engine;
+  await engine?.close();
+  return undefined;
+}
+
+const listTimeoutMs = 10_000;
+
+const isUnavailable = (error: unknown): error is BridgeError =>
+  error instanceof BridgeError && error.code === "ENGINE_UNAVAILABLE";
 
 /** Each engine is imported when it is wanted: Docker's client alone takes half a second and 30 MB. */
 async function openEngine(kind: EngineKind, options: EngineOptions): Promise<Engine> {

@@ -5,6 +5,8 @@ import type { EngineKind } from "./engine.ts";
 
 export interface EngineOptions {
   readonly choice: "auto" | EngineKind;
+  /** The engine on which agents of an earlier bridge may still run. */
+  readonly holding?: EngineKind | undefined;
   /** The operator accepts agents with grants on the `process` engine. */
   readonly allowUnsandboxed: boolean;
   /** Labels what this install starts. */

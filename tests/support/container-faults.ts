@@ -1,9 +1,9 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { startTestDaemon, type TestDaemon } from "./daemon.ts";
-import { engineAnswers } from "./dockerd.ts";
 import { openProbeEngine, probeOptions, startProbe } from "./engine-harness.ts";
+import { startKillableDockerd } from "./killable-dockerd.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
@@ -69,7 +69,10 @@ export async function runContainerFaults(
         await daemon.end("SIGKILL");
         daemon = await start(first.directories);
       }
-      if (fault === "engine") await dockerd?.killAndRestart();
+      if (fault === "engine") {
+        await dockerd?.kill();
+        await dockerd?.start();
+      }
       if (fault === "agent")
         await until(
           "its replacement",
@@ -145,45 +148,4 @@ function shuffled({ agentKills, bridgeKills, engineKills }: FaultSizes, random: 
     .map((fault) => ({ fault, at: random() }))
     .sort((a, b) => a.at - b.at)
     .map(({ fault }) => fault);
-}
-
-/** A dockerd of its own whose containers go on without it, to be killed and started again. */
-async function startKillableDockerd(directory: string) {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const host = `unix://${join(directory, "docker.sock")}`;
-  let child: ChildProcess | undefined;
-  const start = async () => {
-    // Where nobody reaps the containerd that died with a killed dockerd, its pid would count as alive.
-    for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(directory, pid), { force: true });
-    child = spawn(
-      "dockerd",
-      [
-        ...["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec"), "--live-restore"],
-        ...["--pidfile", join(directory, "pid"), "-H", host, "--iptables=false", "--ip-masq=false", "--bridge=none"],
-      ],
-      { stdio: "ignore" },
-    );
-    await until("dockerd answers", () => engineAnswers(host), 30_000);
-  };
-  const end = async (signal: "SIGKILL" | "SIGTERM") => {
-    const ended = new Promise((resolve) => child?.once("close", resolve));
-    child?.kill(signal);
-    await ended;
-  };
-  await start();
-  return {
-    host,
-    async killAndRestart() {
-      await end("SIGKILL");
-      await start();
-    },
-    async [Symbol.asyncDispose]() {
-      await end("SIGTERM");
-      // A dockerd that was killed leaves its mounts.
-      const mounts = readFileSync("/proc/mounts", "utf8")
-        .split("\n")
-        .map((line) => line.split(" ")[1] ?? "");
-      for (const mount of mounts.toReversed()) if (mount.startsWith(directory)) spawnSync("umount", ["-l", mount]);
-    },
-  };
 }

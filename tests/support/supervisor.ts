@@ -33,6 +33,16 @@ export class MemoryRecords implements AgentRecords {
   setPanic(panic: ReturnType<AgentRecords["panic"]>): void {
     this.#panic = panic;
   }
+
+  holding: ReturnType<AgentRecords["holdingEngine"]>;
+
+  holdingEngine() {
+    return this.holding;
+  }
+
+  setHoldingEngine(kind: ReturnType<AgentRecords["holdingEngine"]>): void {
+    this.holding = kind;
+  }
 }
 
 export const manifest = (name: string, restart: LoopManifestInput["restart"] = "always"): LoopManifestInput => ({

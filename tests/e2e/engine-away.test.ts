@@ -1,0 +1,79 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { startKillableDockerd } from "../support/killable-dockerd.ts";
+import { describeIf } from "../support/require-part.ts";
+import { tempDirectory } from "../support/temp.ts";
+import { until } from "../support/until.ts";
+
+const isThere = process.getuid?.() === 0 && spawnSync("dockerd", ["--version"]).status === 0;
+
+describeIf(isThere, "it needs root and dockerd", "a bridge that starts while dockerd is down", () => {
+  const directory = tempDirectory();
+  let dockerd: Awaited<ReturnType<typeof startKillableDockerd>>;
+
+  beforeAll(async () => {
+    dockerd = await startKillableDockerd(join(directory.path, "d"));
+  }, 60_000);
+  afterAll(async () => {
+    await dockerd[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+
+  const start = (directories?: TestDaemon["directories"]) =>
+    startTestDaemon({
+      ...{ engine: "auto", env: { DOCKER_HOST: dockerd.host }, start: ["heartbeat"] },
+      ...(directories === undefined ? {} : { directories }),
+    });
+  const runs = async ({ client }: TestDaemon) => (await client.bridge.status()).agents.running === 1;
+  const ownContainers = (installId: string) =>
+    execFileSync("docker", ["-H", dockerd.host, "ps", "-aq", "--filter", `label=ac.install=${installId}`], {
+      encoding: "utf8",
+    })
+      .split("\n")
+      .filter(Boolean).length;
+
+  test("waits for the engine that holds its living agents, says so, and takes them over when it is back", async () => {
+    await using first = await start();
+    await until("the agent runs", () => runs(first), 60_000);
+    const { engine, install_id } = await first.client.bridge.status();
+    expect(engine.kind).toBe("docker");
+    const before = await first.client.agent.get({ agent_id: "heartbeat-1" });
+    await dockerd.kill();
+    await first.end("SIGKILL");
+    await using second = await start(first.directories);
+    await until(
+      "it knows that the engine is away",
+      async () => !(await second.client.bridge.status()).engine_reachable,
+    );
+    const waiting = await second.cli(["status"]);
+    expect(waiting.stdout).toContain("Docker, which does not answer");
+    expect(waiting.stdout).toContain("the bridge waits for it and starts nothing elsewhere");
+    await expect(second.client.agent.start({ agent_type: "heartbeat" })).rejects.toMatchObject({
+      code: "ENGINE_UNAVAILABLE",
+    });
+    expect(existsSync(`/proc/${before.pid}`)).toBe(true);
+    const { events } = await second.client.event.history({ channels: ["bridge.engine_unreachable"] });
+    expect(events.at(-1)?.data["message"]).toMatch(/Docker engine does not answer/);
+
+    await dockerd.start();
+    await until("the agent is taken over", () => runs(second), 30_000);
+    const { pid, epoch, container_id, isolation } = before;
+    const after = await second.client.agent.get({ agent_id: "heartbeat-1" });
+    expect(after).toMatchObject({ pid, epoch, container_id, isolation, restarts: 0 });
+    expect((await second.client.bridge.status()).engine).toEqual(engine);
+    expect(ownContainers(install_id)).toBe(1);
+
+    // An orderly stop leaves nothing running, so that nothing needs to be waited for.
+    await second.end("SIGTERM");
+    await dockerd.kill();
+    await using third = await start(first.directories);
+    await until("the agent runs elsewhere", () => runs(third), 30_000);
+    expect((await third.client.bridge.status()).engine.kind).not.toBe("docker");
+    await third.end("SIGTERM");
+    await dockerd.start();
+    await until("what the engine held is gone", () => ownContainers(install_id) === 0);
+  }, 120_000);
+});
