@@ -27,7 +27,9 @@ test("in cgroup v1 each controller's files get the limits", () => {
   expect(read("memory/armorclaw-t/a.1/memory.limit_in_bytes")).toBe("104857600");
   expect(read("pids/armorclaw-t/a.1/pids.max")).toBe("64");
   expect(read("cpu/armorclaw-t/a.1/cpu.cfs_quota_us")).toBe("50000");
-  expect(cgroup.procsFiles.length).toBe(3);
+  expect(cgroup.joinFiles).toEqual(
+    ["memory", "pids", "cpu"].map((controller) => join(root.path, controller, "armorclaw-t/a.1/tasks")),
+  );
   expect(cgroup.oomKilled()).toBe(false);
   writeFileSync(join(root.path, "memory/armorclaw-t/a.1/memory.oom_control"), "under_oom 0\noom_kill 1\n");
   expect(cgroup.oomKilled()).toBe(true);
@@ -54,13 +56,13 @@ test("in cgroup v2 one directory gets the limits", () => {
     "64",
     "50000 100000",
   ]);
-  expect(cgroup.procsFiles).toEqual([join(root.path, "armorclaw-t/a.1/cgroup.procs")]);
+  expect(cgroup.joinFiles).toEqual([join(root.path, "armorclaw-t/a.1/cgroup.procs")]);
 });
 
 test("without a cgroup file system there are no limits and nothing is made", () => {
   using root = tempDirectory();
   const tree = openCgroupTree({ ...options, root: root.path });
   expect(tree.controllers).toEqual([]);
-  expect(tree.create("a.1", limits).procsFiles).toEqual([]);
+  expect(tree.create("a.1", limits).joinFiles).toEqual([]);
   expect(existsSync(join(root.path, "memory"))).toBe(false);
 });

@@ -18,8 +18,8 @@ type Controller = (typeof controllers)[number];
 
 /** One container's cgroup. */
 export interface Cgroup {
-  /** Writing a pid into each of these puts that process under the limits. */
-  readonly procsFiles: readonly string[];
+  /** Writing a 0 into each of these puts the writing process, which must have one thread only, under the limits. */
+  readonly joinFiles: readonly string[];
   oomKilled(): boolean;
   /** Ends what is left inside and removes it. */
   remove(): Promise<void>;
@@ -56,7 +56,8 @@ function openV1(root: string, name: string, { clock }: CgroupOptions): CgroupTre
   const parents = [...usable, ...accounting].map((controller) => realpathSync(join(root, controller, name)));
   const directories = (key: string) => [...new Set(parents)].map((parent) => join(parent, key));
   const memory = (key: string) => join(root, "memory", name, key);
-  const open = (key: string) => cgroup(directories(key), join(memory(key), "memory.oom_control"), clock);
+  // A single thread moves itself at once by `tasks`; `cgroup.procs` first waits for the kernel, about 7 ms of each start.
+  const open = (key: string) => cgroup(directories(key), "tasks", join(memory(key), "memory.oom_control"), clock);
   const files = (key: string, limits: AgentLimits): [Controller, string, number][] => [
     ["memory", join(memory(key), "memory.limit_in_bytes"), limits.memory_bytes],
     ["pids", join(root, "pids", name, key, "pids.max"), limits.pids],
@@ -86,7 +87,8 @@ function openV2(root: string, name: string, { clock, isRoot }: CgroupOptions): C
   const parent = join(base, name);
   const made = makeDirectory(parent);
   const usable = made ? controllers.filter((one) => enable(base, one) && enable(parent, one)) : [];
-  const open = (key: string) => cgroup(made ? [join(parent, key)] : [], join(parent, key, "memory.events"), clock);
+  const directories = (key: string) => (made ? [join(parent, key)] : []);
+  const open = (key: string) => cgroup(directories(key), "cgroup.procs", join(parent, key, "memory.events"), clock);
   const values = (limits: AgentLimits): [Controller, string, string][] => [
     ["memory", "memory.max", String(limits.memory_bytes)],
     ["memory", "memory.swap.max", "0"],
@@ -133,9 +135,9 @@ function enable(directory: string, controller: Controller): boolean {
   return tryEnable();
 }
 
-function cgroup(directories: readonly string[], oomFile: string, clock: Clock): Cgroup {
+function cgroup(directories: readonly string[], joinFile: string, oomFile: string, clock: Clock): Cgroup {
   return {
-    procsFiles: directories.map((directory) => join(directory, "cgroup.procs")),
+    joinFiles: directories.map((directory) => join(directory, joinFile)),
     oomKilled: () => Number(/^oom_kill (\d+)/m.exec(readKernelFile(oomFile) ?? "")?.[1] ?? 0) > 0,
     async remove() {
       // A frozen process does not die, so nothing is left frozen first.

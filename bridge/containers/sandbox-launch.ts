@@ -11,8 +11,8 @@ export interface SandboxPlan {
   readonly tmpBytes: number;
   /** Whether it holds the host's speech programs. */
   readonly hasSpeech: boolean;
-  /** Writing the launcher's pid into these puts it under its limits. */
-  readonly procsFiles: readonly string[];
+  /** Writing a 0 into these puts the launcher under its limits. */
+  readonly joinFiles: readonly string[];
   /** Node's arguments. */
   readonly command: readonly string[];
   /** Whether it goes on when the bridge is killed, for the next one to take over. */
@@ -40,7 +40,7 @@ export function launcher(plan: SandboxPlan): readonly [program: string, args: re
     `ulimit -n ${openFilesMax}`,
     "ulimit -c 0",
     "echo 500 >/proc/self/oom_score_adj",
-    ...plan.procsFiles.map((file) => `echo $$ >${quote(file)}`),
+    ...plan.joinFiles.map((file) => `echo 0 >${quote(file)}`),
   ];
   if (!plan.asRoot) return ["sh", ["-c", [...limits, `exec ${bubblewrap}`].join(" && ")]];
   const drop = `setpriv --reuid=${plan.uid} --regid=${plan.uid} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs`;

@@ -188,7 +188,7 @@ export class SandboxEngine implements Engine {
       hasSpeech: spec.grants.includes("speech.programs"),
       endpointDirectory: spec.endpointDirectory,
       tmpBytes: spec.limits.tmp_bytes,
-      procsFiles: cgroup.procsFiles,
+      joinFiles: cgroup.joinFiles,
       command,
       outlives: this.#outlives,
       asRoot: this.#isRoot,
@@ -240,7 +240,7 @@ export class SandboxEngine implements Engine {
     return new ChildContainer({
       ...parts,
       promised: this.#promised(spec.slot, spec.limits),
-      accounted: cgroup.procsFiles.length > 0,
+      accounted: cgroup.joinFiles.length > 0,
       clock: this.#options.clock,
       holds: (pid) => sharesContainer(pid, parts.pid),
       explain: () => ({ oomKilled: cgroup.oomKilled(), ...failure() }),
