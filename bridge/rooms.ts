@@ -1,18 +1,21 @@
 import { join } from "node:path";
-import type { EventData, EventEnvelope } from "@armorclaw/protocol";
+import { BridgeError, type EventData, type EventEnvelope } from "@armorclaw/protocol";
 import type { Access } from "./access/access.ts";
 import {
   approvalPrompt,
   decisionNotice,
+  failureText,
   type Inbound,
   type InboundReaction,
   MatrixAdapter,
   type MatrixTrust,
   matrixDestination,
+  questionKey,
   RoomCommands,
   type RoomMember,
   RoomPosts,
   reactionAnswer,
+  reactionHint,
   roomMessage,
   roomSegment,
   sealedSecrets,
@@ -63,15 +66,30 @@ export function composeRooms(deps: RoomDeps) {
     const threadId = message.thread_id ?? message.event_id;
     await posts.post(message.room_id, { text, msgtype: "m.notice", threadId }, `answer:${message.event_id}`);
   };
-  const commands = new RoomCommands({ clock, trust, methods, answer }, { require: config.matrix.command_trust });
+  const isAskedIn = (approvalId: string, roomId: string) => posts.isAskedIn(approvalId, roomId);
+  const commands = new RoomCommands(
+    { clock, trust, methods, isAskedIn, answer },
+    { require: config.matrix.command_trust },
+  );
   const heard = async (inbound: Inbound) => {
     if (inbound.type === "matrix.message") await commands.handle(inbound.data);
-    else if (inbound.type === "matrix.reaction" && config.matrix.reaction_approvals) await reacted(inbound.data);
+    else if (inbound.type === "matrix.reaction") await reacted(inbound.data);
   };
-  const reacted = async ({ sender, target_event_id: target, key }: InboundReaction) => {
-    const [role, method, approvalId] = [trust.roleOf(sender), reactionAnswer(key), posts.approvalAskedBy(target)];
+  const reacted = async (reaction: InboundReaction) => {
+    const { sender, room_id: roomId, event_id: eventId, target_event_id: target, key } = reaction;
+    const [role, method] = [trust.roleOf(sender), reactionAnswer(key)];
+    const approvalId = posts.approvalAskedBy(target, roomId);
     if (role === undefined || method === undefined || approvalId === undefined) return;
-    await call(method, { approval_id: approvalId }, { id: `matrix:${sender}`, userId: sender, role });
+    const say = async (text: string, dedupeKey: string) => {
+      await posts.post(roomId, { text, msgtype: "m.notice", threadId: target }, dedupeKey);
+    };
+    if (!config.matrix.reaction_approvals) return await say(reactionHint(approvalId), `hint:${approvalId}`);
+    try {
+      await call(method, { approval_id: approvalId }, { id: `matrix:${sender}`, userId: sender, role });
+    } catch (error) {
+      if (error instanceof BridgeError) await say(failureText(error), `answer:${eventId}`);
+      else throw error;
+    }
   };
   keystore.whenUnlocked(() => adapter.unlocked());
   return {
@@ -111,13 +129,15 @@ function trustOf({ rooms, users }: Config["matrix"], access: Access) {
 function approvalQuestions({ store, log, logging, config, outbox }: RoomDeps): EffectConsumer {
   const roomId = config.matrix.approval_room ?? config.matrix.rooms[0];
   const queue = (sql: Sql, key: string, text: string, more: { approvalId?: string; threadId?: string }) => {
-    if (roomId !== undefined) outbox().queue(sql, roomMessage(roomId, key, { text, msgtype: "m.notice", ...more }));
+    // A notice would make no phone ring.
+    const msgtype = more.approvalId === undefined ? "m.notice" : "m.text";
+    if (roomId !== undefined) outbox().queue(sql, roomMessage(roomId, key, { text, msgtype, ...more }));
   };
   const asked = (sql: Sql, data: EventData<"approval.requested">) =>
-    queue(sql, `approval:${data.approval_id}`, approvalPrompt(data), { approvalId: data.approval_id });
+    queue(sql, questionKey(data.approval_id), approvalPrompt(data), { approvalId: data.approval_id });
   const decided = (sql: Sql, data: EventData<"approval.decided">) => {
     const notice = decisionNotice(data);
-    const question = outbox().find(sql, "matrix", `approval:${data.approval_id}`);
+    const question = outbox().find(sql, "matrix", questionKey(data.approval_id));
     if (notice === undefined || question === undefined) return;
     const thread = question.receipt === null ? {} : { threadId: question.receipt };
     queue(sql, `approval-${data.status}:${data.approval_id}`, notice, thread);

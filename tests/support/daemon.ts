@@ -91,10 +91,14 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
     return await daemon.finished;
   };
   try {
-    const client = await until("the bridge's socket", async () => {
-      if (daemon.child.exitCode !== null) throw new Error(`the bridge ended: ${daemon.output.stderr}`);
-      return await connect({ socketPath: socket, reconnect: false });
-    });
+    const client = await until(
+      "the bridge's socket",
+      async () => {
+        if (daemon.child.exitCode !== null) throw new Error(`the bridge ended: ${daemon.output.stderr}`);
+        return await connect({ socketPath: socket, reconnect: false });
+      },
+      60_000,
+    );
     return {
       process: daemon,
       pid: daemon.child.pid ?? 0,

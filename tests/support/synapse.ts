@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
@@ -62,11 +62,18 @@ export interface Synapse extends AsyncDisposable {
   restart(extraSettings?: string): Promise<void>;
 }
 
-/** Starts a homeserver of its own, empty, on a free port of the loopback. */
-export async function startSynapse(extraSettings?: string): Promise<Synapse> {
+/**
+ * Starts a homeserver of its own, empty, on a free port of the loopback.
+ * @param files that its settings name, by their names in its `/data`
+ */
+export async function startSynapse(
+  extraSettings?: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Synapse> {
   const temp = tempDirectory();
   const data = join(temp.path, "data");
   cpSync(join(rootDirectory(), "data"), data, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(data, name), content);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let child = await boot(data, port, extraSettings);

@@ -1,4 +1,5 @@
-import type { AgentInfo, Result } from "@armorclaw/protocol";
+import type { Result } from "@armorclaw/protocol";
+import { agentLine, approvalLines, budgetLines } from "./room-answers.ts";
 
 /** A command of a room and the method that it is. Who may use it, and whether it changes something, is the method's to say. */
 export interface RoomCommand {
@@ -15,9 +16,6 @@ export interface RoomCommand {
 const none = (words: readonly string[]) => (words.length === 0 ? {} : undefined);
 const one = (field: string) => (words: readonly string[]) => (words.length === 1 ? { [field]: words[0] } : undefined);
 const done = (text: string) => () => text;
-
-const agentLine = ({ agent_id: id, state, restarts, message }: AgentInfo): string =>
-  `${id}: ${state}${restarts > 0 ? `, ${restarts} restarts` : ""}${message === null ? "" : ` (${message})`}`;
 
 /** An approval's number, as it is shown: the part after `ap_` is enough. */
 const approval = (words: readonly string[]) => {
@@ -76,7 +74,7 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "freeze an agent",
     method: "agent.pause",
     params: one("agent_id"),
-    render: done("It is paused."),
+    render: agentLine,
   },
   {
     name: "resume",
@@ -84,7 +82,7 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "let a frozen agent go on",
     method: "agent.resume",
     params: one("agent_id"),
-    render: done("It goes on."),
+    render: agentLine,
   },
   {
     name: "panic",
@@ -92,7 +90,7 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "freeze and stop every agent, until somebody resumes",
     method: "bridge.panic",
     params: none,
-    render: done("Everything is stopped. `armorclaw panic --resume` on the machine undoes it."),
+    render: done("Everything is stopped. `armorclaw bridge resume` on the machine undoes it."),
   },
   {
     name: "budget",
@@ -100,7 +98,7 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "what was spent",
     method: "budget.status",
     params: none,
-    render: (result: unknown) => plain(result),
+    render: budgetLines,
   },
   {
     name: "approvals",
@@ -108,7 +106,7 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "what waits for an answer",
     method: "approval.list",
     params: none,
-    render: (result: unknown) => plain(result),
+    render: approvalLines,
   },
   {
     name: "approve",
@@ -127,15 +125,3 @@ export const roomCommands: readonly RoomCommand[] = [
     render: done("Denied."),
   },
 ];
-
-/** A result for which there is no better form: a line for each value that says something. */
-function plain(value: unknown, indent = ""): string {
-  if (typeof value !== "object" || value === null) return `${indent}${String(value)}`;
-  const lines = Object.entries(value).flatMap(([name, inner]) => {
-    if (inner === null || (Array.isArray(inner) && inner.length === 0)) return [];
-    return typeof inner === "object"
-      ? [`${indent}${name}:`, plain(inner, `${indent}  `)]
-      : [`${indent}${name}: ${String(inner)}`];
-  });
-  return lines.length === 0 ? `${indent}nothing` : lines.join("\n");
-}

@@ -12,9 +12,9 @@ export {
   type MatrixTrust,
   roomSegment,
 } from "./inbound.ts";
-export { type RoomPost, RoomPosts } from "./posts.ts";
-export { approvalPrompt, decisionNotice, reactionAnswer } from "./room-approvals.ts";
-export { RoomCommands, type RoomMember } from "./room-commands.ts";
+export { questionKey, type RoomPost, RoomPosts } from "./posts.ts";
+export { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./room-approvals.ts";
+export { failureText, RoomCommands, type RoomMember } from "./room-commands.ts";
 export { sealedSecrets } from "./sealed-secrets.ts";
 export type { Credentials, SecretStore } from "./session.ts";
 export type { Verification } from "./worker-protocol.ts";

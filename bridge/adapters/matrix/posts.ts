@@ -26,6 +26,9 @@ export interface Posted {
   settled(signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** Under which an approval's question is queued. */
+export const questionKey = (approvalId: string): string => `approval:${approvalId}`;
+
 /** Messages for rooms, on disk before they are sent. */
 export class RoomPosts {
   readonly #deps: PostDeps;
@@ -56,11 +59,15 @@ export class RoomPosts {
     return { transactionId, settled: (signal) => this.#settled(dedupeKey, signal) };
   }
 
-  /** The approval that this event asked about. */
-  approvalAskedBy(eventId: string): string | undefined {
+  /** The approval that this event of the room asked about. */
+  approvalAskedBy(eventId: string, roomId: string): string | undefined {
     const row = this.#deps.store.read((sql) => this.#deps.outbox().findByReceipt(sql, destinationName, eventId));
-    const approvalId = row?.body["approvalId"];
+    const approvalId = row?.lane === roomId ? row.body["approvalId"] : undefined;
     return typeof approvalId === "string" ? approvalId : undefined;
+  }
+
+  isAskedIn(approvalId: string, roomId: string): boolean {
+    return this.#row(questionKey(approvalId))?.lane === roomId;
   }
 
   #settled(dedupeKey: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import type { EventData } from "@armorclaw/protocol";
+import { codeOf } from "./room-answers.ts";
 
 /** The longest request that is shown whole; a longer one is not shown in part. */
 const requestMax = 20_000;
@@ -6,7 +7,7 @@ const requestMax = 20_000;
 /** The question as people in a room see it: the whole request, with nothing in it that deceives the eye. */
 export function approvalPrompt(asked: EventData<"approval.requested">): string {
   const { agent_id: agentId, approval_id: id, method, request, reason, digest, expires_at: expiresAt } = asked;
-  const code = id.replace(/^ap_/, "");
+  const code = codeOf(id);
   const shown =
     request.length <= requestMax
       ? visible(request)
@@ -18,6 +19,10 @@ export function approvalPrompt(asked: EventData<"approval.requested">): string {
     `!approve ${code}  or  !deny ${code}  until ${expiresAt}; no answer is a no.`,
   ].join("\n");
 }
+
+/** What somebody is told who answers by an emoji where those are not taken. */
+export const reactionHint = (approvalId: string): string =>
+  `Reactions are not taken as answers here. Write: !approve ${codeOf(approvalId)}  or  !deny ${codeOf(approvalId)}`;
 
 /** How a question ended. */
 export function decisionNotice({ status, decided_by: by }: EventData<"approval.decided">): string | undefined {

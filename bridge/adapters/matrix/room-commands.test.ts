@@ -28,6 +28,7 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
     "agent.stop": () => ({ agent_id: "heartbeat-1", state: "stopped" }),
     "agent.logs": () => ({ lines: 2 }),
     "approval.approve": () => ({}),
+    "bridge.panic": () => ({}),
     "agent.start": () => {
       throw new BridgeError("LOOP_NOT_FOUND", "No loop is named x");
     },
@@ -56,6 +57,7 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
           return { result: results[method]?.(), items: [{ line: "one" }, { line: "two" }] };
         },
       },
+      isAskedIn: (approvalId) => approvalId === "ap_2f4a9c01d3e5b7f8",
       answer: async (_, text) => void answers.push(text),
     },
     { require },
@@ -163,13 +165,22 @@ describe("RoomCommands", () => {
     expect(answers[2]).not.toContain("!budget");
   });
 
-  test("answers a flood only in part, and calls for nothing of the rest", async () => {
+  test("answers a flood only in part, says so once, and hears a panic all the same", async () => {
     const { commands, calls, answers, pass } = setUp();
     for (let n = 0; n < 10_000; n += 1) await commands.handle(message("!ps"));
-    expect(calls).toHaveLength(10);
-    expect(answers).toHaveLength(10);
+    expect(calls).toHaveLength(30);
+    expect(answers.slice(30)).toEqual(["Too many commands at once; this one was not heard. Wait 2 s."]);
+    await commands.handle(message("!panic"));
+    expect(calls.at(-1)?.method).toBe("bridge.panic");
     pass(2000);
     await commands.handle(message("!ps"));
-    expect(calls).toHaveLength(11);
+    expect(calls).toHaveLength(32);
+  });
+
+  test("a code is one only in the room that was asked", async () => {
+    const { commands, calls, answers } = setUp();
+    await commands.handle(message("!approve 0123456789abcdef"));
+    expect(answers).toEqual(["No question with that code was asked in this room."]);
+    expect(calls).toEqual([]);
   });
 });

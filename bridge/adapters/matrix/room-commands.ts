@@ -5,7 +5,7 @@ import type { InboundMessage, MatrixRole, MatrixTrust } from "./inbound.ts";
 /** A command that was on its way for longer is not what its sender wants any more. */
 const commandAgeMaxMs = 5 * 60_000;
 /** Commands of one person: so many at once, and one more every two seconds. */
-const burst = 10;
+const burst = 30;
 const refillMs = 2000;
 /** The longest answer; a room is not the place for more. */
 const answerMax = 8000;
@@ -29,6 +29,8 @@ export interface RoomCommandDeps {
   readonly clock: Clock;
   readonly trust: MatrixTrust;
   readonly methods: MethodCalls;
+  /** Whether the approval was asked for in the room. Elsewhere its code is no code. */
+  readonly isAskedIn: (approvalId: string, roomId: string) => boolean;
   /** Queues an answer in the thread that the command began or stands in. */
   readonly answer: (message: InboundMessage, text: string) => Promise<void>;
 }
@@ -44,6 +46,8 @@ export class RoomCommands {
   readonly #settings: RoomCommandSettings;
   /** When each person's next command would be within the rate, in the clock's monotonic time. */
   readonly #busyUntil = new Map<string, number>();
+  /** Who has heard that it was too much. */
+  readonly #told = new Set<string>();
 
   constructor(deps: RoomCommandDeps, settings: RoomCommandSettings) {
     this.#deps = deps;
@@ -54,9 +58,18 @@ export class RoomCommands {
   async handle(message: InboundMessage): Promise<boolean> {
     const words = message.kind === "text" ? /^!([a-z]{2,20})(?:\s+(.{0,500}))?$/u.exec(message.body.trim()) : null;
     if (words === null) return false;
-    // A flood is not answered: answers would be one too.
-    if (!this.#isWithinRate(message.sender)) return true;
     const [, name = "", rest = ""] = words;
+    // What stops everything is heard however much was said before.
+    const waitMs = name === "panic" ? 0 : this.#waitMs(message.sender);
+    if (waitMs > 0) {
+      // A flood is answered once: answers would be one too.
+      if (this.#told.has(message.sender)) return true;
+      this.#told.add(message.sender);
+      const seconds = Math.ceil(waitMs / 1000);
+      await this.#deps.answer(message, `Too many commands at once; this one was not heard. Wait ${seconds} s.`);
+      return true;
+    }
+    this.#told.delete(message.sender);
     await this.#deps.answer(message, (await this.#run(name, rest, message)).slice(0, answerMax));
     return true;
   }
@@ -76,6 +89,8 @@ export class RoomCommands {
     const args = rest.split(/\s+/u).filter((word) => word !== "");
     const params = command.params(args);
     if (params === undefined) return `Write it as: ${usage(command)}`;
+    if ("approval_id" in params && !this.#deps.isAskedIn(String(params.approval_id), message.room_id))
+      return "No question with that code was asked in this room.";
     try {
       const caller = { id: `matrix:${message.sender}`, userId: message.sender, role } as const;
       const { result, items } = await methods.call(command.method, params, caller);
@@ -93,12 +108,13 @@ export class RoomCommands {
     return "Your device is not verified: sign it with your account (your client's security settings), then try again.";
   }
 
-  #isWithinRate(sender: string): boolean {
+  /** Until the person's next command would be within the rate; none when this one is. */
+  #waitMs(sender: string): number {
     const now = this.#deps.clock.monotonic();
     const until = Math.max(now, this.#busyUntil.get(sender) ?? 0) + refillMs;
-    if (until - now > burst * refillMs) return false;
-    this.#busyUntil.set(sender, until);
-    return true;
+    const waitMs = Math.max(0, until - now - burst * refillMs);
+    if (waitMs === 0) this.#busyUntil.set(sender, until);
+    return waitMs;
   }
 }
 
@@ -108,7 +124,7 @@ const helpText = (known: readonly RoomCommand[]): string =>
   known.map((command) => `${usage(command)}: ${command.summary}`).join("\n");
 
 /** What the person can act on; a bug's text stays in the log. */
-function failureText(error: unknown): string {
+export function failureText(error: unknown): string {
   const { code, message, remedy } = error as { code?: unknown; message?: string; remedy?: string };
   if (typeof code !== "string" || remedy === undefined) return "That went wrong. The bridge's log has more.";
   return `${code}: ${message}. ${remedy}.`;

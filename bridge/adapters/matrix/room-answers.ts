@@ -1,0 +1,33 @@
+import type { AgentInfo, Result } from "@armorclaw/protocol";
+
+/** The code of an approval, as people in rooms write it. */
+export const codeOf = (approvalId: string): string => approvalId.replace(/^ap_/, "");
+
+export const agentLine = ({ agent_id: id, state, restarts, message }: AgentInfo): string =>
+  `${id}: ${state}${restarts > 0 ? `, ${restarts} restarts` : ""}${message === null ? "" : ` (${message})`}`;
+
+/** A line for each: the whole question stands in the room already. */
+export const approvalLines = ({ approvals }: Result<"approval.list">): string =>
+  approvals.length === 0
+    ? "Nothing waits for an answer."
+    : approvals
+        .map(
+          ({ approval_id: id, requester, method, expires_at: until }) =>
+            `${codeOf(id)}: ${requester.replace(/^agent:/, "")} asks to do ${method} until ${until}`,
+        )
+        .join("\n");
+
+type Limit = Result<"budget.status">["limits"][number];
+
+export function budgetLines({ limits, frozen }: Result<"budget.status">): string {
+  const bounds = limits.map((limit) => {
+    const { scope, window, spent, hard, soft, granted, percent } = limit;
+    const bound = amount(limit, (hard ?? soft ?? 0) + granted);
+    return `${scope} per ${window}: ${amount(limit, spent)} of ${bound} (${Math.round(percent)} %)`;
+  });
+  const cold = frozen.map(({ agent_id: id, reason }) => `${id} is frozen: ${reason}`);
+  return bounds.length === 0 && cold.length === 0 ? "Nothing bounds what is spent." : [...bounds, ...cold].join("\n");
+}
+
+const amount = ({ unit }: Limit, value: number): string =>
+  unit === "cost_nano_usd" ? `$${(value / 1e9).toFixed(2)}` : `${value} ${unit}`;

@@ -1,0 +1,207 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { agentCall } from "../support/agent-line.ts";
+import type { TestDaemon } from "../support/daemon.ts";
+import { logInPerson, startAccount, type TestAccount } from "../support/matrix.ts";
+import { type MatrixWorld, startMatrixWorld } from "../support/matrix-daemon.ts";
+import { describeIf } from "../support/require-part.ts";
+import { synapseIsThere } from "../support/synapse.ts";
+import { until } from "../support/until.ts";
+
+/** Lets the test put an event into a room with another time, as Ann. */
+const appService = `{id: clock, as_token: as-secret, hs_token: hs-secret, url: null, sender_localpart: clock,
+  namespaces: {users: [{regex: "@ann:localhost", exclusive: false}]}}`;
+
+describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => {
+  let world: MatrixWorld;
+  let daemon: TestDaemon;
+  let bob: TestAccount;
+  let annOnNewDevice: TestAccount;
+
+  beforeAll(async () => {
+    world = await startMatrixWorld({
+      engine: "sandbox",
+      start: ["heartbeat"],
+      users: { "@bob:localhost": "viewer" },
+      synapse: ["app_service_config_files: [/data/clock.yaml]", { "clock.yaml": appService }],
+    });
+    const { synapse, path, person, room } = world;
+    await synapse.register("bob", "secret");
+    bob = await startAccount({ directory: join(path, "bob") });
+    await bob.adapter.logIn(synapse.url, { kind: "password", username: "bob", password: "secret" });
+    annOnNewDevice = await startAccount({ directory: join(path, "ann2") });
+    await annOnNewDevice.adapter.logIn(synapse.url, { kind: "password", username: "ann", password: "secret" });
+    await person.request("POST", `rooms/${room}/invite`, { user_id: "@bob:localhost" });
+    daemon = await world.startBridge();
+    await world.logIn(daemon);
+    await until("bob in the room", async () => {
+      const [only] = await bob.adapter.rooms(AbortSignal.timeout(5000));
+      return only?.members === 3;
+    });
+    await until("the agent", async () => (await daemon.client.bridge.status()).agents.running === 1);
+  }, 90_000);
+
+  afterAll(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    await annOnNewDevice?.[Symbol.asyncDispose]();
+    await bob?.[Symbol.asyncDispose]();
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  /** What the bridge answers to the command. */
+  const ask = async (body: string, room = world.room, who?: TestAccount) =>
+    await world.answerTo(await world.say(room, body, {}, who));
+  const stateOf = async (agentId: string) => (await daemon.client.agent.get({ agent_id: agentId })).state;
+  /** An agent's question, and its code as the room was told it. */
+  const question = async (action: string) => {
+    const { result } = await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } });
+    const code = String(result?.["approval_id"]).replace("ap_", "");
+    const asked = await until(
+      "the question",
+      () =>
+        world.ann.inbound.flatMap((one) =>
+          one.type === "matrix.message" && one.data.body.includes(`!approve ${code}`) ? [one.data] : [],
+        )[0],
+    );
+    return { code, id: `ap_${code}`, asked };
+  };
+  const react = async (eventId: string, key: string, who = world.ann) => {
+    const content = { "m.relates_to": { rel_type: "m.annotation", event_id: eventId, key } };
+    const transactionId = `${eventId} ${key}`;
+    await who.adapter.send(
+      { roomId: world.room, type: "m.reaction", content, transactionId },
+      AbortSignal.timeout(15_000),
+    );
+  };
+  const statusOf = async (id: string) => (await daemon.client.approval.get({ approval_id: id })).status;
+
+  test("freezes an agent and lets it go on", async () => {
+    expect(await ask("!pause heartbeat-1")).toBe("heartbeat-1: paused");
+    expect(await stateOf("heartbeat-1")).toBe("paused");
+    expect(await ask("!resume heartbeat-1")).toBe("heartbeat-1: running");
+    expect(await stateOf("heartbeat-1")).toBe("running");
+  });
+
+  test("tells what was spent, in money", async () => {
+    expect(await ask("!budget")).toMatch(/^global per day: \$0\.00 of \$5\.00 \(0 %\)/);
+  });
+
+  test("puts an agent's question to the room, whole and so that a phone rings, and takes the answer once", async () => {
+    const { code, id, asked } = await question("mail.send");
+    expect(asked).toMatchObject({ kind: "text", trust: "verified", room_id: world.room });
+    expect(asked).toMatchObject({ body: expect.stringContaining('{"action":"mail.send","details":{"n":1}}') });
+    expect(await ask("!approvals")).toMatch(new RegExp(`^${code}: heartbeat-1 asks to do approval\\.request until `));
+    expect(await ask(`!approve ${code}`)).toBe("Approved.");
+    expect(await daemon.client.approval.get({ approval_id: id })).toMatchObject({
+      status: "approved",
+      decided_by: "matrix:@ann:localhost",
+    });
+    expect(await world.answerTo(asked.event_id)).toMatch(/^Approved by matrix:@ann:localhost/);
+    expect(await ask(`!approve ${code}`)).toMatch(/^APPROVAL_SETTLED: .* is approved/);
+    expect(await ask(`!deny ${code}`)).toMatch(/^APPROVAL_SETTLED/);
+    expect(await statusOf(id)).toBe("approved");
+    expect(await ask("!approvals")).toBe("Nothing waits for an answer.");
+  });
+
+  test("the first answer counts, whether it came from the room or the command line", async () => {
+    const first = await question("first");
+    expect((await daemon.cli(["deny", first.id])).code).toBe(0);
+    expect(await ask(`!approve ${first.code}`)).toMatch(/^APPROVAL_SETTLED: .* is denied/);
+    const second = await question("second");
+    expect(await ask(`!deny ${second.code}`)).toBe("Denied.");
+    expect((await daemon.cli(["approve", second.id])).stderr).toContain("APPROVAL_SETTLED");
+    expect([await statusOf(first.id), await statusOf(second.id)]).toEqual(["denied", "denied"]);
+  });
+
+  test("refuses a wrong code, a code of another room, and a reaction", async () => {
+    const { code, id, asked } = await question("guess");
+    expect(await ask("!approve 0123456789abcdef")).toMatch(/^No question with that code was asked in this room/);
+    expect(await ask("!approve")).toBe("Write it as: !approve CODE");
+    expect(await ask(`!approve ${code}`, world.openRoom)).toMatch(/only in an encrypted room/);
+    await react(asked.event_id, "✅");
+    expect(await world.answerTo(asked.event_id)).toBe(
+      `Reactions are not taken as answers here. Write: !approve ${code}  or  !deny ${code}`,
+    );
+    expect(await statusOf(id)).toBe("pending_approval");
+    expect(await ask(`!deny ${code}`)).toBe("Denied.");
+  });
+
+  test("refuses what changes something to a device that its owner has not signed, and to a role that may not", async () => {
+    expect(await ask("!pause heartbeat-1", world.room, annOnNewDevice)).toMatch(/^Your device is not verified/);
+    expect(await ask("!ps", world.room, annOnNewDevice)).toMatch(/^heartbeat-1: running/);
+    expect(await ask("!pause heartbeat-1", world.room, bob)).toMatch(/^FORBIDDEN: .*viewer/);
+    expect(await ask("!panic", world.room, bob)).toMatch(/^FORBIDDEN/);
+    expect(await ask("!ps", world.room, bob)).toMatch(/^heartbeat-1: running/);
+    expect(await ask("!panic", world.openRoom)).toMatch(/only in an encrypted room/);
+    expect(await stateOf("heartbeat-1")).toBe("running");
+  });
+
+  test("does not hear strangers, edits, or what is too old", async () => {
+    const { synapse, person, room, openRoom } = world;
+    const eveId = await synapse.register("eve", "secret");
+    await person.request("POST", `rooms/${openRoom}/invite`, { user_id: eveId });
+    const eve = await logInPerson(synapse, eveId, "secret");
+    await eve.request("POST", `join/${openRoom}`);
+    const { event_id: strange } = await eve.request("PUT", `rooms/${openRoom}/send/m.room.message/e1`, {
+      msgtype: "m.text",
+      body: "!ps",
+    });
+    const harmless = await world.say(room, "good morning");
+    const edit = await world.say(room, "* !pause heartbeat-1", {
+      "m.new_content": { msgtype: "m.text", body: "!pause heartbeat-1" },
+      "m.relates_to": { rel_type: "m.replace", event_id: harmless },
+    });
+    const tenMinutesAgo = Date.now() - 600_000;
+    const path = `rooms/${openRoom}/send/m.room.message/old?user_id=@ann:localhost&ts=${tenMinutesAgo}`;
+    const answer = await fetch(`${synapse.url}/_matrix/client/v3/${path}`, {
+      method: "PUT",
+      headers: { authorization: "Bearer as-secret" },
+      body: JSON.stringify({ msgtype: "m.text", body: "!ps" }),
+    });
+    const { event_id: old } = (await answer.json()) as { event_id: string };
+    expect(await world.answerTo(old)).toMatch(/^That command is from .* too long ago/);
+    // Both rooms have heard something later than what must not be answered.
+    expect(await ask("!ps")).toMatch(/^heartbeat-1: running/);
+    expect(await ask("!ps", openRoom)).toMatch(/^heartbeat-1: running/);
+    const answered = world.ann.inbound.flatMap((one) => (one.type === "matrix.message" ? [one.data.thread_id] : []));
+    expect([strange, harmless, edit].filter((eventId) => answered.includes(String(eventId)))).toEqual([]);
+    expect(await stateOf("heartbeat-1")).toBe("running");
+  });
+
+  test("stops everything at once, until somebody at the machine resumes", async () => {
+    expect(await ask("!panic")).toMatch(/^Everything is stopped\./);
+    expect(await ask("!start heartbeat")).toMatch(/^[A-Z_]+: .*panic/i);
+    expect((await daemon.client.bridge.status()).agents.running).toBe(0);
+    const { records } = await daemon.client.audit.tail({ limit: 100 });
+    expect(records).toContainEqual(
+      expect.objectContaining({ principal: "matrix:@ann:localhost", method: "bridge.panic", result: "ok" }),
+    );
+    expect((await daemon.cli(["bridge", "resume"])).code).toBe(0);
+    expect(await ask("!start heartbeat")).toMatch(/^heartbeat-\d+: /);
+  });
+
+  test("takes reactions as answers where the operator trusts the homeserver, and only from who may answer", async () => {
+    await daemon.client.close();
+    await daemon.end("SIGTERM");
+    daemon = await world.startBridge({ flags: ["--set", "matrix.reaction_approvals=true"] });
+    await until("the agent", async () => (await daemon.client.bridge.status()).agents.running === 1, 30_000);
+    const first = await question("react to it");
+    await react(first.asked.event_id, "✅", bob);
+    expect(await world.answerTo(first.asked.event_id)).toMatch(/^FORBIDDEN: .*viewer/);
+    await react(first.asked.event_id, "✅");
+    await until("the yes", async () => (await statusOf(first.id)) === "approved");
+    const second = await question("react to it again");
+    await react(second.asked.event_id, "❎");
+    await until("the no", async () => (await statusOf(second.id)) === "denied");
+    await react(second.asked.event_id, "👍");
+    await until("the answer to a late yes", () =>
+      world.ann.inbound.some(
+        (one) =>
+          one.type === "matrix.message" &&
+          one.data.thread_id === second.asked.event_id &&
+          one.data.body.startsWith("APPROVAL_SETTLED"),
+      ),
+    );
+    expect(await statusOf(second.id)).toBe("denied");
+  });
+});
