@@ -17,6 +17,7 @@ import { approvalMigrations } from "./approvals/approvals.ts";
 import { attachmentMigrations } from "./attachments/attachments.ts";
 import { auditMigrations } from "./audit/audit.ts";
 import { budgetMigrations } from "./budget/budget.ts";
+import { checkupHandlers } from "./checkup.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Engine, selectEngine } from "./containers/containers.ts";
 import { DurableEventLog, eventPublisher, eventsMigrations, type PublishEvent } from "./events/events.ts";
@@ -250,7 +251,7 @@ function standing<T>(part: T | undefined): T {
 }
 
 function handlersOf(
-  { engine, clock, log }: Ground,
+  { engine, clock, log, store }: Ground,
   config: LoadedConfig["config"],
   info: BridgeInfo,
   { agents, guards, money, messaging, rooms, voice, wire }: ReturnType<typeof composeDomains>,
@@ -258,6 +259,7 @@ function handlersOf(
   return {
     ...builtinHandlers(info.version, contract),
     ...bridgeHandlers(info, engine, agents, clock),
+    ...checkupHandlers({ store, clock, log, config, doors: wire.doors, turn: voice.turn }),
     ...agentHandlers(agents),
     ...loopHandlers(agents),
     ...eventHandlers(log, messaging.consumers, guards.access, agents),

@@ -44,10 +44,17 @@ export function composeVoice(deps: VoiceDeps) {
   const { webrtc } = config;
   const baseUrl = () => webrtc.public_url?.replace(/\/+$/, "") ?? deps.doorUrl();
   if (!webrtc.enabled)
-    return { site: undefined, sideDoors: [], services: [], handlers: webrtcHandlers(undefined, baseUrl) };
+    return {
+      site: undefined,
+      turn: undefined,
+      sideDoors: [],
+      services: [],
+      handlers: webrtcHandlers(undefined, baseUrl),
+    };
   const logger = logging.child("webrtc");
   const audio = new AgentAudio(logger);
   const onFailure = (error: unknown) => logger.error({ error }, "A call's record was not written");
+  const settings = callsSettings(config);
   const calls = new Calls(
     {
       ...{ clock, audio, logger, ...announcer(deps.publish) },
@@ -55,10 +62,11 @@ export function composeVoice(deps: VoiceDeps) {
       rooms: roomGate(config),
       budget: callBudget(deps),
     },
-    callsSettings(config),
+    settings,
   );
   const site = new CallSite({ calls, clock, origins: webrtc.origins });
-  return { site, sideDoors: [mediaDoor(audio)], services: [calls], handlers: webrtcHandlers(calls, baseUrl) };
+  const { turn } = settings;
+  return { site, turn, sideDoors: [mediaDoor(audio)], services: [calls], handlers: webrtcHandlers(calls, baseUrl) };
 }
 
 function callsSettings({ webrtc, state_dir }: LoadedConfig["config"]): CallsSettings {

@@ -67,6 +67,7 @@ export function composeWire(deps: WireDeps) {
   return {
     /** Where browsers reach the HTTP door, once it listens. */
     doorUrl: () => webDoors.find(({ name }) => name === "http door")?.url,
+    doors: () => webDoors.map(({ name, url }) => ({ name, url })),
     pages,
     onCall: calls.onCall,
     gate: (method: MethodEntry, principal: Principal) =>

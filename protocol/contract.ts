@@ -40,6 +40,7 @@ import * as webrtc from "./methods/webrtc.ts";
 export const methods = {
   "bridge.status": bridge.status,
   "bridge.health": bridge.health,
+  "bridge.doctor": bridge.doctor,
   "bridge.shutdown": bridge.shutdown,
   "bridge.panic": bridge.panic,
   "bridge.resume": bridge.resume,

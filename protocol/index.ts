@@ -39,7 +39,7 @@ export {
   SecretRequest,
 } from "./manifest.ts";
 export type { MatrixMessage } from "./matrix-info.ts";
-export type { EngineStatus, Isolation } from "./methods/bridge.ts";
+export type { DoctorCheck, EngineStatus, Isolation } from "./methods/bridge.ts";
 export type { EventEnvelope } from "./methods/event.ts";
 export type { HostInfo } from "./methods/system.ts";
 export type { TokenInfo } from "./methods/token.ts";

@@ -116,6 +116,12 @@ export const commands: readonly Command[] = [
   },
   { name: "health", group: "Bridge", summary: "Whether all is well; ends with 12 when not", method: "bridge.health" },
   {
+    name: "doctor",
+    group: "Bridge",
+    summary: "What is wrong and what mends it, also when the bridge is down; ends with 1 when something is",
+    flags: configFlags.filter(({ name }) => /^(?:config|.*-dir)$/.test(name)),
+  },
+  {
     name: "panic",
     group: "Bridge",
     summary: "Freeze and kill every agent; nothing starts until `bridge resume`",

@@ -47,8 +47,8 @@ export class CliConnection implements AsyncDisposable {
     throw failure;
   }
 
-  call(method: string, params: unknown): Promise<unknown> {
-    return this.#client.call(method, params, { signal: this.#signal, deadlineMs: callDeadlineMs });
+  call(method: string, params: unknown, deadlineMs = callDeadlineMs): Promise<unknown> {
+    return this.#client.call(method, params, { signal: this.#signal, deadlineMs });
   }
 
   stream(method: string, params: unknown): AsyncIterable<unknown> {

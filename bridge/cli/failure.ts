@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.ts";
 import { visible } from "./visible.ts";
 
 /** An error as it is printed. */
-interface Failure {
+export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly remedy: string;
@@ -24,7 +24,7 @@ const localRemedies: Readonly<Record<string, string>> = {
 
 /** Prints an error on stderr, as JSON or for a person, and answers the exit code that it means. */
 export function reportFailure(error: unknown, io: CliIo, json: boolean): number {
-  const failure = describe(error);
+  const failure = describeFailure(error);
   if (json) io.stderr.write(`${JSON.stringify({ error: failure })}\n`);
   else io.stderr.write(`${humanLines(failure, error, io).join("\n")}\n`);
   return failure.exit_code;
@@ -41,7 +41,8 @@ function humanLines(failure: Failure, error: unknown, io: CliIo): string[] {
   ];
 }
 
-function describe(error: unknown): Failure {
+/** An error in the words that a person is told it in. */
+export function describeFailure(error: unknown): Failure {
   const { code, remedy, correlationId, details } = fieldsOf(error);
   const known = isKnown(error);
   return {

@@ -57,9 +57,9 @@ export async function runCall(method: string, params: unknown, { connect, out }:
   else out.text(renderResult(method, result, out.view()));
   const note = Object.hasOwn(connectionBound, method) ? connectionBound[method as MethodName] : undefined;
   if (note !== undefined) out.notice(note);
-  return method === "bridge.health" && (result as { status?: unknown }).status === "degraded"
-    ? exitCodes.degraded
-    : exitCodes.ok;
+  const { status } = (result ?? {}) as { status?: unknown };
+  if (method === "bridge.doctor" && status === "trouble") return exitCodes.failed;
+  return method === "bridge.health" && status === "degraded" ? exitCodes.degraded : exitCodes.ok;
 }
 
 /** Prints each item of a streaming method. A followed log goes on after the bridge was restarted. */

@@ -12,6 +12,7 @@ import {
 import { renderApproval, renderApprovals } from "./render-approval.ts";
 import { renderHealth, renderMethods, renderStatus } from "./render-bridge.ts";
 import { renderBudget, renderModels, renderReport } from "./render-budget.ts";
+import { renderFindings } from "./render-doctor.ts";
 import { renderEvent } from "./render-event.ts";
 import {
   renderMatrixMessages,
@@ -30,6 +31,7 @@ type ItemRenderers = { readonly [N in StreamingMethodName]?: (item: StreamItem<N
 const renderers: Renderers = {
   "bridge.status": renderStatus,
   "bridge.health": renderHealth,
+  "bridge.doctor": ({ checks }, view) => renderFindings(checks, view),
   "rpc.discover": renderMethods,
   "agent.start": renderStarted,
   "agent.restart": renderStarted,

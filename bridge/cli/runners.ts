@@ -15,6 +15,7 @@ const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["budget set", async () => (await budget()).set],
   ["budget topup", async () => (await budget()).topup],
   ["budget report", async () => (await budget()).report],
+  ["doctor", async () => (await import("./doctor/doctor.ts")).run],
   ["config show", async () => (await config()).show],
   ["config validate", async () => (await config()).validate],
   ["config schema", async () => (await config()).schema],

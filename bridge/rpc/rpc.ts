@@ -5,6 +5,7 @@ export { CallMetrics } from "./call-metrics.ts";
 export { type DirectCalls, directCalls } from "./direct-call.ts";
 export { ApiTokens, tokenMigrations } from "./doors/api-tokens.ts";
 export { createAuthenticator } from "./doors/authenticator.ts";
+export { knockAtDoor } from "./doors/door-check.ts";
 export { createJwtVerifier } from "./doors/jwt.ts";
 export { scopeRefusal } from "./doors/scope.ts";
 export { createWebDoor, type WebDoor, type WebSite } from "./doors/web-door.ts";

@@ -106,6 +106,41 @@ export const health = defineMethod({
   },
 });
 
+export const DoctorCheck = z
+  .object({
+    name: z.string().describe("What was looked at."),
+    status: z.enum(["ok", "warning", "trouble"]),
+    found: z.string().describe("What was found, in a sentence."),
+    remedy: z.string().nullable().describe("What mends it; null where there is nothing to mend."),
+  })
+  .meta({ id: "DoctorCheck" });
+export type DoctorCheck = z.output<typeof DoctorCheck>;
+
+export const doctor = defineMethod({
+  summary: "Look at what only the bridge can: its store, disk, clock, doors, and the relay of calls.",
+  description:
+    "It asks each relay for a real allocation, so it takes a few seconds where one does not answer. `armorclaw doctor` adds what is seen from outside.",
+  roles: operators,
+  effect: "read",
+  params: z.strictObject({}),
+  result: z.object({ status: z.enum(["ok", "trouble"]), checks: z.array(DoctorCheck) }),
+  errors: [],
+  example: {
+    params: {},
+    result: {
+      status: "trouble",
+      checks: [
+        {
+          name: "relay",
+          status: "trouble",
+          found: "turn:turn.example.org:3478 cannot be reached: nothing listens there",
+          remedy: "Start coturn there (`systemctl start coturn`), or correct webrtc.turn_urls",
+        },
+      ],
+    },
+  },
+});
+
 export const shutdown = defineMethod({
   summary: "Stop the bridge and its agents in good order.",
   description: "Answers at once; the bridge then drains as it does on SIGTERM.",

@@ -16,6 +16,7 @@ const methodRoles: Record<string, string> = {
   ...wireMethodRoles,
   "bridge.status": "admin operator viewer",
   "bridge.health": "admin operator viewer",
+  "bridge.doctor": "admin operator",
   "bridge.shutdown": "admin",
   "bridge.panic": "admin operator",
   "bridge.resume": "admin operator",

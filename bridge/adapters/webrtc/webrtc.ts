@@ -13,4 +13,5 @@ export type { CallAttribution, CallBudget, CallReservation, RoomGate } from "./p
 export { type SampleRate, sampleRates } from "./sample-rate.ts";
 export { iceServers, snakeCase } from "./signaling.ts";
 export type { IceCandidate } from "./transport.ts";
-export type { TurnCredentials } from "./turn-credentials.ts";
+export { checkTurn, type TurnFinding } from "./turn-check.ts";
+export type { TurnCredentials, TurnSettings } from "./turn-credentials.ts";

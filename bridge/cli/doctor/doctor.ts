@@ -1,0 +1,73 @@
+import type { Result } from "@armorclaw/protocol";
+import { type LoadedConfig, loadConfig } from "../../config/config.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { describeFailure } from "../failure.ts";
+import type { Invocation, Runner } from "../invocation.ts";
+import { renderFindings } from "../render-doctor.ts";
+import { programVersion } from "../version.ts";
+import { answerDeadlineMs, askBridge } from "./ask.ts";
+import { type Finding, ok, trouble } from "./finding.ts";
+import { checkClockKeeper, checkHost } from "./host.ts";
+import { judgeStatus } from "./judge.ts";
+import { checkDisk, checkPlaces } from "./places.ts";
+
+/** `armorclaw doctor`: everything that a person looks at when something is wrong, whether or not the bridge runs. */
+export const run: Runner = async (invocation) => {
+  const { out, signal } = invocation;
+  const configuration = readConfig(invocation);
+  const checks = [configuration.finding, ...(await checkBridge(invocation, configuration.loaded))];
+  const clock = await checkClockKeeper();
+  if (clock !== undefined) checks.push(clock);
+  signal.throwIfAborted();
+  const hasTrouble = checks.some(({ status }) => status === "trouble");
+  if (out.isJson) out.json({ status: hasTrouble ? "trouble" : "ok", checks });
+  else out.text(renderFindings(checks, out.view()));
+  return hasTrouble ? exitCodes.failed : exitCodes.ok;
+};
+
+function readConfig({ values, io }: Invocation): { finding: Finding; loaded: LoadedConfig | undefined } {
+  const flags = Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
+  );
+  try {
+    const loaded = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
+    const { file } = loaded;
+    return { finding: ok("configuration", file === undefined ? "It has no file" : `${file} is valid`), loaded };
+  } catch (error) {
+    const { message, remedy } = describeFailure(error);
+    return { finding: trouble("configuration", message, remedy), loaded: undefined };
+  }
+}
+
+async function checkBridge({ connect }: Invocation, loaded: LoadedConfig | undefined): Promise<Finding[]> {
+  try {
+    const connection = await connect();
+    const status = (await connection.call("bridge.status", {}, answerDeadlineMs)) as Result<"bridge.status">;
+    const places = {
+      runtimeDirectory: status.runtime_dir,
+      stateDirectory: status.state_dir,
+      socket: status.socket,
+    };
+    return [...judgeStatus(status, programVersion()), ...checkPlaces(places), ...(await askBridge(connection))];
+  } catch (error) {
+    const { code, message, remedy } = describeFailure(error);
+    const next =
+      code === "NOT_CONNECTED"
+        ? "Start it with `systemctl start armorclaw` or `armorclaw run`; its last words: `journalctl -u armorclaw -n 50`"
+        : remedy;
+    return [
+      trouble("bridge", message, next),
+      ...whereItWouldRun(loaded),
+      ...(await checkHost(loaded?.config.docker.host)),
+    ];
+  }
+}
+
+function whereItWouldRun(loaded: LoadedConfig | undefined): Finding[] {
+  if (loaded === undefined) return [];
+  const { runtime_dir: runtimeDirectory, state_dir: stateDirectory, alerts } = loaded.config;
+  return [
+    ...checkPlaces({ runtimeDirectory, stateDirectory, socket: loaded.socketPath }),
+    checkDisk(stateDirectory, alerts.disk_free_bytes_min),
+  ];
+}

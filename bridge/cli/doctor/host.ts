@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { request } from "node:http";
+import { promisify } from "node:util";
+import { type Finding, ok, trouble, warning } from "./finding.ts";
+
+const deadlineMs = 3_000;
+
+/** What agents can be isolated with on this machine. For when no bridge is there to say what it found. */
+export async function checkHost(dockerHost: string | undefined): Promise<Finding[]> {
+  if (process.platform !== "linux") return [await checkDocker(dockerHost)];
+  const [docker, bubblewrap] = await Promise.all([checkDocker(dockerHost), checkBubblewrap()]);
+  const isEither = docker.status === "ok" || bubblewrap.status === "ok";
+  // One of the two is enough.
+  const engines = [docker, bubblewrap].map((finding) =>
+    isEither && finding.status === "trouble" ? { ...finding, status: "warning" as const } : finding,
+  );
+  return [...engines, ...checkKernel()];
+}
+
+/** Whether something keeps the clock right; undefined where nobody can tell. */
+export async function checkClockKeeper(): Promise<Finding | undefined> {
+  try {
+    const args = ["show", "--property=NTPSynchronized", "--value"];
+    const { stdout } = await promisify(execFile)("timedatectl", args, { timeout: deadlineMs });
+    if (stdout.trim() === "yes") return ok("clock keeper", "The system says that its clock is synchronised");
+    return warning("clock keeper", "Nothing keeps the clock right", "timedatectl set-ntp true");
+  } catch {
+    return undefined;
+  }
+}
+
+async function checkDocker(host: string | undefined): Promise<Finding> {
+  const remedy = `${install("docker.io", "docker")} && systemctl enable --now docker`;
+  const socketPath = host === undefined ? "/var/run/docker.sock" : /^unix:\/\/(.+)$/.exec(host)?.[1];
+  if (socketPath === undefined) return warning("docker", `${String(host)} is not asked from here`, "armorclaw run");
+  if (!existsSync(socketPath)) return trouble("docker", `No engine listens at ${socketPath}`, remedy);
+  try {
+    const version = await dockerVersion(socketPath);
+    return ok("docker", `Version ${version} answers at ${socketPath}`);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EACCES")
+      return trouble("docker", `This user may not use ${socketPath}`, "Add the bridge's user to the group docker");
+    return trouble("docker", `${socketPath} does not answer: ${code ?? message}`, "systemctl restart docker");
+  }
+}
+
+function dockerVersion(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    const asked = request({ socketPath, path: "/version", signal }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (piece: string) => {
+        text = (text + piece).slice(0, 65_536);
+      });
+      answer.on("error", reject).on("end", () => resolve(/"Version":"([^"]+)"/.exec(text)?.[1] ?? "?"));
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+async function checkBubblewrap(): Promise<Finding> {
+  const remedy = install("bubblewrap", "bubblewrap");
+  try {
+    const { stdout } = await promisify(execFile)("bwrap", ["--version"], { timeout: deadlineMs });
+    return ok("bubblewrap", `${stdout.trim()} is installed`);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return trouble("bubblewrap", code === "ENOENT" ? "It is not installed" : `It does not run: ${message}`, remedy);
+  }
+}
+
+function checkKernel(): Finding[] {
+  const controllers = new Set(read("/sys/fs/cgroup/cgroup.controllers")?.split(/\s+/));
+  const isLimited = (name: string) => controllers.has(name) || existsSync(`/sys/fs/cgroup/${name}`);
+  const unlimited = ["memory", "pids", "cpu"].filter((name) => !isLimited(name));
+  const userNamespaces = Number(read("/proc/sys/user/max_user_namespaces") ?? 0);
+  const isForbidden = read("/proc/sys/kernel/unprivileged_userns_clone") === "0" && process.getuid?.() !== 0;
+  return [
+    unlimited.length === 0
+      ? ok("cgroups", "Memory, processes and processor time can be limited")
+      : warning(
+          "cgroups",
+          `Nothing limits ${unlimited.join(", ")}`,
+          "Mount the controllers, and run the bridge as root or with Delegate=yes",
+        ),
+    read("/proc/sys/kernel/seccomp/actions_avail")?.includes("errno") === true
+      ? ok("seccomp", "The kernel filters system calls")
+      : trouble("seccomp", "The kernel filters no system calls", "Use a kernel with CONFIG_SECCOMP_FILTER"),
+    userNamespaces > 0 && !isForbidden
+      ? ok("user namespaces", "They are allowed")
+      : warning(
+          "user namespaces",
+          "They are forbidden, and sandboxes need them",
+          "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1",
+        ),
+  ];
+}
+
+/** The command for the package manager that is here. */
+export function install(debianName: string, otherName: string): string {
+  const managers = [
+    ["apt-get", `apt-get install ${debianName}`],
+    ["dnf", `dnf install ${otherName}`],
+    ["zypper", `zypper install ${otherName}`],
+    ["pacman", `pacman -S ${otherName}`],
+    ["apk", `apk add ${otherName}`],
+  ] as const;
+  return managers.find(([program]) => existsSync(`/usr/bin/${program}`))?.[1] ?? `Install ${otherName}`;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
