@@ -33,7 +33,8 @@ export class AgentLife {
     this.incarnation = new Incarnation(plan, epoch, {
       engine: deps.engine,
       endpoints: deps.endpoints,
-      onOutput: ({ stream, line }) => deps.log.write(stream, line),
+      onOutput: (line) => deps.log.writeOutput(line),
+      lastSeen: () => deps.log.lastSeen(),
       onContainer: () => facts.move("starting"),
     });
   }

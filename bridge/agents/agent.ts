@@ -167,7 +167,7 @@ export class Agent {
     for (let previous = adopted; ; previous = undefined) {
       const begunAt = clock.monotonic();
       const failure = await this.#live(first, previous, keepTrying);
-      if (failure !== undefined) this.log.write("bridge", failure.message);
+      if (failure !== undefined) this.log.write(failure.message);
       const verdict = this.#judge(failure, {
         ranMs: clock.monotonic() - begunAt,
         mayTryAgain: keepTrying || this.#facts.hasRun || previous !== undefined,
@@ -242,7 +242,7 @@ export class Agent {
   /** Moves to what the verdict says, and says so. */
   async #settle(verdict: Verdict, failure: BridgeError | undefined): Promise<void> {
     if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
-      this.log.write("bridge", this.#facts.exit.message);
+      this.log.write(this.#facts.exit.message);
       this.#voice.say("agent.exited", {
         exit: this.#facts.exit,
         restart_in_ms: verdict.next === "wait" ? verdict.waitMs : null,

@@ -1,5 +1,5 @@
 import { BridgeError, type ContainerId, type ExitInfo, type Isolation } from "@armorclaw/protocol";
-import type { Container, Engine, OutputLine } from "../containers/containers.ts";
+import type { Container, Engine, LastSeen, OutputLine } from "../containers/containers.ts";
 import type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
 import type { AgentPlan } from "./plan.ts";
 
@@ -7,6 +7,8 @@ export interface IncarnationDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
   readonly onOutput: (line: OutputLine) => void;
+  /** Up to where the output of a container that is taken over is known. */
+  readonly lastSeen: () => LastSeen;
   readonly onContainer: () => void;
 }
 
@@ -55,7 +57,7 @@ export class Incarnation {
    * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; `release` is still owed
    */
   async bringUp(deadline: AbortSignal, adopted?: ContainerId): Promise<Container> {
-    const { engine, endpoints, onOutput, onContainer } = this.#deps;
+    const { engine, endpoints, onOutput, lastSeen, onContainer } = this.#deps;
     const { agentId, slot, limits, grants, manifest } = this.#plan;
     this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot), {
       admits: async (pid) => {
@@ -70,7 +72,7 @@ export class Incarnation {
       adopted === undefined ? await engine.start(spec, deadline) : await engine.adopt(spec, adopted, deadline);
     if (container === undefined) throw new BridgeError("AGENT_START_FAILED", `${agentId} ended with the bridge`);
     this.#container = container;
-    container.output(onOutput);
+    container.output(onOutput, adopted === undefined ? {} : lastSeen());
     onContainer();
     await this.#attest(container);
     // A bridge that was killed may have left it frozen, and then it cannot say hello.

@@ -1,4 +1,5 @@
 import type { LogLine } from "@armorclaw/protocol";
+import type { LastSeen, OutputLine } from "../containers/containers.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Quota } from "./quota.ts";
@@ -44,20 +45,31 @@ export class LogBook {
     return this.#options.quota.refused;
   }
 
-  write(stream: LogLine["stream"], line: string): void {
-    const bytes = weight(line);
-    if (stream !== "bridge" && !this.#options.quota.take(bytes)) {
+  /** What the bridge says about the agent. */
+  write(line: string): void {
+    this.#keep("bridge", line);
+  }
+
+  /** What came together because nobody read it in time was not written too fast; the engine's log bounds it. */
+  writeOutput({ stream, line, at, wasMissed = false }: OutputLine): void {
+    if (!wasMissed && !this.#options.quota.take(weight(line))) {
       this.#dropped += 1;
       return;
     }
-    if (this.#dropped > 0) this.#keep("bridge", `${this.#dropped} lines were dropped: it writes more than its quota`);
+    if (this.#dropped > 0) this.write(`${this.#dropped} lines were dropped: it writes more than its quota`);
     this.#dropped = 0;
-    this.#keep(stream, redact(line));
+    this.#keep(stream, redact(line), at);
   }
 
-  #keep(stream: LogLine["stream"], text: string): void {
-    const line = { time: timestamp(this.#options.clock), stream, line: text };
-    this.#options.file?.write(line);
+  /** Up to where the engine's own log was kept here. */
+  lastSeen(): LastSeen {
+    return this.#options.file?.lastSeen() ?? {};
+  }
+
+  #keep(stream: LogLine["stream"], text: string, at?: string): void {
+    const time = at === undefined ? timestamp(this.#options.clock) : new Date(at).toISOString();
+    const line = { time, stream, line: text };
+    this.#options.file?.write(line, at);
     this.#lines.push(line);
     this.#bytes += weight(text);
     this.#bytesWritten += Buffer.byteLength(text);

@@ -1,7 +1,8 @@
-import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LogLine } from "@armorclaw/protocol";
+import type { LastSeen } from "../containers/containers.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
@@ -27,8 +28,9 @@ export class LogFile {
     this.#logger = logger;
   }
 
-  write(line: LogLine): void {
-    this.#pending.push(`${JSON.stringify(line)}\n`);
+  /** @param at the engine's own time of it, by which the end of what is kept is found in the engine's log */
+  write(line: LogLine, at?: string): void {
+    this.#pending.push(`${JSON.stringify({ ...line, ...(at === undefined ? {} : { at }) } satisfies KeptLine)}\n`);
     this.#timer ??= this.#clock.after(flushAfterMs, () => {
       this.#timer = undefined;
       this.#writing = this.#writing.then(() => this.#append());
@@ -39,6 +41,20 @@ export class LogFile {
   async lines(): Promise<LogLine[]> {
     await this.#writing;
     this.close();
+    return this.#kept().map(({ at: _, ...line }) => line);
+  }
+
+  /** Of each stream, the engine's time of the last line that is kept. */
+  lastSeen(): LastSeen {
+    const kept = this.#kept();
+    const isTurnedOver = existsSync(`${this.#path}.1`);
+    // A stream that has nothing here may have had it in what was turned over: all of that came before what is here.
+    const oldest = isTurnedOver ? kept.find(({ at }) => at !== undefined)?.at : undefined;
+    const last = (of: LogLine["stream"]) => kept.findLast(({ stream, at }) => stream === of && at !== undefined)?.at;
+    return { stdout: last("stdout") ?? oldest, stderr: last("stderr") ?? oldest };
+  }
+
+  #kept(): KeptLine[] {
     return [`${this.#path}.1`, this.#path].flatMap(readLines);
   }
 
@@ -61,7 +77,8 @@ export class LogFile {
   }
 
   #take(): string {
-    const text = this.#pending.join("");
+    const isTorn = this.#pending.length > 0 && this.#bytes === undefined && endsTorn(this.#path);
+    const text = (isTorn ? "\n" : "") + this.#pending.join("");
     this.#pending = [];
     if (text !== "") this.#guarded(() => this.#makeRoom(Buffer.byteLength(text)));
     return text;
@@ -91,7 +108,18 @@ export class LogFile {
   }
 }
 
-function readLines(path: string): LogLine[] {
+/** A full disk may have cut off the last line, which must not take the next one with it. */
+function endsTorn(path: string): boolean {
+  try {
+    return !["", "\n"].includes(readFileSync(path, "utf8").slice(-1));
+  } catch {
+    return false;
+  }
+}
+
+type KeptLine = LogLine & { readonly at?: string };
+
+function readLines(path: string): KeptLine[] {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -102,7 +130,7 @@ function readLines(path: string): LogLine[] {
     // A crash may have cut the last line off.
     if (!line.endsWith("}")) return [];
     try {
-      return [JSON.parse(line) as LogLine];
+      return [JSON.parse(line) as KeptLine];
     } catch {
       return [];
     }

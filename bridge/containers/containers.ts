@@ -12,6 +12,7 @@ export {
   type Engine,
   type EngineKind,
   engineKinds,
+  type LastSeen,
   type OutputLine,
   type Usage,
 } from "./engine.ts";

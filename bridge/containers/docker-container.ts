@@ -1,13 +1,12 @@
-import { PassThrough } from "node:stream";
 import { BridgeError, ContainerId, type ExitInfo } from "@armorclaw/protocol";
 import type Docker from "dockerode";
 import { type Clock, delay } from "../platform/clock.ts";
 import { attestStarted, type Promised } from "./attest.ts";
 import { statusOf, tolerate } from "./docker-errors.ts";
-import type { Attestation, Container, OutputLine, Usage } from "./engine.ts";
+import { DockerOutput } from "./docker-output.ts";
+import type { Attestation, Container, LastSeen, OutputLine, Usage } from "./engine.ts";
 import { explainExit } from "./exit-info.ts";
 import { freeze, thaw } from "./freezer.ts";
-import { AgentOutput } from "./output.ts";
 import { readKernelFile, startTicks } from "./proc.ts";
 import { readUsage } from "./usage.ts";
 
@@ -21,7 +20,7 @@ export interface DockerContainerParts {
   readonly clock: Clock;
   /** Takes the removal of what is left, which nobody else waits for. */
   readonly onEnded: (removal: Promise<void>) => void;
-  /** Whether output from before this bridge is left out. */
+  /** Whether an earlier bridge started it. */
   readonly isAdopted: boolean;
   /** Aborts when the engine is closed: from then on nothing is watched. */
   readonly closed: AbortSignal;
@@ -60,10 +59,11 @@ export class DockerContainer implements Container {
     return this.#isHere ? this.#parts.pid : null;
   }
 
-  output(onLine: (line: OutputLine) => void): void {
-    const output = new AgentOutput();
-    output.listen(onLine);
-    this.#drained = this.#follow(output);
+  output(onLine: (line: OutputLine) => void, after: LastSeen = {}): void {
+    const { container, clock, closed, isAdopted } = this.#parts;
+    const takenOverAtMs = isAdopted ? clock.now() : undefined;
+    const output = new DockerOutput({ container, clock, closed, onLine, after, takenOverAtMs, ended: this.gone });
+    this.#drained = output.follow();
   }
 
   look(): void {
@@ -162,25 +162,6 @@ export class DockerContainer implements Container {
   async #signal(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (this.#isHere && this.#isAlive && signalProcess(this.#parts.pid, signal)) return;
     await this.#parts.container.kill({ signal, ...limited() }).catch(() => undefined);
-  }
-
-  async #follow(output: AgentOutput): Promise<void> {
-    const { container, docker, closed, isAdopted } = this.#parts;
-    const since = isAdopted ? { tail: 0 } : {};
-    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-    output.read(stdout, "stdout");
-    output.read(stderr, "stderr");
-    try {
-      const logs = await container.logs({ follow: true, stdout: true, stderr: true, ...since, abortSignal: closed });
-      docker.modem.demuxStream(logs, stdout, stderr);
-      await new Promise<void>((resolve) => {
-        logs.once("end", resolve).once("close", resolve).once("error", resolve);
-      });
-    } catch {
-      // The container or the engine is gone: there is no more to follow.
-    }
-    stdout.end();
-    stderr.end();
   }
 }
 

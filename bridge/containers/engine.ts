@@ -49,7 +49,14 @@ export interface Usage {
 export interface OutputLine {
   readonly stream: "stdout" | "stderr";
   readonly line: string;
+  /** The engine's own time of it, where it keeps a log: RFC 3339, to the nanosecond. */
+  readonly at?: string;
+  /** Written while no bridge ran, and read back from the engine's log. */
+  readonly wasMissed?: boolean;
 }
+
+/** Of each stream, `at` of the last line that was kept. */
+export type LastSeen = { readonly [Stream in OutputLine["stream"]]?: string | undefined };
 
 /** One started container. Whoever got it from `start` owns it. */
 export interface Container {
@@ -63,8 +70,11 @@ export interface Container {
   readonly exited: Promise<ExitInfo>;
   /** There is reason to think that it has ended, such as a closed connection: looks at once rather than in time. */
   look(): void;
-  /** Calls `onLine` for each line that the agent writes, from its start. At most one listener. Lines over 16 KiB are cut. */
-  output(onLine: (line: OutputLine) => void): void;
+  /**
+   * Calls `onLine` for each line that the agent writes, from its start. At most one listener. Lines over 16 KiB are cut.
+   * @param after of a container that was taken over: up to where its output is known. What the engine kept since comes first.
+   */
+  output(onLine: (line: OutputLine) => void, after?: LastSeen): void;
   /** SIGTERM, then SIGKILL after `graceMs`. Resolves when it has ended. Idempotent. */
   stop(graceMs: number): Promise<void>;
   /** SIGKILL. Resolves when it has ended. Idempotent. */

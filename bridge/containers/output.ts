@@ -1,8 +1,7 @@
 import type { Readable } from "node:stream";
 import type { OutputLine } from "./engine.ts";
+import { LineSplitter } from "./line-splitter.ts";
 
-/** 16 KiB: what is longer is no line for a person, and a writer without newlines must not fill the bridge's memory. */
-const lineLengthMax = 16 * 1024;
 /** Lines kept for a listener that comes after the start. */
 const heldLinesMax = 256;
 
@@ -28,25 +27,11 @@ export class AgentOutput {
   }
 
   read(source: Readable, stream: OutputLine["stream"]): void {
-    let rest = "";
-    let cutting = false;
+    const splitter = new LineSplitter((line) => this.#emit({ stream, line }));
     this.#sources.push(new Promise((resolve) => source.once("close", resolve)));
     source.setEncoding("utf8");
-    source.on("data", (text: string) => {
-      const parts = (rest + text).split("\n");
-      rest = parts.pop() ?? "";
-      for (const part of parts) {
-        if (!cutting) this.#emit({ stream, line: part.slice(0, lineLengthMax) });
-        cutting = false;
-      }
-      if (rest.length <= lineLengthMax) return;
-      if (!cutting) this.#emit({ stream, line: rest.slice(0, lineLengthMax) });
-      cutting = true;
-      rest = "";
-    });
-    source.on("end", () => {
-      if (rest !== "" && !cutting) this.#emit({ stream, line: rest });
-    });
+    source.on("data", (text: string) => splitter.push(text));
+    source.on("end", () => splitter.end());
     // A broken pipe ends the output; the container's end is seen elsewhere.
     source.on("error", () => source.destroy());
   }
