@@ -135,7 +135,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
     probe.container.output((line) => lines.push(line));
     await probe.evaluate(`console.log("one\\ntwo"); console.error("three"); console.log("x".repeat(40_000)); 0`);
     await until("the output", () => lines.some(({ line }) => line.startsWith("xxx")));
-    const short = lines.filter(({ line }) => line.length < 100);
+    const short = lines.filter(({ line }) => line.length < 100).map(({ stream, line }) => ({ stream, line }));
     expect(short).toContainEqual({ stream: "stdout", line: "one" });
     expect(short).toContainEqual({ stream: "stdout", line: "two" });
     await until("the error output", () => lines.some(({ stream, line }) => stream === "stderr" && line === "three"));
