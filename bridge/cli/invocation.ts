@@ -7,7 +7,7 @@ import type { Output } from "./output.ts";
 export interface Invocation {
   readonly io: CliIo;
   readonly out: Output;
-  /** Aborts at Ctrl-C and at --timeout. */
+  /** Aborts at Ctrl-C, at SIGTERM and at --timeout. */
   readonly signal: AbortSignal;
   readonly values: Readonly<Record<string, unknown>>;
   readonly positionals: readonly string[];

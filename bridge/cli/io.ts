@@ -5,6 +5,7 @@ export interface CliStream {
   write(text: string): void;
   readonly isTTY: boolean;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 export type CliEnvironment = Readonly<Record<string, string | undefined>>;
@@ -21,12 +22,16 @@ export interface CliIo {
   readonly onKey?: ((listener: (key: string) => void) => Disposable) | undefined;
   /** Milliseconds since the epoch, for ages. */
   now(): number;
-  /** Calls when the person presses Ctrl-C, until disposed. */
+  /** Calls when the person presses Ctrl-C or the process is told to end, until disposed. */
   onInterrupt(listener: () => void): Disposable;
 }
 
 /** The part of Node's `process` that the command line uses. */
 export type CliProcess = Pick<NodeJS.Process, "stdout" | "stderr" | "stdin" | "env" | "on" | "off">;
+
+const endSignals = ["SIGINT", "SIGTERM"] as const;
+/** An escape sequence, as of the arrow keys, or one character. */
+const keyPattern = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
 
 /** The real process as the command line sees it. A reader that goes away ends the command, not with a stack trace. */
 export function processIo(proc: CliProcess, now: () => number): CliIo {
@@ -41,15 +46,21 @@ export function processIo(proc: CliProcess, now: () => number): CliIo {
     onKey: proc.stdin.isTTY ? (listener) => readKeys(proc.stdin, listener) : undefined,
     now,
     onInterrupt(listener) {
-      proc.on("SIGINT", listener);
-      return { [Symbol.dispose]: () => proc.off("SIGINT", listener) };
+      for (const signal of endSignals) proc.on(signal, listener);
+      return {
+        [Symbol.dispose]() {
+          for (const signal of endSignals) proc.off(signal, listener);
+        },
+      };
     },
   };
 }
 
-/** In raw mode: each key as it is pressed, without showing it. */
+/** In raw mode: each key as it is pressed, without showing it. Fast ones arrive together. */
 function readKeys(stdin: NodeJS.ReadStream, listener: (key: string) => void): Disposable {
-  const onData = (data: Buffer) => listener(data.toString());
+  const onData = (data: Buffer) => {
+    for (const key of data.toString().match(keyPattern) ?? []) listener(key);
+  };
   stdin.setRawMode(true).on("data", onData).resume();
   return {
     [Symbol.dispose]() {
@@ -74,6 +85,9 @@ function streamOf(stream: NodeJS.WriteStream): CliStream {
     },
     get columns() {
       return stream.columns;
+    },
+    get rows() {
+      return stream.rows;
     },
   };
 }

@@ -9,6 +9,8 @@ export interface View {
   readonly nowMs: number;
   /** The terminal's width; undefined when the output is not a terminal. */
   readonly columns: number | undefined;
+  /** Its height, where it is known. */
+  readonly rows?: number | undefined;
   readonly paint: Paint;
 }
 
@@ -33,7 +35,11 @@ export function createOutput(io: CliIo, options: { readonly json: boolean; reado
     notice: (text) => {
       if (!options.quiet) io.stderr.write(`${text}\n`);
     },
-    view: () => ({ nowMs: io.now(), columns: io.stdout.isTTY ? (io.stdout.columns ?? 80) : undefined, paint }),
+    view: () => ({
+      nowMs: io.now(),
+      ...(io.stdout.isTTY ? { columns: io.stdout.columns ?? 80, rows: io.stdout.rows } : { columns: undefined }),
+      paint,
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { View } from "./output.ts";
 import { renderLogLine } from "./render-agent.ts";
 import { type Limit, renderBurn } from "./render-budget.ts";
 import { renderTable } from "./table.ts";
+import { visible } from "./visible.ts";
 
 export const sortKeys = { c: "cpu", m: "memory", i: "io", n: "name" } as const;
 export type SortKey = (typeof sortKeys)[keyof typeof sortKeys];
@@ -40,7 +41,10 @@ const columns = [
   { title: "UPTIME", dropOrder: 1 },
 ];
 
-const help = "↑↓ select  c m i n sort  p pause  r resume  s stop  l logs  q quit";
+const help = "q quit  ↑↓ select  c m i n sort  p pause  r resume  s stop  l logs";
+/** Lines beside the agents and their logs: titles, how many more there are, budget, a gap, what was said, and the keys. */
+const otherLines = 6;
+const agentLinesMin = 1;
 
 /** The agents in their order, each with what it uses. */
 export function topRows({ agents, usage, sort }: TopState): readonly TopRow[] {
@@ -55,10 +59,38 @@ export function topRows({ agents, usage, sort }: TopState): readonly TopRow[] {
   return rows.toSorted((a, b) => (sort === "name" ? byName(a, b) : weight(b) - weight(a) || byName(a, b)));
 }
 
-/** The whole screen. */
+/** The whole screen: no more lines than the terminal has, the selected agent among them. */
 export function renderTop(state: TopState, view: View): string {
   const rows = topRows(state);
-  const cells = rows.map(({ agent, usage }) => [
+  const room = view.rows === undefined ? Number.POSITIVE_INFINITY : Math.max(0, view.rows - otherLines);
+  const agentRoom = Math.max(agentLinesMin, state.logs === undefined ? room : Math.ceil(room / 2));
+  const shown = around(rows, ({ agent }) => agent.agent_id === state.selected, agentRoom);
+  const logRoom = Math.max(0, room - Math.max(1, shown.length));
+  const logs = logRoom === 0 ? [] : (state.logs ?? []).slice(-logRoom).map((line) => renderLogLine(line, view));
+  const table = rows.length === 0 ? "No agent runs." : renderTable(columns, shown.map(cellsOf(state, view)), view);
+  const hidden = rows.length - shown.length;
+  return [
+    table,
+    hidden === 0 ? "" : view.paint("dim", ` and ${hidden} more`),
+    renderBurn(state.limits),
+    "",
+    ...logs,
+    visible(state.said),
+    view.paint("dim", help),
+  ].join("\n");
+}
+
+/** As many as there is room for, the one that is looked for among them. */
+function around<T>(all: readonly T[], isIt: (one: T) => boolean, room: number): readonly T[] {
+  if (all.length <= room) return all;
+  const middle = Math.max(0, all.findIndex(isIt)) - Math.floor(room / 2);
+  const from = Math.min(Math.max(0, middle), all.length - room);
+  return all.slice(from, from + room);
+}
+
+const cellsOf =
+  (state: TopState, view: View) =>
+  ({ agent, usage }: TopRow): readonly string[] => [
     `${agent.agent_id === state.selected ? ">" : " "}${agent.agent_id}`,
     agent.live === false ? `${agent.state}, silent` : agent.state,
     usage?.cpu_percent === null || usage === undefined ? "-" : `${usage.cpu_percent.toFixed(1)} %`,
@@ -69,16 +101,4 @@ export function renderTop(state: TopState, view: View): string {
     String(agent.restarts),
     formatAge(agent.last_heartbeat_at, view.nowMs),
     formatAge(agent.started_at, view.nowMs),
-  ]);
-  const table = rows.length === 0 ? "No agent runs." : renderTable(columns, cells, view);
-  const logs = state.logs?.map((line) => renderLogLine(line, view)) ?? [];
-  return [
-    table,
-    "",
-    renderBurn(state.limits),
-    ...(logs.length === 0 ? [] : ["", ...logs]),
-    "",
-    state.said,
-    view.paint("dim", help),
-  ].join("\n");
-}
+  ];
