@@ -16,6 +16,7 @@ const parts: readonly Part[] = [
   { program: "python3", packages: ["python3"], usedBy: "the Python client's tests" },
   { program: "chromium", packages: ["chromium"], usedBy: "the tests of a page over WebSocket" },
   { program: "chromium", packages: ["chromium"], usedBy: "the tests that call from a browser" },
+  { program: "firefox-esr", packages: ["firefox-esr"], usedBy: "the tests that call from Firefox" },
   { program: "turnserver", packages: ["coturn"], usedBy: "the tests of calls over a relay" },
   { program: "espeak-ng", packages: ["espeak-ng"], usedBy: "the tests of spoken calls" },
   {

@@ -4,31 +4,16 @@ import { hasChromium, hearTone, playTone, startChromium } from "../support/chrom
 import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
 import { describeIf } from "../support/require-part.ts";
 import { until } from "../support/until.ts";
-import { sine, toneShare } from "../support/voice.ts";
 import {
   admin,
+  agentHears,
+  agentPlays,
   type FakeAgent,
   plainCall,
   startVoiceBridge,
   type VoiceBridge,
   voiceSettings,
 } from "../support/voice-bridge.ts";
-
-/** The agent plays a tone for so many seconds. */
-function agentPlays(agent: FakeAgent, hertz: number, seconds: number): void {
-  const call = Number(agent.messages("call").at(-1)?.["call"]);
-  for (let at = 0; at < seconds * 50; at += 1) {
-    const samples = sine(hertz, 16_000, 20, at * 20);
-    agent.send({ kind: "audio", call, sequence: at, timeUs: at * 20_000, samples });
-  }
-}
-
-/** Waits until the agent hears this tone, clean, for half a second. */
-const agentHears = (agent: FakeAgent, hertz: number) =>
-  until(`${hertz} Hz at the agent`, () => {
-    const heard = agent.heard().slice(-8_000);
-    return heard.length === 8_000 && toneShare(heard, hertz, 16_000) > 0.9;
-  });
 
 const pageHears = async (page: Page, hertz: number) => {
   const heard = await until(`${hertz} Hz in the page`, async () => {

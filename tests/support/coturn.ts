@@ -10,12 +10,12 @@ import { until } from "./until.ts";
 export const hasCoturn = existsSync("/usr/bin/turnserver");
 export const turnSecret = "shared between the bridge and its relay";
 
-/** A real coturn on loopback that knows the bridge's secret. */
-export async function startCoturn(): Promise<{ readonly url: string } & AsyncDisposable> {
+/** A real coturn that knows the bridge's secret. */
+export async function startCoturn(address = "127.0.0.1"): Promise<{ readonly url: string } & AsyncDisposable> {
   const temp = tempDirectory();
-  const port = await freePort();
+  const port = await freePort(address);
   const child = spawn("turnserver", [
-    ...["-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", `--listening-port=${port}`],
+    ...["-n", `--listening-ip=${address}`, `--relay-ip=${address}`, `--listening-port=${port}`],
     ...["--use-auth-secret", `--static-auth-secret=${turnSecret}`, "--realm=bridge.test"],
     ...["--no-tls", "--no-dtls", "--no-cli", "--allow-loopback-peers", "--min-port=49200", "--max-port=49400"],
     ...[
@@ -28,9 +28,9 @@ export async function startCoturn(): Promise<{ readonly url: string } & AsyncDis
   child.stdout.resume();
   child.stderr.resume();
   const closed = once(child, "close");
-  await until("coturn's answer", () => answersBinding(port));
+  await until("coturn's answer", () => answersBinding(address, port));
   return {
-    url: `turn:127.0.0.1:${port}?transport=udp`,
+    url: `turn:${address}:${port}?transport=udp`,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await closed;
@@ -40,14 +40,14 @@ export async function startCoturn(): Promise<{ readonly url: string } & AsyncDis
 }
 
 /** Its log says nothing while it is buffered; a STUN Binding request it answers. */
-async function answersBinding(port: number): Promise<boolean> {
+async function answersBinding(address: string, port: number): Promise<boolean> {
   const socket = createSocket("udp4");
   const request = Buffer.alloc(20);
   request.writeUInt16BE(0x0001, 0);
   request.writeUInt32BE(0x2112a442, 4);
   randomFillSync(request, 8);
   const answered = once(socket, "message", { signal: AbortSignal.timeout(300) });
-  socket.send(request, port, "127.0.0.1");
+  socket.send(request, port, address);
   try {
     await answered;
     return true;
@@ -58,8 +58,8 @@ async function answersBinding(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+async function freePort(address: string): Promise<number> {
+  const socket = createSocket("udp4").bind(0, address);
   await once(socket, "listening");
   const { port } = socket.address();
   await new Promise<void>((resolve) => socket.close(() => resolve()));

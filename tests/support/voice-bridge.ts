@@ -18,7 +18,7 @@ import { systemClock, timestamp } from "../../bridge/platform/clock.ts";
 import { Store } from "../../bridge/store/store.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
-import { joined, loopback } from "./voice.ts";
+import { joined, loopback, sine, toneShare } from "./voice.ts";
 
 export const admin = { id: "user:0", role: "admin" } as const;
 
@@ -155,3 +155,19 @@ async function connectAgent(
       frames.flatMap((frame) => (frame.kind === "message" && frame.message.type === type ? [frame.message] : [])),
   };
 }
+
+/** The agent plays a tone for so many seconds. */
+export function agentPlays(agent: FakeAgent, hertz: number, seconds: number): void {
+  const call = Number(agent.messages("call").at(-1)?.["call"]);
+  for (let at = 0; at < seconds * 50; at += 1) {
+    const samples = sine(hertz, 16_000, 20, at * 20);
+    agent.send({ kind: "audio", call, sequence: at, timeUs: at * 20_000, samples });
+  }
+}
+
+/** Waits until the agent hears this tone, clean, for half a second. */
+export const agentHears = (agent: FakeAgent, hertz: number) =>
+  until(`${hertz} Hz at the agent`, () => {
+    const heard = agent.heard().slice(-8_000);
+    return heard.length === 8_000 && toneShare(heard, hertz, 16_000) > 0.9;
+  });
