@@ -233,7 +233,7 @@ function composeDomains(
   });
   const messaging = composeMessaging({ ...common, agents: directory, destinations: [rooms.destination] });
   const voice = composeVoice({
-    ...{ ...common, budget: money.budget },
+    ...{ ...common, budget: money.budget, rooms: rooms.sight },
     loopOf: (agentId) => directory.find(agentId)?.loop,
     doorUrl: () => wire.doorUrl(),
   });

@@ -44,11 +44,33 @@ export interface RoomDeps {
   readonly calls: () => DirectCalls;
 }
 
+/** What happens in rooms, for the parts of the bridge that depend on it. */
+export interface RoomListener {
+  /** Somebody who was in the room is not any more. It may be the bridge's own account. */
+  left(roomId: string, userId: string): void;
+  /** The link to the homeserver is up again: who left meanwhile was not told. */
+  live(): void;
+}
+
+/** The bridge's sight of rooms. */
+export interface RoomSight {
+  readonly trust: MatrixTrust;
+  /** The bridge's own account; undefined while it is logged out. */
+  ownId(): string | undefined;
+  /** @throws BridgeError while it cannot be known */
+  isMember(roomId: string, userId: string): Promise<boolean>;
+  listen(listener: RoomListener): void;
+}
+
+/** How long the homeserver may take to say who is in a room. */
+const memberDeadlineMs = 10_000;
+
 /** Constructs the link to the homeserver, and what people do and are asked in its rooms. */
 export function composeRooms(deps: RoomDeps) {
   const { store, clock, log, config, keystore, access, outbox } = deps;
   const logger = deps.logging.child("matrix");
   const trust = trustOf(config.matrix, access);
+  const listeners = new Set<RoomListener>();
   const adapter: MatrixAdapter = new MatrixAdapter({
     ...{ store, clock, logger, trust, events: log },
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
@@ -56,7 +78,13 @@ export function composeRooms(deps: RoomDeps) {
     onInbound: (inbound) => {
       heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
     },
-    onLive: () => outbox().reachable("matrix"),
+    onLive: () => {
+      outbox().reachable("matrix");
+      for (const listener of listeners) listener.live();
+    },
+    onLeft: (roomId, userId) => {
+      for (const listener of listeners) listener.left(roomId, userId);
+    },
   });
   const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.status().session !== undefined });
   const call = (method: string, params: object, { id, role }: RoomMember) =>
@@ -92,7 +120,14 @@ export function composeRooms(deps: RoomDeps) {
     }
   };
   keystore.whenUnlocked(() => adapter.unlocked());
+  const sight: RoomSight = {
+    trust,
+    ownId: () => adapter.status().session?.userId,
+    isMember: (roomId, userId) => adapter.isMember(roomId, userId, AbortSignal.timeout(memberDeadlineMs)),
+    listen: (listener) => void listeners.add(listener),
+  };
   return {
+    sight,
     destination: matrixDestination(adapter),
     services: [adapter, approvalQuestions(deps)],
     handlers: matrixHandlers({ adapter, posts, log, access, trust, homeserver: config.matrix.homeserver }),

@@ -11,13 +11,15 @@ import {
   CallSite,
   Calls,
   type CallsSettings,
-  type RoomGate,
 } from "./adapters/webrtc/webrtc.ts";
 import { type Budget, nothing } from "./budget/budget.ts";
+import { callGate } from "./call-gate.ts";
+import { watchPresence } from "./call-presence.ts";
 import type { Config, LoadedConfig } from "./config/config.ts";
-import type { PublishEvent } from "./events/events.ts";
+import type { DurableEventLog, PublishEvent } from "./events/events.ts";
 import type { Logging } from "./logging/logging.ts";
 import type { Clock } from "./platform/clock.ts";
+import type { RoomSight } from "./rooms.ts";
 import { webrtcHandlers } from "./rpc/handlers/webrtc.ts";
 import type { SideDoor } from "./rpc/rpc.ts";
 import type { Store } from "./store/store.ts";
@@ -25,10 +27,12 @@ import type { Store } from "./store/store.ts";
 export interface VoiceDeps {
   readonly store: Store;
   readonly clock: Clock;
+  readonly log: DurableEventLog;
   readonly logging: Logging;
   readonly publish: PublishEvent;
   readonly config: LoadedConfig["config"];
   readonly budget: Budget;
+  readonly rooms: RoomSight;
   readonly loopOf: (agentId: string) => string | undefined;
   /** The door's own address, once it listens. */
   readonly doorUrl: () => string | undefined;
@@ -59,12 +63,13 @@ export function composeVoice(deps: VoiceDeps) {
     {
       ...{ clock, audio, logger, ...announcer(deps.publish) },
       records: new CallRecords(store, clock, onFailure),
-      rooms: roomGate(config),
+      rooms: callGate(config, deps.rooms),
       budget: callBudget(deps),
     },
     settings,
   );
   const site = new CallSite({ calls, clock, origins: webrtc.origins });
+  watchPresence(calls, deps.rooms, deps.log, logger);
   const { turn } = settings;
   return { site, turn, sideDoors: [mediaDoor(audio)], services: [calls], handlers: webrtcHandlers(calls, baseUrl) };
 }
@@ -100,14 +105,6 @@ function turnSecret({ turn_urls: urls, turn_secret_file: file }: Config["webrtc"
   } catch (cause) {
     throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} cannot be read`, undefined, { cause });
   }
-}
-
-/** The machine's owner may call anywhere; others where the configuration names them. */
-function roomGate({ webrtc }: Config): RoomGate {
-  return {
-    mayCall: async ({ id, role }, roomId) =>
-      role === "admin" || (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) === true,
-  };
 }
 
 function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {

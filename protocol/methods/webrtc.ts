@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { defineMethod } from "../define.ts";
 import { AgentId, DurationMs, PrincipalId, Timestamp } from "../ids.ts";
+import { MatrixUserId } from "../matrix-info.ts";
 import { operators, people } from "../roles.ts";
 
 const RoomId = z.string().min(1).max(255).describe("The room that the call belongs to, e.g. !abc:example.org.");
@@ -60,6 +61,7 @@ export const CallInfo = z
     session_id: CallSessionId,
     room_id: RoomId,
     principal: PrincipalId.describe("Who started it."),
+    user_id: MatrixUserId.nullable().describe("The member of the room who talks, where that is known."),
     agent_id: AgentId.nullable(),
     state: CallState,
     end_reason: CallEndReason.nullable(),
@@ -77,6 +79,7 @@ const exampleInfo = {
   session_id: sessionId,
   room_id: "!abc:example.org",
   principal: "user:1000",
+  user_id: "@ann:example.org",
   agent_id: "helper-1",
   state: "active" as const,
   end_reason: null,
@@ -97,6 +100,9 @@ export const start = defineMethod({
   audited: true,
   params: z.strictObject({
     room_id: RoomId,
+    user_id: MatrixUserId.optional().describe(
+      "Who will talk. They must be in the Matrix room, as the bridge sees it, and the call ends when they leave it. In a Matrix room of the bridge's, only admins may leave it out.",
+    ),
     agent_id: AgentId.optional().describe(
       "Who is called. Its media socket gets the sound, or the words where `stt_agent_id` is given.",
     ),
@@ -128,6 +134,9 @@ export const start = defineMethod({
     "CALL_LIMIT_REACHED",
     "CALL_OFFER_REFUSED",
     "CALL_MEDIA_FAILED",
+    "MATRIX_LOGGED_OUT",
+    "MATRIX_NOT_READY",
+    "MATRIX_UNREACHABLE",
     "BUDGET_EXCEEDED",
     "BUDGET_FROZEN",
   ],

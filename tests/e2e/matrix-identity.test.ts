@@ -48,24 +48,24 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
 
   test("two devices compare emoji, and know each other from then on", async () => {
     const [mine, hers] = await Promise.all([
-      bridge.adapter.verify("@ann:localhost", soon()),
+      bridge.adapter.verifications.verify("@ann:localhost", soon()),
       until("ann's side", () => ann.adapter.status().verifications.find(({ state }) => state === "compare")),
     ]);
     expect(mine.emoji).toHaveLength(7);
     expect(hers.emoji).toEqual(mine.emoji);
     const ends = await Promise.all([
-      bridge.adapter.compare(mine.flowId, true, soon()),
-      ann.adapter.compare(hers.flowId, true, soon()),
+      bridge.adapter.verifications.compare(mine.flowId, true, soon()),
+      ann.adapter.verifications.compare(hers.flowId, true, soon()),
     ]);
     expect(ends.map(({ state }) => state)).toEqual(["done", "done"]);
   });
 
   test("a comparison that differs is called off on both sides", async () => {
     const [mine] = await Promise.all([
-      bridge.adapter.verify("@ann:localhost", soon()),
+      bridge.adapter.verifications.verify("@ann:localhost", soon()),
       until("ann's side", () => ann.adapter.status().verifications.find(({ state }) => state === "compare")),
     ]);
-    expect((await bridge.adapter.compare(mine.flowId, false, soon())).state).toBe("cancelled");
+    expect((await bridge.adapter.verifications.compare(mine.flowId, false, soon())).state).toBe("cancelled");
     await until("ann's end of it", () =>
       ann.adapter.status().verifications.every(({ state }) => state === "done" || state === "cancelled"),
     );

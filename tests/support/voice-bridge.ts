@@ -24,6 +24,7 @@ export const admin = { id: "user:0", role: "admin" } as const;
 
 export const plainCall: StartRequest = {
   roomId: "!voice:example.org",
+  userId: undefined,
   agentId: "helper-1",
   sttAgentId: undefined,
   ttsAgentId: undefined,

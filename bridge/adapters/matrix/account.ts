@@ -5,7 +5,6 @@ import {
   type MatrixClient,
   MatrixScheduler,
   RoomEvent,
-  RoomMemberEvent,
   RoomStateEvent,
   SyncState,
 } from "matrix-js-sdk";
@@ -13,6 +12,7 @@ import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBacken
 import { type Clock, systemClock, type Timer } from "../../platform/clock.ts";
 import { type DurableIdb, installIdbGlobals, openDurableIdb } from "./durable-idb.ts";
 import { Intake } from "./intake.ts";
+import { watchMembers } from "./members.ts";
 import { PlaintextGuard } from "./plaintext-guard.ts";
 import { Sender } from "./sender.ts";
 import { Verifications } from "./verifications.ts";
@@ -129,11 +129,7 @@ export class Account {
         }
       }
     });
-    client.on(RoomMemberEvent.Membership, (event, member) => {
-      const inviter = event.getSender();
-      if (member.userId === client.getUserId() && member.membership === "invite" && inviter !== undefined)
-        this.#deps.say({ kind: "invite", roomId: member.roomId, inviter });
-    });
+    watchMembers(client, this.#deps.say);
   }
 
   async #synced(state: SyncState): Promise<void> {

@@ -18,13 +18,12 @@ import {
   type Session,
   saveSession,
 } from "./session.ts";
+import { VerificationDesk } from "./verification-desk.ts";
 import { removeKeys, workerAccount } from "./worker-account.ts";
 import type { WorkerLink } from "./worker-link.ts";
 import type { IdentityStatus, Outgoing, RoomInfo, Upload, Uploaded, Verification } from "./worker-protocol.ts";
 
 const loginDeadlineMs = 60_000;
-/** Verifications that `status` tells of. */
-const verificationsMax = 16;
 
 export interface MatrixDeps extends RecorderDeps {
   readonly store: Store;
@@ -34,6 +33,8 @@ export interface MatrixDeps extends RecorderDeps {
   readonly directory: string;
   /** The homeserver answers again: what waits for it may be sent. */
   readonly onLive: () => void;
+  /** Somebody who was in the room is not any more. It may be the bridge's own account. */
+  readonly onLeft: (roomId: string, userId: string) => void;
 }
 
 export interface MatrixStatus {
@@ -57,8 +58,8 @@ export class MatrixAdapter implements Service {
   #identity: IdentityStatus | undefined;
   /** The homeserver asked for silence until then, from the whole account. */
   #silentUntilMs = 0;
-  readonly #verifications = new Map<string, Verification>();
   readonly #changes = new Changes();
+  readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
 
   constructor(deps: MatrixDeps) {
     this.#deps = deps;
@@ -92,7 +93,7 @@ export class MatrixAdapter implements Service {
       lastSyncAtMs: this.#keeper?.lastSyncAtMs,
       restarts: this.#keeper?.restarts ?? 0,
       error: this.#keeper?.lastError,
-      verifications: [...this.#verifications.values()],
+      verifications: this.verifications.known,
     };
   }
 
@@ -166,22 +167,9 @@ export class MatrixAdapter implements Service {
     return (await this.#link().call("join", { room }, signal)).roomId;
   }
 
-  /** Asks a person's devices to compare emoji; resolves when there are any, or the comparison ended. */
-  async verify(userId: string, signal: AbortSignal): Promise<Verification> {
-    const { flowId } = await this.#link().call("verify", { userId }, signal);
-    return await this.#changes.until(() => {
-      const verification = this.#verifications.get(flowId);
-      return verification?.state === "requested" ? undefined : verification;
-    }, signal);
-  }
-
-  async compare(flowId: string, isEqual: boolean, signal: AbortSignal): Promise<Verification> {
-    const verification = await this.#link().call("compare", { flowId, isEqual }, signal);
-    if (!isEqual) return verification;
-    return await this.#changes.until(() => {
-      const known = this.#verifications.get(flowId);
-      return known?.state === "done" || known?.state === "cancelled" ? known : undefined;
-    }, signal);
+  /** Whether the person is in the room now, by the homeserver. Nobody is in a room that the bridge cannot look into. */
+  isMember(roomId: string, userId: string, signal: AbortSignal): Promise<boolean> {
+    return this.#link().call("isMember", { roomId, userId }, signal);
   }
 
   #link(): WorkerLink {
@@ -216,7 +204,11 @@ export class MatrixAdapter implements Service {
   }
 
   #heard(message: LinkMessage, link: WorkerLink): void {
-    if (message.kind === "verification") this.#noteVerification(message.verification);
+    if (message.kind === "verification") this.verifications.note(message.verification);
+    if (message.kind === "left") {
+      this.#deps.onLeft(message.roomId, message.userId);
+      return;
+    }
     this.#record(message, link).catch((error: unknown) =>
       this.#deps.logger.error({ error, kind: message.kind }, "what came from the homeserver could not be written down"),
     );
@@ -285,13 +277,5 @@ export class MatrixAdapter implements Service {
         this.#identity = identity;
       })
       .catch((error: unknown) => this.#deps.logger.warn({ error }, "the device's identity could not be read"));
-  }
-
-  #noteVerification(verification: Verification): void {
-    this.#verifications.delete(verification.flowId);
-    this.#verifications.set(verification.flowId, verification);
-    const [oldest] = this.#verifications.keys();
-    if (this.#verifications.size > verificationsMax && oldest !== undefined) this.#verifications.delete(oldest);
-    this.#changes.tell();
   }
 }

@@ -98,6 +98,10 @@ export interface WorkerCalls {
   readonly upload: { readonly params: Upload; readonly result: Uploaded };
   readonly rooms: { readonly params: object; readonly result: readonly RoomInfo[] };
   readonly join: { readonly params: { readonly room: string }; readonly result: { readonly roomId: string } };
+  readonly isMember: {
+    readonly params: { readonly roomId: string; readonly userId: string };
+    readonly result: boolean;
+  };
   readonly secure: { readonly params: { readonly password?: string }; readonly result: IdentityStatus };
   readonly identity: { readonly params: object; readonly result: IdentityStatus };
   readonly verify: { readonly params: { readonly userId: string }; readonly result: Verification };
@@ -142,6 +146,8 @@ export type WorkerMessage =
       readonly upToMs: number;
     }
   | { readonly kind: "invite"; readonly roomId: string; readonly inviter: string }
+  /** Who was in the room is not any more, of their own will or not. */
+  | { readonly kind: "left"; readonly roomId: string; readonly userId: string }
   | { readonly kind: "verification"; readonly verification: Verification }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
   /** The store could not be written: the worker must be started anew. */

@@ -2,6 +2,7 @@
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { Account } from "./account.ts";
 import { identityStatus, secureAccount } from "./identity.ts";
+import { isMember } from "./members.ts";
 import { sdkFailure } from "./sdk-failure.ts";
 import type {
   CallMessage,
@@ -42,6 +43,7 @@ const answers: Answers = {
   upload: async (upload) => (await opening).sender.upload(upload),
   rooms: async () => (await opening).rooms(),
   join: async ({ room }) => ({ roomId: (await (await opening).client.joinRoom(room)).roomId }),
+  isMember: async ({ roomId, userId }) => isMember((await opening).client, roomId, userId),
   secure: async ({ password }) => secureAccount((await opening).client, account.recoveryKey, password),
   identity: async () => identityStatus((await opening).client),
   verify: async ({ userId }) => (await opening).verifications.begin(userId),

@@ -8,6 +8,8 @@ export interface CallPlan {
   readonly sessionId: string;
   readonly roomId: string;
   readonly principal: string;
+  /** Who talks, where that is a member of the room: the call ends when they leave it. */
+  readonly userId: string | undefined;
   /** Talks with the caller: by text where `stt` and `tts` are named, else by sound. */
   readonly agentId: string | undefined;
   readonly sttAgentId: string | undefined;

@@ -48,7 +48,7 @@ export class Calls implements Service {
     this.entry = new CallEntry(deps.clock, deps.records, settings.turn);
     this.#media = new CallMedia(settings.media, deps.clock, deps.logger, {
       event: (sessionId, event) => this.#onMedia(sessionId, event),
-      ended: () => this.#endAll("error"),
+      ended: () => this.endThose("error", () => true),
     });
     this.#switchboard = new Switchboard(deps.audio, () => this.#media.link, {
       transcript: (session, transcript) => {
@@ -65,7 +65,7 @@ export class Calls implements Service {
 
   async stop(): Promise<void> {
     const payments = [...this.#payments.values()];
-    this.#endAll("shutdown");
+    this.endThose("shutdown", () => true);
     for (const timer of this.#forgetting) timer.cancel();
     await Promise.all(payments.map((payment) => payment.end()));
     this.#deps.audio.close();
@@ -78,7 +78,7 @@ export class Calls implements Service {
 
   /** Opens a session. @throws BridgeError FORBIDDEN, CALL_LIMIT_REACHED or what the budget says */
   async open(caller: Caller, request: StartRequest): Promise<StartedCall> {
-    await this.#admit(caller, request.roomId);
+    await this.#admit(caller, request);
     const { tokenTtlMs, maxDurationMs, ...rest } = request;
     const plan: CallPlan = {
       ...rest,
@@ -209,6 +209,11 @@ export class Calls implements Service {
     return this.#switchboard.isRecording(session);
   }
 
+  /** Ends the calls that this is true of. */
+  endThose(reason: EndReason, isMeant: (session: CallSession) => boolean): void {
+    for (const session of this.list()) if (!session.hasEnded && isMeant(session)) this.end(session, reason);
+  }
+
   end(session: CallSession, reason: EndReason): void {
     if (session.hasEnded) return;
     if (this.isRecording(session)) this.#deps.records.note({ event: "recording.stopped", ...about(session) });
@@ -237,14 +242,10 @@ export class Calls implements Service {
     return this.#watchers.get(session.id) ?? [];
   }
 
-  #endAll(reason: EndReason): void {
-    for (const session of this.list()) this.end(session, reason);
-  }
-
-  async #admit(caller: Caller, roomId: string): Promise<void> {
+  async #admit(caller: Caller, { roomId, userId }: StartRequest): Promise<void> {
     const { records, rooms } = this.#deps;
     try {
-      if (!(await rooms.mayCall(caller, roomId)))
+      if (!(await rooms.mayCall(caller, roomId, userId)))
         throw new BridgeError("FORBIDDEN", `${caller.id} may not call in ${roomId}`);
       const live = this.list().filter((session) => !session.hasEnded);
       assertWithinLimits(caller.id, live, records, this.#settings.limits);

@@ -2,8 +2,11 @@ import type { Principal } from "@armorclaw/protocol";
 
 /** Who may talk in a room. */
 export interface RoomGate {
-  /** Whether the principal is in the room and may call there. */
-  mayCall(principal: Pick<Principal, "id" | "role">, roomId: string): Promise<boolean>;
+  /**
+   * Whether the principal may call there, for the member of the room that is named.
+   * @throws BridgeError while it cannot be known, or to say what is wrong
+   */
+  mayCall(principal: Pick<Principal, "id" | "role">, roomId: string, userId: string | undefined): Promise<boolean>;
 }
 
 /** A stretch of a call that is paid for ahead. */
@@ -22,9 +25,4 @@ export interface CallAttribution {
   readonly sessionId: string;
   readonly roomId: string;
   readonly agentId: string | undefined;
-}
-
-/** The agents that a call can be put through to. */
-export interface AgentDirectory {
-  isRunning(agentId: string): boolean;
 }

@@ -77,9 +77,10 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods>
     },
     "matrix.verify": async ({ user_id: userId, flow_id: flowId, is_equal: isEqual, wait_ms: waitMs }, call) => {
       const signal = AbortSignal.any([call.signal, AbortSignal.timeout(waitMs)]);
-      if (userId !== undefined && flowId === undefined) return wireVerification(await adapter.verify(userId, signal));
+      if (userId !== undefined && flowId === undefined)
+        return wireVerification(await adapter.verifications.verify(userId, signal));
       if (flowId !== undefined && isEqual !== undefined && userId === undefined)
-        return wireVerification(await adapter.compare(flowId, isEqual, signal));
+        return wireVerification(await adapter.verifications.compare(flowId, isEqual, signal));
       throw new BridgeError("INVALID_PARAMS", "Give either user_id, or flow_id and is_equal");
     },
   };

@@ -1,4 +1,4 @@
-import type { AgentId, Params } from "@armorclaw/protocol";
+import type { AgentId, Params, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { type CallSession, type Calls, type IceCandidate, withCandidates } from "../../adapters/webrtc/webrtc.ts";
 import type { Handlers } from "../call.ts";
@@ -34,7 +34,7 @@ type Control = "webrtc.end" | "webrtc.mute" | "webrtc.hold";
 function joiningHandlers(desk: () => Calls, baseUrl: () => string | undefined): Handlers<Joining> {
   return {
     "webrtc.start": async (params, { principal }) => {
-      const { session, token, expiresAtMs } = await desk().open(principal, startRequest(params));
+      const { session, token, expiresAtMs } = await desk().open(principal, startRequest(params, principal));
       let answer = "";
       try {
         if (params.offer !== undefined) answer = await answerOf(desk(), session, params.offer);
@@ -127,8 +127,15 @@ function readingHandlers(desk: () => Calls): Handlers<Exclude<WebrtcMethods, Joi
   };
 }
 
-function startRequest(params: Params<"webrtc.start">) {
+const matrixPrefix = "matrix:";
+
+/** @throws BridgeError FORBIDDEN when a person on Matrix names another */
+function startRequest(params: Params<"webrtc.start">, { id }: Principal) {
+  const own = id.startsWith(matrixPrefix) ? id.slice(matrixPrefix.length) : undefined;
+  const userId = params.user_id ?? own;
+  if (own !== undefined && own !== userId) throw new BridgeError("FORBIDDEN", `${own} may not call as ${userId}`);
   return {
+    userId,
     roomId: params.room_id,
     agentId: params.agent_id,
     sttAgentId: params.stt_agent_id,
@@ -166,6 +173,7 @@ function infoOf(calls: Calls, session: CallSession) {
     session_id: session.id,
     room_id: plan.roomId,
     principal: plan.principal,
+    user_id: plan.userId ?? null,
     agent_id: (plan.agentId ?? null) as AgentId | null,
     state,
     end_reason: endReason ?? null,

@@ -1,0 +1,25 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { RoomGate } from "./adapters/webrtc/webrtc.ts";
+import type { Config } from "./config/config.ts";
+import type { RoomSight } from "./rooms.ts";
+
+/**
+ * Who may call. The machine's owner may anywhere, and others where the configuration names them. Who talks in a Matrix room is in
+ * it, as the homeserver sees it; only the owner may call there without saying who that is.
+ */
+export function callGate({ webrtc }: Config, rooms: Pick<RoomSight, "trust" | "isMember">): RoomGate {
+  return {
+    async mayCall({ id, role }, roomId, userId) {
+      const isOwner = role === "admin";
+      if (!isOwner && (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) !== true) return false;
+      const isKnownRoom = rooms.trust.isTrustedRoom(roomId);
+      if (userId === undefined) {
+        if (isOwner || !isKnownRoom) return true;
+        throw new BridgeError("FORBIDDEN", `Name who will talk in ${roomId}: \`user_id\`, a member of the room`);
+      }
+      if (!isKnownRoom) throw new BridgeError("FORBIDDEN", `${roomId} is none of the rooms in matrix.rooms`);
+      if (await rooms.isMember(roomId, userId)) return true;
+      throw new BridgeError("FORBIDDEN", `${userId} is not in ${roomId}`);
+    },
+  };
+}
