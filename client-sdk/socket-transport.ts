@@ -1,6 +1,7 @@
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { limits } from "@armorclaw/protocol/limits";
 import { LineSplitter } from "./line-splitter.ts";
+import { openSocket } from "./open-socket.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 
 /** Text that is written at once rather than at the end of the tick. */
@@ -12,20 +13,7 @@ const closeDeadlineMs = 1_000;
 
 /** Newline-delimited JSON over a Unix socket or, on Windows, a named pipe. */
 export function socketTransport(path: string): OpenTransport {
-  return (events, signal) =>
-    new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const socket = createConnection({ path });
-      const onAbort = () => socket.destroy(signal.reason);
-      signal.addEventListener("abort", onAbort);
-      socket.once("error", reject);
-      socket.once("close", () => signal.removeEventListener("abort", onAbort));
-      socket.once("connect", () => {
-        signal.removeEventListener("abort", onAbort);
-        socket.off("error", reject);
-        resolve(new SocketTransport(socket, events));
-      });
-    });
+  return async (events, signal) => new SocketTransport(await openSocket(path, signal), events);
 }
 
 class SocketTransport implements Transport {

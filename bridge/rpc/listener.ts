@@ -90,7 +90,7 @@ class Listener implements ControlListener {
   }
 }
 
-/** Whether someone serves the socket. A socket file that its server left behind refuses. */
+/** Whether someone serves the socket. A socket file that its server left behind refuses; one whose server is busy says `EAGAIN`. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe: Socket = connect({ path });
@@ -98,6 +98,6 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once("error", () => resolve(false));
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EAGAIN"));
   });
 }

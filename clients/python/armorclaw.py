@@ -18,11 +18,13 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections import deque
 
 __all__ = ["AsyncClient", "BridgeError", "Client", "ConnectionClosed", "default_socket"]
 
 LINE_BYTES_MAX = 32 * 1024 * 1024
+CONNECT_SECONDS = 10
 STREAM_CREDIT = 64
 EVENTS_MAX = 10_000
 
@@ -76,17 +78,30 @@ def _result(message):
     return message.get("result")
 
 
+def _open(path, timeout):
+    """A connected socket. A full queue of connections (EAGAIN) is a busy bridge, which is asked again until `timeout`."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    end = time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout)
+    try:
+        opened.settimeout(timeout)
+        while True:
+            try:
+                opened.connect(path)
+                return opened
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.01)
+    except BaseException:
+        opened.close()
+        raise
+
+
 class Client:
     """A connection that blocks. `timeout` is the longest wait for any one message, in seconds; None waits for ever."""
 
     def __init__(self, path=None, timeout=30.0):
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.settimeout(timeout)
-            self._socket.connect(path or default_socket())
-        except BaseException:
-            self._socket.close()
-            raise
+        self._socket = _open(path or default_socket(), timeout)
         self._partial = bytearray()
         self._lines = deque()
         self._last_id = 0
@@ -227,7 +242,9 @@ class AsyncClient:
 
     @classmethod
     async def connect(cls, path=None):
-        reader, writer = await asyncio.open_unix_connection(path or default_socket(), limit=LINE_BYTES_MAX)
+        opened = await asyncio.to_thread(_open, path or default_socket(), CONNECT_SECONDS)
+        opened.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=opened, limit=LINE_BYTES_MAX)
         return cls(reader, writer)
 
     async def __aenter__(self):

@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { openSocket } from "../../client-sdk/open-socket.ts";
 
 /** How long a test waits for what it expects. */
 const patienceMs = 10_000;
@@ -33,15 +34,9 @@ export class WireClient implements AsyncDisposable {
     });
   }
 
-  static open(path: string): Promise<WireClient> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ path, allowHalfOpen: true });
-      socket.once("error", reject);
-      socket.once("connect", () => {
-        socket.off("error", reject);
-        resolve(new WireClient(socket));
-      });
-    });
+  /** A queue of connections that is full (`EAGAIN`) is asked again, as the client SDK does. */
+  static async open(path: string): Promise<WireClient> {
+    return new WireClient(await openSocket(path, AbortSignal.timeout(patienceMs), { allowHalfOpen: true }));
   }
 
   get isEnded(): boolean {

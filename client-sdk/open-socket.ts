@@ -1,0 +1,39 @@
+import { createConnection, type NetConnectOpts, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** The least and half the most time before a bridge that was busy is asked again. */
+const busyPauseMs = 10;
+
+/** What a socket is opened with beside its path. */
+export interface SocketOptions {
+  /** The other side's half-close leaves our half open. */
+  readonly allowHalfOpen?: boolean;
+}
+
+/** A full queue of connections not yet accepted is a busy bridge (`EAGAIN`) and no refusal, so it is asked again until `signal` ends it. */
+export async function openSocket(path: string, signal: AbortSignal, options: SocketOptions = {}): Promise<Socket> {
+  for (;;) {
+    try {
+      return await connectOnce({ ...options, path }, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      await pause(busyPauseMs * (1 + Math.random()), undefined, { signal });
+    }
+  }
+}
+
+function connectOnce(options: NetConnectOpts, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const socket = createConnection(options);
+    const onAbort = () => socket.destroy(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    socket.once("error", reject);
+    socket.once("close", () => signal.removeEventListener("abort", onAbort));
+    socket.once("connect", () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
