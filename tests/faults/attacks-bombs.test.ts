@@ -1,8 +1,11 @@
-import { expect, test } from "@jest/globals";
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { Engine } from "../../bridge/containers/containers.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../support/engine-harness.ts";
 import { describeOnEngines } from "../support/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
+import { WireClient } from "../support/wire-client.ts";
 
 /** As the manifests have it. */
 const limits = { ...probeLimits, cpus: 0.5 };
@@ -15,41 +18,65 @@ const bombs: Readonly<Record<string, string>> = {
   processor: "{ for (;;); }",
 };
 
-/** Of calls that follow each other with a pause, as a person's or a program's do. */
-async function p99({ client }: TestDaemon, calls: number): Promise<number> {
-  const samples: number[] = [];
-  for (let i = 0; i < calls; i++) {
-    const begun = performance.now();
-    await client.rpc.ping();
-    samples.push(performance.now() - begun);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  return samples.toSorted((a, b) => a - b)[Math.floor(calls * 0.99)] ?? 0;
-}
+/** More than one period of the processor's limit, so that a bomb has its whole share of it in each round. */
+const roundMs = 250;
+/** Other work on the machine spoils rounds, so the best of them counts, with a bomb and without; at most so many. */
+const roundsMin = 3;
+const roundsMax = 12;
+/** Below this a percentile is the scheduler's and not the bridge's. */
+const noiseMs = 0.5;
 
 describeOnEngines(
   "bombs inside agents' containers",
   (engine, engineEnv) => {
-    test("leave the calls of others as fast as they were, within twice their p99 or 20 ms", async () => {
-      using directory = tempDirectory();
-      await using daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
-      await p99(daemon, 100);
-      const before = await p99(daemon, 400);
+    const directory = tempDirectory();
+    let daemon: TestDaemon;
+    let hostile: Engine;
+    let bystander: WireClient;
+    beforeAll(async () => {
+      daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
       const host = engineEnv()["DOCKER_HOST"];
-      const hostile = await openProbeEngine(
-        probeOptions(engine, directory.path, host === undefined ? {} : { dockerHost: host }),
-      );
-      try {
-        for (const [name, code] of Object.entries(bombs)) {
+      const options = probeOptions(engine, directory.path, host === undefined ? {} : { dockerHost: host });
+      hostile = await openProbeEngine(options);
+      bystander = await WireClient.open(daemon.socket);
+      await p99(bystander);
+    }, 60_000);
+    afterAll(async () => {
+      await bystander[Symbol.asyncDispose]();
+      await hostile.close();
+      await daemon[Symbol.asyncDispose]();
+      directory[Symbol.dispose]();
+    });
+
+    test.each(Object.entries(bombs))(
+      "leave others' calls within twice their p99: %s",
+      async (name, code) => {
+        let [quiet, bombed] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+        const isFast = () => bombed < 2 * Math.max(quiet, noiseMs);
+        for (let round = 0; round < roundsMin || (round < roundsMax && !isFast()); round++) {
+          quiet = Math.min(quiet, await p99(bystander));
+          // A new one each round: some end at their limit soon.
           await using bomb = await startProbe(hostile, directory.path, { limits });
           bomb.tell(code);
-          const during = await p99(daemon, 300);
-          expect({ name, isFast: during <= Math.max(20, 2 * before), during, before }).toMatchObject({ isFast: true });
+          bombed = Math.min(bombed, await p99(bystander));
         }
-      } finally {
-        await hostile.close();
-      }
-    }, 90_000);
+        process.stderr.write(`bomb: ${name} (${engine}): p99 ${quiet.toFixed(2)} → ${bombed.toFixed(2)} ms\n`);
+        expect(bombed).toBeLessThan(2 * Math.max(quiet, noiseMs));
+      },
+      60_000,
+    );
   },
   ["sandbox", "docker"],
 );
+
+/** Of calls one after the other, in milliseconds. */
+async function p99(client: WireClient): Promise<number> {
+  const times: number[] = [];
+  for (const end = performance.now() + roundMs; performance.now() < end; ) {
+    const begun = performance.now();
+    const { error } = await client.call("rpc.ping");
+    times.push(performance.now() - begun);
+    assert(error === undefined, error?.message);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0;
+}
