@@ -1,18 +1,17 @@
 import type { Isolation } from "@armorclaw/protocol";
 import { type Clock, delay } from "../platform/clock.ts";
+import { checkLimits, type Fact, type PromisedLimits } from "./attest-limits.ts";
 import type { Attestation } from "./engine.ts";
-import { cgroupDirectory, hasOwnNamespace, readKernelFile, statusField } from "./proc.ts";
+import { hasOwnNamespace, readKernelFile, statusField } from "./proc.ts";
 
 /** What an engine promised for one container. */
-export interface Promised {
+export interface Promised extends PromisedLimits {
   readonly isolation: Isolation;
   /** As the host numbers it. */
   readonly uid: number;
   readonly namespaces: readonly Namespace[];
   /** Capabilities all gone, no-new-privileges set, a seccomp filter loaded. */
   readonly locked: boolean;
-  readonly memoryBytes?: number;
-  readonly pids?: number;
 }
 
 export type Namespace = keyof typeof namespaceWords;
@@ -27,8 +26,6 @@ const namespaceWords = {
 } as const;
 
 const capabilitySets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] as const;
-
-type Fact = string | number | boolean | null;
 
 /** How long a runtime may take from the process's birth to its last lock, the system call filter. */
 const lockTimeoutMs = 5_000;
@@ -82,26 +79,4 @@ function checkNamespaces(pid: number, promised: Promised, facts: Record<string, 
     if (own !== true && promised.namespaces.includes(type)) missing.push(words);
   }
   return missing;
-}
-
-function checkLimits(pid: number, promised: Promised, facts: Record<string, Fact>): string[] {
-  const missing: string[] = [];
-  const memory = readLimit(pid, "memory", ["memory.limit_in_bytes", "memory.max"]);
-  const pids = readLimit(pid, "pids", ["pids.max"]);
-  facts["memory_limit_bytes"] = memory ?? null;
-  facts["pids_limit"] = pids ?? null;
-  // The kernel rounds a memory limit down to whole pages.
-  if (promised.memoryBytes !== undefined && (memory === undefined || memory > promised.memoryBytes))
-    missing.push(`the memory limit of ${promised.memoryBytes} bytes`);
-  if (promised.pids !== undefined && (pids === undefined || pids > promised.pids))
-    missing.push(`the limit of ${promised.pids} processes and threads`);
-  return missing;
-}
-
-function readLimit(pid: number, controller: string, files: readonly string[]): number | undefined {
-  const directory = cgroupDirectory(pid, controller);
-  if (directory === undefined) return undefined;
-  const text = files.map((file) => readKernelFile(`${directory}/${file}`)).find((value) => value !== undefined);
-  // Without a limit cgroup v2 says "max" and v1 the largest whole page.
-  return text === undefined || text === "max" || Number(text) > 2 ** 60 ? undefined : Number(text);
 }

@@ -28,6 +28,8 @@ export interface Cgroup {
 /** The subtree of one install. Each limit that the host lets us set is set; `controllers` says which. */
 export interface CgroupTree {
   readonly controllers: readonly Controller[];
+  /** Whether the kernel accounts for swap, so that the memory limit has no way around it. */
+  readonly boundsSwap: boolean;
   create(name: string, limits: AgentLimits): Cgroup;
   open(name: string): Cgroup;
   /** The cgroups that are there, whichever bridge of the install made them. */
@@ -65,6 +67,7 @@ function openV1(root: string, name: string, { clock }: CgroupOptions): CgroupTre
   ];
   return {
     controllers: usable,
+    boundsSwap: existsSync(join(root, "memory", name, "memory.memsw.limit_in_bytes")),
     open,
     names: () => childrenOf(parents[0]),
     close: () => removeEmpty(parents),
@@ -97,6 +100,7 @@ function openV2(root: string, name: string, { clock, isRoot }: CgroupOptions): C
   ];
   return {
     controllers: usable,
+    boundsSwap: existsSync(join(parent, "memory.swap.max")),
     open,
     names: () => childrenOf(made ? parent : undefined),
     close: () => removeEmpty([parent]),

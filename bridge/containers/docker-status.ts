@@ -1,5 +1,5 @@
 import { BridgeError, type EngineStatus } from "@armorclaw/protocol";
-import { firstAgentUid, ownUid } from "./engine-options.ts";
+import { firstAgentUid, ownUid, unboundedSwap } from "./engine-options.ts";
 
 /** The part of the engine's self-description that matters here. */
 export interface DockerInfo {
@@ -8,6 +8,7 @@ export interface DockerInfo {
   readonly DockerRootDir: string;
   readonly SecurityOptions?: readonly string[];
   readonly MemoryLimit: boolean;
+  readonly SwapLimit?: boolean;
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota: boolean;
 }
@@ -62,12 +63,15 @@ export function dockerStatus(info: DockerInfo, runtime: string | undefined): Eng
       "a read-only image with Node and the agent and no other program",
       "its own process list, host name and shared memory",
       "no capabilities, no new privileges, and a system call filter that allows no child process",
+      "no core files, no message queues, and a bound on open files",
+      "a /tmp of bounded size and number of files that runs no programs",
       ...(isRoot ? ["a user id of its own for each agent"] : []),
       ...(has(info, "userns") ? ["user ids that mean nothing on the host"] : []),
       ...(named(true) === "" ? [] : [`limits by cgroup: ${named(true)}`]),
     ],
     missing: [
       ...(isRoot ? [] : ["a user id of its own for each agent: the bridge does not run as root"]),
+      ...(info.SwapLimit === false ? [unboundedSwap] : []),
       ...(named(false) === "" ? [] : [`limits by cgroup on ${named(false)}: the engine's kernel does not offer them`]),
     ],
   };

@@ -8,7 +8,7 @@ import { DockerEvents } from "./docker-events.ts";
 import { ensureImage } from "./docker-image.ts";
 import { checkDocker, type DockerInfo, dockerStatus, dockerUid } from "./docker-status.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
-import type { EngineOptions } from "./engine-options.ts";
+import { type EngineOptions, openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { createBody, labels } from "./hardening.ts";
 import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
@@ -177,6 +177,8 @@ export class DockerEngine implements Engine {
       uid: this.uidForSlot(slot),
       namespaces: ["net", "pid", "mnt", "ipc", "uts"],
       locked: true,
+      tmp: { bytes: limits.tmp_bytes, files: tmpFilesMax },
+      openFiles: openFilesMax,
       ...(this.#info.MemoryLimit ? { memoryBytes: limits.memory_bytes } : {}),
       ...(this.#info.PidsLimit === false ? {} : { pids: limits.pids }),
     };

@@ -39,6 +39,12 @@ export const heapLimitMiB = (memoryBytes: number): number =>
 /** Open files per agent: one socket, and what Node itself needs. */
 export const openFilesMax = 256;
 
+/** Files in an agent's /tmp: each costs the kernel memory, however small it is. */
+export const tmpFilesMax = 4096;
+
+export const unboundedSwap =
+  "a bound on swap: this kernel does not account for it (swapaccount=1 on its command line), so what is over the memory limit may be swapped out";
+
 export const messageOf = (error: unknown): string => {
   const { message } = Object(error) as { message?: unknown };
   return typeof message === "string" ? message : String(error);

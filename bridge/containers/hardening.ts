@@ -1,5 +1,5 @@
 import type { ContainerSpec } from "./engine.ts";
-import { heapLimitMiB, openFilesMax } from "./engine-options.ts";
+import { heapLimitMiB, openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { loopProfile, toDockerProfile } from "./seccomp.ts";
 
 /** What the engine, not the caller, decides about a container. */
@@ -48,7 +48,7 @@ function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtim
     SecurityOpt: ["no-new-privileges:true", `seccomp=${toDockerProfile(loopProfile, arch)}`],
     ReadonlyRootfs: true,
     IpcMode: "none",
-    Tmpfs: { "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},nr_inodes=4096,mode=1777` },
+    Tmpfs: { "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},nr_inodes=${tmpFilesMax},mode=1777` },
     PidsLimit: limits.pids,
     Memory: limits.memory_bytes,
     // The sum of memory and swap: no swap.

@@ -1,6 +1,6 @@
-import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openFilesMax } from "./engine-options.ts";
+import { openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { speechMounts } from "./speech-programs.ts";
 
 /** What one sandbox is made of. */
@@ -35,17 +35,13 @@ export const launcherEnvironment = { PATH: path };
  * directories that hold them are closed to the agent's uid, and then becomes that uid without any rights.
  */
 export function launcher(plan: SandboxPlan): readonly [program: string, args: readonly string[]] {
+  const bounds = `prlimit --nofile=${openFilesMax} --core=0 --msgqueue=0`;
   const bubblewrap = `bwrap --args ${descriptors.args} -- /bin/node ${plan.command.map(quote).join(" ")}`;
-  const limits = [
-    `ulimit -n ${openFilesMax}`,
-    "ulimit -c 0",
-    "echo 500 >/proc/self/oom_score_adj",
-    ...plan.joinFiles.map((file) => `echo 0 >${quote(file)}`),
-  ];
-  if (!plan.asRoot) return ["sh", ["-c", [...limits, `exec ${bubblewrap}`].join(" && ")]];
+  const limits = ["echo 500 >/proc/self/oom_score_adj", ...plan.joinFiles.map((file) => `echo 0 >${quote(file)}`)];
+  if (!plan.asRoot) return ["sh", ["-c", [...limits, `exec ${bounds} ${bubblewrap}`].join(" && ")]];
   const drop = `setpriv --reuid=${plan.uid} --regid=${plan.uid} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs`;
   const mounts = `mount -n -a -T /proc/self/fd/${descriptors.mounts}`;
-  const script = [...limits, mounts, `exec ${drop} ${bubblewrap} ${descriptors.mounts}<&-`].join(" && ");
+  const script = [...limits, mounts, `exec ${bounds} ${drop} ${bubblewrap} ${descriptors.mounts}<&-`].join(" && ");
   return ["unshare", ["--mount", "--propagation", "private", "sh", "-c", script]];
 }
 
@@ -58,6 +54,7 @@ export function launcherMounts(plan: SandboxPlan): string {
     `none ${place} tmpfs mode=0711,size=64k 0 0`,
     `${escapeField(plan.rootfs)} ${place}/root none bind,X-mount.mkdir 0 0`,
     `${escapeField(plan.endpointDirectory)} ${place}/run none bind,X-mount.mkdir 0 0`,
+    `none ${place}/tmp tmpfs mode=1777,noexec,nosuid,nodev,size=${plan.tmpBytes},nr_inodes=${tmpFilesMax},X-mount.mkdir 0 0`,
     "",
   ].join("\n");
 }
@@ -81,7 +78,11 @@ export function bubblewrapOptions(plan: SandboxPlan): string {
     plan.outlives ? [] : ["--die-with-parent"],
     ["--clearenv", "--setenv", "HOME", "/tmp", "--hostname", "agent", "--uid", id, "--gid", id, "--cap-drop", "ALL"],
     ["--ro-bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
-    ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
+    maskedFiles.filter(existsSync).flatMap((file) => ["--ro-bind", "/dev/null", file]),
+    // Bubblewrap's own tmpfs has neither noexec nor a bound on the number of files; the launcher's has both.
+    plan.asRoot
+      ? ["--bind", `${place}/tmp`, "/tmp"]
+      : ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
     plan.hasSpeech ? speechMounts() : [],
     ["--ro-bind", endpoint, "/run/bridge", "--chdir", "/app"],
     ["--seccomp", String(descriptors.seccomp), "--info-fd", String(descriptors.info)],
@@ -90,6 +91,11 @@ export function bubblewrapOptions(plan: SandboxPlan): string {
     .flat()
     .join("\0");
 }
+
+/** What of the kernel's own state container engines hide. */
+const maskedFiles = ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"].map(
+  (name) => `/proc/${name}`,
+);
 
 /** A readable descriptor of this content, with no name in the file system. The caller closes it. */
 export function anonymousFile(directory: string, name: string, content: string | Buffer): number {

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/protocol";
 import type { Container, ContainerSpec } from "./engine.ts";
-import { messageOf } from "./engine-options.ts";
+import { messageOf, unboundedSwap } from "./engine-options.ts";
 import { launcherEnvironment } from "./sandbox-launch.ts";
 
 export interface SandboxProbe {
   readonly isRoot: boolean;
   readonly controllers: readonly string[];
+  readonly boundsSwap: boolean;
   readonly directory: string;
   start(spec: ContainerSpec, command: readonly string[]): Promise<Container>;
 }
@@ -41,7 +42,7 @@ export async function sandboxStatus(probe: SandboxProbe): Promise<EngineStatus> 
   return { kind: "sandbox", version, isolation: "sandbox", ...describe(probe) };
 }
 
-function describe({ isRoot, controllers }: SandboxProbe): Pick<EngineStatus, "protections" | "missing"> {
+function describe({ isRoot, controllers, boundsSwap }: SandboxProbe): Pick<EngineStatus, "protections" | "missing"> {
   const [limited, unlimited] = ["memory", "pids", "cpu"].reduce<[string[], string[]]>(
     ([yes, no], name) => (controllers.includes(name) ? [[...yes, name], no] : [yes, [...no, name]]),
     [[], []],
@@ -54,11 +55,19 @@ function describe({ isRoot, controllers }: SandboxProbe): Pick<EngineStatus, "pr
       "a file system of its own, read-only, with Node and the agent and no other program",
       "its own process list, host name, shared memory and user namespace",
       "no capabilities, no new privileges, and a system call filter that allows no child process",
+      "no core files, no message queues, and a bound on open files",
+      isRoot ? "a /tmp of bounded size and number of files that runs no programs" : "a /tmp of bounded size",
       ...(isRoot ? ["a user id of its own for each agent"] : []),
       ...(limited.length > 0 ? [`limits by cgroup: ${inWords(limited)}`] : []),
     ],
     missing: [
-      ...(isRoot ? [] : ["a user id of its own for each agent: the bridge does not run as root"]),
+      ...(isRoot
+        ? []
+        : [
+            "a user id of its own for each agent: the bridge does not run as root",
+            "a /tmp that runs no programs and holds a bounded number of files: only root can mount it so (its size is bounded)",
+          ]),
+      ...(controllers.includes("memory") && !boundsSwap ? [unboundedSwap] : []),
       ...(unlimited.length > 0
         ? [
             `limits by cgroup on ${inWords(unlimited)}: run the bridge as a systemd service with Delegate=yes, or as root; until then V8's heap limit alone holds`,

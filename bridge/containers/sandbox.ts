@@ -9,7 +9,14 @@ import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
 import { ChildContainer } from "./child-container.ts";
 import { endProcess } from "./end-process.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
-import { type EngineOptions, firstAgentUid, heapLimitMiB, ownUid } from "./engine-options.ts";
+import {
+  type EngineOptions,
+  firstAgentUid,
+  heapLimitMiB,
+  openFilesMax,
+  ownUid,
+  tmpFilesMax,
+} from "./engine-options.ts";
 import { thaw } from "./freezer.ts";
 import { AgentOutput } from "./output.ts";
 import { openPipes, pipeReader, reopenPipe } from "./pipes.ts";
@@ -73,7 +80,7 @@ export class SandboxEngine implements Engine {
     await engine.prepare((message) => options.logger.info({}, message));
     engine.#status = await sandboxStatus({
       isRoot: engine.#isRoot,
-      controllers: engine.#cgroups.controllers,
+      ...{ controllers: engine.#cgroups.controllers, boundsSwap: engine.#cgroups.boundsSwap },
       directory: engine.#directory,
       start: (spec, command) => engine.#launch(spec, command, AbortSignal.timeout(startTimeoutMs)),
     });
@@ -268,6 +275,8 @@ export class SandboxEngine implements Engine {
       uid: this.uidForSlot(slot),
       namespaces: sandboxNamespaces,
       locked: true,
+      openFiles: openFilesMax,
+      ...(this.#isRoot ? { tmp: { bytes: limits.tmp_bytes, files: tmpFilesMax } } : {}),
       ...(controllers.includes("memory") ? { memoryBytes: limits.memory_bytes } : {}),
       ...(controllers.includes("pids") ? { pids: limits.pids } : {}),
     };

@@ -33,6 +33,12 @@ const read = (name: string, path: string, layer = own): ScriptAttack => ({
   layer,
 });
 
+/** Where something stands in its place there is nothing to read. */
+const hidden = (name: string, path: string): ScriptAttack => ({
+  ...read(name, path, "hidden kernel files"),
+  isDenied: (answer) => answer === 0 || (typeof answer === "string" && /^E[A-Z_]+$/.test(answer)),
+});
+
 const write = (name: string, path: string, layer = readOnly): ScriptAttack => ({
   name,
   code: fs(`fs.writeFileSync(${JSON.stringify(path)}, "x")`),
@@ -64,6 +70,18 @@ const files = (directory: string): readonly ScriptAttack[] => [
     name: "make a set-uid program that root owns",
     code: fs(`{ fs.writeFileSync("/tmp/s", ""); fs.chownSync("/tmp/s", 0, 0); return "chowned" }`),
     layer: "no capabilities",
+  },
+  {
+    name: "fill /tmp with empty files",
+    code: fs(`{ for (let i = 0; i < 20_000; i++) fs.closeSync(fs.openSync("/tmp/e" + i, "w")); return "made" }`),
+    layer: "number of files of /tmp",
+  },
+  {
+    name: "load machine code from /tmp",
+    code: `import("node:fs").then((fs) => { fs.copyFileSync("/lib64/ld-linux-x86-64.so.2", "/tmp/code.node");
+      try { process.dlopen({ exports: {} }, "/tmp/code.node"); return "loaded" } catch (error) { return error.message } })`,
+    layer: "a /tmp that runs nothing",
+    isDenied: (answer) => /failed to map segment|Operation not permitted|ERR_DLOPEN_DISABLED/.test(String(answer)),
   },
   {
     name: "start a program from /tmp",
@@ -145,6 +163,8 @@ const proc: readonly ScriptAttack[] = [
     isDenied: (answer) => typeof answer === "string" && !/canary|ARMORCLAW/.test(answer),
   },
   read("read the kernel's core", "/proc/kcore", "no capabilities"),
+  hidden("see the kernel's timers", "/proc/timer_list"),
+  hidden("see the kernel's keys", "/proc/keys"),
   write("set where cores go", "/proc/sys/kernel/core_pattern"),
   write("press the kernel's keys", "/proc/sysrq-trigger"),
   write("lower its own kill score", "/proc/1/oom_score_adj", "no capabilities"),
