@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import type { AgentActivity } from "@armorclaw/protocol";
+import { serveEvents } from "./hearing.ts";
 import { runLoop } from "./host.ts";
 import { serveInbox } from "./inbox.ts";
 import { type Hello, type Link, openLink } from "./link.ts";
@@ -45,7 +46,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     const loop = (await entryOf(hello, options.loops).load()).createLoop();
     const context = contextFor(hello, link, ending.signal, options);
     const inbox = serveInbox({ client: link.client, loop, context, onTrouble: options.onTrouble });
-    await Promise.all([inbox, runLoop({ loop, context, connected: link.connected, report }).finally(end)]);
+    const events = serveEvents({
+      client: link.client,
+      loop,
+      hears: hello.hears,
+      context,
+      onTrouble: options.onTrouble,
+    });
+    await Promise.all([inbox, events, runLoop({ loop, context, connected: link.connected, report }).finally(end)]);
     await report("terminated");
   } finally {
     options.signal.removeEventListener("abort", end);

@@ -1,5 +1,12 @@
 import type { Answer, CallArguments, EventSubscription } from "@armorclaw/client-sdk";
-import type { LoopManifestInput, MethodName, ParamsIn, Result, StreamingMethodName } from "@armorclaw/protocol";
+import type {
+  EventEnvelope,
+  LoopManifestInput,
+  MethodName,
+  ParamsIn,
+  Result,
+  StreamingMethodName,
+} from "@armorclaw/protocol";
 
 /** What a loop may do. Everything that leaves the container goes through it. */
 export interface LoopContext {
@@ -54,6 +61,12 @@ export interface Loop {
    * A message that was being handled when the agent ended comes again.
    */
   onMessage?(message: IncomingMessage, context: LoopContext): Promise<Record<string, unknown> | undefined>;
+  /**
+   * Called with each event that the loop hears (`hears` in its manifest), in order and one at a time, none lost over restarts
+   * and while the agent is parked. One that was being handled when the agent ended comes again; one that this throws on is
+   * tried again, and after some failures set aside for a person to decide on.
+   */
+  onEvent?(event: EventEnvelope, context: LoopContext): Promise<void>;
   start?(context: LoopContext): Promise<void>;
   tick(context: LoopContext): Promise<void>;
   stop?(): Promise<void>;

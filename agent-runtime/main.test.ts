@@ -34,7 +34,14 @@ const answer = ({ method }: Received) => {
 beforeEach(async () => {
   stdout = "";
   stderr = "";
-  hello = { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1, schedule_ms: 100, heartbeat_ms: 100 };
+  hello = {
+    agent_id: "heartbeat-1",
+    agent_type: "heartbeat",
+    epoch: 1,
+    schedule_ms: 100,
+    heartbeat_ms: 100,
+    hears: [],
+  };
   server = await LineServer.open(answer);
 });
 afterEach(async () => {

@@ -1,34 +1,29 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { aliases, type EngineStatus, type EventEnvelope, type MethodName, methods } from "@armorclaw/protocol";
-import { accessMigrations } from "./access/access.ts";
-import { matrixMigrations } from "./adapters/matrix/matrix.ts";
-import { webrtcMigrations } from "./adapters/webrtc/webrtc.ts";
+
 import {
   type AgentEndpoints,
   type AgentRecords,
   AgentSupervisor,
-  agentsMigrations,
+  agentMail,
   StoredAgentRecords,
 } from "./agents/agents.ts";
 import { composeAlerting } from "./alerting.ts";
-import { alertsMigrations } from "./alerts/alerts.ts";
-import { approvalMigrations } from "./approvals/approvals.ts";
-import { attachmentMigrations } from "./attachments/attachments.ts";
-import { auditMigrations } from "./audit/audit.ts";
-import { budgetMigrations } from "./budget/budget.ts";
+
 import { checkupHandlers } from "./checkup.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Engine, selectEngine } from "./containers/containers.ts";
-import { DurableEventLog, eventPublisher, eventsMigrations, type PublishEvent } from "./events/events.ts";
+import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "./events/events.ts";
 import { agentDirectory, composeGuards } from "./guards.ts";
-import { keystoreMigrations } from "./keystore/keystore.ts";
+
 import { type BridgeInfo, BridgeState } from "./lifecycle/bridge-state.ts";
 import { runServices, type Service } from "./lifecycle/lifecycle.ts";
 import type { Logging } from "./logging/logging.ts";
 import { composeMessaging } from "./messaging.ts";
+import { migrations } from "./migrations.ts";
 import { agentBrake, composeMoney } from "./money.ts";
-import { outboxMigrations } from "./outbox/outbox.ts";
+
 import { type Clock, systemClock, timestamp } from "./platform/clock.ts";
 import { HostMeter } from "./platform/host-info.ts";
 import { keepInheritedDescriptors } from "./platform/inherited-descriptors.ts";
@@ -51,11 +46,10 @@ import {
   directCalls,
   type MethodTable,
   type RpcServer,
-  tokenMigrations,
 } from "./rpc/rpc.ts";
 import { engineSettings, loopManifests, retentionSettings, rpcLimits, supervisorSettings } from "./settings.ts";
 import { Store } from "./store/store.ts";
-import { tasksMigrations } from "./tasks/tasks.ts";
+
 import { composeVoice } from "./voice.ts";
 import { composeWire } from "./wire.ts";
 
@@ -87,24 +81,6 @@ interface Ground {
   readonly log: DurableEventLog;
   readonly installId: string;
 }
-
-/** Every domain's tables. */
-export const migrations = [
-  ...agentsMigrations,
-  ...eventsMigrations,
-  ...outboxMigrations,
-  ...tasksMigrations,
-  ...alertsMigrations,
-  ...keystoreMigrations,
-  ...auditMigrations,
-  ...approvalMigrations,
-  ...accessMigrations,
-  ...attachmentMigrations,
-  ...budgetMigrations,
-  ...tokenMigrations,
-  ...matrixMigrations,
-  ...webrtcMigrations,
-];
 
 /** Opens the ground floor, composes the services on it and runs them until they are told to stop. */
 export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): Promise<void> {
@@ -207,8 +183,10 @@ function composeDomains(
 ) {
   const common = { ...ground, config, logging, publish, random: Math.random };
   const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
+  const consumers = new Consumers({ ...ground, logger: logging.child("events") });
+  const loops = { manifests: loopManifests(config), mail: agentMail(consumers) };
   const agents = new AgentSupervisor(
-    { ...common, endpoints, manifests: loopManifests(config), logger: logging.child("agents") },
+    { ...common, ...loops, endpoints, logger: logging.child("agents") },
     supervisorSettings(config),
   );
   const directory = agentDirectory(agents);
@@ -231,7 +209,7 @@ function composeDomains(
         deadlineMs: config.rpc.call_deadline_ms,
       }),
   });
-  const messaging = composeMessaging({ ...common, agents: directory, destinations: [rooms.destination] });
+  const messaging = composeMessaging({ ...common, consumers, agents: directory, destinations: [rooms.destination] });
   const voice = composeVoice({
     ...{ ...common, budget: money.budget, rooms: rooms.sight },
     loopOf: (agentId) => directory.find(agentId)?.loop,

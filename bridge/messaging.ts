@@ -1,6 +1,6 @@
 import { BridgeError, type LoopManifest, type Principal } from "@armorclaw/protocol";
 import type { LoadedConfig } from "./config/config.ts";
-import { Consumers, type DurableEventLog, Mailbox } from "./events/events.ts";
+import { type Consumers, type DurableEventLog, Mailbox } from "./events/events.ts";
 import type { Logging } from "./logging/logging.ts";
 import { type Destination, Outbox, webhook } from "./outbox/outbox.ts";
 import type { MessageRights } from "./rpc/handlers/message.ts";
@@ -16,6 +16,7 @@ export interface MessagingDeps {
   readonly random: () => number;
   readonly logging: Logging;
   readonly config: LoadedConfig["config"];
+  readonly consumers: Consumers;
   readonly agents: AgentsByLoop;
   /** Where messages go besides webhooks. */
   readonly destinations: readonly Destination[];
@@ -30,16 +31,23 @@ export interface AgentsByLoop {
 }
 
 /** Constructs what goes over the log: durable subscriptions, messages between agents, tasks, and what leaves the bridge. */
-export function composeMessaging({ store, log, random, logging, config, agents, destinations }: MessagingDeps) {
-  const logger = logging.child("events");
-  const consumers = new Consumers({ log, store, logger });
+export function composeMessaging({
+  store,
+  log,
+  random,
+  logging,
+  config,
+  agents,
+  destinations,
+  ...deps
+}: MessagingDeps) {
   const hooks = webhook(new Map(Object.entries(config.webhooks)));
   const outbox = new Outbox({ log, store, logger: logging.child("outbox"), random }, [hooks, ...destinations]);
   const workers = workersOf(agents);
   const rights = messageRights(agents);
   const tasks = new Tasks({ log, store, workers, logger: logging.child("tasks") });
   return {
-    consumers,
+    consumers: deps.consumers,
     outbox,
     services: [outbox, tasks],
     handlers: {

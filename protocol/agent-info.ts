@@ -9,6 +9,7 @@ export const agentStates = [
   "starting",
   "running",
   "paused",
+  "parked",
   "backoff",
   "engine-unreachable",
   "draining",
@@ -18,7 +19,7 @@ export const agentStates = [
 export const AgentState = z.enum(agentStates).meta({
   id: "AgentState",
   description:
-    "requested → creating → starting → running ⇄ paused → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started.",
+    "requested → creating → starting → running ⇄ paused | parked → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started; parked until something comes for it.",
 });
 export type AgentState = z.output<typeof AgentState>;
 

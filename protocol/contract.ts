@@ -178,6 +178,8 @@ export const events = {
   "agent.hung": agentEvents.hung,
   "agent.paused": agentEvents.paused,
   "agent.resumed": agentEvents.resumed,
+  "agent.parked": agentEvents.parked,
+  "agent.woken": agentEvents.woken,
   "agent.exited": agentEvents.exited,
   "agent.restarted": agentEvents.restarted,
   "agent.stopped": agentEvents.stopped,

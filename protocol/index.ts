@@ -34,6 +34,7 @@ export {
   HttpMethod,
   LoopManifest,
   type LoopManifestInput,
+  Parking,
   SecretDestination,
   SecretMode,
   SecretRequest,

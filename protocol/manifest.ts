@@ -84,6 +84,22 @@ export const LoopChannels = z
   })
   .meta({ id: "LoopChannels", description: "Channels besides its own that a loop uses." });
 
+/** When an agent with nothing to do is put away, and how. */
+export const Parking = z
+  .strictObject({
+    after_ms: z.int().min(100).max(604_800_000).describe("It is parked after this long with nothing to do."),
+    by: z
+      .enum(["stop", "freeze"])
+      .default("stop")
+      .describe("stop: it ends and costs nothing; freeze: it keeps its memory and is there at once."),
+  })
+  .meta({
+    id: "Parking",
+    description:
+      "When an agent with nothing to do is parked. What comes for one of its named subscriptions wakes it: an event that its loop hears, a message, an offered task.",
+  });
+export type Parking = z.output<typeof Parking>;
+
 /** What a loop is and needs: the part of a loop that the bridge reads. */
 export const LoopManifest = z
   .strictObject({
@@ -93,6 +109,12 @@ export const LoopManifest = z
     secrets: z.array(SecretRequest).max(32).default([]).describe("Secrets that it asks for."),
     configs: z.array(ConfigName).max(32).default([]).describe("Attached configurations that it reads."),
     channels: LoopChannels.prefault({}),
+    hears: z
+      .array(ChannelPattern)
+      .max(32)
+      .default([])
+      .describe("Channels whose events its agents are handed one by one, none lost; they need the right to them."),
+    park: Parking.optional().describe("When its agents are parked; never when left out."),
     sends_to: z.array(LoopName).max(32).default([]).describe("Loops whose agents it may send messages and tasks to."),
     capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,

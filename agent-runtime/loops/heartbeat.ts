@@ -1,10 +1,20 @@
 import type { Loop } from "../loop.ts";
 
-/** Pulses on schedule, numbered from 1, and says how far each was from its time. */
+/** Pulses on schedule, numbered from 1, and says how far each was from its time. It repeats what it hears, with the time. */
 export function createLoop(): Loop {
   let seq = 0;
   let previousMs: number | undefined;
   return {
+    async onEvent({ id, seq: eventSeq, type, channel }, { publish, log }) {
+      const heardAtMs = Date.now();
+      await publish("heard", "heartbeat.heard", {
+        event_id: id,
+        event_seq: eventSeq,
+        event_type: type,
+        heard_at_ms: heardAtMs,
+      });
+      log(`heard ${type} on ${channel}`);
+    },
     async tick({ scheduleMs, publish, log }) {
       const nowMs = performance.now();
       const driftMs = previousMs === undefined ? 0 : nowMs - previousMs - scheduleMs;

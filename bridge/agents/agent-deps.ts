@@ -3,6 +3,7 @@ import type { ContainerRecord, Engine } from "../containers/containers.ts";
 import type { PublishEvent } from "../events/events.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { AgentMail } from "./agent-mail.ts";
 import type { AgentEndpoints } from "./endpoints.ts";
 import type { LogBook } from "./log-book.ts";
 import type { AgentPlan } from "./plan.ts";
@@ -17,6 +18,7 @@ export interface AgentDeps {
   readonly endpoints: AgentEndpoints;
   readonly publish: PublishEvent;
   readonly records: AgentRecords;
+  readonly mail: AgentMail;
   readonly policy: RestartPolicy;
   readonly gate: StartGate;
   readonly engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> };

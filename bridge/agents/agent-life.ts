@@ -25,6 +25,7 @@ export class AgentLife {
   readonly #parts: AgentLifeParts;
   readonly incarnation: Incarnation;
   #attendance: Attendance | undefined;
+  #isRetired = false;
 
   constructor(parts: AgentLifeParts) {
     this.#parts = parts;
@@ -62,6 +63,28 @@ export class AgentLife {
     this.#attendance.begin();
   }
 
+  /** It was ended because it has nothing to do. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** Ends it: it has nothing to do. */
+  async retire(graceMs: number): Promise<void> {
+    this.#isRetired = true;
+    await this.incarnation.container?.stop(graceMs);
+  }
+
+  /** Stops it where it stands; it owes no signs of life then. */
+  async freeze(): Promise<void> {
+    this.#attendance?.suspend();
+    await this.incarnation.container?.pause();
+  }
+
+  async thaw(): Promise<void> {
+    await this.incarnation.container?.resume();
+    this.#attendance?.begin();
+  }
+
   /** Resolves with how it ended. */
   async end(): Promise<ExitInfo | null> {
     return (await this.#attendance?.end()) ?? null;
@@ -74,7 +97,7 @@ export class AgentLife {
       hangAfterMs: deps.hangAfterMs,
       onHung: (silentMs) => voice.say("agent.hung", { silent_ms: silentMs }),
       onGone: () => {
-        if (!stopping.aborted) voice.say("agent.died", {});
+        if (!stopping.aborted && !this.#isRetired) voice.say("agent.died", {});
       },
     });
   }

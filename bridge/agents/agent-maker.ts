@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LoopManifest } from "@armorclaw/protocol";
+import { ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
 import { Agent } from "./agent.ts";
 import type { EngineWatch } from "./engine-watch.ts";
 import { LogBook } from "./log-book.ts";
@@ -28,24 +28,28 @@ export class AgentMaker {
   }
 
   make(record: AgentRecord, manifest: LoopManifest): Agent {
-    const { engine, endpoints, records, publish, clock, random, logger } = this.#deps;
+    const { engine, endpoints, records, mail, publish, clock, random, logger } = this.#deps;
     const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
-    return new Agent({ agentId, manifest, limits, grants, slot, expiresAtMs }, record, {
-      ...{ engine, endpoints, records, publish, clock, logger, helloDeadlineMs, hangAfterMs, stopGraceMs },
-      policy: new RestartPolicy(restart, random),
-      gate: this.#gate,
-      engineWatch: this.#engineWatch,
-      log: this.#log(agentId),
-      eventQuota: new Quota(clock, eventQuota),
-      awaitDependencies: (plan, onWait, isPatient, signal) =>
-        this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
-      onReady: () => this.#readiness.changed(),
-      background: (work) => {
-        work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
+    return new Agent(
+      { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs },
+      record,
+      {
+        ...{ engine, endpoints, records, mail, publish, clock, logger, helloDeadlineMs, hangAfterMs, stopGraceMs },
+        policy: new RestartPolicy(restart, random),
+        gate: this.#gate,
+        engineWatch: this.#engineWatch,
+        log: this.#log(agentId),
+        eventQuota: new Quota(clock, eventQuota),
+        awaitDependencies: (plan, onWait, isPatient, signal) =>
+          this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
+        onReady: () => this.#readiness.changed(),
+        background: (work) => {
+          work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
+        },
       },
-    });
+    );
   }
 
   #log(agentId: string): LogBook {
@@ -55,4 +59,9 @@ export class AgentMaker {
     const file = path === undefined ? undefined : new LogFile(path, bytesMax, clock, logger);
     return new LogBook({ clock, bytesMax, quota: new Quota(clock, quota), file });
   }
+}
+
+/** What its loop hears; one that is parked also hears of tasks for it. */
+function heardBy({ agentId }: AgentRecord, { hears, park }: LoopManifest): LoopManifest["hears"] {
+  return park === undefined ? hears : [...hears, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
 }

@@ -10,6 +10,8 @@ type AgentEvent =
   | "agent.died"
   | "agent.paused"
   | "agent.resumed"
+  | "agent.parked"
+  | "agent.woken"
   | "agent.exited"
   | "agent.failed"
   | "agent.stopped";

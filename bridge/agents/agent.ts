@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { type AgentActivity, type AgentInfo, type AgentState, BridgeError } from "@armorclaw/protocol";
 import type { Container, ContainerRecord } from "../containers/containers.ts";
-import type { Timer } from "../platform/clock.ts";
 import type { AgentDeps, AgentStart, Beat } from "./agent-deps.ts";
 import { AgentFacts } from "./agent-facts.ts";
 import { AgentLife, explainStartFailure } from "./agent-life.ts";
 import { AgentVoice } from "./agent-voice.ts";
+import { Expiry } from "./expiry.ts";
+import { Parking } from "./parking.ts";
 import type { AgentPlan } from "./plan.ts";
 import type { AgentRecord } from "./records.ts";
 import { isLive, isUp } from "./state.ts";
@@ -22,7 +23,8 @@ export class Agent {
   #life: AgentLife | undefined;
   #stopping = new AbortController();
   #endMessage: string | null = null;
-  #expiry: Timer | undefined;
+  readonly #expiry: Expiry;
+  readonly #parking: Parking;
   #task: Promise<void> = Promise.resolve();
 
   constructor(plan: AgentPlan, record: AgentRecord, deps: AgentDeps) {
@@ -31,6 +33,12 @@ export class Agent {
     this.#deps = deps;
     this.#voice = new AgentVoice(plan, deps.publish);
     this.#facts = new AgentFacts(plan, deps.clock, deps.logger);
+    const message = "Its time to live is over";
+    this.#expiry = new Expiry(deps.clock, () =>
+      deps.background(this.stop(deps.stopGraceMs, { isWanted: false, message })),
+    );
+    const save = (change: Partial<AgentRecord>) => this.#save(change);
+    this.#parking = new Parking(plan, { ...deps, facts: this.#facts, voice: this.#voice, save });
   }
 
   get state(): AgentState {
@@ -77,7 +85,7 @@ export class Agent {
     this.#endMessage = null;
     this.#deps.policy.reset();
     this.#stopping = new AbortController();
-    this.#armExpiry();
+    this.#expiry.arm(this.plan.expiresAtMs);
     const first = Promise.withResolvers<void>();
     this.#task = this.#watch(first, options).catch((error: unknown) => {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
@@ -92,7 +100,7 @@ export class Agent {
    * @param options.isWanted it is to run again when the bridge does
    */
   async stop(graceMs: number, options: { isWanted: boolean; message?: string } = { isWanted: false }): Promise<void> {
-    if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false });
+    if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false, isParked: false });
     if (!isLive(this.state)) return;
     this.#endMessage ??= options.message ?? null;
     this.#stopping.abort();
@@ -120,10 +128,11 @@ export class Agent {
   /** @throws BridgeError AGENT_STATE_CONFLICT */
   async pause(): Promise<void> {
     if (this.state === "paused") return;
-    const container = this.#requireRunning();
-    this.#life?.attendance?.suspend();
+    // It goes on being parked, and is frozen as soon as it is woken.
+    if (this.state === "parked") return await this.#save({ isPaused: true });
+    this.#requireRunning();
     this.#facts.move("paused");
-    await container.pause();
+    await this.#life?.freeze();
     await this.#save({ isPaused: true });
     this.#voice.say("agent.paused", {});
   }
@@ -131,11 +140,11 @@ export class Agent {
   /** @throws BridgeError AGENT_STATE_CONFLICT */
   async resume(): Promise<void> {
     if (this.state === "running") return;
-    if (this.state !== "paused") this.#requireRunning();
+    if (this.state !== "paused" && this.state !== "parked") this.#requireRunning();
     await this.#save({ isPaused: false });
-    await this.#life?.incarnation.container?.resume();
+    if (this.state === "parked") return this.#parking.wake();
+    await this.#life?.thaw();
     if (this.#facts.may("running")) this.#facts.move("running");
-    this.#life?.attendance?.begin();
     this.#voice.say("agent.resumed", {});
   }
 
@@ -163,8 +172,14 @@ export class Agent {
 
   async #watch(first: PromiseWithResolvers<void>, { keepTrying, adopted }: AgentStart): Promise<void> {
     const { clock } = this.#deps;
-    await this.#save({ desired: "run" });
+    await this.#parking.begin(this.#record.desired === "rest");
+    await this.#save({ desired: "run", ...(keepTrying ? {} : { isParked: false }) });
     for (let previous = adopted; ; previous = undefined) {
+      if (this.#record.isParked && previous === undefined) {
+        first.resolve();
+        this.#life = undefined;
+        if (!(await this.#parking.untilNeeded(this.#stopping.signal))) return this.#end(this.#endMessage);
+      }
       const begunAt = clock.monotonic();
       const failure = await this.#live(first, previous, keepTrying);
       if (failure !== undefined) this.log.write(failure.message);
@@ -176,6 +191,7 @@ export class Agent {
       await this.#settle(verdict, failure);
       if (failure !== undefined && previous === undefined) first.reject(failure);
       if (verdict.next === "rest") return;
+      if (verdict.next === "park") continue;
       await untilNext(verdict, clock, this.#deps.engineWatch, this.#stopping.signal);
       if (this.#stopping.signal.aborted) {
         first.reject(new BridgeError("AGENT_START_FAILED", `${this.plan.agentId} was stopped before it ran`));
@@ -195,7 +211,7 @@ export class Agent {
       const life = await gate.through(() => this.#begin(adopted), stopping);
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
-      this.#facts.exit = await life.end();
+      this.#facts.exit = await this.#parking.liveOut(life, stopping);
       return undefined;
     } catch (error) {
       return explainStartFailure(error, this.plan.agentId, stopping, logger);
@@ -206,18 +222,10 @@ export class Agent {
 
   async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
     const epoch = adopted?.epoch ?? this.#record.epoch + 1;
-    await this.#save({ epoch });
-    const { plan } = this;
-    const life = new AgentLife({
-      plan,
-      epoch,
-      adopted,
-      deps: this.#deps,
-      facts: this.#facts,
-      voice: this.#voice,
-      restarts: this.#record.restarts,
-      stopping: this.#stopping.signal,
-    });
+    await this.#save({ epoch, isParked: false });
+    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice };
+    const { restarts } = this.#record;
+    const life = new AgentLife({ ...parts, epoch, adopted, restarts, stopping: this.#stopping.signal });
     this.#life = life;
     await life.begin();
     return life;
@@ -229,18 +237,21 @@ export class Agent {
   ): Verdict {
     if (this.#stopping.signal.aborted) return { next: "rest", state: "stopped", message: this.#endMessage };
     const { policy, clock } = this.#deps;
-    const { restart } = this.plan.manifest;
+    const { restart, park } = this.plan.manifest;
+    const isRetired = this.#life?.isRetired === true && failure === undefined;
     return judge({
       ...how,
       failure,
       exit: this.#facts.exit,
       restart,
+      parks: isRetired ? "now" : park === undefined ? "never" : "when-done",
       onFailed: () => policy.failed(clock.monotonic(), how.ranMs),
     });
   }
 
   /** Moves to what the verdict says, and says so. */
   async #settle(verdict: Verdict, failure: BridgeError | undefined): Promise<void> {
+    if (verdict.next === "park") return await this.#save({ isParked: true });
     if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
       this.log.write(this.#facts.exit.message);
       this.#voice.say("agent.exited", {
@@ -255,32 +266,22 @@ export class Agent {
       return this.#end(verdict.message);
     }
     if (!this.#facts.hasRun && verdict.cause === "cannot-start") await this.#save({ desired: "rest" });
-    this.#expiry?.cancel();
+    this.#expiry.cancel();
     this.#facts.move("failed", verdict.message);
     this.#voice.say("agent.failed", { cause: verdict.cause, message: verdict.message, exit: this.#facts.exit });
   }
 
   #end(message: string | null): void {
-    this.#expiry?.cancel();
+    this.#expiry.cancel();
     if (this.#facts.may("draining")) this.#facts.move("draining");
     if (this.#facts.activity !== null) this.#facts.activity = "terminated";
     this.#facts.move("stopped", message);
     this.#voice.say("agent.stopped", { exit: this.#facts.exit });
   }
 
-  #armExpiry(): void {
-    const { expiresAtMs } = this.plan;
-    const { clock, background, stopGraceMs } = this.#deps;
-    this.#expiry?.cancel();
-    if (expiresAtMs === null) return;
-    const message = "Its time to live is over";
-    this.#expiry = clock.after(Math.max(0, expiresAtMs - clock.now()), () =>
-      background(this.stop(stopGraceMs, { isWanted: false, message })),
-    );
-  }
-
   #setActivity(activity: AgentActivity): void {
     const wasReady = this.isReady;
+    if (activity !== "active") this.#parking.busy();
     this.#facts.activity = activity;
     if (this.isReady && !wasReady) this.#deps.onReady();
   }

@@ -24,6 +24,7 @@ import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts
 import { UsageMeter } from "./usage-meter.ts";
 
 export type { Agent } from "./agent.ts";
+export { type AgentMail, agentMail } from "./agent-mail.ts";
 export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./endpoints.ts";
 export type { LogQuery } from "./log-book.ts";
 export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./records.ts";
@@ -61,7 +62,7 @@ export class AgentSupervisor implements Service {
     const live = () => this.live;
     this.#keeper = new Keeper({ engine, engineWatch: this.#engineWatch, live, clock, logger });
     const isReady = (loop: string) =>
-      this.live.some(({ plan, isReady: ready }) => ready && plan.manifest.name === loop);
+      this.live.some(({ plan, state, isReady: ready }) => (ready || state === "parked") && plan.manifest.name === loop);
     this.#maker = new AgentMaker(deps, settings, this.#engineWatch, new Readiness(isReady));
   }
 

@@ -1,4 +1,11 @@
-import { BridgeError, type Grant, LoopManifest, type LoopManifestInput, type LoopName } from "@armorclaw/protocol";
+import {
+  BridgeError,
+  type Grant,
+  LoopManifest,
+  type LoopManifestInput,
+  type LoopName,
+  type Parking,
+} from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 
 /** What the operator changed of a loop's manifest. */
@@ -7,6 +14,7 @@ export interface LoopOverride {
   readonly grants?: readonly Grant[] | undefined;
   readonly after?: readonly LoopName[] | undefined;
   readonly ttl_ms?: number | undefined;
+  readonly park?: Parking | undefined;
 }
 
 /** The loops that can be started, with what the operator made of them. */
@@ -17,13 +25,14 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttl_ms } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttl_ms, park } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
           grants: [...(grants ?? manifest.grants)],
           after: [...(after ?? manifest.after)],
           ...(ttl_ms === undefined ? {} : { ttl_ms }),
+          ...(park === undefined ? {} : { park }),
         };
       });
     this.#manifests = new Map(manifests.map((manifest) => [manifest.name, manifest]));

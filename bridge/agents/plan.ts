@@ -6,6 +6,8 @@ export interface AgentPlan {
   readonly manifest: LoopManifest;
   readonly limits: AgentLimits;
   readonly grants: readonly Grant[];
+  /** Channels whose events are handed to its loop. */
+  readonly hears: LoopManifest["hears"];
   /** Its number among the live agents; its uid follows from it. */
   readonly slot: number;
   /** When it is stopped, in milliseconds since the epoch. */

@@ -13,6 +13,8 @@ export interface AgentRecord {
   readonly slot: number;
   readonly epoch: number;
   readonly isPaused: boolean;
+  /** It waits, without a container or with a frozen one, for something to come for it. */
+  readonly isParked: boolean;
   readonly restarts: number;
   readonly createdAtMs: number;
   readonly expiresAtMs: number | null;
@@ -56,12 +58,13 @@ export const agentsMigrations: readonly Migration[] = [
     sql: `CREATE TABLE holding_engine (
       id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT NOT NULL, boot_id TEXT NOT NULL) STRICT`,
   },
+  { domain: "agents", version: 3, sql: "ALTER TABLE agents ADD COLUMN is_parked INTEGER NOT NULL DEFAULT 0" },
 ];
 
 /** Agents at rest whose epochs are remembered; the oldest go first. */
 const restingMax = 1_000;
 
-const putSql = `INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const putSql = `INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const pruneSql = `DELETE FROM agents WHERE desired = 'rest' AND agent_id NOT IN
   (SELECT agent_id FROM agents WHERE desired = 'rest' ORDER BY created_at_ms DESC LIMIT ${restingMax})`;
 
@@ -87,8 +90,21 @@ export class StoredAgentRecords implements AgentRecords {
 
   async put(record: AgentRecord): Promise<void> {
     this.#rows.set(record.agentId, record);
-    const { agentId, loop, origin, desired, slot, epoch, isPaused, restarts, createdAtMs, expiresAtMs } = record;
-    const values = [agentId, loop, origin, desired, slot, epoch, Number(isPaused), restarts, createdAtMs, expiresAtMs];
+    const { agentId, loop, origin, desired, slot, epoch, restarts, createdAtMs, expiresAtMs } = record;
+    const [isPaused, isParked] = [Number(record.isPaused), Number(record.isParked)];
+    const values = [
+      agentId,
+      loop,
+      origin,
+      desired,
+      slot,
+      epoch,
+      isPaused,
+      restarts,
+      createdAtMs,
+      expiresAtMs,
+      isParked,
+    ];
     await this.#store.write((sql) => {
       sql.run(putSql, ...values);
       if (desired === "rest") sql.run(pruneSql);
@@ -135,6 +151,7 @@ function fromRow(row: Row): AgentRecord {
     slot: Number(row["slot"]),
     epoch: Number(row["epoch"]),
     isPaused: row["is_paused"] === 1,
+    isParked: row["is_parked"] === 1,
     restarts: Number(row["restarts"]),
     createdAtMs: Number(row["created_at_ms"]),
     expiresAtMs: row["expires_at_ms"] === null ? null : Number(row["expires_at_ms"]),

@@ -47,7 +47,7 @@ export class Roster {
     return missing;
   }
 
-  /** The record of an agent that is about to be made. */
+  /** The record of an agent that is about to be made, and is wanted once it is started. */
   draft(
     manifest: LoopManifest,
     origin: AgentRecord["origin"],
@@ -62,10 +62,11 @@ export class Roster {
       agentId,
       loop: manifest.name,
       origin,
-      desired: "run",
+      desired: "rest",
       slot: lowestFree([...taken.slots, ...reserved.map(({ slot }) => slot)]),
       epoch: this.#records.get(agentId)?.epoch ?? 0,
       isPaused: false,
+      isParked: false,
       restarts: 0,
       createdAtMs: now,
       expiresAtMs: ttlMs === undefined ? null : now + ttlMs,

@@ -2,11 +2,12 @@ import type { AgentState } from "@armorclaw/protocol";
 
 /** Every move that an agent may make. A restart begins again at `creating`; a stopped or failed agent may be started anew. */
 const moves: Record<AgentState, readonly AgentState[]> = {
-  requested: ["creating", "stopped", "failed"],
+  requested: ["creating", "parked", "stopped", "failed"],
   creating: ["starting", "backoff", "engine-unreachable", "draining", "failed"],
   starting: ["running", "backoff", "engine-unreachable", "draining", "failed"],
-  running: ["paused", "backoff", "draining", "stopped", "failed"],
-  paused: ["running", "backoff", "draining", "stopped", "failed"],
+  running: ["paused", "parked", "backoff", "draining", "stopped", "failed"],
+  paused: ["running", "parked", "backoff", "draining", "stopped", "failed"],
+  parked: ["creating", "running", "backoff", "draining", "stopped", "failed"],
   backoff: ["creating", "stopped"],
   "engine-unreachable": ["creating", "stopped"],
   draining: ["stopped"],
@@ -19,5 +20,6 @@ export const mayMove = (from: AgentState, to: AgentState): boolean => moves[from
 /** An agent that holds, or is about to hold, a container and a name. */
 export const isLive = (state: AgentState): boolean => state !== "stopped" && state !== "failed";
 
-/** An agent whose container runs, be it frozen. */
-export const isUp = (state: AgentState): boolean => state === "running" || state === "paused" || state === "draining";
+/** An agent whose container runs, be it frozen. A parked one may have none. */
+export const isUp = (state: AgentState): boolean =>
+  state === "running" || state === "paused" || state === "parked" || state === "draining";

@@ -3,6 +3,7 @@ import type { Engine } from "../containers/containers.ts";
 import type { PublishEvent } from "../events/events.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { AgentMail } from "./agent-mail.ts";
 import type { AgentEndpoints } from "./endpoints.ts";
 import type { LoopOverride } from "./loops.ts";
 import type { QuotaSettings } from "./quota.ts";
@@ -40,6 +41,7 @@ export interface SupervisorDeps {
   readonly endpoints: AgentEndpoints;
   readonly manifests: readonly LoopManifestInput[];
   readonly records: AgentRecords;
+  readonly mail: AgentMail;
   readonly publish: PublishEvent;
   readonly clock: Clock;
   readonly random: () => number;

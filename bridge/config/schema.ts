@@ -1,4 +1,13 @@
-import { AgentLimits, ConfigName, Grant, LoopName, limits, SecretRequest } from "@armorclaw/protocol";
+import {
+  AgentLimits,
+  ChannelPattern,
+  ConfigName,
+  Grant,
+  LoopName,
+  limits,
+  Parking,
+  SecretRequest,
+} from "@armorclaw/protocol";
 import * as z from "zod";
 import { AlertsConfig } from "./alerts-schema.ts";
 import { DoorsConfig, RateLimitsConfig } from "./doors-schema.ts";
@@ -203,6 +212,12 @@ export const ConfigSchema = z.strictObject({
         grants: z.array(Grant).optional().describe("Instead of what the manifest asks for."),
         after: z.array(LoopName).max(16).optional().describe("Instead of the manifest's."),
         ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
+        hears: z
+          .array(ChannelPattern)
+          .max(32)
+          .optional()
+          .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
+        park: Parking.optional().describe("Instead of the manifest's: when its agents are put away."),
         rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
         secrets: z
           .array(SecretRequest)

@@ -1,5 +1,6 @@
-import { BridgeError } from "@armorclaw/protocol";
+import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
 import { timestamp } from "../platform/clock.ts";
+import { Arrivals } from "./arrivals.ts";
 import {
   audienceOf,
   type ConsumerKey,
@@ -12,6 +13,7 @@ import {
   insertConsumer,
   listConsumers,
   listDeadLetters,
+  saveCursor,
   saveSelector,
 } from "./consumer-rows.ts";
 import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
@@ -30,12 +32,13 @@ export interface ConsumerInfo extends ConsumerRow {
 export class Consumers {
   readonly #deps: DurableDeps;
   readonly #connected = new Map<string, DurableSubscription>();
+  readonly #awaited = new Set<Arrivals>();
 
   constructor(deps: DurableDeps) {
     this.#deps = deps;
     deps.log.onBeforeForgetting(() => {
-      for (const subscription of this.#connected.values()) {
-        subscription.flush().catch((error: unknown) => deps.logger.warn({ error }, "a position was not stored"));
+      for (const place of [...this.#connected.values(), ...this.#awaited]) {
+        place.flush().catch((error: unknown) => deps.logger.warn({ error }, "a position was not stored"));
       }
     });
   }
@@ -80,6 +83,45 @@ export class Consumers {
     subscription.close();
     const audience = audienceOf(key);
     if (this.#connected.get(audience) === subscription) this.#connected.delete(audience);
+  }
+
+  /** Keeps a place for a reader that has not come yet. One that is there stays where it is, or begins anew. */
+  async keep(key: ConsumerKey, selector: EventSelector, options: { readonly beginAnew: boolean }): Promise<void> {
+    const { log, store } = this.#deps;
+    await store.write((sql) => {
+      const known = findConsumer(sql, key);
+      if (known === undefined) {
+        insertConsumer(sql, { ...key, selector, cursor: log.lastSeq, createdAt: timestamp(log.clock) });
+        return;
+      }
+      saveSelector(sql, key, selector);
+      if (options.beginAnew) saveCursor(sql, key, log.lastSeq);
+    });
+  }
+
+  /** The first event for one of the owner's named subscriptions that was not taken yet; undefined when the signal aborts first. */
+  async whenNeeded(owner: string, names: readonly string[], signal: AbortSignal): Promise<EventEnvelope | undefined> {
+    const rows = this.list().filter((row) => row.owner === owner && names.includes(row.name));
+    const arrivals = new Arrivals(this.#deps, rows);
+    this.#awaited.add(arrivals);
+    const aborted = Promise.withResolvers<undefined>();
+    const onAbort = () => aborted.resolve(undefined);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await Promise.race([arrivals.first, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      arrivals.stop();
+      this.#awaited.delete(arrivals);
+    }
+  }
+
+  /** When the owner's readers last took an event, in milliseconds since the epoch; undefined while they have one in hand. */
+  takenAtMs(owner: string): number | undefined {
+    const own = [...this.#connected].filter(([audience]) => audience.startsWith(`${owner}/`));
+    if (own.some(([, subscription]) => subscription.isWaiting)) return undefined;
+    return Math.max(0, ...own.map(([, subscription]) => subscription.ackedAtMs));
   }
 
   list(): ConsumerInfo[] {

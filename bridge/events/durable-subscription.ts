@@ -39,6 +39,7 @@ export class DurableSubscription implements Subscription {
   /** While a dead letter is written nothing is pushed. */
   #isBurying = false;
   #isClosed = false;
+  #ackedAtMs = 0;
 
   constructor(deps: DurableDeps, row: ConsumerRow, selector: EventSelector, options: DurableOptions, sink: EventSink) {
     this.#deps = deps;
@@ -73,8 +74,14 @@ export class DurableSubscription implements Subscription {
     return this.#window.head !== undefined;
   }
 
+  /** In milliseconds since the epoch; 0 before the first. */
+  get ackedAtMs(): number {
+    return this.#ackedAtMs;
+  }
+
   async ack(cursor: number): Promise<void> {
-    const { lastSeq } = this.#deps.log;
+    const { lastSeq, clock } = this.#deps.log;
+    this.#ackedAtMs = clock.now();
     if (cursor > lastSeq)
       throw new BridgeError("INVALID_PARAMS", `There is no event ${cursor} yet: ${lastSeq} is the last`);
     // It may have been pushed on a connection before this one.

@@ -79,6 +79,26 @@ export const resumed = defineEvent({
   example: { ...exampleWho },
 });
 
+export const parked = defineEvent({
+  summary: "An agent had nothing to do and was put away until something comes for it.",
+  channel: "agent.<agent_id>.parked",
+  priority: "normal",
+  data: z.object({ ...who, by: z.enum(["stop", "freeze"]), idle_ms: z.int() }),
+  example: { ...exampleWho, by: "stop", idle_ms: 60_000 },
+});
+
+export const woken = defineEvent({
+  summary: "A parked agent is needed again.",
+  channel: "agent.<agent_id>.woken",
+  priority: "normal",
+  data: z.object({
+    ...who,
+    event_id: z.string().nullable().describe("What came for it; null when a person woke it."),
+    event_type: z.string().nullable(),
+  }),
+  example: { ...exampleWho, event_id: "9f1c2a4b-7", event_type: "matrix.message" },
+});
+
 export const exited = defineEvent({
   summary: "An agent's container ended without being asked to.",
   channel: "agent.<agent_id>.exited",

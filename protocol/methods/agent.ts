@@ -10,7 +10,7 @@ import {
   LogLine,
 } from "../agent-info.ts";
 import { defineMethod } from "../define.ts";
-import { AgentId, ContainerId, DurationMs, LoopName, Timestamp } from "../ids.ts";
+import { AgentId, ChannelPattern, ContainerId, DurationMs, LoopName, Timestamp } from "../ids.ts";
 import { operators, people } from "../roles.ts";
 
 export const start = defineMethod({
@@ -193,11 +193,21 @@ export const hello = defineMethod({
     epoch: z.int(),
     schedule_ms: z.int().describe("How often the loop's work runs."),
     heartbeat_ms: z.int().describe("How often to call agent.heartbeat."),
+    hears: z
+      .array(ChannelPattern)
+      .describe("What to subscribe to under the name `events`; the bridge keeps the place from the agent's start on."),
   }),
   errors: [],
   example: {
     params: { runtime_version: "0.1.0", pid: 1 },
-    result: { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1, schedule_ms: 2_000, heartbeat_ms: 2_000 },
+    result: {
+      agent_id: "heartbeat-1",
+      agent_type: "heartbeat",
+      epoch: 1,
+      schedule_ms: 2_000,
+      heartbeat_ms: 2_000,
+      hears: [],
+    },
   },
 });
 

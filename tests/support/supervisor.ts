@@ -1,5 +1,10 @@
 import type { LoopManifestInput } from "@armorclaw/protocol";
-import { type AgentRecords, AgentSupervisor, type SupervisorSettings } from "../../bridge/agents/agents.ts";
+import {
+  type AgentMail,
+  type AgentRecords,
+  AgentSupervisor,
+  type SupervisorSettings,
+} from "../../bridge/agents/agents.ts";
 import { contractEvent, type EventDraft } from "../../bridge/events/events.ts";
 import { silentLogger } from "../../bridge/logging/logging.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
@@ -70,6 +75,13 @@ export const settings: SupervisorSettings = {
   loops: {},
 };
 
+/** Nothing ever comes. */
+const noMail: AgentMail = {
+  keep: async () => undefined,
+  whenNeeded: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined))),
+  takenAtMs: () => 0,
+};
+
 /** A supervisor over a fake engine whose agents say hello as soon as their container runs. */
 export function setUp(
   overrides: Partial<SupervisorSettings> = {},
@@ -79,6 +91,7 @@ export function setUp(
     engine?: FakeEngine;
     clock?: Clock;
     manifests?: LoopManifestInput[];
+    mail?: AgentMail;
   } = {},
 ) {
   const { engine = new FakeEngine(), records = new MemoryRecords(), clock = systemClock } = options;
@@ -102,6 +115,7 @@ export function setUp(
       },
       manifests: options.manifests ?? [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
       records,
+      mail: options.mail ?? noMail,
       publish: (type, source, data) => void seen.push(contractEvent(type, source, data)),
       clock,
       random: () => 0.5,

@@ -63,6 +63,7 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
         epoch,
         schedule_ms: manifest.schedule.every_ms,
         heartbeat_ms: manifest.heartbeat_ms,
+        hears: [...agent.plan.hears],
       };
     },
     "agent.heartbeat": ({ seq, activity, rss_bytes, lag_ms }, call) => {

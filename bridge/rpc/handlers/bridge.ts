@@ -91,7 +91,7 @@ function checkAgents(agents: AgentSupervisor): Check[] {
     .map(({ agent_id, state, message }) =>
       check(
         agent_id,
-        state === "running",
+        state === "running" || state === "parked",
         message === null ? `${agent_id} is ${state}` : `${agent_id} is ${state}: ${message}`,
       ),
     );

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BridgeClient, ConnectionError } from "@armorclaw/client-sdk";
+import type { EventEnvelope } from "@armorclaw/protocol";
+import type { Loop, LoopContext } from "./loop.ts";
+
+/** Deliveries before an event that the loop fails on is set aside. */
+const attemptsMax = 5;
+/** The wait before it is tried again; doubles with each failure in a row. */
+const retryAfterMs = 100;
+/** An agent that is gone is noticed at once; this is for a handler that never comes back. */
+const handlerDeadlineMs = 600_000;
+/** Pushed before an ack: so many are at hand, and no more come twice after a crash. */
+const unackedMax = 64;
+
+export interface HearingOptions {
+  readonly client: BridgeClient;
+  readonly loop: Loop;
+  readonly hears: readonly string[];
+  readonly context: LoopContext;
+  onTrouble(message: string): void;
+}
+
+/** Hands the events that the loop hears to it, until the agent ends. What a loop without a handler hears is passed over. */
+export async function serveEvents(options: HearingOptions): Promise<void> {
+  const { hears, context } = options;
+  let failures = 0;
+  while (hears.length > 0 && !context.signal.aborted) {
+    try {
+      failures = (await handOut(options)) ? 1 : failures + 1;
+      const waitMs = retryAfterMs * 2 ** Math.min(failures, attemptsMax);
+      await sleep(waitMs, undefined, { signal: context.signal }).catch(() => undefined);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      return;
+    }
+  }
+}
+
+/**
+ * Until the loop fails on an event: leaving the subscription with it in hand has it come again, counted.
+ * @returns whether an event was handled before
+ */
+async function handOut({ client, loop, hears, context, onTrouble }: HearingOptions): Promise<boolean> {
+  const params = {
+    channels: [...hears],
+    name: "events",
+    attempts_max: attemptsMax,
+    ack_deadline_ms: handlerDeadlineMs,
+    unacked_max: unackedMax,
+  };
+  await using subscription = client.subscribe(params, { signal: context.signal });
+  let handled = 0;
+  for await (const event of subscription) {
+    // One that was handled while the connection changed is pushed again, to be acknowledged on the new one.
+    const failure = event.seq <= handled ? undefined : await tryOn(event, loop, context);
+    if (failure !== undefined) {
+      onTrouble(`The event ${event.id} (${event.type}) failed: ${failure}`);
+      return handled > 0;
+    }
+    handled = Math.max(handled, event.seq);
+    await subscription.ack(event).catch((error: unknown) => {
+      if (!(error instanceof ConnectionError)) throw error;
+    });
+  }
+  return handled > 0;
+}
+
+async function tryOn(event: EventEnvelope, loop: Loop, context: LoopContext): Promise<unknown> {
+  try {
+    await loop.onEvent?.(event, context);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

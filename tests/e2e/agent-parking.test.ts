@@ -1,0 +1,111 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { describeOnEngines } from "../support/engines.ts";
+import { tempDirectory } from "../support/temp.ts";
+import { until } from "../support/until.ts";
+
+const channels = ["agent.heartbeat-1.heard"];
+
+const stateIs = (daemon: TestDaemon, state: string) =>
+  until(
+    `it is ${state}`,
+    async () => (await daemon.client.agent.get({ agent_id: "heartbeat-1" })).state === state,
+    30_000,
+  );
+
+/** The ids of the events that the agent's own handler was given. */
+const heard = async (daemon: TestDaemon): Promise<string[]> =>
+  (await daemon.client.event.history({ channels, limit: 1000 })).events.map(({ data }) => String(data["event_id"]));
+
+const publish = async (daemon: TestDaemon, n: number): Promise<string> =>
+  (await daemon.client.event.publish({ channel: "work.in", type: "work.came", data: { n } })).id;
+
+const handled = (daemon: TestDaemon, ids: readonly string[]) =>
+  until(
+    "the agent's handler has them",
+    async () => {
+      const had = new Set(await heard(daemon));
+      return ids.every((id) => had.has(id));
+    },
+    30_000,
+  );
+
+/** Options of a bridge whose heartbeat agent hears `work.>` and is parked when it has nothing to do. */
+function parked(engine: "sandbox" | "docker" | "process", env: Record<string, string>, by: "stop" | "freeze") {
+  const temp = tempDirectory();
+  const config = join(temp.path, "armorclaw.toml");
+  writeFileSync(config, `[loops.heartbeat]\nhears = ["work.>"]\npark = { after_ms = 800, by = "${by}" }\n`);
+  const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
+  const flags = ["--config", config, "--set", "allow_unsandboxed=true"];
+  return { engine, env, flags, start: ["heartbeat"], directories, [Symbol.dispose]: () => temp[Symbol.dispose]() };
+}
+
+describeOnEngines(
+  "parked agents",
+  (engine, engineEnv) => {
+    for (const by of ["stop", "freeze"] as const) {
+      test(`one that is parked by ${by} is woken by an event that it hears and is handed it, over kill -9 of the bridge too`, async () => {
+        using options = parked(engine, engineEnv(), by);
+        let daemon = await startTestDaemon(options);
+        const ids: string[] = [];
+        try {
+          await stateIs(daemon, "parked");
+          const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
+          expect(pid === null).toBe(by === "stop");
+          ids.push(await publish(daemon, 0));
+          await handled(daemon, ids);
+          await stateIs(daemon, "parked");
+          const { events } = await daemon.client.event.history({ channels: ["agent.heartbeat-1.woken"] });
+          expect(events[0]?.data).toMatchObject({ event_id: ids[0], event_type: "work.came" });
+          for (let kill = 1; kill <= 1; kill++) {
+            await stateIs(daemon, "parked");
+            ids.push(await publish(daemon, kill));
+            await daemon.end("SIGKILL");
+            await daemon.client.close();
+            daemon = await startTestDaemon(options);
+            await handled(daemon, ids);
+          }
+          const order = [...new Set(await heard(daemon))];
+          expect(order).toEqual(ids);
+          expect((await daemon.client.event.dead_letters({})).dead_letters).toEqual([]);
+        } finally {
+          await daemon[Symbol.asyncDispose]();
+        }
+      }, 120_000);
+    }
+
+    test("a task wakes it, and so does a person; while it is stopped by a person nothing does, and it begins anew after", async () => {
+      using options = parked(engine, engineEnv(), "stop");
+      await using daemon = await startTestDaemon(options);
+      const { client } = daemon;
+      await stateIs(daemon, "parked");
+      expect((await client.bridge.health()).checks).toContainEqual(
+        expect.objectContaining({
+          name: "heartbeat-1",
+          status: "ok",
+          message: expect.stringMatching(/until something/),
+        }),
+      );
+      expect((await daemon.cli(["ps"])).stdout).toMatch(/heartbeat-1\s+.*parked/);
+      await client.task.create({ title: "Sort", agent_id: "heartbeat-1" });
+      const offered = await until("the task's offer", async () => {
+        const { events } = await client.event.history({ channels, limit: 1000 });
+        return events.find(({ data }) => data["event_type"] === "task.offered");
+      });
+      expect(offered.source).toBe("agent:heartbeat-1");
+      await stateIs(daemon, "parked");
+      expect(await daemon.cli(["resume", "heartbeat-1"])).toMatchObject({ code: 0 });
+      await stateIs(daemon, "running");
+      await client.agent.stop({ agent_id: "heartbeat-1" });
+      const missed = await publish(daemon, 1);
+      await client.agent.start({ agent_type: "heartbeat" });
+      const seen = await publish(daemon, 2);
+      await handled(daemon, [seen]);
+      expect(await heard(daemon)).not.toContain(missed);
+      expect((await client.agent.get({ agent_id: "heartbeat-1" })).state).not.toBe("stopped");
+    }, 90_000);
+  },
+  ["sandbox"],
+);
