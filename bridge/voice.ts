@@ -40,6 +40,8 @@ export interface VoiceDeps {
 
 /** A stretch that no one settles, such as when the bridge is killed in the middle of it, is booked in full after this. */
 const leaseMs = 120_000;
+/** Less is left than it takes to say a word. */
+const shortestStretchMs = 500;
 const mediaSocketName = "media.sock";
 
 /** Constructs voice calls, or nothing but the methods that say that there are none. */
@@ -113,9 +115,18 @@ function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
       const id = randomUUID();
       const agent = agentId === undefined ? {} : { agent: agentId, loop: loopOf(agentId) };
       const attribution = { provider: "webrtc", ...agent };
-      const amounts = { ...nothing, durationMs: ms };
-      await budget.reserve({ id, attribution, amounts, leaseMs, onExpiry: "spend" });
+      // What is less is asked for in full, so that the refusal says what is left and everyone hears that the limit is reached.
+      const room = await budget.room(attribution, "duration_ms");
+      const heldMs = room >= shortestStretchMs ? Math.min(ms, room) : ms;
+      await budget.reserve({
+        id,
+        attribution,
+        amounts: { ...nothing, durationMs: heldMs },
+        leaseMs,
+        onExpiry: "spend",
+      });
       return {
+        ms: heldMs,
         settle: (usedMs) =>
           budget.settle(id, {
             amounts: { ...nothing, durationMs: usedMs },

@@ -8,7 +8,7 @@ import type { Sql, Store } from "../store/store.ts";
 import { type AlertContext, record, recordLevels } from "./alerts.ts";
 import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
 import type { Calendar, Windows } from "./calendar.ts";
-import { firstRefusal, isBounded, nameOf, type Standing, standingsOf } from "./checks.ts";
+import { firstRefusal, isBounded, nameOf, roomIn, type Standing, standingsOf } from "./checks.ts";
 import { forgetCounters } from "./counters.ts";
 import { freeze, freezeOf, thaw } from "./freezes.ts";
 import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
@@ -162,6 +162,12 @@ export class Budget implements Service {
   isBounded(attribution: Attribution, unit: Unit): Promise<boolean> {
     const { store, calendar, clock } = this.#deps;
     return store.write((sql) => isBounded(standingsOf(sql, attribution, calendar.at(clock.now())), unit));
+  }
+
+  /** What hard limits in the unit leave for the attribution; Infinity without one. */
+  room(attribution: Attribution, unit: Unit): Promise<number> {
+    const { store, calendar, clock } = this.#deps;
+    return store.write((sql) => roomIn(standingsOf(sql, attribution, calendar.at(clock.now())), unit));
   }
 
   /** Ends reservations whose time is over, lets thawed agents go on, and tells what was not told. */

@@ -73,6 +73,14 @@ export function levelsReached({ limit, spent, granted, ceiling }: Standing, thre
 export const isBounded = (standings: readonly Standing[], unit: Unit): boolean =>
   standings.some(({ limit }) => limit.unit === unit && limit.hard !== null);
 
+/** What the hard limits in this unit leave; Infinity when there is none. */
+export const roomIn = (standings: readonly Standing[], unit: Unit): number =>
+  Math.min(
+    ...standings.flatMap(({ limit, ceiling, spent, held }) =>
+      limit.unit === unit && limit.hard !== null && ceiling !== null ? [Math.max(0, ceiling - spent - held)] : [],
+    ),
+  );
+
 /** What a limit is called in a sentence: `global, cost per day`. */
 export function nameOf(scope: string, window: WindowKind, unit: Unit): string {
   const what = { cost_nano_usd: "cost", tokens: "tokens", calls: "calls", duration_ms: "duration" }[unit];

@@ -58,6 +58,38 @@ describe("calls through the real bridge", () => {
     );
   });
 
+  test("a call is cut when its time reaches a limit of the budget, and told with the reason", async () => {
+    const { client } = bridge;
+    const room = { room_id: "!voice:example.org" };
+    const limit = { scope: "provider:webrtc", window: "day", unit: "duration_ms" } as const;
+    const { rows } = await client.budget.report({ by: ["provider"] });
+    const spentMs = rows.find(({ keys }) => keys[0] === "webrtc")?.duration_ms ?? 0;
+    const hard = spentMs + 1_500;
+    await client.budget.set({ ...limit, hard });
+    await using far = await openFarEnd();
+    const events = client.subscribe({
+      channels: ["webrtc.*.ended", "budget.>"],
+      filter: { types: ["webrtc.ended", "budget.exhausted"] },
+    });
+    const { session_id, sdp_answer } = await client.webrtc.start({ ...room, offer: await far.offer() });
+    await far.accept(sdp_answer);
+    const told = new Map<string, Record<string, unknown>>();
+    for await (const { type, data } of events) if (told.set(type, data).size === 2) break;
+    expect(told.get("webrtc.ended")).toMatchObject({ session_id, reason: "budget" });
+    expect(told.get("webrtc.ended")?.["duration_ms"]).toBeGreaterThanOrEqual(1_400);
+    const { sessions } = await client.webrtc.list({});
+    expect(sessions.find((session) => session.session_id === session_id)?.end_reason).toBe("budget");
+    const { entries } = await client.call("webrtc.get_audit_log", { session_id, event_type: "session.ended" });
+    expect(entries[0]?.detail).toMatchObject({ reason: "budget" });
+    const [bounded] = (await client.budget.status({ scope: limit.scope })).limits;
+    expect(bounded).toMatchObject({ spent: hard, held: 0, remaining: 0 });
+    await expect(client.webrtc.start(room)).rejects.toMatchObject({
+      code: "BUDGET_EXCEEDED",
+      details: { scope: limit.scope, unit: "duration_ms" },
+    });
+    await client.budget.set(limit);
+  });
+
   test("limits, hostile offers and unknown sessions are told in their own codes", async () => {
     const { client } = bridge;
     const room = { room_id: "!voice:example.org" };

@@ -94,7 +94,7 @@ export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promis
       audio,
       records: new CallRecords(store, clock, () => undefined),
       rooms: { mayCall: async ({ id }, room) => options.mayCall?.(id, room) ?? true },
-      budget: options.budget ?? { reserve: async () => ({ settle: async (ms) => void charged.push(ms) }) },
+      budget: options.budget ?? { reserve: async (_, ms) => ({ ms, settle: async (ms) => void charged.push(ms) }) },
       logger: silentLogger,
       onState: () => undefined,
       onTranscript: () => undefined,

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import type { CallAttribution, CallBudget, CallReservation } from "./ports.ts";
 
 /** A call is paid for this far ahead: what a crash can leave unsettled. */
-const stretchMs = 30_000;
+const stretchMs = 10_000;
 
 /** Pays for one call, stretch by stretch. */
 export class CallPayments {
@@ -31,7 +31,7 @@ export class CallPayments {
   run(): void {
     if (this.#isOver || this.#timer !== undefined || this.#current === undefined) return;
     this.#current = { ...this.#current, sinceMs: this.#clock.monotonic() };
-    this.#timer = this.#clock.every(stretchMs, () => void this.#extend());
+    this.#extendAfter(this.#current.reservation.ms);
   }
 
   /** Settles what is open. */
@@ -43,11 +43,16 @@ export class CallPayments {
     await this.#settle(wasRunning);
   }
 
+  #extendAfter(ms: number): void {
+    this.#timer = this.#clock.after(ms, () => void this.#extend());
+  }
+
   async #extend(): Promise<void> {
     try {
       await this.#settle(true);
       await this.begin();
       if (this.#isOver) await this.#settle(true);
+      else this.#extendAfter(this.#current?.reservation.ms ?? stretchMs);
     } catch (error) {
       this.#onRefused(error);
     }
@@ -57,7 +62,7 @@ export class CallPayments {
     const current = this.#current;
     this.#current = undefined;
     if (current === undefined) return;
-    const usedMs = Math.min(stretchMs, Math.round(this.#clock.monotonic() - current.sinceMs));
+    const usedMs = Math.min(current.reservation.ms, Math.round(this.#clock.monotonic() - current.sinceMs));
     await current.reservation.settle(isCharged ? usedMs : 0);
   }
 }

@@ -11,13 +11,15 @@ export interface RoomGate {
 
 /** A stretch of a call that is paid for ahead. */
 export interface CallReservation {
+  /** How long it is: what was asked for, or less when no more is left. */
+  readonly ms: number;
   /** Charges what was used of it, and gives the rest back. */
   settle(usedMs: number): Promise<void>;
 }
 
 /** What pays for calls. */
 export interface CallBudget {
-  /** @throws BridgeError when there is nothing left to call with */
+  /** Holds as much, or what is left. @throws BridgeError when there is nothing left to call with */
   reserve(call: CallAttribution, ms: number): Promise<CallReservation>;
 }
 
