@@ -99,6 +99,7 @@ export const methods = {
   "keystore.rotate": keystore.rotate,
   "keystore.lock": keystore.lock,
   "keystore.unlock": keystore.unlock,
+  "keystore.rekey": keystore.rekey,
   "keystore.status": keystore.status,
   "keystore.test": keystore.test,
   "secret.claim": secret.claim,

@@ -24,7 +24,13 @@ export function methodRunner(
 ): Runner {
   return async (invocation) => {
     const given = { ...defaults, ...invocation.values };
-    const params = await withSecrets(given, flags, (flag) => needsSecret(method, flag, given, invocation), invocation);
+    const params = await withSecrets(
+      given,
+      flags,
+      (flag) => needsSecret(method, flag, given, invocation),
+      invocation,
+      method === "keystore.rekey",
+    );
     for (const flag of flags) {
       if (!flag.required || Object.hasOwn(params, flag.key)) continue;
       throw new UsageError(`--${flag.name} is missing`, "Add --help to see the flags");
@@ -44,6 +50,7 @@ async function needsSecret(
   if (flag.required === true) return true;
   if (method === "keystore.rotate") return given["id"] !== undefined;
   if (method === "matrix.login") return flag.key === "password" && given["username"] !== undefined;
+  if (method === "keystore.rekey") return (given["source"] ?? "passphrase") === "passphrase";
   if (method !== "keystore.unlock") return false;
   const status = (await (await connect()).call("keystore.status", {})) as { source?: unknown };
   return status.source === "passphrase";

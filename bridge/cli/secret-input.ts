@@ -6,25 +6,28 @@ import { UsageError } from "./usage-error.ts";
 
 const secretBytesMax = 65_536;
 
-/** The params with the secrets that were asked for, from a descriptor, the terminal or stdin. */
+/** The params with the secrets that were asked for, from a descriptor, the terminal (`twice`, where a slip would lock out) or stdin. */
 export async function withSecrets(
   params: Readonly<Record<string, unknown>>,
   flags: readonly FlagSpec[],
   wanted: (flag: FlagSpec) => Promise<boolean> | boolean,
   { io, readStdin }: Pick<Invocation, "io" | "readStdin">,
+  twice = false,
 ): Promise<Record<string, unknown>> {
   const filled: Record<string, unknown> = { ...params };
   for (const flag of flags.filter(({ secret }) => secret === true)) {
     const given = filled[flag.key];
     const fd = typeof given === "string" ? descriptor.exec(given)?.[1] : undefined;
     if (fd !== undefined) filled[flag.key] = readDescriptor(Number(fd), flag);
-    else if (given === undefined && (await wanted(flag))) filled[flag.key] = await ask(flag, io, readStdin);
+    else if (given === undefined && (await wanted(flag))) filled[flag.key] = await ask(flag, io, readStdin, twice);
   }
   return filled;
 }
 
-async function ask(flag: FlagSpec, io: CliIo, readStdin: () => Promise<string>): Promise<string> {
+async function ask(flag: FlagSpec, io: CliIo, readStdin: () => Promise<string>, twice: boolean): Promise<string> {
   const text = io.promptSecret === undefined ? await readStdin() : await io.promptSecret(`${flag.name}: `);
+  if (twice && io.promptSecret !== undefined && (await io.promptSecret(`${flag.name}, once more: `)) !== text)
+    throw new UsageError("They are not the same", "Nothing was changed; try again");
   return checked(text.replace(/\r?\n$/, ""), flag);
 }
 

@@ -17,8 +17,9 @@ import {
   saveKey,
   touchKey,
 } from "./records.ts";
-import { deriveUnlockKey, newParameters, type UnlockSource } from "./unlock-key.ts";
-import { Vault } from "./vault.ts";
+import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
+import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
+import type { Vault } from "./vault.ts";
 
 export type { KeyDraft, KeyInfo } from "./draft.ts";
 export { type Provider, providerOf } from "./providers.ts";
@@ -47,6 +48,7 @@ export interface KeystoreDeps {
 /** Secrets, sealed one by one. */
 export class Keystore {
   readonly #deps: KeystoreDeps;
+  #source: UnlockSource;
   readonly #onUnlock: (() => void)[] = [];
   #vault: Vault | undefined;
   #unlocking: Promise<unknown> = Promise.resolve();
@@ -54,6 +56,7 @@ export class Keystore {
 
   constructor(deps: KeystoreDeps) {
     this.#deps = deps;
+    this.#source = deps.source;
   }
 
   get isUnlocked(): boolean {
@@ -61,7 +64,7 @@ export class Keystore {
   }
 
   get source(): UnlockSource["kind"] {
-    return this.#deps.source.kind;
+    return this.#source.kind;
   }
 
   get autoLockMs(): number | undefined {
@@ -76,8 +79,9 @@ export class Keystore {
 
   /** Unlocks when that needs no person. Stays locked, and says why, when it cannot. */
   async open(): Promise<void> {
-    if (this.source === "passphrase") return;
     try {
+      this.#source = sourceOf(this.#deps.store, this.#deps.source);
+      if (this.source === "passphrase") return;
       await this.unlock();
     } catch (error) {
       this.#deps.logger.error({ error }, "The keystore stays locked");
@@ -89,10 +93,7 @@ export class Keystore {
    * @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed
    */
   unlock(passphrase?: Secret): Promise<number> {
-    // One after the other: two at once would make two first master keys.
-    const result = this.#unlocking.then(() => this.#unlock(passphrase));
-    this.#unlocking = result.catch(() => undefined);
-    return result;
+    return this.#inTurn(() => this.#unlock(passphrase));
   }
 
   lock(): void {
@@ -182,6 +183,19 @@ export class Keystore {
     return await this.#reseal();
   }
 
+  /**
+   * Changes what unlocks the keystore, which has to be unlocked for it. Whoever knew the old passphrase or holds the old key
+   * opens no copy that is made from now on; `rotateMaster` keeps out one who has had the master key itself.
+   * @returns whether the configuration names another source, so that the next start would fail
+   */
+  rekey(kind: UnlockKind, passphrase?: Secret): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { store, source } = this.#deps;
+      this.#source = await rewrapVault(store, (sql) => this.#checkedVault(sql), this.#source, kind, passphrase);
+      return source.isNamed && source.kind !== kind;
+    });
+  }
+
   /** Opens every record. @throws BridgeError KEYSTORE_LOCKED, KEYSTORE_DAMAGED */
   verify(): { readonly keys: number } {
     return this.#deps.store.read((sql) => {
@@ -201,29 +215,22 @@ export class Keystore {
     return store.writeNow((sql) => this.#checkedVault(sql).internal(sql, id, clock.now()));
   }
 
+  /** One after the other: two at once would make two first master keys. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#unlocking.then(work);
+    this.#unlocking = result.catch(() => undefined);
+    return result;
+  }
+
   async #unlock(passphrase: Secret | undefined): Promise<number> {
-    const { store, source, clock } = this.#deps;
-    const rows = store.read(masters);
-    const [first] = rows;
-    const kind = first?.kind ?? source.kind;
-    if (kind !== source.kind)
-      throw new BridgeError(
-        "KEYSTORE_WRONG_KEY",
-        `The keystore opens with its ${kind}, and the configuration says ${source.kind}`,
-      );
-    const material = kind === "passphrase" ? passphrase : await source.material(first === undefined);
-    if (material === undefined) throw new BridgeError("KEYSTORE_WRONG_KEY", "The passphrase is missing");
-    const parameters = first?.parameters ?? newParameters(kind);
-    const unlocked = { kind, parameters, unlockKey: await deriveUnlockKey(kind, material, parameters) };
-    const vault =
-      first === undefined
-        ? store.writeNow((sql) => Vault.create(sql, unlocked, clock.now()))
-        : Vault.open(rows, unlocked);
+    const { store, clock } = this.#deps;
+    this.#source = sourceOf(store, this.#deps.source);
+    const { vault, isRotating } = await openVault(store, this.#source, passphrase, clock.now());
     this.lock();
     this.#vault = vault;
     this.#used();
     this.#warnOfDamage(vault);
-    const resealed = rows.length > 1 ? await this.#reseal() : 0;
+    const resealed = isRotating ? await this.#reseal() : 0;
     for (const listener of this.#onUnlock) listener();
     return resealed;
   }

@@ -83,6 +83,11 @@ export function addMaster(sql: Sql, row: MasterRow): void {
   sql.run("INSERT INTO keystore_masters VALUES (?, 1, ?, ?, ?, ?)", ...values);
 }
 
+export function rewrapMaster(sql: Sql, { id, kind, parameters, envelope }: MasterRow): void {
+  const change = "UPDATE keystore_masters SET unlock_kind = ?, unlock_parameters = ?, envelope = ? WHERE id = ?";
+  sql.run(change, kind, JSON.stringify(parameters), envelope, id);
+}
+
 export const removeMaster = (sql: Sql, id: string) => sql.run("DELETE FROM keystore_masters WHERE id = ?", id);
 
 export const allKeys = (sql: Sql): KeyRow[] => sql.all("SELECT * FROM keystore_keys ORDER BY id").map(keyRow);

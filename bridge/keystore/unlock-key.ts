@@ -23,6 +23,10 @@ export interface UnlockSource {
    * @throws BridgeError KEYSTORE_WRONG_KEY when it cannot be had
    */
   material(isNew: boolean): Promise<Secret | undefined>;
+  /** Whether the configuration names this very one; otherwise what opens the keystore at present is taken. */
+  readonly isNamed: boolean;
+  /** The source of another kind under the same settings. */
+  as(kind: UnlockKind): UnlockSource;
 }
 
 const argon2Async = promisify(argon2);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { keyBytes } from "./envelope.ts";
-import type { UnlockSource } from "./unlock-key.ts";
+import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 
 export interface UnlockSourceSettings {
   readonly kind: "auto" | UnlockSource["kind"];
@@ -24,6 +24,11 @@ const keyringDeadlineMs = 30_000;
 const keyFileBytesMax = 4_096;
 
 export function unlockSource(settings: UnlockSourceSettings): UnlockSource {
+  const as = (kind: UnlockKind) => unlockSource({ ...settings, kind });
+  return { ...materialSource(settings), isNamed: settings.kind !== "auto", as };
+}
+
+function materialSource(settings: UnlockSourceSettings): Pick<UnlockSource, "kind" | "material"> {
   const { credentialsDirectory, keyFile } = settings;
   const credential = credentialsDirectory === undefined ? undefined : join(credentialsDirectory, credentialName);
   switch (settings.kind) {
@@ -42,7 +47,7 @@ export function unlockSource(settings: UnlockSourceSettings): UnlockSource {
   }
 }
 
-function credentials(path: string | undefined): UnlockSource {
+function credentials(path: string | undefined): Pick<UnlockSource, "kind" | "material"> {
   return {
     kind: "credentials",
     material: async () => {

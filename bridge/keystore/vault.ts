@@ -15,6 +15,7 @@ import {
   masterAad,
   masters,
   removeMaster,
+  rewrapMaster,
   savedRoster,
   saveKey,
   saveRoster,
@@ -30,7 +31,7 @@ export interface Unlocked {
 
 /** The opened master keys: everything that can be done while the keystore is unlocked. */
 export class Vault {
-  readonly #unlocked: Unlocked;
+  #unlocked: Unlocked;
   readonly #masters = new Map<string, Buffer>();
   #currentId = "";
 
@@ -69,6 +70,20 @@ export class Vault {
     this.#masters.set(id, master);
     this.#currentId = id;
     this.signRoster(sql);
+  }
+
+  /** Seals the master keys themselves anew, for something else to open. `useUnlocked` follows once that is durable. */
+  rewrap(sql: Sql, { kind, parameters, unlockKey }: Unlocked): void {
+    for (const row of masters(sql)) {
+      const head = { ...row, kind, parameters };
+      rewrapMaster(sql, { ...head, envelope: seal(unlockKey, masterAad(head), this.#master(row.id)) });
+    }
+    this.signRoster(sql);
+  }
+
+  useUnlocked(unlocked: Unlocked): void {
+    this.#unlocked.unlockKey.fill(0);
+    this.#unlocked = unlocked;
   }
 
   /** Takes up the master keys as they stand in the store, after a transaction that made one was undone. */

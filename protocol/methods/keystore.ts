@@ -137,6 +137,28 @@ export const rotate = defineMethod({
   example: { params: {}, result: { rotated: "master", version: null, resealed: 4 } },
 });
 
+const Source = z.enum(["passphrase", "key-file", "keyring", "credentials"]);
+
+export const rekey = defineMethod({
+  summary: "Change the passphrase, or what else unlocks the keystore.",
+  description:
+    "The keystore has to be unlocked. Killed half-way, the old one still opens it. Backups open with what opened the keystore when they were made.",
+  roles: ["admin"],
+  effect: "write",
+  params: z.strictObject({
+    source: Source.default("passphrase"),
+    passphrase: SecretText.optional().describe("The new one, where the source is the passphrase."),
+  }),
+  result: z.object({
+    source: Source,
+    config_differs: z
+      .boolean()
+      .describe("Whether `keystore.source` names another source and has to be changed before the next start."),
+  }),
+  errors: ["KEYSTORE_WRONG_KEY", ...sealing],
+  example: { params: { passphrase: "correct horse" }, result: { source: "passphrase", config_differs: false } },
+});
+
 export const Lock = z.enum(["locked", "unlocked"]);
 
 export const lock = defineMethod({
@@ -170,7 +192,7 @@ export const status = defineMethod({
   params: z.strictObject({}),
   result: z.object({
     state: Lock,
-    source: z.enum(["passphrase", "key-file", "keyring", "credentials"]),
+    source: Source,
     keys: z.int(),
     auto_lock_ms: z.int().nullable().describe("Locks itself after this long without use; null when it does not."),
     expiring: z.array(KeyId).describe("Keys that are expired or expire within 14 days."),

@@ -8,6 +8,7 @@ export const guardMethodRoles: Record<string, string> = {
   "keystore.rotate": "admin",
   "keystore.lock": "admin operator",
   "keystore.unlock": "admin operator",
+  "keystore.rekey": "admin",
   "keystore.status": "admin operator viewer",
   "keystore.test": "admin operator",
   "secret.claim": "agent",

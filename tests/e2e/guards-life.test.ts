@@ -199,6 +199,11 @@ test("without the means to record them, privileged acts are refused and reads go
   await daemon.client.keystore.lock({});
   await expect(daemon.client.keystore.get({ id: "openai" })).rejects.toMatchObject({ code: "KEYSTORE_LOCKED" });
   expect((await daemon.cli(["keystore", "unlock"], "wrong\n")).code).toBe(11);
+  expect((await daemon.cli(["keystore", "unlock"], "correct horse\n")).code).toBe(0);
+  expect((await daemon.cli(["keystore", "rekey"], "battery staple\n")).code).toBe(0);
+  await daemon.client.keystore.lock({});
+  expect((await daemon.cli(["keystore", "unlock"], "correct horse\n")).code).toBe(11);
+  expect((await daemon.cli(["keystore", "unlock"], "battery staple\n")).code).toBe(0);
   const { records } = await daemon.client.audit.tail({});
   expect(records.map(({ method, result }) => `${method} ${result}`)).toEqual([
     "keystore.unlock ok",
@@ -206,6 +211,11 @@ test("without the means to record them, privileged acts are refused and reads go
     "keystore.lock ok",
     "keystore.get KEYSTORE_LOCKED",
     "keystore.unlock KEYSTORE_WRONG_KEY",
+    "keystore.unlock ok",
+    "keystore.rekey ok",
+    "keystore.lock ok",
+    "keystore.unlock KEYSTORE_WRONG_KEY",
+    "keystore.unlock ok",
   ]);
 }, 60_000);
 

@@ -10,6 +10,7 @@ type KeystoreMethods =
   | "keystore.rotate"
   | "keystore.lock"
   | "keystore.unlock"
+  | "keystore.rekey"
   | "keystore.status"
   | "keystore.test";
 
@@ -59,6 +60,11 @@ export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boo
       return { state: state() };
     },
     "keystore.unlock": async ({ passphrase }) => ({ resealed: await keys.unlock(passphrase), state: state() }),
+    "keystore.rekey": async ({ source, passphrase }) => {
+      if ((source === "passphrase") !== (passphrase !== undefined))
+        throw new BridgeError("INVALID_PARAMS", "A passphrase goes with the source passphrase, and with no other");
+      return { source, config_differs: await keys.rekey(source, passphrase) };
+    },
     "keystore.status": () => ({
       state: state(),
       source: keys.source,

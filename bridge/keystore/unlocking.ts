@@ -1,0 +1,78 @@
+import type { Secret } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Sql, Store } from "../store/store.ts";
+import { masters } from "./records.ts";
+import { deriveUnlockKey, newParameters, type UnlockKind, type UnlockSource } from "./unlock-key.ts";
+import { type Unlocked, Vault } from "./vault.ts";
+
+const kinds: readonly string[] = ["passphrase", "key-file", "keyring", "credentials"] satisfies UnlockKind[];
+
+/**
+ * The source that the stored master keys were sealed for, which the configuration's has to be unless it is `auto`.
+ * @throws BridgeError KEYSTORE_WRONG_KEY, KEYSTORE_DAMAGED
+ */
+export function sourceOf(store: Store, configured: UnlockSource): UnlockSource {
+  const [first] = store.read(masters);
+  if (first === undefined || first.kind === configured.kind) return configured;
+  if (!kinds.includes(first.kind)) throw new BridgeError("KEYSTORE_DAMAGED", "What opens the keystore makes no sense");
+  if (!configured.isNamed) return configured.as(first.kind);
+  throw new BridgeError(
+    "KEYSTORE_WRONG_KEY",
+    `The keystore opens with its ${first.kind}, and the configuration says ${configured.kind}: set keystore.source`,
+  );
+}
+
+/** @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed */
+export async function openVault(
+  store: Store,
+  source: UnlockSource,
+  passphrase: Secret | undefined,
+  now: number,
+): Promise<{ readonly vault: Vault; readonly isRotating: boolean }> {
+  const rows = store.read(masters);
+  const [first] = rows;
+  const unlocked = await derive(source, passphrase, first === undefined, first?.parameters);
+  const vault =
+    first === undefined ? store.writeNow((sql) => Vault.create(sql, unlocked, now)) : Vault.open(rows, unlocked);
+  return { vault, isRotating: rows.length > 1 };
+}
+
+/**
+ * Seals the master keys for something else to open: one transaction, before which the old one opens them and after which the
+ * new one does.
+ * @returns the new source
+ * @throws BridgeError KEYSTORE_LOCKED, INVALID_PARAMS
+ */
+export async function rewrapVault(
+  store: Store,
+  checkedVault: (sql: Sql) => Vault,
+  current: UnlockSource,
+  kind: UnlockKind,
+  passphrase: Secret | undefined,
+): Promise<UnlockSource> {
+  store.read(checkedVault);
+  if (kind === current.kind && kind !== "passphrase")
+    throw new BridgeError("INVALID_PARAMS", `Its ${kind} unlocks it already; a fresh one goes by way of a passphrase`);
+  const next = current.as(kind);
+  const unlocked = await derive(next, passphrase, true, undefined);
+  const vault = await store.write((sql) => {
+    const vault = checkedVault(sql);
+    vault.rewrap(sql, unlocked);
+    return vault;
+  });
+  vault.useUnlocked(unlocked);
+  return next;
+}
+
+async function derive(
+  source: UnlockSource,
+  passphrase: Secret | undefined,
+  isNew: boolean,
+  known: Unlocked["parameters"] | undefined,
+): Promise<Unlocked> {
+  const { kind } = source;
+  const material = kind === "passphrase" ? passphrase : await source.material(isNew);
+  if (material === undefined) throw new BridgeError("KEYSTORE_WRONG_KEY", "The passphrase is missing");
+  const parameters = known ?? newParameters(kind);
+  return { kind, parameters, unlockKey: await deriveUnlockKey(kind, material, parameters) };
+}
