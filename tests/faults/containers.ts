@@ -1,7 +1,7 @@
 // `npm run faults:containers -- --json`: kills agents, the bridge and dockerd at random points, and runs the attacks. `--nightly` for the long run.
 import { parseArgs } from "node:util";
-import { runAttacks } from "../support/attack-suite.ts";
-import { runContainerFaults } from "../support/container-faults.ts";
+import { type AttackRow, runAttacks } from "../support/attack-suite.ts";
+import { type FaultReport, runContainerFaults } from "../support/container-faults.ts";
 import { startPrivateDockerd } from "../support/dockerd.ts";
 import { tempDirectory } from "../support/temp.ts";
 
@@ -24,18 +24,39 @@ const random = () => {
   return state / 2_147_483_648;
 };
 
-const report: Record<string, unknown> = { seed: values.seed, nightly: values.nightly };
+type EngineReport = { readonly faults: FaultReport; readonly attacks: readonly AttackRow[] };
+const engines: Record<string, EngineReport> = {};
 for (const engine of values.engine as ("sandbox" | "docker")[]) {
-  const faults = await runContainerFaults(
-    engine,
-    { ...sizes, engineKills: engine === "docker" ? sizes.engineKills : 0 },
-    random,
-  );
-  report[engine] = { faults, attacks: await attacks(engine) };
+  const engineKills = engine === "docker" ? sizes.engineKills : 0;
+  const faults = await runContainerFaults(engine, { ...sizes, engineKills }, random);
+  engines[engine] = { faults, attacks: await attacks(engine) };
 }
-process.stdout.write(`${JSON.stringify(report, null, values.json ? undefined : 2)}\n`);
+const report = { seed: values.seed, nightly: values.nightly, ...engines };
+const text = values.json ? JSON.stringify(report) : Object.values(engines).map(inWords).join("\n");
+process.stdout.write(`${text}\n`);
+if (!Object.values(engines).every(holds)) process.exitCode = 1;
 
-async function attacks(engine: "sandbox" | "docker") {
+function holds({ faults, attacks: rows }: EngineReport): boolean {
+  const { orphans, duplicates, strangersTouched, outages, carriedOver } = faults;
+  return orphans + duplicates + strangersTouched === 0 && carriedOver === outages && rows.every(({ denied }) => denied);
+}
+
+function inWords(one: EngineReport): string {
+  const { engine, faults, convergedMs, ...counts } = one.faults;
+  const missed = one.attacks.filter(({ denied }) => !denied);
+  return [
+    `${engine}: ${holds(one) ? "all as it should be" : "NOT as it should be"}`,
+    `  killed      ${faults["agent"]} times an agent, ${faults["bridge"]} times the bridge, ${faults["engine"]} times the engine`,
+    `              ${counts.inRecovery} of these while the one before was still being mended`,
+    `  settled     after ${convergedMs.p50} ms in the middle, ${convergedMs.max} ms at most`,
+    `  left        ${counts.orphans} orphans, ${counts.duplicates} duplicates, ${counts.strangersTouched} strangers touched`,
+    `  carried on  over ${counts.carriedOver} of ${counts.outages} outages of the bridge or the engine`,
+    `  attacks     ${one.attacks.length - missed.length} of ${one.attacks.length} denied`,
+    ...missed.map(({ attack, result }) => `              ${attack}: ${result}`),
+  ].join("\n");
+}
+
+async function attacks(engine: "sandbox" | "docker"): Promise<readonly AttackRow[]> {
   using directory = tempDirectory();
   if (engine === "sandbox") return await runAttacks(engine, directory.path);
   const { host, stop } = await startPrivateDockerd(`${directory.path}/d`);

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { startTicks } from "../../bridge/containers/proc.ts";
 import { startTestDaemon, type TestDaemon } from "./daemon.ts";
 import { openProbeEngine, probeOptions, startProbe } from "./engine-harness.ts";
 import { startKillableDockerd } from "./killable-dockerd.ts";
@@ -23,13 +24,21 @@ export interface FaultReport {
   /** Agents with more or less than one container. */
   readonly duplicates: number;
   readonly strangersTouched: number;
-  /** Bridge and engine restarts over which every agent went on with its process. */
+  /** Faults that came while what the one before had done was still being mended. */
+  readonly inRecovery: number;
+  /** Kills of the bridge and the engine while all was well: none of them is to end an agent. */
+  readonly outages: number;
+  /** Of these, those over which every agent went on with its process. */
   readonly carriedOver: number;
 }
 
 type Fault = "agent" | "bridge" | "engine";
 
 const agentCount = 3;
+/** How many of the faults come before the one before is mended. */
+const shareInRecovery = 1 / 3;
+/** Within this time after what it waits for, so that it meets any step of a start or an end. */
+const momentMsMax = 300;
 const convergeDeadlineMs = 60_000;
 
 /** Kills agents, the bridge and the engine at random points, and looks at what is there once it has settled. */
@@ -47,6 +56,7 @@ export async function runContainerFaults(
   );
   await using stranger = await startProbe(strangers, join(directory.path, "stranger"));
   const strangerPid = stranger.container.pid ?? 0;
+  const strangerBorn = startTicks(strangerPid);
   const start = (directories?: TestDaemon["directories"]) =>
     startTestDaemon({
       ...{ engine, env, start: Array(agentCount).fill("heartbeat") },
@@ -55,37 +65,46 @@ export async function runContainerFaults(
     });
   let daemon = await start();
   const first = daemon;
-  const counts = { orphans: 0, duplicates: 0, strangersTouched: 0, carriedOver: 0 };
+  const counts = { orphans: 0, duplicates: 0, strangersTouched: 0, inRecovery: 0, outages: 0, carriedOver: 0 };
   const converged: number[] = [];
-  const faults = shuffled(sizes, random);
+  /** Answers which agent's process it killed. */
+  const inject = async (fault: Fault, pids: readonly number[]): Promise<number | undefined> => {
+    await new Promise((resolve) => setTimeout(resolve, random() * momentMsMax));
+    if (fault === "agent") return kill(pids[Math.floor(random() * pids.length)]);
+    if (fault === "engine") {
+      await dockerd?.kill();
+      await dockerd?.start();
+    }
+    if (fault === "bridge") {
+      await daemon.end("SIGKILL");
+      daemon = await start(first.directories);
+    }
+    return undefined;
+  };
   try {
     await settled(daemon);
-    for (const fault of faults) {
-      const before = pidsOf(await daemon.client.agent.list({ all: false }));
-      await new Promise((resolve) => setTimeout(resolve, random() * 300));
+    for (let faults = shuffled(sizes, random); faults.length > 0; ) {
+      const together = faults.splice(0, random() < shareInRecovery ? 2 : 1);
+      const before = await pidsOf(daemon);
       const begun = performance.now();
-      if (fault === "agent") process.kill(before[Math.floor(random() * before.length)] ?? 0, "SIGKILL");
-      if (fault === "bridge") {
-        await daemon.end("SIGKILL");
-        daemon = await start(first.directories);
+      const killed: (number | undefined)[] = [];
+      for (const fault of together) {
+        const there = await pidsOf(daemon);
+        // A new bridge that knows of no agent yet is about to find those of the one before.
+        killed.push(await inject(fault, there.length > 0 ? there : before));
       }
-      if (fault === "engine") {
-        await dockerd?.kill();
-        await dockerd?.start();
-      }
-      if (fault === "agent")
-        await until(
-          "its replacement",
-          async () => String(pidsOf(await daemon.client.agent.list({ all: false }))) !== String(before),
-        );
+      await until("ends are seen", async () => !(await pidsOf(daemon)).some((pid) => killed.includes(pid)));
       await settled(daemon);
       converged.push(performance.now() - begun);
-      const after = pidsOf(await daemon.client.agent.list({ all: false }));
-      if (fault !== "agent" && String(before) === String(after)) counts.carriedOver += 1;
+      const after = await pidsOf(daemon);
+      const isOutage = !together.includes("agent");
+      counts.inRecovery += together.length - 1;
+      counts.outages += isOutage ? together.length : 0;
+      counts.carriedOver += isOutage && String(before) === String(after) ? together.length : 0;
       const there = await containersOf(engine, daemon, dockerd?.host);
       counts.orphans += Math.max(0, there - agentCount);
       counts.duplicates += new Set(after).size === agentCount ? 0 : 1;
-      counts.strangersTouched += existsSync(`/proc/${strangerPid}`) ? 0 : 1;
+      counts.strangersTouched += startTicks(strangerPid) === strangerBorn ? 0 : 1;
     }
   } finally {
     await daemon.end("SIGTERM");
@@ -102,8 +121,20 @@ export async function runContainerFaults(
   };
 }
 
-const pidsOf = ({ agents }: { agents: readonly { pid: number | null }[] }): number[] =>
-  agents.flatMap(({ pid }) => (pid === null ? [] : [pid])).sort((a, b) => a - b);
+async function pidsOf({ client }: TestDaemon): Promise<number[]> {
+  const { agents } = await client.agent.list({ all: false });
+  return agents.flatMap(({ pid }) => (pid === null ? [] : [pid])).sort((a, b) => a - b);
+}
+
+/** One that the fault before has ended is not there any more. */
+function kill(pid: number | undefined): number | undefined {
+  try {
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  return pid;
+}
 
 async function settled(daemon: TestDaemon): Promise<void> {
   await until(
