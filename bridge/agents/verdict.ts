@@ -36,6 +36,7 @@ const permanent: ReadonlySet<string> = new Set([
   "ISOLATION_REFUSED",
   "ATTESTATION_FAILED",
   "SOCKET_PATH_TOO_LONG",
+  "RUNTIME_UNKNOWN",
 ]);
 
 export function judge({ failure, exit, restart, parks, mayTryAgain, wasAdoption, onFailed }: End): Verdict {

@@ -78,6 +78,7 @@ export const exitOfErrorCode = {
   ISOLATION_REFUSED: "permission",
   ATTESTATION_FAILED: "failed",
   IMAGE_BUILD_FAILED: "failed",
+  RUNTIME_UNKNOWN: "configInvalid",
   STORE_FULL: "failed",
   STORE_FAILED: "failed",
   STORE_BUSY: "failed",

@@ -17,6 +17,8 @@ export interface DockerContainerParts {
   /** As the engine numbers it; on this machine only when the engine runs here. */
   readonly pid: number;
   readonly promised: Promised;
+  /** The OCI runtime that was asked for, and the one that the engine says it used. */
+  readonly runtime: { readonly asked: string | undefined; readonly applied: string | undefined };
   readonly clock: Clock;
   /** Takes the removal of what is left, which nobody else waits for. */
   readonly onEnded: (removal: Promise<void>) => void;
@@ -104,8 +106,8 @@ export class DockerContainer implements Container {
   }
 
   async attest(): Promise<Attestation> {
-    const { pid, promised, clock } = this.#parts;
-    const attestation = this.#isHere ? await attestStarted(pid, promised, clock) : unseen;
+    const { pid, promised, clock, runtime } = this.#parts;
+    const attestation = withRuntime(this.#isHere ? await attestStarted(pid, promised, clock) : unseen, runtime);
     // What has ended cannot be attested, and how it ended is the better answer.
     if (attestation.missing.length > 0 && (await this.#state())?.Running !== true)
       throw new BridgeError("AGENT_START_FAILED", `${this.name} ended: ${(await this.exited).message}`);
@@ -170,6 +172,16 @@ const unseen: Attestation = {
   missing: ["the kernel's word: the engine runs on another machine or in a virtual machine"],
   facts: {},
 };
+
+function withRuntime(attestation: Attestation, { asked, applied }: DockerContainerParts["runtime"]): Attestation {
+  const facts = { ...attestation.facts, runtime: applied ?? null };
+  if (asked === undefined || asked === applied) return { ...attestation, facts };
+  return {
+    isolation: "none",
+    missing: [...attestation.missing, `the runtime ${asked}: ${applied ?? "another"} was used`],
+    facts,
+  };
+}
 
 type State = Docker.ContainerInspectInfo["State"];
 

@@ -26,13 +26,11 @@ export function translateDockerError(
   refusal: "AGENT_START_FAILED" | "IMAGE_BUILD_FAILED",
 ): BridgeError {
   if (error instanceof BridgeError) return error;
-  if (isHttpFailure(error))
-    return new BridgeError(
-      refusal,
-      `Docker refused: ${reasonOf(error)}`,
-      { status: error.statusCode },
-      { cause: error },
-    );
+  if (isHttpFailure(error)) {
+    const reason = reasonOf(error);
+    const code = /unknown (or invalid )?runtime/i.test(reason) ? "RUNTIME_UNKNOWN" : refusal;
+    return new BridgeError(code, `Docker refused: ${reason}`, { status: error.statusCode }, { cause: error });
+  }
   return dockerUnavailable(error);
 }
 

@@ -11,6 +11,7 @@ export interface DockerInfo {
   readonly SwapLimit?: boolean;
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota: boolean;
+  readonly Runtimes?: Readonly<Record<string, unknown>>;
 }
 
 /** A container's uid as the host numbers it, and as the container does. */
@@ -21,11 +22,15 @@ export interface AgentUid {
 
 const firstRemappedUid = 60_000;
 
-/** @throws BridgeError ENGINE_UNAVAILABLE for an engine that cannot run agents as it must */
-export function checkDocker(info: DockerInfo): void {
+/** @throws BridgeError ENGINE_UNAVAILABLE for an engine that cannot run agents as it must, RUNTIME_UNKNOWN */
+export function checkDocker(info: DockerInfo, runtime: string | undefined): void {
   const problem = problemOf(info);
   if (problem !== undefined)
     throw new BridgeError("ENGINE_UNAVAILABLE", `This Docker engine cannot run agents: ${problem}`);
+  // The names of shims, such as io.containerd.kata.v2, and paths need not be registered.
+  if (runtime === undefined || /[./]/.test(runtime) || info.Runtimes === undefined || runtime in info.Runtimes) return;
+  const known = Object.keys(info.Runtimes).join(", ");
+  throw new BridgeError("RUNTIME_UNKNOWN", `Docker knows no runtime ${runtime}; it knows ${known}`);
 }
 
 function problemOf(info: DockerInfo): string | undefined {

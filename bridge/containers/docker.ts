@@ -36,7 +36,7 @@ export class DockerEngine implements Engine {
     this.status = dockerStatus(info, options.runtime);
   }
 
-  /** @throws BridgeError ENGINE_UNAVAILABLE */
+  /** @throws BridgeError ENGINE_UNAVAILABLE, RUNTIME_UNKNOWN */
   static async open(options: EngineOptions): Promise<DockerEngine> {
     if (!mayAnswer(options.dockerHost))
       throw new BridgeError("ENGINE_UNAVAILABLE", "No Docker engine answers: there is no socket");
@@ -44,7 +44,7 @@ export class DockerEngine implements Engine {
     const info = await dockerInfo(docker, AbortSignal.timeout(probeTimeoutMs)).catch((error: unknown) => {
       throw dockerUnavailable(error);
     });
-    checkDocker(info);
+    checkDocker(info, options.runtime);
     return new DockerEngine(options, docker, info);
   }
 
@@ -63,8 +63,7 @@ export class DockerEngine implements Engine {
     try {
       const container = await this.#create(body, signal);
       await tolerate([304], container.start({ abortSignal: limit(signal) }));
-      const { State } = await container.inspect({ abortSignal: limit(signal) });
-      return this.#watched(spec, container, body.name, State.Pid, false);
+      return this.#watched(spec, container, await container.inspect({ abortSignal: limit(signal) }), false);
     } catch (error) {
       // A call that is cut off here still runs in the engine, so what it may have made is removed by its name.
       await this.#removeQuietly(body.name);
@@ -75,9 +74,9 @@ export class DockerEngine implements Engine {
   async adopt(spec: ContainerSpec, id: ContainerId, signal: AbortSignal): Promise<DockerContainer | undefined> {
     const container = this.#docker.getContainer(id);
     try {
-      const { Config, State, Name } = await container.inspect({ abortSignal: limit(signal) });
-      if (Config.Labels[labels.install] !== this.#options.installId || !State.Running) return undefined;
-      return this.#watched(spec, container, Name.replace(/^\//, ""), State.Pid, true);
+      const said = await container.inspect({ abortSignal: limit(signal) });
+      if (said.Config.Labels[labels.install] !== this.#options.installId || !said.State.Running) return undefined;
+      return this.#watched(spec, container, said, true);
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw translateDockerError(error, "AGENT_START_FAILED");
@@ -125,12 +124,19 @@ export class DockerEngine implements Engine {
     this.#closing.abort();
   }
 
-  #watched(spec: ContainerSpec, container: Docker.Container, name: string, pid: number, isAdopted: boolean) {
+  #watched(
+    spec: ContainerSpec,
+    container: Docker.Container,
+    { Name, State, HostConfig }: Docker.ContainerInspectInfo,
+    isAdopted: boolean,
+  ) {
+    const name = Name.replace(/^\//, "");
     const watched = new DockerContainer({
       docker: this.#docker,
       container,
       name,
-      pid,
+      pid: State.Pid,
+      runtime: { asked: this.#options.runtime, applied: HostConfig.Runtime },
       promised: this.#promised(spec),
       clock: this.#options.clock,
       isAdopted,

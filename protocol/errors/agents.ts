@@ -73,4 +73,10 @@ export const agentsErrors = {
     summary: "The agent image could not be built",
     remedy: "Run `npm run build`, and see the bridge's log for the file that was missing",
   },
+  RUNTIME_UNKNOWN: {
+    rpcCode: 1114,
+    retryable: false,
+    summary: "Docker does not know the runtime that `docker.runtime` names",
+    remedy: "Register it under `runtimes` in Docker's daemon.json and restart Docker, or change `docker.runtime`",
+  },
 } as const;

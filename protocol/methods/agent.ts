@@ -43,6 +43,7 @@ export const start = defineMethod({
     "ENGINE_UNAVAILABLE",
     "ISOLATION_REFUSED",
     "ATTESTATION_FAILED",
+    "RUNTIME_UNKNOWN",
     "IMAGE_BUILD_FAILED",
   ],
   example: {
@@ -110,6 +111,7 @@ export const restart = defineMethod({
     "ENGINE_UNAVAILABLE",
     "ISOLATION_REFUSED",
     "ATTESTATION_FAILED",
+    "RUNTIME_UNKNOWN",
   ],
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });

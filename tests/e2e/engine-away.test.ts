@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { run, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { startKillableDockerd } from "../support/killable-dockerd.ts";
 import { describeIf } from "../support/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
@@ -10,20 +10,21 @@ import { until } from "../support/until.ts";
 
 const isThere = process.getuid?.() === 0 && spawnSync("dockerd", ["--version"]).status === 0;
 
-describeIf(isThere, "it needs root and dockerd", "a bridge that starts while dockerd is down", () => {
+describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its own", () => {
   const directory = tempDirectory();
   let dockerd: Awaited<ReturnType<typeof startKillableDockerd>>;
 
   beforeAll(async () => {
-    dockerd = await startKillableDockerd(join(directory.path, "d"));
+    dockerd = await startKillableDockerd(join(directory.path, "d"), ["--add-runtime", "runc2=/usr/sbin/runc"]);
   }, 60_000);
   afterAll(async () => {
     await dockerd[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
   });
 
-  const start = (directories?: TestDaemon["directories"]) =>
+  const start = (directories?: TestDaemon["directories"], flags: readonly string[] = []) =>
     startTestDaemon({
+      flags,
       ...{ engine: "auto", env: { DOCKER_HOST: dockerd.host }, start: ["heartbeat"] },
       ...(directories === undefined ? {} : { directories }),
     });
@@ -34,6 +35,31 @@ describeIf(isThere, "it needs root and dockerd", "a bridge that starts while doc
     })
       .split("\n")
       .filter(Boolean).length;
+
+  test("runs agents under the runtime that the configuration names, and knows it when it is not that one", async () => {
+    await using daemon = await start(undefined, ["--set", "docker.runtime=runc2"]);
+    await until("the agent runs", () => runs(daemon), 60_000);
+    expect((await daemon.client.bridge.status()).engine.version).toMatch(/^Docker .* with runc2$/);
+    const { container_id } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
+    const inspect = ["-H", dockerd.host, "inspect", "--format", "{{.HostConfig.Runtime}}", container_id ?? ""];
+    expect(execFileSync("docker", inspect, { encoding: "utf8" }).trim()).toBe("runc2");
+    await daemon.end("SIGKILL");
+    // What an earlier bridge started under another runtime is not what was asked for now: it is started anew.
+    await using after = await start(daemon.directories, ["--set", "docker.runtime=runc"]);
+    await until("the agent runs", () => runs(after), 60_000);
+    const anew = await after.client.agent.get({ agent_id: "heartbeat-1" });
+    expect(anew).toMatchObject({ epoch: 2, isolation: "container" });
+    expect(anew.container_id).not.toBe(container_id);
+  }, 120_000);
+
+  test("tells a runtime that Docker does not know, and what to do, and takes no weaker engine instead", async () => {
+    const { code, stderr } = await run(["run", "--engine", "auto", "--set", "docker.runtime=runq"], {
+      ...{ DOCKER_HOST: dockerd.host, HOME: directory.path },
+      ...{ ARMORCLAW_RUNTIME_DIR: join(directory.path, "r"), ARMORCLAW_STATE_DIR: join(directory.path, "s") },
+    }).finished;
+    expect(code).toBe(10);
+    expect(stderr).toMatch(/RUNTIME_UNKNOWN: Docker knows no runtime runq; it knows .*runc2.*\n {2}next: Register it/);
+  }, 30_000);
 
   test("waits for the engine that holds its living agents, says so, and takes them over when it is back", async () => {
     await using first = await start();
