@@ -170,8 +170,13 @@ export class Access {
   }
 
   #assertFree(principal: string): void {
-    if (principal.startsWith("agent:") || principal === "bridge" || isFixed(principal, this.#deps.ownUid))
-      throw new BridgeError("ROLE_FIXED", `The role of ${principal} cannot be changed`, { principal });
+    if (!/^(agent:|user:|bridge$)/.test(principal)) return;
+    const { ownUid } = this.#deps;
+    const why =
+      principal.startsWith("user:") && !isFixed(principal, ownUid)
+        ? `The socket admits user:${ownUid} and user:${rootUid} alone; give ${principal} a token of its own`
+        : `The role of ${principal} cannot be changed`;
+    throw new BridgeError("ROLE_FIXED", why, { principal });
   }
 }
 

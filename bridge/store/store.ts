@@ -14,15 +14,12 @@ const queuedWritesMax = 100_000;
 export interface StoreOptions {
   /** Kept beside the database, and given up when the disk is full; none when 0. */
   readonly ballastBytes?: number;
-  /** Makes room inside the database when the disk is full. */
-  readonly reclaim?: (sql: Sql) => void;
 }
 
 /** The bridge's one database and its one writer. What a write resolved for survives a power cut. */
 export class Store implements Disposable {
   readonly #connection: Connection;
   readonly #ballast: Ballast;
-  readonly #reclaim: (sql: Sql) => void;
   #queue: QueuedWrite[] = [];
   #isClosed = false;
 
@@ -32,8 +29,7 @@ export class Store implements Disposable {
    * @throws BridgeError STATE_UNUSABLE, or ALREADY_RUNNING when another bridge has it open
    */
   constructor(path: string, migrations: readonly Migration[], now: string, options: StoreOptions = {}) {
-    const { ballastBytes = 0, reclaim = () => undefined } = options;
-    this.#reclaim = reclaim;
+    const { ballastBytes = 0 } = options;
     this.#ballast = new Ballast(`${path}.ballast`, ballastBytes);
     this.#connection = new Connection(path);
     try {
@@ -134,7 +130,6 @@ export class Store implements Disposable {
     }
     try {
       this.#connection.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-      this.#reclaim(this.#connection);
       return transaction();
     } catch (error) {
       this.#rollBack();

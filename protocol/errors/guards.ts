@@ -70,7 +70,7 @@ export const guardsErrors = {
     rpcCode: 1220,
     retryable: false,
     summary: "This principal's role cannot be changed",
-    remedy: "The bridge's own user and root are admins; agents are agents",
+    remedy: "The bridge's own user and root are admins, agents are agents; roles are given to Matrix users and tokens",
   },
   AUDIT_UNAVAILABLE: {
     rpcCode: 1601,

@@ -230,6 +230,10 @@ test("every method × every role is as the contract says, and no parameter makes
       expect({ method, role, allowed }).toEqual({ method, role, allowed: spec.roles.includes(role) });
     }
   }
+  for (const principal of ["user:4242", "agent:heartbeat-1"])
+    await expect(daemon.client.access.assign({ principal, role: "admin" })).rejects.toMatchObject({
+      code: "ROLE_FIXED",
+    });
   const forbidden = table.filter(([, spec]) => !spec.roles.includes("agent"));
   const refused = await asAgent(
     daemon,
