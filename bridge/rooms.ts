@@ -75,6 +75,7 @@ export function composeRooms(deps: RoomDeps) {
     ...{ store, clock, logger, trust, events: log },
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
     directory: join(config.state_dir, "matrix"),
+    pollMs: config.matrix.poll_ms,
     onInbound: (inbound) => {
       heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
     },
@@ -86,7 +87,7 @@ export function composeRooms(deps: RoomDeps) {
       for (const listener of listeners) listener.left(roomId, userId);
     },
   });
-  const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.status().session !== undefined });
+  const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.hasLogin });
   const call = (method: string, params: object, { id, role }: RoomMember) =>
     deps.calls().call(method, params, { kind: "matrix", id, role });
   const methods = { effectOf: (method: string) => deps.calls().effectOf(method), call };

@@ -234,6 +234,8 @@ export const events = {
   "matrix.undecryptable": matrixEvents.undecryptable,
   "matrix.delivery": matrixEvents.delivery,
   "matrix.link": matrixEvents.link,
+  "matrix.logged_in": matrixEvents.loggedIn,
+  "matrix.logged_out": matrixEvents.loggedOut,
   "matrix.verification": matrixEvents.verification,
   "matrix.invited": matrixEvents.invited,
 } as const satisfies Record<string, AnyEvent>;

@@ -129,6 +129,14 @@ export const defaultRules: readonly AlertRule[] = [
     text: "The bridge runs again after it ended without an orderly stop; its last event was at {last_event_at}",
   }),
   rule({
+    name: "matrix-logged-out",
+    types: ["matrix.logged_out"],
+    severity: "critical",
+    key: "matrix",
+    text: "The homeserver has ended the login of {user_id} ({reason}): rooms are neither heard nor told until `armorclaw matrix login`",
+    recoveredBy: ["matrix.logged_in"],
+  }),
+  rule({
     name: "watcher-lost",
     types: ["alert.pulse_failed"],
     severity: "warning",

@@ -4,6 +4,16 @@ import { renderTable } from "./table.ts";
 import { visible } from "./visible.ts";
 
 export function renderMatrixStatus(status: Result<"matrix.status">, view: View): string {
+  if (status.status === "locked")
+    return view.paint(
+      "yellow",
+      "The login is in the keystore, which is locked. `armorclaw keystore unlock` lets Matrix go on.",
+    );
+  if (status.status === "logged_out") {
+    const how = `armorclaw matrix login --username ${status.user_id ?? "NAME"}`;
+    const why = `The homeserver does not accept the login of ${status.user_id} any more: ${status.error}`;
+    return `${view.paint("red", visible(why))}\n\`${visible(how)}\` logs in again; what waits to be sent is sent then.`;
+  }
   if (!status.logged_in) return "Not logged in. `armorclaw matrix login --homeserver URL --username NAME` logs in.";
   const isGood = status.connected && status.is_cross_signed !== false;
   const lines = [

@@ -18,6 +18,14 @@ export const MatrixConfig = z
       .record(userId, z.enum(["admin", "operator", "viewer"]))
       .default({})
       .describe("Who is heard, by exact Matrix id, and with which role. Nobody when empty."),
+    poll_ms: z
+      .int()
+      .min(1_000)
+      .max(60_000)
+      .default(30_000)
+      .describe(
+        "How long the homeserver may hold a sync that has nothing to tell. A link that is silent for two and a half times as long is started anew.",
+      ),
     approval_room: MatrixRoom.optional().describe("Where approvals are asked for; the first of `rooms` when left out."),
     command_trust: z
       .enum(["verified", "encrypted", "nothing"])

@@ -82,10 +82,30 @@ export const link = defineEvent({
   channel: "matrix.link",
   priority: "high",
   data: z.object({
-    state: z.enum(["live", "reconnecting", "restarting", "logged_out"]),
+    state: z.enum(["live", "reconnecting", "restarting"]),
     reason: z.string().optional(),
   }),
   example: { state: "reconnecting" },
+});
+
+export const loggedIn = defineEvent({
+  summary: "The bridge was logged in to a homeserver.",
+  channel: "matrix.logged_in",
+  priority: "high",
+  data: z.object({ user_id: MatrixUserId, device_id: z.string() }),
+  example: { user_id: "@bridge:example.org", device_id: "ABCDEFGHIJ" },
+});
+
+export const loggedOut = defineEvent({
+  summary: "The homeserver does not accept the bridge's token any more; somebody has to log in again.",
+  channel: "matrix.logged_out",
+  priority: "critical",
+  data: z.object({
+    user_id: MatrixUserId,
+    reason: z.string().describe("The homeserver's."),
+    is_soft: z.boolean().describe("The device and its keys go on after the next login."),
+  }),
+  example: { user_id: "@bridge:example.org", reason: "Invalid access token passed.", is_soft: false },
 });
 
 export const verification = defineEvent({

@@ -71,7 +71,11 @@ export const status = defineMethod({
   params: z.strictObject({}),
   result: z.object({
     enabled: z.boolean(),
-    status: z.enum(["not_configured", "connecting", "connected", "disconnected"]),
+    status: z
+      .enum(["not_configured", "locked", "connecting", "connected", "disconnected", "logged_out"])
+      .describe(
+        "locked: the keystore holds the login and is locked. logged_out: the homeserver does not accept it any more; log in again.",
+      ),
     connected: z.boolean(),
     logged_in: z.boolean(),
     homeserver: z.string().nullable(),
@@ -195,7 +199,7 @@ export const rooms = defineMethod({
       }),
     ),
   }),
-  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY"],
+  errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED", "MATRIX_NOT_READY"],
   example: {
     params: {},
     result: {
@@ -219,7 +223,14 @@ export const join = defineMethod({
   effect: "write",
   params: z.strictObject({ room: z.string().min(2).max(255).describe("A room's id, or its alias.") }),
   result: z.object({ room_id: MatrixRoomId, is_trusted: z.boolean() }),
-  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY", "MATRIX_REFUSED", "MATRIX_UNREACHABLE", "MATRIX_RATE_LIMITED"],
+  errors: [
+    "MATRIX_LOGGED_OUT",
+    "KEYSTORE_LOCKED",
+    "MATRIX_NOT_READY",
+    "MATRIX_REFUSED",
+    "MATRIX_UNREACHABLE",
+    "MATRIX_RATE_LIMITED",
+  ],
   example: { params: { room: "!abc:example.org" }, result: { room_id: "!abc:example.org", is_trusted: true } },
 });
 
@@ -237,7 +248,7 @@ export const verify = defineMethod({
     wait_ms: z.int().min(0).max(110_000).default(60_000),
   }),
   result: MatrixVerification,
-  errors: ["MATRIX_LOGGED_OUT", "MATRIX_NOT_READY", "MATRIX_REFUSED"],
+  errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED", "MATRIX_NOT_READY", "MATRIX_REFUSED"],
   example: {
     params: { user_id: "@ann:example.org" },
     result: { flow_id: "f1", user_id: "@ann:example.org", state: "compare", emoji: [{ symbol: "🐶", name: "dog" }] },

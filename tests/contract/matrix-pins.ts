@@ -28,6 +28,8 @@ export const matrixEventTypes: Record<string, readonly [channel: string, priorit
   "matrix.undecryptable": ["matrix.<room>.undecryptable", "high"],
   "matrix.delivery": ["matrix.<room>.delivery", "low"],
   "matrix.link": ["matrix.link", "high"],
+  "matrix.logged_in": ["matrix.logged_in", "high"],
+  "matrix.logged_out": ["matrix.logged_out", "critical"],
   "matrix.verification": ["matrix.verification", "high"],
   "matrix.invited": ["matrix.invited", "normal"],
 };

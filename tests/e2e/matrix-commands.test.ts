@@ -39,7 +39,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
       return only?.members === 3;
     });
     await until("the agent", async () => (await daemon.client.bridge.status()).agents.running === 1);
-  }, 90_000);
+  }, 120_000);
 
   afterAll(async () => {
     await daemon?.[Symbol.asyncDispose]();

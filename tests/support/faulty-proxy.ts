@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 
-/** What the proxy does with requests. `answer-lost`: the server gets the request, and the client never hears of it. */
+/** What the proxy does with requests. `answer-lost`: the server gets the request, and the client never hears of it. `sync-stalls`: a sync is never answered. */
 export type Fault =
   | "none"
   | "refuse"
@@ -10,6 +10,7 @@ export type Fault =
   | "status-429"
   | "slow"
   | "answer-lost"
+  | "sync-stalls"
   | "cut-mid-answer";
 
 export interface FaultyProxy extends AsyncDisposable {
@@ -17,20 +18,30 @@ export interface FaultyProxy extends AsyncDisposable {
   fault: Fault;
   /** Requests that met a fault. */
   readonly hits: number;
+  /** All requests. */
+  readonly requests: number;
+  /** Syncs that will never be answered. */
+  readonly stalled: number;
 }
 
 /** An HTTP proxy in front of a server, which can go wrong in the ways that networks and servers do. */
 export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
-  const state = { fault: "none" as Fault, hits: 0 };
+  const state = { fault: "none" as Fault, hits: 0, requests: 0, stalled: 0 };
   const held = new Set<ServerResponse>();
   const server = createServer((incoming, answer) => {
     const { fault } = state;
+    state.requests += 1;
     if (fault !== "none") state.hits += 1;
     switch (fault) {
       case "refuse":
         return void incoming.socket.destroy();
       case "black-hole":
         held.add(answer);
+        return;
+      case "sync-stalls":
+        // For ever, also when the fault is over: a connection that a middlebox has forgotten.
+        if (!incoming.url?.includes("/sync?")) return void forward(incoming, answer, targetPort, fault);
+        state.stalled += 1;
         return;
       case "status-502":
         answer.writeHead(502, { "content-type": "text/html" });
@@ -63,10 +74,16 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       if (next === "none") for (const answer of held) answer.destroy();
       held.clear();
       // A partition also takes the long poll that was on its way.
-      if (next !== "none" && next !== "slow") server.closeAllConnections();
+      if (next !== "none" && next !== "slow" && next !== "sync-stalls") server.closeAllConnections();
     },
     get hits() {
       return state.hits;
+    },
+    get requests() {
+      return state.requests;
+    },
+    get stalled() {
+      return state.stalled;
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

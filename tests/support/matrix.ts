@@ -20,6 +20,7 @@ export function memorySecrets(): SecretStore & { readonly values: Map<string, st
   const values = new Map<string, string>();
   return {
     values,
+    assertOpen: () => undefined,
     get: async (name) => values.get(name),
     put: async (name, value) => void values.set(name, value),
     delete: async (name) => void values.delete(name),
@@ -71,6 +72,7 @@ export async function startAccount({
     clock,
     logger,
     directory: join(directory, "matrix"),
+    pollMs: 30_000,
     trust: {
       isTrustedRoom: (room) => rooms?.has(room) ?? true,
       roleOf: (user) => ((users?.has(user) ?? true) ? "operator" : undefined),
@@ -107,6 +109,7 @@ export const bodies = (inbound: readonly Inbound[]): string[] =>
 /** A person's plain client: requests with an access token. */
 export interface Person {
   readonly userId: string;
+  readonly token: string;
   request(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
   createRoom(options: { readonly encrypted: boolean; readonly invite: readonly string[] }): Promise<string>;
 }
@@ -124,10 +127,12 @@ export async function logInPerson(synapse: Synapse, userId: string, password: st
     return json;
   };
   const identifier = { type: "m.id.user", user: userId };
-  const { access_token: token } = await call("POST", "login", { type: "m.login.password", identifier, password });
-  const request = (method: string, path: string, body?: object) => call(method, path, body, String(token));
+  const login = await call("POST", "login", { type: "m.login.password", identifier, password });
+  const token = String(login["access_token"]);
+  const request = (method: string, path: string, body?: object) => call(method, path, body, token);
   return {
     userId,
+    token,
     request,
     async createRoom({ encrypted, invite }) {
       const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };

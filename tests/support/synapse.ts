@@ -54,6 +54,8 @@ export async function provideSynapse(env: NodeJS.ProcessEnv, say: (line: string)
 export interface Synapse extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Holds its `homeserver.db`. */
+  readonly data: string;
   /** Makes a user, and returns its Matrix id. */
   register(name: string, password: string): Promise<string>;
   /** Ends it without warning, as a power cut of its machine would. */
@@ -84,8 +86,7 @@ export async function startSynapse(
     await gone;
   };
   return {
-    url,
-    port,
+    ...{ url, port, data },
     register: (name, password) => register(url, name, password),
     kill,
     async restart(settings) {

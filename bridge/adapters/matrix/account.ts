@@ -2,6 +2,7 @@ import {
   ClientEvent,
   createClient,
   Filter,
+  HttpApiEvent,
   type MatrixClient,
   MatrixScheduler,
   RoomEvent,
@@ -18,8 +19,6 @@ import { Sender } from "./sender.ts";
 import { Verifications } from "./verifications.ts";
 import type { InboundEvent, RoomInfo, WorkerAccount, WorkerMessage } from "./worker-protocol.ts";
 
-/** How long the homeserver may hold a sync that has nothing to tell. */
-const pollTimeoutMs = 30_000;
 /** Events of a room in one sync; the rest of a longer gap is fetched. */
 const timelineLimit = 100;
 /** How often a lost link is tried again. The SDK by itself waits up to ten seconds. */
@@ -52,6 +51,10 @@ export class Account {
     this.#clock = clock;
     this.#guard = new PlaintextGuard(account.encryptedRooms, (roomId) => say({ kind: "encrypted", roomId }));
     this.client = makeClient(account, this.#guard);
+    this.client.on(HttpApiEvent.SessionLoggedOut, (error) => {
+      this.#retry?.cancel();
+      say({ kind: "logged_out", reason: error.message, isSoft: error.data["soft_logout"] === true });
+    });
     this.sender = new Sender(this.client, this.#guard, () => this.#isLive, say);
     this.verifications = new Verifications(this.client, (verification) => say({ kind: "verification", verification }));
     this.#intake = new Intake({
@@ -108,7 +111,7 @@ export class Account {
       initialSyncLimit: this.#account.firstSyncLimit,
       lazyLoadMembers: false,
       disablePresence: true,
-      pollTimeout: pollTimeoutMs,
+      pollTimeout: this.#account.pollMs,
     });
   }
 

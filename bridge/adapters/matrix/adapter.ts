@@ -1,9 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { contractEvent, type EventDraft } from "../../events/events.ts";
 import type { Service } from "../../lifecycle/lifecycle.ts";
 import type { Logger } from "../../logging/logging.ts";
 import type { Store } from "../../store/store.ts";
 import { Changes } from "./changes.ts";
+import { writeDown } from "./heard.ts";
 import { type KeptState, LinkKeeper, type LinkMessage } from "./link-keeper.ts";
 import { Recorder, type RecorderDeps } from "./recorder.ts";
 import { parseRecoveryKey } from "./recovery-key.ts";
@@ -31,6 +33,8 @@ export interface MatrixDeps extends RecorderDeps {
   readonly logger: Logger;
   /** Holds the device's keys. */
   readonly directory: string;
+  /** How long the homeserver may hold a sync that has nothing to tell. */
+  readonly pollMs: number;
   /** The homeserver answers again: what waits for it may be sent. */
   readonly onLive: () => void;
   /** Somebody who was in the room is not any more. It may be the bridge's own account. */
@@ -39,7 +43,8 @@ export interface MatrixDeps extends RecorderDeps {
 
 export interface MatrixStatus {
   readonly session: Pick<Session, "homeserver" | "userId" | "deviceId"> | undefined;
-  readonly state: KeptState | "logged_out";
+  /** `locked`: there may be a login, and the keystore must be unlocked to read it. */
+  readonly state: KeptState | "not_configured" | "locked";
   readonly identity: IdentityStatus | undefined;
   readonly lastSyncAtMs: number | undefined;
   readonly restarts: number;
@@ -52,14 +57,17 @@ export class MatrixAdapter implements Service {
   readonly name = "matrix";
   readonly #deps: MatrixDeps;
   readonly #recorder: Recorder;
+  readonly #changes = new Changes();
+  readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
   #isStarted = false;
+  #isLoggingIn = false;
+  /** A login is kept that cannot be read before the keystore is unlocked. */
+  #isLocked = false;
   #session: Session | undefined;
   #keeper: LinkKeeper | undefined;
   #identity: IdentityStatus | undefined;
   /** The homeserver asked for silence until then, from the whole account. */
   #silentUntilMs = 0;
-  readonly #changes = new Changes();
-  readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
 
   constructor(deps: MatrixDeps) {
     this.#deps = deps;
@@ -85,42 +93,56 @@ export class MatrixAdapter implements Service {
     this.#keeper = undefined;
   }
 
+  /** Whether there is an account to send from, now or when the keystore is unlocked. */
+  get hasLogin(): boolean {
+    return this.#session !== undefined || this.#isLocked;
+  }
+
   status(): MatrixStatus {
+    const keeper = this.#keeper;
     return {
       session: this.#session,
-      state: this.#keeper?.state ?? "logged_out",
+      state: keeper?.state ?? (this.#isLocked ? "locked" : "not_configured"),
       identity: this.#identity,
-      lastSyncAtMs: this.#keeper?.lastSyncAtMs,
-      restarts: this.#keeper?.restarts ?? 0,
-      error: this.#keeper?.lastError,
+      lastSyncAtMs: keeper?.lastSyncAtMs,
+      restarts: keeper?.restarts ?? 0,
+      error: keeper?.lastError,
       verifications: this.verifications.known,
     };
   }
 
   /**
-   * Logs in and waits until the device is signed and its rooms are synced.
+   * Logs in and waits until the device is signed and its rooms are synced. Also where the homeserver has ended an earlier
+   * login: the account keeps its identity then, and after a soft logout its device.
    * @param recoveryKey as clients show it: opens the identity that the account has already
    */
   async logIn(homeserver: string, credentials: Credentials, recoveryKey?: string): Promise<MatrixStatus> {
-    const { secrets, store } = this.#deps;
-    if (this.#session !== undefined) throw new BridgeError("MATRIX_ALREADY_LOGGED_IN");
-    const deadline = AbortSignal.timeout(loginDeadlineMs);
+    const ended = this.#session;
+    const isEnded = this.#keeper?.state === "logged_out";
+    if (this.#isLoggingIn || (ended !== undefined && !isEnded)) throw new BridgeError("MATRIX_ALREADY_LOGGED_IN");
+    // Before the homeserver makes a device whose keys could not be kept.
+    this.#deps.secrets.assertOpen();
     const key = recoveryKey === undefined ? undefined : parseRecoveryKey(recoveryKey);
-    const session = await logIn(homeserver, credentials, key, deadline);
-    store.writeNow(forgetAll);
-    await saveSession(secrets, session);
-    this.#session = session;
-    this.#keep(session);
-    await this.#changes.until(() => this.#keeper?.state === "live" || undefined, deadline);
-    const password = credentials.kind === "password" ? credentials.password : undefined;
-    this.#identity = await this.#link().call("secure", password === undefined ? {} : { password }, deadline);
-    return this.status();
+    const deadline = AbortSignal.timeout(loginDeadlineMs);
+    this.#isLoggingIn = true;
+    try {
+      const isSoft = this.#keeper?.isSoftLogout === true;
+      const session = await logIn(homeserver, credentials, { recoveryKey: key, ended, isSoft }, deadline);
+      await this.#begin(session, ended);
+      await this.#changes.until(() => this.#keeper?.state === "live" || undefined, deadline);
+      const password = credentials.kind === "password" ? credentials.password : undefined;
+      this.#identity = await this.#link().call("secure", password === undefined ? {} : { password }, deadline);
+      return this.status();
+    } finally {
+      this.#isLoggingIn = false;
+    }
   }
 
   async logOut(): Promise<void> {
     const session = this.#session;
-    if (session === undefined) throw new BridgeError("MATRIX_LOGGED_OUT");
-    await this.stop();
+    if (session === undefined) throw this.#noSession();
+    await this.#keeper?.stop();
+    this.#keeper = undefined;
     this.#session = undefined;
     this.#identity = undefined;
     // The keys are forgotten here whatever the homeserver says to it.
@@ -173,30 +195,51 @@ export class MatrixAdapter implements Service {
   }
 
   #link(): WorkerLink {
-    if (this.#session === undefined) throw new BridgeError("MATRIX_LOGGED_OUT");
+    if (this.#session === undefined || this.#keeper?.state === "logged_out") throw this.#noSession();
     const link = this.#keeper?.link;
     if (link === undefined) throw new BridgeError("MATRIX_NOT_READY");
     return link;
   }
 
+  #noSession(): BridgeError {
+    if (this.#isLocked) return new BridgeError("KEYSTORE_LOCKED", "The login is in the keystore, which is locked");
+    return new BridgeError("MATRIX_LOGGED_OUT", this.#keeper?.lastError);
+  }
+
   async #goOn(): Promise<void> {
-    if (this.#session !== undefined) return;
     try {
-      this.#session = await loadSession(this.#deps.secrets);
+      const session = await loadSession(this.#deps.secrets);
+      this.#isLocked = false;
+      if (session === undefined || this.#session !== undefined || !this.#isStarted) return;
+      this.#session = session;
+      this.#keep(session);
     } catch (error) {
       // It is read when the keystore is unlocked.
-      if (error instanceof BridgeError && error.code === "KEYSTORE_LOCKED") return;
-      throw error;
+      if (!(error instanceof BridgeError) || error.code !== "KEYSTORE_LOCKED") throw error;
+      this.#isLocked = this.#session === undefined;
     }
-    if (this.#session !== undefined) this.#keep(this.#session);
+  }
+
+  /** Goes on with the new login. What is known of the rooms stays when it is the same account's. */
+  async #begin(session: Session, ended: Session | undefined): Promise<void> {
+    const { secrets, store, directory } = this.#deps;
+    await this.#keeper?.stop();
+    this.#keeper = undefined;
+    if (ended === undefined || ended.userId !== session.userId) store.writeNow(forgetAll);
+    if (ended !== undefined && ended.storeKey !== session.storeKey) removeKeys(ended, directory);
+    await saveSession(secrets, session);
+    this.#session = session;
+    this.#keep(session);
+    this.#publish(
+      contractEvent("matrix.logged_in", "bridge", { user_id: session.userId, device_id: session.deviceId }),
+    );
   }
 
   #keep(session: Session): void {
-    const { clock, logger, store, directory } = this.#deps;
+    const { clock, logger, store, directory, pollMs } = this.#deps;
     this.#keeper = new LinkKeeper({
-      clock,
-      logger,
-      account: () => workerAccount(session, store.read(readRooms), directory, clock.now()),
+      ...{ clock, logger, pollMs },
+      account: () => workerAccount(session, store.read(readRooms), { directory, pollMs, nowMs: clock.now() }),
       message: (message, link) => this.#heard(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });
@@ -204,70 +247,38 @@ export class MatrixAdapter implements Service {
   }
 
   #heard(message: LinkMessage, link: WorkerLink): void {
+    const { logger, trust, onLeft } = this.#deps;
     if (message.kind === "verification") this.verifications.note(message.verification);
     if (message.kind === "left") {
-      this.#deps.onLeft(message.roomId, message.userId);
+      onLeft(message.roomId, message.userId);
       return;
     }
-    this.#record(message, link).catch((error: unknown) =>
-      this.#deps.logger.error({ error, kind: message.kind }, "what came from the homeserver could not be written down"),
+    writeDown({ logger, trust, recorder: this.#recorder }, message, link).catch((error: unknown) =>
+      logger.error({ error, kind: message.kind }, "what came from the homeserver could not be written down"),
     );
-  }
-
-  async #record(message: LinkMessage, link: WorkerLink): Promise<void> {
-    switch (message.kind) {
-      case "inbound": {
-        const { eventId } = message.event;
-        const isStored = await this.#recorder.inbound(message.event).then(
-          () => true,
-          (error: unknown) => {
-            this.#deps.logger.error({ error }, "an event of a room could not be stored");
-            return false;
-          },
-        );
-        // Where it was not stored the worker ends, and fetches it again after its restart.
-        await link.call("stored", { eventId, isStored });
-        return;
-      }
-      case "cursor":
-        return await this.#recorder.moved(message.roomId, message.eventId);
-      case "encrypted":
-        return await this.#recorder.encrypted(message.roomId);
-      case "echo":
-        return await this.#recorder.echo(message, message.sentAtMs);
-      case "receipt":
-        return await this.#recorder.read(message.roomId, message.userId, message.upToMs);
-      case "invite":
-        return await this.#invited(message.roomId, message.inviter, link);
-      case "verification": {
-        const { flowId, userId, state, emoji } = message.verification;
-        const data = { flow_id: flowId, user_id: userId, state, emoji };
-        return await this.#publish("matrix.verification", "high", data);
-      }
-    }
-  }
-
-  /** Only a trusted person's invitation to a room that the configuration names is followed. */
-  async #invited(roomId: string, inviter: string, link: WorkerLink): Promise<void> {
-    const { trust } = this.#deps;
-    if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(roomId)) await link.call("join", { room: roomId });
-    else await this.#publish("matrix.invited", "normal", { room_id: roomId, inviter });
-  }
-
-  #publish(type: string, priority: "normal" | "high", data: Readonly<Record<string, unknown>>): Promise<void> {
-    return this.#recorder.publish({ channel: type, type, source: "bridge", priority, data });
   }
 
   #stateChanged(state: KeptState, reason: string | undefined): void {
     this.#deps.logger.info({ state, reason }, "the link to the homeserver");
     this.#changes.tell();
-    const data = { state, ...(reason === undefined ? {} : { reason }) };
-    this.#publish("matrix.link", "high", data).catch((error: unknown) =>
-      this.#deps.logger.error({ error }, "the link's state could not be published"),
-    );
+    if (state === "logged_out") this.#publish(contractEvent("matrix.logged_out", "bridge", this.#ended(reason)));
+    else if (state !== "connecting")
+      this.#publish(contractEvent("matrix.link", "bridge", { state, ...(reason === undefined ? {} : { reason }) }));
     if (state !== "live") return;
     this.#deps.onLive();
     this.#readIdentity();
+  }
+
+  #ended(reason = "") {
+    return { user_id: this.#session?.userId ?? "", reason, is_soft: this.#keeper?.isSoftLogout === true };
+  }
+
+  #publish(draft: EventDraft): void {
+    this.#recorder
+      .publish(draft)
+      .catch((error: unknown) =>
+        this.#deps.logger.error({ error, type: draft.type }, "an event of the link could not be published"),
+      );
   }
 
   #readIdentity(): void {

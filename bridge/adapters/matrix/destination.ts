@@ -44,7 +44,7 @@ export function matrixDestination(adapter: RoomSender): Destination {
 }
 
 /** While the bridge is logged out, or a room is not trusted for now, messages wait for a person to mend it. */
-const waitsForPerson = new Set(["MATRIX_LOGGED_OUT"]);
+const waitsForPerson = new Set(["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"]);
 
 function deliveryError(error: unknown): unknown {
   if (!(error instanceof BridgeError)) return error;

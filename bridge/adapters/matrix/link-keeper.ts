@@ -3,22 +3,26 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import { WorkerLink } from "./worker-link.ts";
 import type { LinkState, WorkerAccount, WorkerMessage } from "./worker-protocol.ts";
 
-/** Twice the time that the homeserver may hold a sync, and room for the answer. */
-const stalledAfterMs = 75_000;
-const watchEveryMs = 5_000;
+/** A link is silent for too long after so many times the time that the homeserver may hold a sync. */
+const silentPolls = 2.5;
+/** So long a start, or a probe of a homeserver that does not answer, may take. */
+const silentMsMin = 10_000;
+const probingMsMin = 60_000;
 const restartMinMs = 500;
 const restartMaxMs = 60_000;
 /** After this long live, the wait before a restart starts over. */
 const healthyAfterMs = 60_000;
 
-export type KeptState = "connecting" | LinkState | "restarting";
+export type KeptState = "connecting" | LinkState | "restarting" | "logged_out";
 
 /** What the keeper passes on: everything but what it deals with itself. */
-export type LinkMessage = Exclude<WorkerMessage, { kind: "answer" | "link" | "log" | "fatal" }>;
+export type LinkMessage = Exclude<WorkerMessage, { kind: "answer" | "link" | "logged_out" | "log" | "fatal" }>;
 
 export interface KeeperDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long the homeserver may hold a sync that has nothing to tell. */
+  readonly pollMs: number;
   /** Read anew at each start. */
   readonly account: () => WorkerAccount;
   readonly message: (message: LinkMessage, link: WorkerLink) => void;
@@ -35,7 +39,10 @@ export class LinkKeeper {
   #lastSignMs = 0;
   #liveSinceMs: number | undefined;
   #waitMs = restartMinMs;
+  #ending: Promise<void> = Promise.resolve();
   #isStopped = false;
+  /** After a soft logout the device and its keys go on when somebody logs in again. */
+  isSoftLogout = false;
   restarts = 0;
   lastSyncAtMs: number | undefined;
   lastError: string | undefined;
@@ -55,7 +62,7 @@ export class LinkKeeper {
 
   start(): void {
     this.#launch();
-    this.#watch = this.#deps.clock.every(watchEveryMs, () => this.#check());
+    this.#watch = this.#deps.clock.every(silentMsMin / 4, () => this.#check());
   }
 
   async stop(): Promise<void> {
@@ -65,6 +72,7 @@ export class LinkKeeper {
     const link = this.#link;
     this.#link = undefined;
     await link?.stop();
+    await this.#ending;
   }
 
   #launch(): void {
@@ -81,16 +89,25 @@ export class LinkKeeper {
 
   #heard(message: Exclude<WorkerMessage, { kind: "answer" }>): void {
     const { clock, logger } = this.#deps;
+    // What it still had to say.
+    if (this.#state === "logged_out") return;
     switch (message.kind) {
       case "link":
+        this.#lastSignMs = clock.monotonic();
         if (message.state === "live") {
-          this.#lastSignMs = clock.monotonic();
           this.#liveSinceMs ??= clock.monotonic();
           this.lastSyncAtMs = clock.now();
           this.lastError = undefined;
           if (clock.monotonic() - this.#liveSinceMs > healthyAfterMs) this.#waitMs = restartMinMs;
         }
         this.#become(message.state, undefined);
+        break;
+      case "logged_out":
+        this.#end(undefined);
+        this.isSoftLogout = message.isSoft;
+        this.lastError = message.reason;
+        this.#watch?.cancel();
+        this.#become("logged_out", message.reason);
         break;
       case "log":
         // The SDK is talkative: what it calls information is ours to debug with.
@@ -107,24 +124,28 @@ export class LinkKeeper {
   }
 
   #check(): void {
-    const silentMs = this.#deps.clock.monotonic() - this.#lastSignMs;
-    // A homeserver that does not answer makes `reconnecting`; silence without it is a link that hangs.
-    if (this.#link !== undefined && silentMs > stalledAfterMs && this.#state !== "reconnecting")
+    const { clock, pollMs } = this.#deps;
+    const silentMs = clock.monotonic() - this.#lastSignMs;
+    const boundMs = Math.max(silentPolls * pollMs, this.#state === "reconnecting" ? probingMsMin : silentMsMin);
+    if (this.#link !== undefined && silentMs > boundMs)
       this.#end(`no sync came back for ${Math.round(silentMs / 1000)} s`);
   }
 
-  #end(reason: string): void {
+  /** @param restartFor why it is started again; it is not when there is no reason */
+  #end(restartFor: string | undefined): void {
     const link = this.#link;
     if (link === undefined) return;
     this.#link = undefined;
-    link
+    this.#ending = link
       .stop()
       .catch((error: unknown) => this.#deps.logger.warn({ error }, "the Matrix worker did not stop in good order"))
-      .finally(() => this.#restart(reason));
+      .finally(() => {
+        if (restartFor !== undefined) this.#restart(restartFor);
+      });
   }
 
   #restart(reason: string): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#state === "logged_out") return;
     this.restarts += 1;
     this.lastError = reason;
     this.#liveSinceMs = undefined;

@@ -19,6 +19,7 @@ const tagBytes = 16;
  */
 export function sealedSecrets(store: Store, key: () => Buffer): SecretStore {
   return {
+    assertOpen: () => void key(),
     get: async (name) => {
       const row = store.read((sql) => sql.get("SELECT sealed FROM matrix_secrets WHERE name = ?", name));
       return row === undefined ? undefined : open(key(), name, row["sealed"] as Uint8Array);

@@ -35,7 +35,7 @@ describe("logIn", () => {
   test("with a password makes a device, with keys of its own", async () => {
     reply = { user_id: "@b:x", device_id: "D", access_token: "T" };
     const credentials = { kind: "password", username: "b", password: "p" } as const;
-    const session = await logIn(url, credentials, undefined, soon());
+    const session = await logIn(url, credentials, {}, soon());
     expect(session).toMatchObject({ homeserver: url, userId: "@b:x", deviceId: "D", accessToken: "T" });
     expect(Buffer.from(session.storeKey, "base64")).toHaveLength(32);
     expect(JSON.parse(asked[0]?.body ?? "")).toMatchObject({ type: "m.login.password", password: "p" });
@@ -43,9 +43,14 @@ describe("logIn", () => {
 
   test("with the token of a single sign-on, and with an access token", async () => {
     reply = { user_id: "@b:x", device_id: "D", access_token: "T" };
-    await logIn(url, { kind: "login_token", token: "L" }, undefined, soon());
+    await logIn(url, { kind: "login_token", token: "L" }, {}, soon());
     expect(JSON.parse(asked[0]?.body ?? "")).toMatchObject({ type: "m.login.token", token: "L" });
-    const session = await logIn(url, { kind: "access_token", token: "A" }, new Uint8Array(32).fill(7), soon());
+    const session = await logIn(
+      url,
+      { kind: "access_token", token: "A" },
+      { recoveryKey: new Uint8Array(32).fill(7) },
+      soon(),
+    );
     expect(asked[1]).toMatchObject({ url: "/_matrix/client/v3/account/whoami", authorization: "Bearer A" });
     expect(session.accessToken).toBe("A");
     expect(Buffer.from(session.recoveryKey, "base64")).toEqual(Buffer.alloc(32, 7));
@@ -58,7 +63,7 @@ describe("logIn", () => {
   ] as const)("a homeserver that answers %d %j is a %s", async (code, body, error) => {
     status = code;
     reply = body;
-    await expect(logIn(url, { kind: "access_token", token: "A" }, undefined, soon())).rejects.toMatchObject({
+    await expect(logIn(url, { kind: "access_token", token: "A" }, {}, soon())).rejects.toMatchObject({
       code: error,
     });
   });
@@ -67,7 +72,7 @@ describe("logIn", () => {
     "sends no password to %s",
     async (homeserver) => {
       const credentials = { kind: "password", username: "b", password: "p" } as const;
-      await expect(logIn(homeserver, credentials, undefined, soon())).rejects.toMatchObject({
+      await expect(logIn(homeserver, credentials, {}, soon())).rejects.toMatchObject({
         code: "MATRIX_LOGIN_FAILED",
       });
     },
@@ -75,9 +80,10 @@ describe("logIn", () => {
 
   test("what is kept comes back", async () => {
     reply = { user_id: "@b:x", device_id: "D", access_token: "T" };
-    const session = await logIn(url, { kind: "login_token", token: "L" }, undefined, soon());
+    const session = await logIn(url, { kind: "login_token", token: "L" }, {}, soon());
     const values = new Map<string, string>();
     const secrets = {
+      assertOpen: () => undefined,
       get: async (name: string) => values.get(name),
       put: async (name: string, value: string) => void values.set(name, value),
       delete: async (name: string) => void values.delete(name),

@@ -4,6 +4,8 @@ import * as z from "zod";
 
 /** What the adapter keeps secret, by name; the keystore behind it seals it. */
 export interface SecretStore {
+  /** @throws BridgeError KEYSTORE_LOCKED */
+  assertOpen(): void;
   get(name: string): Promise<string | undefined>;
   put(name: string, value: string): Promise<void>;
   delete(name: string): Promise<void>;
@@ -42,30 +44,61 @@ export type Credentials =
   /** The token that a single sign-on ends with. */
   | { readonly kind: "login_token"; readonly token: string };
 
-const Login = z.object({ user_id: z.string(), device_id: z.string(), access_token: z.string() });
+const LoginAnswer = z.object({ user_id: z.string(), device_id: z.string(), access_token: z.string() });
 const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
+
+export interface LoginOptions {
+  /** Opens what the account backed up earlier. */
+  readonly recoveryKey?: Uint8Array | undefined;
+  /** An earlier login that the homeserver has ended: the same account goes on with its identity. */
+  readonly ended?: Session | undefined;
+  /** It was ended softly: the same device goes on with its keys. */
+  readonly isSoft?: boolean;
+}
 
 /**
  * Logs in, once: the device and its keys live as long as the login.
- * @param recoveryKey opens what the account backed up earlier; a new one otherwise
  * @throws BridgeError MATRIX_LOGIN_FAILED, MATRIX_UNREACHABLE, MATRIX_RATE_LIMITED
  */
 export async function logIn(
   homeserver: string,
   credentials: Credentials,
-  recoveryKey: Uint8Array | undefined,
+  options: LoginOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const base = homeserverUrl(homeserver);
-  const keys = {
-    homeserver: base,
-    storeKey: randomBytes(32).toString("base64"),
-    recoveryKey: Buffer.from(recoveryKey ?? randomBytes(32)).toString("base64"),
+  const login = await newLogin(
+    base,
+    credentials,
+    options.isSoft === true ? options.ended?.deviceId : undefined,
+    signal,
+  );
+  return { homeserver: base, ...login, ...keysFor(login, options) };
+}
+
+type Login = Pick<Session, "userId" | "deviceId" | "accessToken">;
+
+function keysFor({ userId, deviceId }: Login, { recoveryKey, ended, isSoft }: LoginOptions) {
+  const same = ended?.userId === userId ? ended : undefined;
+  const isSameDevice = isSoft === true && same?.deviceId === deviceId;
+  const fresh = () => randomBytes(32).toString("base64");
+  const given = recoveryKey === undefined ? undefined : Buffer.from(recoveryKey).toString("base64");
+  return {
+    storeKey: isSameDevice ? same.storeKey : fresh(),
+    recoveryKey: given ?? same?.recoveryKey ?? fresh(),
   };
+}
+
+async function newLogin(
+  base: string,
+  credentials: Credentials,
+  sameDeviceId: string | undefined,
+  signal: AbortSignal,
+): Promise<Login> {
   if (credentials.kind === "access_token") {
     const answer = await request(base, "GET", "account/whoami", { token: credentials.token, signal });
     const { user_id: userId, device_id: deviceId } = parse(WhoAmI, answer);
-    return { ...keys, userId, deviceId, accessToken: credentials.token };
+    return { userId, deviceId, accessToken: credentials.token };
   }
   const proof =
     credentials.kind === "password"
@@ -75,13 +108,14 @@ export async function logIn(
           password: credentials.password,
         }
       : { type: "m.login.token", token: credentials.token };
-  const body = { ...proof, initial_device_display_name: "ArmorClaw bridge" };
+  const device = sameDeviceId === undefined ? {} : { device_id: sameDeviceId };
+  const body = { ...proof, ...device, initial_device_display_name: "ArmorClaw bridge" };
   const {
     user_id: userId,
     device_id: deviceId,
     access_token: accessToken,
-  } = parse(Login, await request(base, "POST", "login", { body, signal }));
-  return { ...keys, userId, deviceId, accessToken };
+  } = parse(LoginAnswer, await request(base, "POST", "login", { body, signal }));
+  return { userId, deviceId, accessToken };
 }
 
 /** Ends the login: the token and the device's keys are void. */

@@ -12,8 +12,7 @@ const keysPath = ({ deviceId }: Session, directory: string): string =>
 export function workerAccount(
   session: Session,
   { cursors, encrypted }: RoomRecords,
-  directory: string,
-  nowMs: number,
+  { directory, pollMs, nowMs }: { readonly directory: string; readonly pollMs: number; readonly nowMs: number },
 ): WorkerAccount {
   const { homeserver, userId, deviceId, accessToken, storeKey, recoveryKey } = session;
   return {
@@ -26,6 +25,7 @@ export function workerAccount(
     cryptoStorePath: keysPath(session, directory),
     cursors,
     encryptedRooms: encrypted,
+    pollMs,
     // A homeserver keeps answers for some two minutes.
     firstSyncLimit: 20 + (Math.floor(nowMs / 1000) % 150),
   };

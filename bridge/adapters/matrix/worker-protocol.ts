@@ -17,6 +17,8 @@ export interface WorkerAccount {
   readonly encryptedRooms: readonly string[];
   /** Differs from start to start: a homeserver may answer an equal first sync from its cache, with old members. */
   readonly firstSyncLimit: number;
+  /** How long the homeserver may hold a sync that has nothing to tell. */
+  readonly pollMs: number;
 }
 
 /** Only `verified` comes from a device that its owner has signed, in an encrypted event. */
@@ -120,13 +122,15 @@ export interface CallMessage {
   readonly params: WorkerCalls[CallName]["params"];
 }
 
-export type LinkState = "live" | "reconnecting" | "logged_out";
+export type LinkState = "live" | "reconnecting";
 
 /** What the worker says. */
 export type WorkerMessage =
   | { readonly kind: "answer"; readonly id: number; readonly result?: unknown; readonly failure?: WorkerFailure }
-  /** A sync came back: the link is alive. */
+  /** `live`: a sync came back. `reconnecting`: the homeserver was tried in vain. */
   | { readonly kind: "link"; readonly state: LinkState }
+  /** The homeserver does not know the token any more. */
+  | { readonly kind: "logged_out"; readonly reason: string; readonly isSoft: boolean }
   /** Must be answered by `stored` before the room's next event comes. */
   | { readonly kind: "inbound"; readonly event: InboundEvent }
   | { readonly kind: "cursor"; readonly roomId: string; readonly eventId: string }

@@ -99,12 +99,20 @@ function credentials({ username, password, token, login_token: loginToken }: Par
 function status({ adapter, trust }: MatrixHandlerDeps) {
   const { session, state, identity, lastSyncAtMs, restarts, error, verifications } = adapter.status();
   const isLive = state === "live";
-  const words = { live: "connected", logged_out: "not_configured", connecting: "connecting" } as const;
+  const words = {
+    live: "connected",
+    reconnecting: "disconnected",
+    restarting: "disconnected",
+    not_configured: "not_configured",
+    locked: "locked",
+    connecting: "connecting",
+    logged_out: "logged_out",
+  } as const;
   return {
-    enabled: session !== undefined,
-    status: state in words ? words[state as keyof typeof words] : ("disconnected" as const),
+    enabled: adapter.hasLogin,
+    status: words[state],
     connected: isLive,
-    logged_in: session !== undefined,
+    logged_in: session !== undefined && state !== "logged_out",
     homeserver: session?.homeserver ?? null,
     user_id: session?.userId ?? null,
     device_id: session?.deviceId ?? null,
