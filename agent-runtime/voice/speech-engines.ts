@@ -21,8 +21,6 @@ const recognizerRate = 16_000;
 const deadlineMs = 20_000;
 /** Where a container that may run them has the host's speech programs; elsewhere they are where Debian puts them. */
 const place = "/tmp/speech";
-/** Debian leads to the last three by symbolic links that are not in the container. */
-const libraries = ["lib", "lib/pulseaudio", "lib/blas", "lib/lapack"].map((path) => `${place}/${path}`).join(":");
 
 /** Debian's pocketsphinx. With a small grammar it is exact; without one it is not worth having. It reads files alone. */
 export const pocketsphinx = (grammar: string): SpeechRecognizer => ({
@@ -58,7 +56,7 @@ async function run(program: string, args: readonly string[], input: string, sign
   const isContained = existsSync(place);
   const child = spawn(isContained ? `${place}/bin/${program}` : `/usr/bin/${program}`, args, {
     env: isContained
-      ? { HOME: "/tmp", LD_LIBRARY_PATH: libraries, ESPEAK_DATA_PATH: `${place}/lib` }
+      ? { HOME: "/tmp", LD_LIBRARY_PATH: `${place}/lib`, ESPEAK_DATA_PATH: `${place}/lib` }
       : { HOME: "/tmp" },
     stdio: ["pipe", "pipe", "ignore"],
     signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),

@@ -12,6 +12,7 @@ import { type EngineOptions, openFilesMax, tmpFilesMax } from "./engine-options.
 import { createBody, labels } from "./hardening.ts";
 import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
+import { speechMounts } from "./speech-programs.ts";
 
 const probeTimeoutMs = 3_000;
 const callTimeoutMs = 30_000;
@@ -160,6 +161,7 @@ export class DockerEngine implements Engine {
       imageId: this.#imageId,
       containerUid: dockerUid(this.#info, spec.slot).container,
       arch: process.arch,
+      programs: spec.grants.includes("speech.programs") ? speechMounts() : [],
       ...(runtime === undefined ? {} : { runtime }),
     });
   }

@@ -77,11 +77,16 @@ export interface Libraries {
 
 const triplets: Readonly<Record<number, string>> = { 62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu" };
 
-/** Every library that a binary needs, directly or not, found where distributions put them. */
-export function findLibraries(binary: string): Libraries {
+/**
+ * Every library that a binary needs, directly or not, found where distributions put them.
+ * @param alsoIn folders of the architecture's own directory that are looked in last
+ */
+export function findLibraries(binary: string, alsoIn: readonly string[] = []): Libraries {
   const { machine, interpreter } = readElf(binary);
   const triplet = triplets[machine] ?? "";
-  const directories = [`/lib/${triplet}`, `/usr/lib/${triplet}`, "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+  const directories = [`/lib/${triplet}`, `/usr/lib/${triplet}`, "/lib64", "/usr/lib64", "/lib", "/usr/lib"].concat(
+    alsoIn.map((folder) => `/usr/lib/${triplet}/${folder}`),
+  );
   const files = new Map<string, string>();
   const pending = [binary];
   for (let file = pending.pop(); file !== undefined; file = pending.pop()) {

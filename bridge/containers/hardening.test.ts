@@ -11,7 +11,7 @@ const spec = {
   grants: [],
   endpointDirectory: "/run/armorclaw/agents/heartbeat-1.3",
 };
-const context = { installId: "4f1c", imageId: "sha256:abc", containerUid: 300_005, arch: "x64" };
+const context = { installId: "4f1c", imageId: "sha256:abc", containerUid: 300_005, arch: "x64", programs: [] };
 
 test("a container is asked for with every lock that Docker has", () => {
   const { HostConfig, ...body } = createBody(spec, context);
@@ -61,4 +61,24 @@ test("another runtime is passed on, and nothing else changes", () => {
   const plain = createBody(spec, context);
   const other = createBody(spec, { ...context, runtime: "runsc" });
   expect(other).toEqual({ ...plain, HostConfig: { ...plain.HostConfig, Runtime: "runsc" } });
+});
+
+test("a grant of the host's programs adds read-only mounts, and child processes without namespaces of their own", () => {
+  const programs = [{ from: "/usr/bin/espeak-ng", to: "/tmp/speech/bin/espeak-ng" }];
+  const { HostConfig: plain } = createBody(spec, context);
+  const { HostConfig: granted } = createBody(spec, { ...context, programs });
+  const cloneRule = ({ SecurityOpt }: typeof plain) => {
+    const { syscalls } = JSON.parse(SecurityOpt[1]?.replace("seccomp=", "") ?? "");
+    return syscalls.find(({ names }: { names: string[] }) => names.includes("clone")).args[0];
+  };
+  expect(granted.Mounts).toEqual([
+    ...plain.Mounts,
+    {
+      ...{ Type: "bind", Source: "/usr/bin/espeak-ng", Target: "/tmp/speech/bin/espeak-ng" },
+      ...{ ReadOnly: true, BindOptions: { Propagation: "rprivate" } },
+    },
+  ]);
+  expect(cloneRule(plain)).toMatchObject({ op: "SCMP_CMP_MASKED_EQ", valueTwo: 0x10000 });
+  expect(cloneRule(granted)).toMatchObject({ op: "SCMP_CMP_MASKED_EQ", valueTwo: 0 });
+  expect({ ...granted, SecurityOpt: [], Mounts: [] }).toEqual({ ...plain, SecurityOpt: [], Mounts: [] });
 });

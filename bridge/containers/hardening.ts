@@ -1,6 +1,7 @@
 import type { ContainerSpec } from "./engine.ts";
 import { heapLimitMiB, openFilesMax, tmpFilesMax } from "./engine-options.ts";
-import { loopProfile, toDockerProfile } from "./seccomp.ts";
+import { loopProfile, programsProfile, toDockerProfile } from "./seccomp.ts";
+import type { HostMount } from "./speech-programs.ts";
 
 /** What the engine, not the caller, decides about a container. */
 export interface HardeningContext {
@@ -11,6 +12,8 @@ export interface HardeningContext {
   readonly containerUid: number;
   readonly arch: string;
   readonly runtime?: string;
+  /** The host's programs that the grants let it run, read-only. */
+  readonly programs: readonly HostMount[];
 }
 
 export const labels = { install: "ac.install", agent: "ac.agent", epoch: "ac.epoch", uid: "ac.uid" } as const;
@@ -41,11 +44,13 @@ export function createBody(spec: ContainerSpec, context: HardeningContext) {
   };
 }
 
-function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtime }: HardeningContext) {
+function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtime, programs }: HardeningContext) {
+  // Without programs of its own it starts no child process.
+  const profile = programs.length > 0 ? programsProfile : loopProfile;
   return {
     NetworkMode: "none",
     CapDrop: ["ALL"],
-    SecurityOpt: ["no-new-privileges:true", `seccomp=${toDockerProfile(loopProfile, arch)}`],
+    SecurityOpt: ["no-new-privileges:true", `seccomp=${toDockerProfile(profile, arch)}`],
     ReadonlyRootfs: true,
     IpcMode: "none",
     Tmpfs: { "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},nr_inodes=${tmpFilesMax},mode=1777` },
@@ -63,15 +68,15 @@ function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtim
     // The supervisor alone restarts: a restart by the engine would skip attestation and the new epoch.
     RestartPolicy: { Name: "no" },
     LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "1" } },
-    Mounts: [
-      {
-        Type: "bind" as const,
-        Source: endpointDirectory,
-        Target: "/run/bridge",
-        ReadOnly: true,
-        BindOptions: { Propagation: "rprivate" as const },
-      },
-    ],
+    Mounts: [{ from: endpointDirectory, to: "/run/bridge" }, ...programs].map(readOnly),
     ...(runtime === undefined ? {} : { Runtime: runtime }),
   };
 }
+
+const readOnly = ({ from, to }: HostMount) => ({
+  Type: "bind" as const,
+  Source: from,
+  Target: to,
+  ReadOnly: true,
+  BindOptions: { Propagation: "rprivate" as const },
+});

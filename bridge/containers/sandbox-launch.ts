@@ -83,7 +83,7 @@ export function bubblewrapOptions(plan: SandboxPlan): string {
     plan.asRoot
       ? ["--bind", `${place}/tmp`, "/tmp"]
       : ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
-    plan.hasSpeech ? speechMounts() : [],
+    plan.hasSpeech ? speechMounts().flatMap(({ from, to }) => ["--ro-bind", from, to]) : [],
     ["--ro-bind", endpoint, "/run/bridge", "--chdir", "/app"],
     ["--seccomp", String(descriptors.seccomp), "--info-fd", String(descriptors.info)],
     ["--json-status-fd", String(descriptors.status)],

@@ -1,25 +1,21 @@
-import { existsSync } from "node:fs";
+import assert from "node:assert/strict";
 import { expect, test } from "@jest/globals";
-import { resample } from "../../agent-runtime/voice/resample.ts";
 import { espeak, pocketsphinx } from "../../agent-runtime/voice/speech-engines.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeIf } from "../support/require-part.ts";
-import { hasSpeech } from "../support/spoken.ts";
+import { describeOnEngines } from "../support/engines.ts";
+import { hasSpeech, spokenPart } from "../support/spoken.ts";
 import { until } from "../support/until.ts";
 import { openFarEnd } from "../support/voice.ts";
 
-const hasSandbox = existsSync("/usr/bin/bwrap");
 const answers = "#JSGF V1.0;\ngrammar g;\npublic <a> = all systems are running | please say that again | good bye;\n";
 
-describeIf(
-  hasSpeech && hasSandbox,
-  "espeak-ng, pocketsphinx or bubblewrap is not installed",
-  "sandboxed agents",
-  () => {
+describeOnEngines(
+  "agents that understand and speak",
+  (engine, env) => {
     test("hear, answer and speak in a call through the real bridge", async () => {
+      assert(hasSpeech, "espeak-ng and pocketsphinx are installed");
       await using bridge = await startTestDaemon({
-        engine: "sandbox",
-        start: ["stt", "tts", "voice-desk"],
+        ...{ engine, env: env(), start: ["stt", "tts", "voice-desk"] },
         flags: [
           ...["--set", "webrtc.enabled=true", "--set", "webrtc.addresses=127.0.0.1"],
           ...["--set", "webrtc.port_first=41600", "--set", "webrtc.port_last=41619"],
@@ -30,6 +26,10 @@ describeIf(
         const { agents } = await client.agent.list({});
         return agents.filter(({ state }) => state === "running").length === 3;
       });
+      // Running programs of the host's is all that they may do besides.
+      expect((await client.agent.get({ agent_id: "stt-1" })).isolation).toBe(
+        engine === "docker" ? "container" : engine,
+      );
       await using far = await openFarEnd();
       const { session_id, sdp_answer } = await client.webrtc.start({
         room_id: "!voice:example.org",
@@ -52,12 +52,12 @@ describeIf(
       await until("both sides of the talk", () => texts.length === 2);
       await listening;
       expect(texts).toEqual(["system status", "all systems are running"]);
-      const understood = await until("the answer, understood again", async () => {
-        const heard = resample(far.heard(), 48_000, 16_000);
-        const words = await pocketsphinx(answers).recognize(heard, 16_000, AbortSignal.timeout(10_000));
-        return words.includes("systems") ? words : undefined;
-      });
+      const answer = await until("the whole answer", () => spokenPart(far.heard(), 48_000));
+      // Whoever recognises it has the machine to itself.
+      await client.webrtc.end({ session_id });
+      const understood = await pocketsphinx(answers).recognize(answer, 48_000, AbortSignal.timeout(20_000));
       expect(understood).toContain("all systems are running");
-    }, 60_000);
+    }, 120_000);
   },
+  ["sandbox", "docker"],
 );

@@ -13,3 +13,14 @@ export function sayIntoFile(path: string, sentence: string): void {
   header.writeUInt32LE(body.length, 40);
   writeFileSync(path, Buffer.concat([header, body]));
 }
+
+const loud = 500;
+
+/** The part of what was heard in which someone speaks; undefined before they have, or while they may go on. */
+export function spokenPart(samples: Int16Array, rate: number): Int16Array | undefined {
+  const isLoud = (sample: number) => Math.abs(sample) > loud;
+  const [first, last] = [samples.findIndex(isLoud), samples.findLastIndex(isLoud)];
+  const margin = rate / 2;
+  if (first < 0 || samples.length < last + margin) return undefined;
+  return samples.slice(Math.max(0, first - margin), last + margin);
+}
