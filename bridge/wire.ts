@@ -70,8 +70,8 @@ export function composeWire(deps: WireDeps) {
     doors: () => webDoors.map(({ name, url }) => ({ name, url })),
     pages,
     onCall: calls.onCall,
-    gate: (method: MethodEntry, principal: Principal) =>
-      scopeRefusal(method.name, principal) ?? rates.gate(method, principal),
+    gate: (method: MethodEntry, principal: Principal, now?: number) =>
+      scopeRefusal(method.name, principal) ?? rates.gate(method, principal, now),
     handlers: tokenHandlers(tokens, clock.now, (principal) => server().disconnect(principal)),
     services: [tokenExpiry(tokens, deps), ...webDoors] as readonly Service[],
   };

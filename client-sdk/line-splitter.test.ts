@@ -14,6 +14,16 @@ describe("LineSplitter", () => {
     }
   });
 
+  test("keeps no chunk, so that all of them may come in one buffer", () => {
+    const buffer = Buffer.alloc(4);
+    const lines: string[] = [];
+    const splitter = new LineSplitter(100);
+    for (const piece of ["abcd", "efg\n", "h\ni\n"]) {
+      splitter.push(buffer.subarray(0, buffer.write(piece)), (line) => lines.push(line));
+    }
+    expect(lines).toEqual(["abcdefg", "h", "i"]);
+  });
+
   test("refuses a line over the bound, also when it comes in pieces", () => {
     const splitter = new LineSplitter(10);
     splitter.push(Buffer.from("0123456789"), () => {});

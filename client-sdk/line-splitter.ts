@@ -2,7 +2,7 @@ import { ConnectionError } from "./errors.ts";
 
 const newline = 0x0a;
 
-/** Cuts a byte stream into lines, in time linear in its size however it is cut into chunks. */
+/** Cuts a byte stream into lines, in time linear in its size however it is cut into chunks. Keeps copies, and no chunk. */
 export class LineSplitter {
   readonly #bytesMax: number;
   #parts: Buffer[] = [];
@@ -17,17 +17,16 @@ export class LineSplitter {
     let start = 0;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
       this.#check(end - start);
-      onLine(this.#take(chunk.subarray(start, end)));
+      onLine(this.#partBytes === 0 ? chunk.toString("utf8", start, end) : this.#take(chunk.subarray(start, end)));
       start = end + 1;
     }
     if (start === chunk.length) return;
     this.#check(chunk.length - start);
-    this.#parts.push(chunk.subarray(start));
+    this.#parts.push(Buffer.from(chunk.subarray(start)));
     this.#partBytes += chunk.length - start;
   }
 
   #take(last: Buffer): string {
-    if (this.#parts.length === 0) return last.toString("utf8");
     const line = Buffer.concat([...this.#parts, last]).toString("utf8");
     this.#parts = [];
     this.#partBytes = 0;

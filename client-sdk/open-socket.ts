@@ -1,4 +1,4 @@
-import { createConnection, type NetConnectOpts, type Socket } from "node:net";
+import { createConnection, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** The least and half the most time before a bridge that was busy is asked again. */
@@ -8,6 +8,8 @@ const busyPauseMs = 10;
 export interface SocketOptions {
   /** The other side's half-close leaves our half open. */
   readonly allowHalfOpen?: boolean;
+  /** Reads into one buffer, and makes no `data` events. */
+  readonly onread?: OnReadOpts;
 }
 
 /** A full queue of connections not yet accepted is a busy bridge (`EAGAIN`) and no refusal, so it is asked again until `signal` ends it. */

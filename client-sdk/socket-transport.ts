@@ -8,16 +8,33 @@ import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 const flushChars = 64 * 1024;
 /** Unsent bytes above which `send` asks its caller to hold. */
 const highWaterBytes = 1024 * 1024;
+/** A Unix socket holds some 208 KiB, so that one read takes all there is. */
+const readBytesMax = 256 * 1024;
 /** How long a peer that does not read may delay `close`. */
 const closeDeadlineMs = 1_000;
 
-/** Newline-delimited JSON over a Unix socket or, on Windows, a named pipe. */
+/**
+ * Newline-delimited JSON over a Unix socket or, on Windows, a named pipe. It reads into one buffer of its own: Node would allocate
+ * 64 KiB for each read, which costs as much as the rest of a small call.
+ */
 export function socketTransport(path: string): OpenTransport {
-  return async (events, signal) => new SocketTransport(await openSocket(path, signal), events);
+  return async (events, signal) => {
+    const buffer = Buffer.allocUnsafeSlow(readBytesMax);
+    let receive = (_: Buffer): void => undefined;
+    const callback = (bytes: number) => {
+      receive(buffer.subarray(0, bytes));
+      return true;
+    };
+    const transport = new SocketTransport(await openSocket(path, signal, { onread: { buffer, callback } }), events);
+    receive = transport.receive;
+    return transport;
+  };
 }
 
 class SocketTransport implements Transport {
   readonly #socket: Socket;
+  readonly #onLine: (line: string) => void;
+  readonly #splitter = new LineSplitter(limits.replyBytesMax);
   #pending = "";
   #holding = false;
   #closing = false;
@@ -25,18 +42,10 @@ class SocketTransport implements Transport {
 
   constructor(socket: Socket, events: TransportEvents) {
     this.#socket = socket;
-    const splitter = new LineSplitter(limits.replyBytesMax);
     let reason: Error | undefined;
-    const onLine = (line: string) => {
+    this.#onLine = (line) => {
       if (!socket.destroyed) events.onLine(line);
     };
-    socket.on("data", (chunk) => {
-      try {
-        splitter.push(chunk, onLine);
-      } catch (error) {
-        socket.destroy(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
     socket.on("drain", () => {
       this.#holding = false;
       events.onDrain();
@@ -50,6 +59,15 @@ class SocketTransport implements Transport {
       events.onClose(reason);
     });
   }
+
+  /** Takes bytes that are valid only while this runs. */
+  readonly receive = (chunk: Buffer): void => {
+    try {
+      this.#splitter.push(chunk, this.#onLine);
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
 
   send(line: string): boolean {
     if (this.#closing) return false;

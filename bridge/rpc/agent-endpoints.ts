@@ -5,12 +5,13 @@ import type { AgentId } from "@armorclaw/protocol";
 import type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "../agents/endpoints.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
+import { sharedReads } from "../platform/shared-reads.ts";
 import { assertSocketPathFits } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
 import { type Identify, identifyAgent } from "./identity.ts";
 import { ownDirectory } from "./runtime-directory.ts";
 import type { RpcServer } from "./server.ts";
-import { serveSocket } from "./socket-server.ts";
+import { type SocketServerOptions, serveSocket } from "./socket-server.ts";
 
 /** Another socket beside the agent's own, for those who speak something else than JSON-RPC. */
 export interface SideDoor {
@@ -38,6 +39,7 @@ const directoryMode = 0o711;
  */
 export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
   const { root, server, native, logger, sideDoors = [] } = options;
+  const reads = sharedReads(native);
   return {
     async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
       const directory = join(root, `${agentId}.${epoch}`);
@@ -46,11 +48,14 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
       ownDirectory(root, directoryMode);
       ownDirectory(directory, directoryMode);
       const identify = identifyAgent(native, agentId, ownerUid);
-      const listen = (path: string, onConnection: (socket: Socket) => void) =>
-        listenFor(path, guarded(onConnection, guard, native, logger), logger, ownerUid);
+      const listen = (
+        path: string,
+        onConnection: (socket: Socket) => void,
+        options?: Pick<SocketServerOptions, "reads">,
+      ) => listenFor(path, guarded(onConnection, guard, native, logger), { logger, ownerUid, ...options });
       await using opened = new AsyncDisposableStack();
       opened.defer(() => removeIfEmpty(directory));
-      opened.use(await listen(socketPath, (socket) => admit(socket, identify, server, logger)));
+      opened.use(await listen(socketPath, (socket) => admit(socket, identify, server, logger), { reads }));
       for (const sideDoor of sideDoors) {
         const door = sideDoor.open(agentId, epoch);
         opened.defer(() => door.close());
@@ -100,8 +105,7 @@ function guarded(
 async function listenFor(
   path: string,
   onConnection: (socket: Socket) => void,
-  logger: Logger,
-  ownerUid: number,
+  options: SocketServerOptions,
 ): Promise<AsyncDisposable> {
   const connections = new Set<Socket>();
   const onSocket = (socket: Socket) => {
@@ -109,7 +113,7 @@ async function listenFor(
     socket.once("close", () => connections.delete(socket));
     onConnection(socket);
   };
-  const listening = await serveSocket(path, onSocket, logger, ownerUid);
+  const listening = await serveSocket(path, onSocket, options);
   return {
     async [Symbol.asyncDispose]() {
       await listening.close();

@@ -156,7 +156,8 @@ export class Connection implements Caller, LineSink {
     if (!this.#hasSpoken && this.#handOver(chunk)) return;
     this.#isReading = true;
     const isNewLine = this.#reader.partialBytes === 0;
-    if (this.#reader.push(chunk) || isNewLine) this.#partialSince = this.#deps.monotonic();
+    const isBegun = this.#reader.push(chunk) || isNewLine;
+    if (isBegun && this.#reader.partialBytes > 0) this.#partialSince = this.#deps.monotonic();
     this.#countPartial();
     this.#isReading = false;
     this.#outbox.flush();
@@ -175,9 +176,7 @@ export class Connection implements Caller, LineSink {
     this.#hasSpoken = true;
     this.#isHandedOver = true;
     for (const event of ["data", "end", "drain"]) socket.removeAllListeners(event);
-    socket.pause();
-    socket.unshift(chunk);
-    http(socket, principal);
+    http(socket, principal, chunk);
     return true;
   }
 

@@ -28,7 +28,7 @@ export interface DispatcherOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   /** Asked before each call, after the role check; what it returns is the answer. Rate limits and draining go here. */
-  readonly gate?: ((method: MethodEntry, principal: Principal) => BridgeError | undefined) | undefined;
+  readonly gate?: ((method: MethodEntry, principal: Principal, now?: number) => BridgeError | undefined) | undefined;
   /**
    * Runs each call whose params are right. Calling `handle` is its part: what it throws or rejects with instead is the answer. A call
    * that it returns as it is keeps its speed.
@@ -102,13 +102,13 @@ export class Dispatcher {
       return;
     }
     const id = value.id === undefined ? undefined : idText(value.id);
-    const { table, onCall, clock } = this.#options;
+    const { table, clock } = this.#options;
     const entry = table.get(value.method);
     if (entry === undefined) {
       answer(id === undefined ? undefined : errorText(id, table.notFound(value.method).toWire()), caller, batch);
       return;
     }
-    const call = new RunningCall(caller, entry, id, batch, onCall === undefined ? 0 : clock.monotonic());
+    const call = new RunningCall(caller, entry, id, batch, clock.monotonic());
     let result: unknown;
     try {
       this.#admit(call);
@@ -129,7 +129,7 @@ export class Dispatcher {
     if (!entry.roles.has(peer.principal.role)) {
       throw new BridgeError("FORBIDDEN", `${entry.name} may not be called with the role ${peer.principal.role}`);
     }
-    const refusal = this.#options.gate?.(entry, peer.principal);
+    const refusal = this.#options.gate?.(entry, peer.principal, call.startedAt);
     if (refusal !== undefined) throw refusal;
     if (id !== undefined && peer.inFlight.has(id)) {
       throw new BridgeError("DUPLICATE_ID", `A call with the id ${quoted(id)} is still in flight on this connection`);
@@ -181,7 +181,7 @@ export class Dispatcher {
     const json = JSON.stringify(result) ?? "null";
     const { replyBytesMax } = this.#options.limits;
     // A character takes three bytes at most, so that nearly every answer is known to fit without being measured.
-    const around = resultText(call.idText ?? "", "").length * 3 + call.batchBytes;
+    const around = emptyResultCharacters + (call.idText?.length ?? 0) * 3 + call.batchBytes;
     if (json.length * 3 + around <= replyBytesMax) return json;
     if (Buffer.byteLength(json) + around <= replyBytesMax) return json;
     throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
@@ -205,6 +205,8 @@ export class Dispatcher {
     onCall?.(call.entry.name, call.principal, clock.monotonic() - call.startedAt, errorCode);
   }
 }
+
+const emptyResultCharacters = resultText("", "").length;
 
 const facts = ({ entry, principal, correlationId }: RunningCall) => ({
   method: entry.name,

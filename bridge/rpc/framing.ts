@@ -10,7 +10,10 @@ export interface LineSink {
   onInvalidLine(): void;
 }
 
-/** Cuts a byte stream into lines: one scan and one decode per chunk, and time linear in the bytes however they arrive. */
+/**
+ * Cuts a byte stream into lines: one scan and one decode per chunk, and time linear in the bytes however they arrive. Keeps no
+ * chunk: what it holds back is a copy.
+ */
 export class LineReader {
   readonly #sink: LineSink;
   #partial: Buffer | undefined;
@@ -38,7 +41,7 @@ export class LineReader {
       this.#hold(chunk.subarray(0, start - 1));
       this.#releasePartial();
     }
-    if (start <= last) this.#emit(chunk.subarray(start, last));
+    if (start <= last) this.#emit(chunk, start, last);
     if (last + 1 < chunk.length) this.#hold(chunk.subarray(last + 1));
     return true;
   }
@@ -67,18 +70,20 @@ export class LineReader {
   }
 
   #releasePartial(): void {
-    const line = this.#partial?.subarray(0, this.#partialBytes);
+    const line = this.#partial;
+    const bytes = this.#partialBytes;
     this.discard();
-    if (line !== undefined) this.#emit(line);
+    if (line !== undefined) this.#emit(line, 0, bytes);
   }
 
-  #emit(bytes: Buffer): void {
-    const text = bytes.toString();
+  #emit(chunk: Buffer, from: number, to: number): void {
+    const text = chunk.toString("utf8", from, to);
     // Decoding replaces what is not UTF-8 by U+FFFD, so only text that holds one needs the slower look.
-    if (!text.includes("\ufffd") || isUtf8(bytes)) {
-      this.#sink.onLines(text);
-      return;
-    }
+    if (text.includes("\ufffd")) this.#emitChecked(chunk.subarray(from, to));
+    else this.#sink.onLines(text);
+  }
+
+  #emitChecked(bytes: Buffer): void {
     for (let start = 0; start <= bytes.length; ) {
       const found = bytes.indexOf(newline, start);
       const end = found === -1 ? bytes.length : found;

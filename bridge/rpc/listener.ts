@@ -4,6 +4,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../lifecycle/lifecycle.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
+import { sharedReads } from "../platform/shared-reads.ts";
 import { assertSocketPathFits, isPipePath } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
 import { identifyUser } from "./identity.ts";
@@ -62,11 +63,10 @@ class Listener implements ControlListener {
       const onRefused = () => {
         this.#unauthenticated += 1;
       };
-      this.#socketServer = await serveSocket(
-        path,
-        (socket) => admit(socket, identify, server, logger, onRefused),
+      this.#socketServer = await serveSocket(path, (socket) => admit(socket, identify, server, logger, onRefused), {
         logger,
-      );
+        reads: sharedReads(native),
+      });
     } catch (error) {
       this.#release();
       throw error;

@@ -54,9 +54,16 @@ export class RateLimits {
     return this.#refused;
   }
 
-  /** Takes one call. @returns RATE_LIMITED when there is none to take */
-  readonly gate = (method: MethodEntry, principal: Principal): BridgeError | undefined => {
-    const now = this.#options.clock.monotonic();
+  /**
+   * Takes one call.
+   * @param now the clock's time, where the caller has it already
+   * @returns RATE_LIMITED when there is none to take
+   */
+  readonly gate = (
+    method: MethodEntry,
+    principal: Principal,
+    now = this.#options.clock.monotonic(),
+  ): BridgeError | undefined => {
     let methodClass = this.#classes.get(method);
     if (methodClass === undefined) {
       methodClass = classOf(method);

@@ -106,8 +106,8 @@ class Server implements RpcServer {
       limits: this.#limits,
       logger: options.logger,
       clock: options.clock,
-      gate: (method, principal) =>
-        this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal),
+      gate: (method, principal, now) =>
+        this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal, now),
       around: options.around,
       onCall: options.onCall,
     });
@@ -191,6 +191,7 @@ class Server implements RpcServer {
         this.#destroyLater(connection);
       },
     });
+    socket.resume();
     this.#open.add(connection);
     this.#counts.connections += 1;
     connection.onClose(() => {

@@ -14,19 +14,27 @@ export interface SocketServer {
   close(): Promise<void>;
 }
 
+export interface SocketServerOptions {
+  readonly logger: Logger;
+  /** Whose the socket becomes; the bridge's own when left out. */
+  readonly ownerUid?: number;
+  /** How connections are read, when not as Node does it. They are then handed over paused. */
+  readonly reads?: ((accepted: Socket) => Socket) | undefined;
+}
+
 /**
  * Listens on a socket that is 0600 from its first instant and appears under its name only when it is served: it is bound under
  * a temporary name beside it, given to its owner, and renamed over whatever is there.
- * @param ownerUid whose the socket becomes; the bridge's own when left out
  * @throws BridgeError SOCKET_PATH_TOO_LONG
  */
 export async function serveSocket(
   path: string,
   onConnection: (socket: Socket) => void,
-  logger: Logger,
-  ownerUid?: number,
+  { logger, ownerUid, reads }: SocketServerOptions,
 ): Promise<SocketServer> {
-  const server = createServer({ allowHalfOpen: true }, onConnection);
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: reads !== undefined }, (socket) =>
+    onConnection(reads === undefined ? socket : reads(socket)),
+  );
   if (isPipePath(path)) {
     await listen(server, path, logger);
     return { close: () => closeServer(server) };

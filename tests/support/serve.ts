@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AnyMethod, Principal } from "@armorclaw/protocol";
 import type { Logger } from "../../bridge/logging/logging.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
+import { sharedReads } from "../../bridge/platform/shared-reads.ts";
 import type { AnyHandler, RpcServer, RpcServerOptions } from "../../bridge/rpc/rpc.ts";
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../bridge/rpc/rpc.ts";
 import { serveSocket } from "../../bridge/rpc/socket-server.ts";
@@ -48,9 +50,10 @@ export async function serveFixtures({
     ...builtinHandlers("0.0.0", contract),
     ...Object.fromEntries(own.map(([name, [, handler]]) => [name, handler])),
   });
-  const hasHungUp = loadNativeCalls()?.hasHungUp;
-  const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp, ...options });
-  const socketServer = await serveSocket(path, (socket) => server.attach(socket, principal), logger);
+  const native = loadNativeCalls();
+  const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
+  const attach = (socket: Socket) => server.attach(socket, principal);
+  const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads(native) });
   return {
     path,
     server,

@@ -10,8 +10,8 @@ export interface HttpTakeoverOptions extends HttpFrontOptions {
   readonly requestDeadlineMs: number;
 }
 
-/** Serves HTTP on a socket whose first bytes have been put back. One request is answered, and the connection ends. */
-export type HttpTakeover = (socket: Socket, principal: Principal) => void;
+/** Serves HTTP on a socket whose first bytes have been read, which are copied. One request is answered, and the connection ends. */
+export type HttpTakeover = (socket: Socket, principal: Principal, first: Buffer) => void;
 
 const requestStart = /^(?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|TRACE|CONNECT) /;
 /** No JSON begins with a letter of these; a client of HTTP sends its method in one piece. */
@@ -29,7 +29,9 @@ interface TakenOver {
 export function createHttpTakeover(options: HttpTakeoverOptions): HttpTakeover {
   const taken = new WeakMap<Socket, TakenOver>();
   let server: Promise<Server> | undefined;
-  return (socket, principal) => {
+  return (socket, principal, first) => {
+    socket.pause();
+    socket.unshift(Buffer.from(first));
     const deadline = options.clock.after(options.requestDeadlineMs, () => socket.destroy());
     socket.once("close", () => deadline.cancel());
     taken.set(socket, { principal, deadline });

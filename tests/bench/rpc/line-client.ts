@@ -12,10 +12,17 @@ interface Message {
 
 /**
  * The least that a client of newline JSON does, for every server that speaks it.
- * @param isCareful whether it writes the requests of one tick together and joins the pieces of a long line once, as an SDK does
+ * @param isCareful whether it writes the requests of one tick together, reads into a buffer of its own and joins the pieces of a
+ *   long line once, as our SDK does
  */
 export async function connectLines(path: string, isCareful: boolean): Promise<PeerClient> {
-  const socket = connect(path);
+  const buffer = Buffer.allocUnsafeSlow(256 * 1024);
+  let reader: LineReader | undefined;
+  const callback = (bytes: number) => {
+    reader?.push(buffer.subarray(0, bytes));
+    return true;
+  };
+  const socket = connect(isCareful ? { path, onread: { buffer, callback } } : { path });
   await once(socket, "connect");
   const pending = new Map<number, PromiseWithResolvers<unknown>>();
   let onEvent: () => void = () => undefined;
@@ -37,7 +44,7 @@ export async function connectLines(path: string, isCareful: boolean): Promise<Pe
     unsent = "";
     socket.write(text);
   };
-  if (isCareful) bufferedLines(socket, receive);
+  if (isCareful) reader = lineReader(socket, receive);
   else textLines(socket, receive);
   return {
     request(method, params) {
@@ -72,8 +79,8 @@ function textLines(socket: Socket, onLine: (line: string) => void): void {
   });
 }
 
-function bufferedLines(socket: Socket, onLine: (line: string) => void): void {
-  const reader = new LineReader({
+function lineReader(socket: Socket, onLine: (line: string) => void): LineReader {
+  return new LineReader({
     onLines: (text) => {
       let start = 0;
       for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
@@ -84,5 +91,4 @@ function bufferedLines(socket: Socket, onLine: (line: string) => void): void {
     },
     onInvalidLine: () => socket.destroy(new Error("The server sent what is not UTF-8")),
   });
-  socket.on("data", (chunk: Buffer) => reader.push(chunk));
 }
