@@ -21,6 +21,7 @@ export function admit(
     onRefused?.();
     // The peer is gone when this fails, and that is what was wanted.
     socket.on("error", () => undefined);
+    socket.resume();
     socket.end(`${errorText(unknownId, refusal.toWire())}\n`, () => socket.destroy());
   }
 }
