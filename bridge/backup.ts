@@ -60,7 +60,7 @@ async function inspect(path: string, source: ReturnType<typeof unlockSource>): P
   const hasMaster = store.read((sql) => sql.get("SELECT 1 FROM keystore_masters LIMIT 1")) !== undefined;
   if (!hasMaster) return { keys: 0, records: 0 };
   if (source.kind === "passphrase") return { keys: null, records: null };
-  const keystore = new Keystore({ ...common, source, autoLockMs: undefined });
+  const keystore = new Keystore({ ...common, source, publish: () => undefined, autoLockMs: undefined });
   await keystore.unlock();
   const { keys } = keystore.verify();
   const audit = new Audit({ ...common, sinks: [], entriesMax: Number.MAX_SAFE_INTEGER });

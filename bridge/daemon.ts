@@ -236,7 +236,7 @@ function handlersOf(
 ): Handlers<MethodName> {
   return {
     ...builtinHandlers(info.version, contract),
-    ...bridgeHandlers(info, engine, agents, clock),
+    ...bridgeHandlers(info, engine, agents, clock, { keystore: guards.keystore, store }),
     ...checkupHandlers({ store, clock, log, config, doors: wire.doors, turn: voice.turn }),
     ...agentHandlers(agents),
     ...loopHandlers(agents),

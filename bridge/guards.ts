@@ -9,7 +9,7 @@ import { Attachments } from "./attachments/attachments.ts";
 import { Audit, anchorFile, anchorLog } from "./audit/audit.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import type { PublishEvent } from "./events/events.ts";
-import { Keystore, providerOf, unlockSource } from "./keystore/keystore.ts";
+import { ExpiryWatch, Keystore, providerOf, unlockSource } from "./keystore/keystore.ts";
 import type { Logging } from "./logging/logging.ts";
 import { type Clock, timestamp } from "./platform/clock.ts";
 import { accessHandlers } from "./rpc/handlers/access.ts";
@@ -75,6 +75,7 @@ export function composeGuards(deps: GuardDeps) {
         start: () => keystore.open(),
         stop: async () => keystore.lock(),
       },
+      new ExpiryWatch({ keys: () => keystore.list(), publish: deps.publish, clock }),
       audit,
       approvals,
     ],
@@ -88,13 +89,22 @@ export function composeGuards(deps: GuardDeps) {
   };
 }
 
-function makeKeystore({ store, clock, logging, config, installId, credentialsDirectory }: GuardDeps): Keystore {
+function makeKeystore({
+  store,
+  clock,
+  logging,
+  publish,
+  config,
+  installId,
+  credentialsDirectory,
+}: GuardDeps): Keystore {
   const { source, key_file, auto_lock_ms } = config.keystore;
   const keyFile = key_file ?? join(config.state_dir, "keystore.key");
   const { platform } = process;
   return new Keystore({
     store,
     clock,
+    publish,
     source: unlockSource({ kind: source, keyFile, credentialsDirectory, installId, platform }),
     logger: logging.child("keystore"),
     autoLockMs: auto_lock_ms === 0 ? undefined : auto_lock_ms,

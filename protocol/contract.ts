@@ -7,6 +7,7 @@ import * as bridgeEvents from "./events/bridge.ts";
 import * as budgetEvents from "./events/budget.ts";
 import * as configEvents from "./events/config.ts";
 import * as eventEvents from "./events/event.ts";
+import * as keystoreEvents from "./events/keystore.ts";
 import * as llmEvents from "./events/llm.ts";
 import * as matrixEvents from "./events/matrix.ts";
 import * as messageEvents from "./events/message.ts";
@@ -216,6 +217,13 @@ export const events = {
   "approval.requested": approvalEvents.requested,
   "approval.decided": approvalEvents.decided,
   "config.attached": configEvents.attached,
+  "keystore.unlocked": keystoreEvents.unlocked,
+  "keystore.locked": keystoreEvents.locked,
+  "keystore.unlock_failed": keystoreEvents.unlock_failed,
+  "keystore.damaged": keystoreEvents.damaged,
+  "keystore.rotated": keystoreEvents.rotated,
+  "keystore.expiring": keystoreEvents.expiring,
+  "keystore.expired": keystoreEvents.expired,
   "budget.threshold_crossed": budgetEvents.thresholdCrossed,
   "budget.exhausted": budgetEvents.exhausted,
   "budget.limit_changed": budgetEvents.limitChanged,

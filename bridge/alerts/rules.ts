@@ -122,6 +122,28 @@ export const defaultRules: readonly AlertRule[] = [
     recoveredBy: ["bridge.disk_recovered"],
   }),
   rule({
+    name: "keystore-locked",
+    types: ["keystore.locked", "keystore.unlock_failed"],
+    severity: "warning",
+    key: "keystore",
+    text: "The keystore is locked, and no key can be used: {reason}",
+    recoveredBy: ["keystore.unlocked"],
+  }),
+  rule({
+    name: "keystore-damaged",
+    types: ["keystore.damaged"],
+    severity: "critical",
+    key: "{reason}",
+    text: "The keystore was changed by something else than the bridge: {reason}",
+  }),
+  rule({
+    name: "key-expiring",
+    types: ["keystore.expiring", "keystore.expired"],
+    severity: "warning",
+    key: "{type} {id} {expires_at}",
+    text: "The key {id} ({provider}) ends at {expires_at}",
+  }),
+  rule({
     name: "bridge-interrupted",
     types: ["bridge.interrupted"],
     severity: "critical",

@@ -1,6 +1,11 @@
 import type { Secret } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { nearest } from "@armorclaw/protocol/nearest";
 import type { Sql } from "../store/store.ts";
-import { findKey, type KeyMeta, type KeyRow } from "./records.ts";
+import { allKeys, findKey, type KeyMeta, type KeyRow } from "./records.ts";
+
+/** Names that begin with this are the bridge's own; a caller cannot say them. */
+export const internalPrefix = "_";
 
 export interface KeyInfo extends KeyMeta {
   readonly lastUsedAt: number | null;
@@ -45,4 +50,16 @@ export function freeId(sql: Sql, provider: string): string {
     const id = number === 1 ? provider : `${provider}-${number}`;
     if (findKey(sql, id) === undefined) return id;
   }
+}
+
+/** The key that a caller names. @throws BridgeError KEY_NOT_FOUND */
+export function findNamed(sql: Sql, id: string): KeyRow {
+  const row = id.startsWith(internalPrefix) ? undefined : findKey(sql, id);
+  if (row !== undefined) return row;
+  const known = allKeys(sql)
+    .map((key) => key.id)
+    .filter((one) => !one.startsWith(internalPrefix));
+  const near = nearest(id, known);
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new BridgeError("KEY_NOT_FOUND", `No key is called ${id}${hint}`, { id });
 }

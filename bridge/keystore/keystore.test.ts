@@ -4,11 +4,12 @@ import { inspect } from "node:util";
 import { Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
+import type { PublishEvent } from "../events/events.ts";
 import { silentLogger } from "../logging/logging.ts";
 import { systemClock } from "../platform/clock.ts";
 import { Store } from "../store/store.ts";
 import { associated, open, seal } from "./envelope.ts";
-import { Keystore, keystoreMigrations, type UnlockSource, unlockSource } from "./keystore.ts";
+import { ExpiryWatch, Keystore, keystoreMigrations, type UnlockSource, unlockSource } from "./keystore.ts";
 import { providers } from "./providers.ts";
 
 const now = "2026-11-21T08:00:00.000Z";
@@ -25,6 +26,9 @@ afterEach(() => {
   directory[Symbol.dispose]();
 });
 
+const told: (readonly [type: string, data: object])[] = [];
+const publish: PublishEvent = (type, _, data) => void told.push([type, data]);
+
 const keyFile = () => join(directory.path, "keystore.key");
 const source = (kind: "auto" | UnlockSource["kind"] = "key-file") =>
   unlockSource({
@@ -35,7 +39,7 @@ const source = (kind: "auto" | UnlockSource["kind"] = "key-file") =>
     platform: "linux",
   });
 const keystore = (from = source(), autoLockMs?: number) =>
-  new Keystore({ store, source: from, clock: systemClock, logger: silentLogger, autoLockMs });
+  new Keystore({ store, source: from, clock: systemClock, logger: silentLogger, publish, autoLockMs });
 const unlocked = async (from = source()) => {
   const keys = keystore(from);
   await keys.unlock(from.kind === "passphrase" ? Secret.fromText("correct horse") : undefined);
@@ -178,11 +182,32 @@ describe("Keystore", () => {
         return { cancel: () => undefined };
       },
     };
-    const keys = new Keystore({ store, source: source(), clock, logger: silentLogger, autoLockMs: 1_000 });
+    const keys = new Keystore({ store, source: source(), clock, logger: silentLogger, publish, autoLockMs: 1_000 });
     await keys.unlock();
     expect(keys.isUnlocked).toBe(true);
     fire?.();
     expect(keys.isUnlocked).toBe(false);
+    expect(told.at(-1)).toEqual(["keystore.locked", { reason: "It was unused for 1000 ms" }]);
+  });
+
+  test("says of each key once that it expires soon, and once that it has", async () => {
+    const day = 86_400_000;
+    let nowMs = day;
+    const key = { id: "api", provider: "openai", expiresAt: 20 * day };
+    const events: unknown[] = [];
+    const watch = new ExpiryWatch({
+      keys: () => [key as ReturnType<Keystore["list"]>[number]],
+      publish: (type, _, data) => void events.push([type, data]),
+      clock: { ...systemClock, now: () => nowMs },
+    });
+    await watch.start();
+    for (nowMs of [3 * day, 6 * day + 1, 7 * day, 20 * day, 21 * day]) watch.look();
+    await watch.stop();
+    const data = { id: "api", provider: "openai", expires_at: "1970-01-21T00:00:00.000Z" };
+    expect(events).toEqual([
+      ["keystore.expiring", data],
+      ["keystore.expired", data],
+    ]);
   });
 
   test("a master rotation that was killed half-way is finished by the next unlocking", async () => {
@@ -196,6 +221,7 @@ describe("Keystore", () => {
       write: (work) => (++commits === 3 ? Promise.reject(new Error("killed")) : store.write(work)),
     };
     const victim = new Keystore({
+      publish,
       store: dying as Store,
       source: source(),
       clock: systemClock,

@@ -1,44 +1,35 @@
 import type { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { nearest } from "@armorclaw/protocol/nearest";
+import type { PublishEvent } from "../events/events.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/store.ts";
-import { freeId, type KeyDraft, type KeyInfo, nextVersion, withUse } from "./draft.ts";
+import { Announcer } from "./announcer.ts";
+import { findNamed, freeId, internalPrefix, type KeyDraft, type KeyInfo, nextVersion, withUse } from "./draft.ts";
+import { expiresSoonMs } from "./expiry-watch.ts";
 import { keyWarnings } from "./providers.ts";
-import {
-  allKeys,
-  findKey,
-  type KeyMeta,
-  type KeyRow,
-  lastUses,
-  masters,
-  removeKey,
-  saveKey,
-  touchKey,
-} from "./records.ts";
+import { allKeys, findKey, type KeyMeta, lastUses, masters, removeKey, saveKey, touchKey } from "./records.ts";
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
 import type { Vault } from "./vault.ts";
 
 export type { KeyDraft, KeyInfo } from "./draft.ts";
+export { ExpiryWatch } from "./expiry-watch.ts";
 export { type Provider, providerOf } from "./providers.ts";
 export { type KeyMeta, keystoreMigrations } from "./records.ts";
 export type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 export { type UnlockSourceSettings, unlockSource } from "./unlock-source.ts";
 
-/** Names that begin with this are the bridge's own; a caller cannot say them. */
-const internalPrefix = "_";
 const keysMax = 1_000;
 /** One transaction of a rotation: short enough for others to write between. */
 const resealBatch = 50;
 /** How exact "last used" is. */
 const useResolutionMs = 60_000;
-const expiresSoonMs = 14 * 86_400_000;
 
 export interface KeystoreDeps {
   readonly store: Store;
   readonly source: UnlockSource;
+  readonly publish: PublishEvent;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Locks itself after this long without use. */
@@ -49,6 +40,7 @@ export interface KeystoreDeps {
 export class Keystore {
   readonly #deps: KeystoreDeps;
   #source: UnlockSource;
+  readonly #announcer: Announcer;
   readonly #onUnlock: (() => void)[] = [];
   #vault: Vault | undefined;
   #unlocking: Promise<unknown> = Promise.resolve();
@@ -57,6 +49,7 @@ export class Keystore {
   constructor(deps: KeystoreDeps) {
     this.#deps = deps;
     this.#source = deps.source;
+    this.#announcer = new Announcer(deps.publish);
   }
 
   get isUnlocked(): boolean {
@@ -81,7 +74,7 @@ export class Keystore {
   async open(): Promise<void> {
     try {
       this.#source = sourceOf(this.#deps.store, this.#deps.source);
-      if (this.source === "passphrase") return;
+      if (this.source === "passphrase") return this.#announcer.locked("It waits for its passphrase");
       await this.unlock();
     } catch (error) {
       this.#deps.logger.error({ error }, "The keystore stays locked");
@@ -93,11 +86,16 @@ export class Keystore {
    * @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed
    */
   unlock(passphrase?: Secret): Promise<number> {
-    return this.#inTurn(() => this.#unlock(passphrase));
+    return this.#announcer.ofUnlocking(
+      this.#inTurn(() => this.#unlock(passphrase)),
+      () => this.source,
+    );
   }
 
-  lock(): void {
+  /** @param reason told as an event; nothing is told when left out */
+  lock(reason?: string): void {
     this.#idle?.cancel();
+    if (reason !== undefined && this.isUnlocked) this.#announcer.locked(reason);
     this.#vault?.wipe();
     this.#vault = undefined;
   }
@@ -135,17 +133,19 @@ export class Keystore {
   async replace(id: string, value: Secret): Promise<KeyMeta> {
     const { store, clock } = this.#deps;
     this.#used();
-    return await store.write((sql) => {
-      const vault = this.#checkedVault(sql);
-      const known = this.#find(sql, id);
-      return this.#save(sql, vault, { ...known, version: known.version + 1, updatedAt: clock.now() }, value);
-    });
+    return this.#announcer.rotated(
+      await store.write((sql) => {
+        const vault = this.#checkedVault(sql);
+        const known = findNamed(sql, id);
+        return this.#save(sql, vault, { ...known, version: known.version + 1, updatedAt: clock.now() }, value);
+      }),
+    );
   }
 
   async remove(id: string): Promise<void> {
     await this.#deps.store.write((sql) => {
       const vault = this.#checkedVault(sql);
-      removeKey(sql, this.#find(sql, id).id);
+      removeKey(sql, findNamed(sql, id).id);
       vault.signRoster(sql);
     });
   }
@@ -156,10 +156,13 @@ export class Keystore {
     this.#used();
     const now = clock.now();
     const { info, value } = store.read((sql) => {
-      const row = this.#find(sql, id);
+      const row = findNamed(sql, id);
       if (row.expiresAt !== null && row.expiresAt <= now)
         throw new BridgeError("KEY_EXPIRED", `${id} expired at ${new Date(row.expiresAt).toISOString()}`, { id });
-      return { info: withUse(row, lastUses(sql).get(id)), value: this.#requireVault().unseal(row) };
+      return {
+        info: withUse(row, lastUses(sql).get(id)),
+        value: this.#announcer.watching(() => this.#requireVault().unseal(row)),
+      };
     });
     if (info.lastUsedAt === null || now - info.lastUsedAt >= useResolutionMs)
       await store.write((sql) => touchKey(sql, id, now));
@@ -168,7 +171,7 @@ export class Keystore {
 
   /** @throws BridgeError KEY_NOT_FOUND */
   info(id: string): KeyInfo {
-    return this.#deps.store.read((sql) => withUse(this.#find(sql, id), lastUses(sql).get(id)));
+    return this.#deps.store.read((sql) => withUse(findNamed(sql, id), lastUses(sql).get(id)));
   }
 
   /** Seals every key anew under a fresh master key. Killed half-way, the next unlocking goes on with it. */
@@ -180,7 +183,7 @@ export class Keystore {
       this.#vault?.useSaved(store.read(masters));
       throw error;
     }
-    return await this.#reseal();
+    return this.#announcer.rotatedMaster(await this.#reseal());
   }
 
   /**
@@ -201,7 +204,7 @@ export class Keystore {
     return this.#deps.store.read((sql) => {
       const vault = this.#checkedVault(sql);
       const rows = allKeys(sql);
-      for (const row of rows) vault.unseal(row).wipe();
+      for (const row of rows) this.#announcer.watching(() => vault.unseal(row)).wipe();
       return { keys: rows.filter(({ id }) => !id.startsWith(internalPrefix)).length };
     });
   }
@@ -227,6 +230,7 @@ export class Keystore {
     this.#source = sourceOf(store, this.#deps.source);
     const { vault, isRotating } = await openVault(store, this.#source, passphrase, clock.now());
     this.lock();
+    this.#announcer.opened();
     this.#vault = vault;
     this.#used();
     this.#warnOfDamage(vault);
@@ -241,6 +245,7 @@ export class Keystore {
       this.#deps.store.read((sql) => vault.checkRoster(sql));
     } catch (error) {
       this.#deps.logger.error({ error }, "The keystore was changed by something else than the bridge");
+      this.#announcer.damaged(error);
     }
   }
 
@@ -262,17 +267,6 @@ export class Keystore {
     return meta;
   }
 
-  #find(sql: Sql, id: string): KeyRow {
-    const row = id.startsWith(internalPrefix) ? undefined : findKey(sql, id);
-    if (row !== undefined) return row;
-    const known = allKeys(sql)
-      .map((key) => key.id)
-      .filter((one) => !one.startsWith(internalPrefix));
-    const near = nearest(id, known);
-    const hint = near === undefined ? "" : `; did you mean ${near}?`;
-    throw new BridgeError("KEY_NOT_FOUND", `No key is called ${id}${hint}`, { id });
-  }
-
   #requireVault(): Vault {
     if (this.#vault === undefined) throw new BridgeError("KEYSTORE_LOCKED");
     return this.#vault;
@@ -281,7 +275,7 @@ export class Keystore {
   /** For writes: what was changed by others must not be signed as if the bridge had written it. */
   #checkedVault(sql: Sql): Vault {
     const vault = this.#requireVault();
-    vault.checkRoster(sql);
+    this.#announcer.watching(() => vault.checkRoster(sql));
     return vault;
   }
 
@@ -291,7 +285,7 @@ export class Keystore {
     if (autoLockMs === undefined || !this.isUnlocked) return;
     this.#idle = clock.after(autoLockMs, () => {
       logger.info({ autoLockMs }, "The keystore locked itself, being unused");
-      this.lock();
+      this.lock(`It was unused for ${autoLockMs} ms`);
     });
   }
 }

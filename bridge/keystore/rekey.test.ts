@@ -33,6 +33,7 @@ function keystore(kind: UnlockSourceSettings["kind"]): Keystore {
     source: unlockSource(settings),
     clock: systemClock,
     logger: silentLogger,
+    publish: () => undefined,
     autoLockMs: undefined,
   });
 }

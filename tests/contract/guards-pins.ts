@@ -69,6 +69,13 @@ export const guardErrorNumbers: Record<string, number> = {
 };
 
 export const guardEventTypes: Record<string, readonly [channel: string, priority: string]> = {
+  "keystore.unlocked": ["keystore.unlocked", "normal"],
+  "keystore.locked": ["keystore.locked", "high"],
+  "keystore.unlock_failed": ["keystore.unlock_failed", "high"],
+  "keystore.damaged": ["keystore.damaged", "critical"],
+  "keystore.rotated": ["keystore.rotated", "normal"],
+  "keystore.expiring": ["keystore.expiring", "high"],
+  "keystore.expired": ["keystore.expired", "high"],
   "approval.requested": ["agent.<agent_id>.approval_requested", "high"],
   "approval.decided": ["agent.<agent_id>.approval_decided", "high"],
   "config.attached": ["config.<name>.attached", "normal"],

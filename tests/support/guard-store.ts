@@ -18,7 +18,7 @@ export async function guardsOn(directory: string) {
   const keyFile = join(directory, "keystore.key");
   const outside = { credentialsDirectory: undefined, installId: "0123456789ab", platform: process.platform };
   const source = unlockSource({ kind: "key-file", keyFile, ...outside });
-  const keystore = new Keystore({ ...common, source, autoLockMs: undefined });
+  const keystore = new Keystore({ ...common, source, publish: () => undefined, autoLockMs: undefined });
   const audit = new Audit({ ...common, sinks: [anchorFile(join(directory, "audit.anchors"))], entriesMax: 1_000_000 });
   const heard = { onRequested: () => undefined, onDecided: () => undefined };
   const approvals = new Approvals({ ...common, ...heard }, { ttlMs: 600_000, pendingMax: 10_000 });

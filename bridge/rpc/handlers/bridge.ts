@@ -8,11 +8,18 @@ import type { Handlers } from "../call.ts";
 /** Time for the engine to answer a health check. */
 const enginePingDeadlineMs = 5_000;
 
+/** What the bridge keeps, as far as its health goes. */
+export interface Kept {
+  readonly keystore: { readonly isUnlocked: boolean };
+  readonly store: { readonly shortage: "none" | "spent" };
+}
+
 export function bridgeHandlers(
   info: BridgeInfo,
   engine: Engine,
   agents: AgentSupervisor,
   clock: Clock,
+  kept: Kept,
 ): Handlers<"bridge.status" | "bridge.health" | "bridge.shutdown" | "bridge.panic" | "bridge.resume"> {
   return {
     "bridge.status": () => {
@@ -41,7 +48,7 @@ export function bridgeHandlers(
       };
     },
     "bridge.health": async () => {
-      const checks = [await checkEngine(engine), checkState(info.state), ...checkAgents(agents)];
+      const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(kept), ...checkAgents(agents)];
       return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
     },
     "bridge.panic": async ({ reason }) => {
@@ -80,6 +87,19 @@ async function checkEngine(engine: Engine): Promise<Check> {
 
 function panicOf({ panicked }: AgentSupervisor): { since: string; reason: string } | null {
   return panicked === undefined ? null : { since: new Date(panicked.sinceMs).toISOString(), reason: panicked.reason };
+}
+
+function checkKept({ keystore, store }: Kept): Check[] {
+  const { isUnlocked } = keystore;
+  const isRoomy = store.shortage === "none";
+  return [
+    check("keystore", isUnlocked, isUnlocked ? "It is unlocked" : "It is locked: `armorclaw keystore unlock` opens it"),
+    check(
+      "store",
+      isRoomy,
+      isRoomy ? "It has room" : "The disk is full, and the room that was kept for that is in use: free some on it",
+    ),
+  ];
 }
 
 const checkState = (state: string): Check => check("bridge", state === "running", `The bridge is ${state}`);

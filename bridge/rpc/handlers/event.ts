@@ -13,7 +13,7 @@ import type { Handlers } from "../call.ts";
 import { Subscriptions } from "../subscriptions.ts";
 
 /** Types that only the bridge itself publishes: what they say is then true. */
-const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|llm|matrix|queue|task)\./;
+const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|keystore|llm|matrix|queue|task)\./;
 
 type EventMethods =
   | "event.subscribe"

@@ -55,8 +55,8 @@ export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boo
         return { rotated: "master", version: null, resealed: await keys.rotateMaster() };
       return { rotated: "key", version: (await keys.replace(id, token)).version, resealed: 0 };
     },
-    "keystore.lock": () => {
-      keys.lock();
+    "keystore.lock": (_, { principal }) => {
+      keys.lock(`${principal.id} locked it`);
       return { state: state() };
     },
     "keystore.unlock": async ({ passphrase }) => ({ resealed: await keys.unlock(passphrase), state: state() }),

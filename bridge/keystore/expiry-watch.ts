@@ -1,0 +1,52 @@
+import { KeyId } from "@armorclaw/protocol";
+import type { PublishEvent } from "../events/events.ts";
+import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { KeyMeta } from "./records.ts";
+
+const everyMs = 30_000;
+/** How long before its end a key is told of. */
+export const expiresSoonMs = 14 * 86_400_000;
+
+export interface ExpiryWatchDeps {
+  readonly keys: () => readonly KeyMeta[];
+  readonly publish: PublishEvent;
+  readonly clock: Clock;
+}
+
+/** Says of each key, once in each run of the bridge, that it expires soon and that it has. */
+export class ExpiryWatch implements Service {
+  readonly name = "key expiry";
+  readonly #deps: ExpiryWatchDeps;
+  /** What was said of a key's end, by key and end. */
+  #told: ReadonlyMap<string, "keystore.expiring" | "keystore.expired"> = new Map();
+  #timer: Timer | undefined;
+
+  constructor(deps: ExpiryWatchDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    this.#timer = this.#deps.clock.every(everyMs, () => this.look());
+    this.look();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+  }
+
+  look(): void {
+    const { keys, publish, clock } = this.#deps;
+    const now = clock.now();
+    const told = new Map<string, "keystore.expiring" | "keystore.expired">();
+    for (const { id, provider, expiresAt } of keys()) {
+      if (expiresAt === null || expiresAt > now + expiresSoonMs) continue;
+      const which = `${id} ${expiresAt}`;
+      const type = expiresAt <= now ? "keystore.expired" : "keystore.expiring";
+      told.set(which, type);
+      if (this.#told.get(which) === type) continue;
+      publish(type, "bridge", { id: KeyId.parse(id), provider, expires_at: new Date(expiresAt).toISOString() });
+    }
+    this.#told = told;
+  }
+}

@@ -1,0 +1,62 @@
+import * as z from "zod";
+import { defineEvent } from "../define.ts";
+import { KeyId, Timestamp } from "../ids.ts";
+
+const key = { id: KeyId, provider: z.string(), expires_at: Timestamp };
+const exampleKey = { id: "openai", provider: "openai", expires_at: "2026-12-01T08:00:00.000Z" };
+
+export const unlocked = defineEvent({
+  summary: "The keystore is open: keys can be used.",
+  channel: "keystore.unlocked",
+  priority: "normal",
+  data: z.object({ source: z.string().describe("What opens it, as `keystore.source` names it.") }),
+  example: { source: "passphrase" },
+});
+
+export const locked = defineEvent({
+  summary: "The keystore is locked: no key can be used before a person unlocks it.",
+  channel: "keystore.locked",
+  priority: "high",
+  data: z.object({ reason: z.string() }),
+  example: { reason: "It was unused for 900000 ms" },
+});
+
+export const unlock_failed = defineEvent({
+  summary: "The keystore could not be unlocked.",
+  channel: "keystore.unlock_failed",
+  priority: "high",
+  data: z.object({ reason: z.string() }),
+  example: { reason: "The passphrase or key file does not open the keystore" },
+});
+
+export const damaged = defineEvent({
+  summary: "A record of the keystore was changed by something else than the bridge.",
+  channel: "keystore.damaged",
+  priority: "critical",
+  data: z.object({ reason: z.string() }),
+  example: { reason: "The list of keys is not the one that the bridge wrote" },
+});
+
+export const rotated = defineEvent({
+  summary: "A key has its next value, or all keys are sealed under a new master key.",
+  channel: "keystore.rotated",
+  priority: "normal",
+  data: z.object({ id: KeyId.nullable().describe("Null for the master key."), version: z.int().nullable() }),
+  example: { id: "openai", version: 2 },
+});
+
+export const expiring = defineEvent({
+  summary: "A key expires within two weeks.",
+  channel: "keystore.expiring",
+  priority: "high",
+  data: z.object(key),
+  example: exampleKey,
+});
+
+export const expired = defineEvent({
+  summary: "A key has expired, and is not used any more.",
+  channel: "keystore.expired",
+  priority: "high",
+  data: z.object(key),
+  example: exampleKey,
+});
