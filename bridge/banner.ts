@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { EngineStatus, EventEnvelope } from "@armorclaw/protocol";
+import { isPipePath } from "@armorclaw/protocol/pipe";
 
 type Paint = (style: "bold" | "dim" | "green" | "red" | "yellow", text: string) => string;
 
@@ -24,6 +25,10 @@ export interface BannerFacts {
   readonly engine: EngineStatus;
 }
 
+/** As the shell takes it that is usual where the socket is. */
+const setVariable = (name: string, value: string) =>
+  isPipePath(value) ? `$env:${name} = "${value}"` : `export ${name}=${value}`;
+
 /** What a person sees when the bridge serves its socket. */
 export function banner(facts: BannerFacts, paint: Paint): string {
   const { engine } = facts;
@@ -32,14 +37,14 @@ export function banner(facts: BannerFacts, paint: Paint): string {
     paint("bold", `ArmorClaw bridge ${facts.version} is running`),
     "",
     `  Socket     ${facts.socketPath}`,
-    `             only you and root can connect`,
+    `             ${isPipePath(facts.socketPath) ? "only who can read your profile can connect" : "only you and root can connect"}`,
     `  State      ${facts.stateDirectory}`,
     `  Engine     ${engine.version}: ${paint(engine.isolation === "none" ? "red" : "green", strength[engine.isolation])}`,
     ...(engine.protections.length === 0 ? [] : [`  Enforced   ${list(engine.protections)}`]),
     ...(engine.missing.length === 0 ? [] : [`  ${paint("yellow", "Missing")}    ${list(engine.missing)}`]),
     "",
     "Look around from a second shell:",
-    ...(facts.isDefaultSocket ? [] : [`  export ARMORCLAW_SOCKET=${facts.socketPath}`]),
+    ...(facts.isDefaultSocket ? [] : [`  ${setVariable("ARMORCLAW_SOCKET", facts.socketPath)}`]),
     "  npx armorclaw status",
     "  npx armorclaw ps",
     "  npx armorclaw events --follow",

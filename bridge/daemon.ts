@@ -27,7 +27,7 @@ import { agentBrake, composeMoney } from "./money.ts";
 import { type Clock, systemClock, timestamp } from "./platform/clock.ts";
 import { HostMeter } from "./platform/host-info.ts";
 import { keepInheritedDescriptors } from "./platform/inherited-descriptors.ts";
-import { loadNativeCalls, type NativeCalls } from "./platform/peer-credentials.ts";
+import { hangUpProbe, loadNativeCalls, type NativeCalls } from "./platform/peer-credentials.ts";
 import { openStateDirectory } from "./platform/state-directory.ts";
 import { composeRooms } from "./rooms.ts";
 import type { Handlers } from "./rpc/call.ts";
@@ -139,7 +139,7 @@ function compose(
   const server = createRpcServer({
     ...{ table, clock, limits: rpcLimits(config), logger: logging.child("rpc") },
     ...{ around: guards.around, gate: wire.gate, onCall: wire.onCall, http: wire.pages },
-    hasHungUp: native?.hasHungUp,
+    hasHungUp: hangUpProbe(native),
     validateResults: options.validateResults,
   });
   const sockets = { server, native, logger: logging.child("sockets") };

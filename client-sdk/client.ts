@@ -1,6 +1,8 @@
+import { isPipePath } from "@armorclaw/protocol/pipe";
 import { ConnectionError } from "./errors.ts";
 import { httpTransport } from "./http-transport.ts";
 import { openClient } from "./open-client.ts";
+import { pipeTransport } from "./pipe-transport.ts";
 import { socketTransport } from "./socket-transport.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { BridgeClient, ClientOptions } from "./types.ts";
@@ -29,6 +31,7 @@ export async function connect(options: ClientOptions): Promise<BridgeClient> {
 }
 
 function transportOf(options: ClientOptions): OpenTransport {
-  if (!("url" in options)) return socketTransport(options.socketPath);
+  if (!("url" in options))
+    return isPipePath(options.socketPath) ? pipeTransport(options.socketPath) : socketTransport(options.socketPath);
   return /^https?:/.test(options.url) ? httpTransport(options) : webSocketTransport(options);
 }

@@ -15,7 +15,7 @@ export interface ReconnectOptions {
 
 /** The bridge's own socket. */
 export interface SocketOptions {
-  /** The Unix socket's path, or the name of the Windows pipe. */
+  /** The Unix socket's path, or the name of the Windows pipe, whose token is read from this user's profile. */
   readonly socketPath: string;
 }
 

@@ -141,6 +141,16 @@ describe("clientSocketPaths()", () => {
       "/run/armorclaw/bridge.sock",
     ]);
     expect(clientSocketPaths({}, 0, "linux")).toEqual(["/run/armorclaw/bridge.sock"]);
-    expect(clientSocketPaths({ LOCALAPPDATA: "C:\\L" }, undefined, "win32")[0]).toMatch(/^\\\\\.\\pipe\\armorclaw-/);
+  });
+
+  test("is one pipe for one directory on Windows, however that is written, and no other's", () => {
+    const pipeOf = (directory: string) =>
+      clientSocketPaths({ ARMORCLAW_RUNTIME_DIR: directory }, undefined, "win32").join();
+    const own = pipeOf("C:\\Users\\Jürgen\\AppData\\Local\\ArmorClaw\\run");
+    expect(own).toMatch(/^\\\\\.\\pipe\\armorclaw-[0-9a-f]{16}$/);
+    expect(clientSocketPaths({ USERPROFILE: "C:\\Users\\Jürgen", HOME: "/c/else" }, undefined, "win32")).toEqual([own]);
+    expect(pipeOf("c:/users/JÜRGEN/AppData/Local/ArmorClaw/run/")).toBe(own);
+    expect(pipeOf("C:\\Users\\J-rgen\\AppData\\Local\\ArmorClaw\\run")).not.toBe(own);
+    expect(pipeOf("C:\\Users\\Jürgen\\AppData\\Local\\ArmorClaw-run")).not.toBe(own);
   });
 });

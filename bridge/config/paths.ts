@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { join, win32 } from "node:path";
+import { pipeNameFor } from "../platform/socket-path.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,10 +14,14 @@ export interface DefaultPaths {
 
 /** System directories for root, XDG directories for everyone else. */
 export function defaultPaths(env: Environment, uid: number | undefined, platform: NodeJS.Platform): DefaultPaths {
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? "/";
   if (platform === "win32") {
-    const base = join(env["LOCALAPPDATA"] ?? home, "ArmorClaw");
-    return { runtimeDirectory: join(base, "run"), stateDirectory: base, configFile: join(base, "config.toml") };
+    const profile = env["USERPROFILE"] ?? "C:\\";
+    const base = win32.join(env["LOCALAPPDATA"] ?? win32.join(profile, "AppData", "Local"), "ArmorClaw");
+    return {
+      runtimeDirectory: win32.join(base, "run"),
+      stateDirectory: base,
+      configFile: win32.join(base, "config.toml"),
+    };
   }
   if (uid === 0) {
     return {
@@ -25,6 +30,7 @@ export function defaultPaths(env: Environment, uid: number | undefined, platform
       configFile: "/etc/armorclaw/config.toml",
     };
   }
+  const home = env["HOME"] ?? "/";
   const state = join(env["XDG_STATE_HOME"] ?? join(home, ".local", "state"), "armorclaw");
   const runtime = env["XDG_RUNTIME_DIR"];
   return {
@@ -36,8 +42,7 @@ export function defaultPaths(env: Environment, uid: number | undefined, platform
 
 /** The bridge's own socket in a runtime directory; a named pipe on Windows, where the directory only names it. */
 export function controlSocketPath(runtimeDirectory: string, platform: NodeJS.Platform): string {
-  if (platform !== "win32") return join(runtimeDirectory, "bridge.sock");
-  return `\\\\.\\pipe\\armorclaw-${runtimeDirectory.replaceAll(/[^A-Za-z0-9]+/g, "-")}`;
+  return platform === "win32" ? pipeNameFor(win32.resolve(runtimeDirectory)) : join(runtimeDirectory, "bridge.sock");
 }
 
 /** The sockets that a client tries in turn: the one that was named, or the user's own and then the system's. */

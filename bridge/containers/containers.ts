@@ -1,4 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol";
+import { socketsAreFiles } from "../platform/socket-path.ts";
 import { AwaitedEngine } from "./awaited-engine.ts";
 import { mayAnswer } from "./docker-client.ts";
 import type { Engine, EngineKind } from "./engine.ts";
@@ -33,8 +34,10 @@ export async function selectEngine(options: EngineOptions): Promise<Engine> {
   if (holding !== undefined && !isHolderMeant)
     logger.warn({ holding, chosen: choice }, "Agents of an earlier bridge may still run on the engine before this one");
   if (choice !== "auto") return await openEngine(choice, options);
+  // Nothing is run there, so that looking for an engine is of no use.
+  const kinds = socketsAreFiles ? (["docker", "sandbox"] as const) : [];
   const reasons: string[] = [];
-  for (const kind of ["docker", "sandbox"] as const) {
+  for (const kind of kinds) {
     try {
       return await openEngine(kind, options);
     } catch (error) {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentLimits, BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
+import { socketsAreFiles } from "../platform/socket-path.ts";
 import { ChildContainer } from "./child-container.ts";
 import { endProcess } from "./end-process.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
@@ -32,6 +33,14 @@ export class ProcessEngine implements Engine {
       kind: "process",
       version: `Node ${process.versions.node}`,
       isolation: "none",
+      ...(socketsAreFiles
+        ? this.#isolation(whyNotBetter)
+        : { protections: [], missing: ["agents: none run on Windows"] }),
+    };
+  }
+
+  #isolation(whyNotBetter: string | undefined): Pick<EngineStatus, "protections" | "missing"> {
+    return {
       protections: [
         "Node's permission model: the agent's own code reads and writes no files and starts no programs",
         "a limit on V8's heap",

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, wri
 import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { othersMayReach } from "../platform/file-mode.ts";
 import { keyBytes } from "./envelope.ts";
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 
@@ -65,8 +66,7 @@ function fromFile(path: string, mayMake: boolean): Secret {
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile() || stat.size > keyFileBytesMax) throw noKey(`${path} is no key file`, undefined);
-      if ((stat.mode & 0o077) !== 0)
-        throw noKey(`Others may read ${path}: chmod 600 it, and consider a new key`, undefined);
+      if (othersMayReach(stat)) throw noKey(`Others may read ${path}: chmod 600 it, and consider a new key`, undefined);
       const bytes = readFileSync(fd);
       if (bytes.length < keyBytes) throw noKey(`${path} is too short for a key`, undefined);
       return new Secret(bytes);

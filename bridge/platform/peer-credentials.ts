@@ -77,6 +77,13 @@ export function loadNativeCalls(): NativeCalls | undefined {
   }
 }
 
+/**
+ * Tells a peer that is gone from one that has half-closed, where the system can. A Windows pipe has no halves: there the end of what
+ * a peer sends is the end of the peer.
+ */
+export const hangUpProbe = (native: NativeCalls | undefined, platform = process.platform) =>
+  platform === "win32" ? () => true : native?.hasHungUp;
+
 function readCredentials(
   socket: Socket,
   getsockopt: Koffi.KoffiFunc<(...values: unknown[]) => number>,

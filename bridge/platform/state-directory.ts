@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { othersMayReach } from "./file-mode.ts";
 import { makeDirectory } from "./make-directory.ts";
 
 /**
@@ -18,7 +19,7 @@ export function openStateDirectory(directory: string): string {
     if (uid !== undefined && stat.uid !== uid) {
       throw new BridgeError("STATE_UNUSABLE", `${directory} belongs to uid ${stat.uid}; the bridge runs as uid ${uid}`);
     }
-    if ((stat.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+    if (othersMayReach(stat)) chmodSync(directory, 0o700);
     return installId(directory);
   } catch (error) {
     if (error instanceof BridgeError) throw error;

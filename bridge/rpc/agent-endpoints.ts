@@ -2,11 +2,12 @@ import { rmdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { AgentId } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
 import type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "../agents/endpoints.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import { sharedReads } from "../platform/shared-reads.ts";
-import { assertSocketPathFits } from "../platform/socket-path.ts";
+import { assertSocketPathFits, socketsAreFiles } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
 import { type Identify, identifyAgent } from "./identity.ts";
 import { ownDirectory } from "./runtime-directory.ts";
@@ -42,6 +43,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
   const reads = sharedReads(native);
   return {
     async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
+      if (!socketsAreFiles)
+        throw new BridgeError("ISOLATION_REFUSED", `${agentId} cannot be started: agents do not run on Windows`);
       const directory = join(root, `${agentId}.${epoch}`);
       const socketPath = join(directory, "agent.sock");
       assertSocketPathFits(socketPath);

@@ -14,10 +14,12 @@ const rootUid = 0;
  */
 export function identifyUser(native: NativeCalls | undefined, ownUid: number): Identify {
   return (socket) => {
-    const uid = native === undefined ? ownUid : requireUid(native, socket, [ownUid, rootUid]);
-    return { kind: "user", id: `user:${uid}`, uid, role: "admin" };
+    return ownUser(native === undefined ? ownUid : requireUid(native, socket, [ownUid, rootUid]));
   };
 }
+
+/** Whom the bridge's own socket admits. Windows has no uids: there it is `user:0`. */
+export const ownUser = (uid: number): Principal => ({ kind: "user", id: `user:${uid}`, uid, role: "admin" });
 
 /** An agent's own socket admits that agent: the uid that it runs as. */
 export function identifyAgent(native: NativeCalls | undefined, agentId: AgentId, ownerUid: number): Identify {

@@ -4,13 +4,15 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../lifecycle/lifecycle.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
+import { claimPipe } from "../platform/pipe-claim.ts";
 import { sharedReads } from "../platform/shared-reads.ts";
 import { assertSocketPathFits, isPipePath } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
-import { identifyUser } from "./identity.ts";
+import { identifyUser, ownUser } from "./identity.ts";
 import { lockDirectory, ownDirectory } from "./runtime-directory.ts";
 import type { RpcServer } from "./server.ts";
-import { type SocketServer, serveSocket } from "./socket-server.ts";
+import { type SocketServer, type SocketServerOptions, serveSocket } from "./socket-server.ts";
+import { createTokenAdmission } from "./token-admission.ts";
 
 export interface ControlListenerOptions {
   /** The socket's path, or the pipe's name on Windows. */
@@ -19,8 +21,8 @@ export interface ControlListenerOptions {
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
   /**
-   * `private`: the directory is made, verified and locked. `given`: it is taken as it is, for a socket in a place that is not the
-   * bridge's own.
+   * `private`: the directory is made, verified and locked; a pipe is locked and asks for the token that is kept in the user's profile.
+   * `given`: the place is taken as it is, for a socket that is not the bridge's own.
    */
   readonly directory?: "private" | "given";
 }
@@ -33,6 +35,12 @@ export interface ControlListener extends Service {
 /** The bridge's own socket: people and their tools come in by it. */
 export function createControlListener(options: ControlListenerOptions): ControlListener {
   return new Listener(options);
+}
+
+/** What lets a peer in, and how it is read from. */
+interface Entrance {
+  enter(socket: Socket): void;
+  readonly reads: SocketServerOptions["reads"];
 }
 
 class Listener implements ControlListener {
@@ -51,26 +59,41 @@ class Listener implements ControlListener {
   }
 
   async start(): Promise<void> {
-    const { path, directory = "private", native, server, logger } = this.#options;
+    const { path, logger } = this.#options;
     assertSocketPathFits(path);
-    if (directory === "private" && !isPipePath(path)) {
-      ownDirectory(dirname(path), 0o700);
-      this.#unlock = lockDirectory(dirname(path), native);
-    }
+    const { enter, reads } = this.#takePlace();
     try {
       if (await answers(path)) throw new BridgeError("ALREADY_RUNNING", `Another bridge answers at ${path}`, { path });
-      const identify = identifyUser(native, process.getuid?.() ?? 0);
-      const onRefused = () => {
-        this.#unauthenticated += 1;
-      };
-      this.#socketServer = await serveSocket(path, (socket) => admit(socket, identify, server, logger, onRefused), {
-        logger,
-        reads: sharedReads(native),
-      });
+      this.#socketServer = await serveSocket(path, enter, { logger, reads });
     } catch (error) {
       this.#release();
       throw error;
     }
+  }
+
+  /** Makes the place this bridge's alone. */
+  #takePlace(): Entrance {
+    const { path, directory = "private", native, server, logger } = this.#options;
+    const ownUid = process.getuid?.() ?? 0;
+    const onRefused = () => {
+      this.#unauthenticated += 1;
+    };
+    if (directory === "private" && isPipePath(path)) {
+      const claim = claimPipe(path);
+      const principal = ownUser(ownUid);
+      const admission = createTokenAdmission({ token: claim.token, principal, server, logger, onRefused });
+      this.#unlock = () => {
+        admission.close();
+        claim.release();
+      };
+      return { enter: admission.admit, reads: undefined };
+    }
+    if (directory === "private") {
+      ownDirectory(dirname(path), 0o700);
+      this.#unlock = lockDirectory(dirname(path), native);
+    }
+    const identify = identifyUser(native, ownUid);
+    return { enter: (socket) => admit(socket, identify, server, logger, onRefused), reads: sharedReads(native) };
   }
 
   /** Takes no more connections; those that are there are the server's to drain. */

@@ -37,15 +37,15 @@ export const ping = defineMethod({
 export const authenticate = defineMethod({
   summary: "Tell who is calling, at a door that knows no local user.",
   description:
-    "The first message on a WebSocket that was opened without an `Authorization` header. Where the peer is known already, it tells " +
-    "only who that is.",
+    "The first message on a WebSocket that was opened without an `Authorization` header, and on the Windows pipe. Where the peer is " +
+    "known already, it tells only who that is.",
   roles: everyone,
   effect: "read",
   params: z.strictObject({
     token: z
       .string()
       .max(8_192)
-      .describe("An API token, or a JWT where the bridge knows an issuer.")
+      .describe("An API token, a JWT where the bridge knows an issuer, or the pipe's token from the user's profile.")
       .meta({ writeOnly: true }),
   }),
   result: z.object({ principal: PrincipalId, role: Role }),

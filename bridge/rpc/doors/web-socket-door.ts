@@ -1,13 +1,11 @@
-import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { methods, type Principal } from "@armorclaw/protocol";
+import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocket, WebSocketServer } from "ws";
-import * as z from "zod";
 import type { Logger } from "../../logging/logging.ts";
-import { errorText, idText, resultText, unknownId } from "../envelope.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
+import { readFirstMessage } from "./first-message.ts";
 import type { LineServer } from "./line-server.ts";
 import { webSocketDuplex } from "./web-socket-duplex.ts";
 
@@ -28,9 +26,6 @@ export interface WebSocketDoor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
-/** Time for the first message of a peer that has not shown a token in a header, and its most bytes. */
-const firstMessageDeadlineMs = 10_000;
-const firstMessageBytesMax = 16_384;
 /** In the range that WebSocket leaves to applications. */
 const closeUnauthenticated = 4401;
 
@@ -102,13 +97,6 @@ async function welcome(
   else lines.resume();
 }
 
-const FirstMessage = z.object({
-  jsonrpc: z.literal("2.0"),
-  id: z.union([z.string(), z.number(), z.null()]).default(null),
-  method: z.literal("rpc.authenticate"),
-  params: methods["rpc.authenticate"].params,
-});
-
 /** @returns who it is, once the first message has told; undefined when it was refused */
 async function firstMessage(
   options: WebSocketDoorOptions,
@@ -116,40 +104,11 @@ async function firstMessage(
   lines: Duplex,
   request: IncomingMessage,
 ): Promise<Principal | undefined> {
-  let id = unknownId;
-  try {
-    const text = await firstLineOf(lines);
-    const parsed = FirstMessage.safeParse(JSON.parse(text));
-    if (!parsed.success) throw new BridgeError("UNAUTHENTICATED", "The first message has to be rpc.authenticate");
-    id = idText(parsed.data.id);
-    const principal = await authenticate(options, parsed.data.params.token, request);
-    socket.send(resultText(id, JSON.stringify({ principal: principal.id, role: principal.role })));
-    return principal;
-  } catch (error) {
-    const refusal = error instanceof BridgeError ? error : new BridgeError("UNAUTHENTICATED");
-    options.logger.warn({ error: refusal, address: addressOf(request) }, "A WebSocket was refused");
-    socket.send(errorText(id, refusal.toWire()));
-    socket.close(closeUnauthenticated, refusal.code);
-    return undefined;
-  }
-}
-
-/** What follows the line stays in the stream. */
-async function firstLineOf(lines: Duplex): Promise<string> {
-  const deadline = AbortSignal.timeout(firstMessageDeadlineMs);
-  let text = Buffer.alloc(0);
-  while (text.length <= firstMessageBytesMax) {
-    const piece = lines.read() as Buffer | null;
-    if (piece === null) {
-      if (lines.destroyed || lines.readableEnded) throw new BridgeError("CANCELLED");
-      await once(lines, "readable", { signal: deadline });
-      continue;
-    }
-    text = Buffer.concat([text, piece]);
-    const end = text.indexOf("\n");
-    if (end === -1) continue;
-    if (end + 1 < text.length) lines.unshift(text.subarray(end + 1));
-    return text.toString("utf8", 0, end);
-  }
-  throw new BridgeError("FRAME_TOO_LARGE");
+  const welcome = await readFirstMessage(lines, (token) => authenticate(options, token, request));
+  socket.send(welcome.answer);
+  if ("principal" in welcome) return welcome.principal;
+  const { refusal } = welcome;
+  options.logger.warn({ error: refusal, address: addressOf(request) }, "A WebSocket was refused");
+  socket.close(closeUnauthenticated, refusal.code);
+  return undefined;
 }

@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { pipeTokenFile } from "@armorclaw/protocol/pipe";
+import { makeDirectory } from "./make-directory.ts";
+
+/** A pipe that is this process's to listen on. */
+export interface PipeClaim {
+  /** What a peer has to show. Another one for each claim, so that what leaked of an earlier one is worth nothing. */
+  readonly token: string;
+  /** Idempotent. */
+  release(): void;
+}
+
+/** `UV_FS_O_EXLOCK` of libuv: no one else opens the file while it is open. Node passes it on and has no name for it; Linux ignores it. */
+const shareWithNoOne = 0x1000_0000;
+const tokenBytes = 32;
+
+/**
+ * Takes a pipe by a lock beside its token, since a second server on one pipe may not be refused by the system. The system frees the
+ * lock with the process, however that ends.
+ * @param home the profile of the bridge's user
+ * @throws BridgeError ALREADY_RUNNING
+ */
+export function claimPipe(path: string, home = homedir()): PipeClaim {
+  const tokenFile = join(home, pipeTokenFile(path));
+  const lock = takeLock(path, `${tokenFile}.lock`, dirname(tokenFile));
+  try {
+    const token = randomBytes(tokenBytes).toString("base64url");
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    let isHeld = true;
+    return {
+      token,
+      release() {
+        if (!isHeld) return;
+        isHeld = false;
+        rmSync(tokenFile, { force: true });
+        closeSync(lock);
+      },
+    };
+  } catch (error) {
+    closeSync(lock);
+    throw error;
+  }
+}
+
+function takeLock(path: string, lockFile: string, directory: string): number {
+  makeDirectory(directory, 0o700);
+  try {
+    return openSync(lockFile, constants.O_RDWR | constants.O_CREAT | shareWithNoOne, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    throw new BridgeError("ALREADY_RUNNING", `Another bridge uses ${path}`, { path }, { cause: error });
+  }
+}
