@@ -30,10 +30,15 @@ const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${p
 
 /**
  * Installs what the tests need, where it may: as root on Debian, unless ARMORCLAW_TEST_PROVISION=0. Announces each step.
+ * @param wanted the programs; all when left out
  * @returns one line for each part that could not be had
  */
-export function provision(env: NodeJS.ProcessEnv, say: (line: string) => void): string[] {
-  const missing = parts.filter(({ program }) => !has(program));
+export function provision(
+  env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+  wanted: readonly string[] = parts.map(({ program }) => program),
+): string[] {
+  const missing = parts.filter(({ program }) => wanted.includes(program) && !has(program));
   if (missing.length === 0) return [];
   const obstacle = whyNot(env);
   if (obstacle === undefined) {

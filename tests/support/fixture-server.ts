@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { silentLogger } from "../../bridge/logging/logging.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
-import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
+import { hangUpProbe, loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
 import {
   builtinHandlers,
   builtinMethods,
@@ -38,7 +38,7 @@ const server = createRpcServer({
   },
   logger,
   clock: systemClock,
-  hasHungUp: native?.hasHungUp,
+  hasHungUp: hangUpProbe(native),
 });
 const listener = createControlListener({ path: socket, server, native, logger, directory: "given" });
 await listener.start();

@@ -7,45 +7,21 @@ set -eu
 target=$1
 work=$(mktemp -d "$target.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-apt=$work/apt
 root=$work/root
-architecture=$(dpkg --print-architecture)
-say() { echo "$*" >&2; }
-
-# The archive that this host itself uses.
-archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null |
-  sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | grep -m 1 '/debian/*$') ||
-  { say "no Debian archive among this host's apt sources"; exit 1; }
-
-own_apt() {
-  APT_CONFIG="$apt/none" apt-get -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts="$apt/parts" \
-    -o Dir::Etc::preferencesparts="$apt/parts" -o Dir::State="$apt" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" \
-    -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o APT::Sandbox::User=root \
-    -o Acquire::Retries=5 -o Acquire::Languages=none -o Debug::NoLocking=1 -o APT::Update::Post-Invoke-Success= "$@"
-}
+apt=$work/apt suite=sid architecture=$(dpkg --print-architecture)
+. "$(dirname "$0")/debian-packages.sh"
 
 say "fetching the packages"
-mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/parts"
-: > "$apt/status"
-: > "$apt/none"
-# The suite's Release file is valid for a week only; an archive's snapshot or a clock may be further away than that.
-echo "deb [check-valid-until=no signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive sid main" > "$apt/sources.list"
-own_apt update >&2
 own_apt install -y -d --no-install-recommends matrix-synapse dash coreutils base-files >&2
 
 say "unpacking them"
-for directory in bin lib sbin lib64; do
-  mkdir -p "$root/usr/$directory"
-  ln -s "usr/$directory" "$root/$directory"
-done
+make_root "$root"
 # Of no use to a homeserver that tests talk to: image codecs, PAM, documentation, geographic data.
 find "$apt/archives" -name '*.deb' | grep -Ev '/(libaom3|libsvtav1enc|librav1e|libdav1d|libgav1|libpam|wget_|ca-certificates|libjs-jquery|libc-gconv|ieee-data)' |
   xargs -P 4 -I DEB sh -c 'dpkg-deb --fsys-tarfile "$1" | tar -xf - -C "$2" --keep-directory-symlink --no-same-owner \
     --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude=./usr/share/info --exclude="*/gconv" \
     --exclude="*/phonenumbers/geodata" --exclude="*/test/test_*" --exclude="*/tests" --exclude="*/ensurepip"' unpack DEB "$root"
-mkdir -p "$root/data" "$root/tmp" "$root/etc" "$root/proc" "$root/dev"
-printf 'root:x:0:0::/:/bin/sh\n' > "$root/etc/passwd"
-printf 'root:x:0:\n' > "$root/etc/group"
+mkdir "$root/data"
 cp "$(dirname "$0")/synapse.yaml" "$root/etc/homeserver.yaml"
 cp "$(dirname "$0")/synapse-log.yaml" "$root/etc/log.yaml"
 cat > "$root/run.sh" <<'RUN'

@@ -1,55 +1,25 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createHash, createHmac } from "node:crypto";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
+import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { type CachedTree, directoryOf, provideTree } from "./cached-tree.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
-const script = new URL("synapse-root.sh", import.meta.url).pathname;
-const parts = ["synapse-root.sh", "synapse.yaml", "synapse-log.yaml"];
-
-/** Where the unpacked homeserver is kept between runs; a changed recipe gets a directory of its own. */
-function rootDirectory(): string {
-  const recipe = createHash("sha256");
-  for (const part of parts) recipe.update(readFileSync(new URL(part, import.meta.url)));
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  return join(cache, "armorclaw-test", `synapse-${recipe.digest("hex").slice(0, 12)}`);
-}
+const tree: CachedTree = {
+  name: "synapse",
+  recipe: ["synapse-root.sh", "debian-packages.sh", "synapse.yaml", "synapse-log.yaml"],
+  usedBy: "the Matrix tests",
+};
 
 /** Whether the homeserver is there; tests that need it ask before they register. */
-export const synapseIsThere = (): boolean => existsSync(rootDirectory());
+export const synapseIsThere = (): boolean => existsSync(directoryOf(tree));
 
-/**
- * Gets the real homeserver that the Matrix tests run against: some 20 s and 70 MB the first time, nothing after that.
- * Announces its steps.
- * @returns why it cannot be had, when it cannot
- */
-export async function provideSynapse(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<string | undefined> {
-  const root = rootDirectory();
-  if (existsSync(root)) return undefined;
-  if (env["ARMORCLAW_TEST_PROVISION"] === "0")
-    return "no Synapse, and ARMORCLAW_TEST_PROVISION=0: the Matrix tests cannot run";
-  await mkdir(join(root, ".."), { recursive: true });
-  say("making a Synapse homeserver from Debian's packages, kept for the next run");
-  const fresh = `${root}.${process.pid}`;
-  const child = spawn("sh", [script, fresh], { stdio: ["ignore", "ignore", "pipe"], timeout: 600_000 });
-  const lines: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    for (const line of text.split("\n").filter((part) => part !== "")) {
-      lines.push(line);
-      say(`synapse: ${line}`);
-    }
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) return `Synapse could not be had (${lines.at(-1) ?? "no reason given"}): the Matrix tests cannot run`;
-  // Another run may have been faster; its tree is as good.
-  await rename(fresh, root).catch(() => execFileSync("rm", ["-rf", fresh]));
-  return undefined;
-}
+/** Gets the real homeserver that the Matrix tests run against: some 20 s and 70 MB the first time, nothing after that. */
+export const provideSynapse = (env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<string | undefined> =>
+  provideTree(tree, env, say);
 
 export interface Synapse extends AsyncDisposable {
   readonly url: string;
@@ -74,7 +44,7 @@ export async function startSynapse(
 ): Promise<Synapse> {
   const temp = tempDirectory();
   const data = join(temp.path, "data");
-  cpSync(join(rootDirectory(), "data"), data, { recursive: true });
+  cpSync(join(directoryOf(tree), "data"), data, { recursive: true });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(data, name), content);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -101,7 +71,7 @@ export async function startSynapse(
 }
 
 async function boot(data: string, port: number, extra = "{}"): Promise<ChildProcess> {
-  const mounts = ["--ro-bind", rootDirectory(), "/", "--bind", data, "/data", "--proc", "/proc", "--dev", "/dev"];
+  const mounts = ["--ro-bind", directoryOf(tree), "/", "--bind", data, "/data", "--proc", "/proc", "--dev", "/dev"];
   const env = { PATH: "/usr/bin:/usr/sbin", PORT: String(port), EXTRA: extra, PYTHONDONTWRITEBYTECODE: "1" };
   const set = Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]);
   // With a process namespace of its own nothing of it outlives the test, however that ends.

@@ -1,0 +1,41 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { until } from "../support/until.ts";
+
+const startDeadlineMs = 60_000;
+
+/** A program of this folder that runs, and what it has said. */
+export interface Program {
+  readonly child: ChildProcess;
+  readonly output: { text: string };
+  /** Resolves to its exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+export function start(program: string, args: readonly string[]): Program {
+  const child = spawn(process.execPath, [join(import.meta.dirname, program), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { text: "" };
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output.text += text;
+    });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { child, output, ended };
+}
+
+/** Resolves when the program has said this. */
+export async function hasSaid(program: Program, what: string): Promise<void> {
+  await until(
+    `"${what}"`,
+    () => {
+      if (program.output.text.includes(what)) return true;
+      if (program.child.exitCode !== null)
+        throw new Error(`it ended with ${program.child.exitCode}: ${program.output.text}`);
+      return false;
+    },
+    startDeadlineMs,
+  );
+}
