@@ -47,6 +47,17 @@ describe("parseExact", () => {
     expect(value).toEqual(JSON.parse(text));
   });
 
+  test.each(['{"params":[1.0]}', '{"params" : [ 1E2]}', '{"p\\u0061rams":[-0.50, 1]}'])(
+    "keeps the spelling of the id that stands first in %s",
+    (text) => {
+      expect(mayHoldRiskyNumber(text)).toBe(true);
+      const value = parseExact(text) as { params: unknown[] };
+      expect(value.params[0]).toBeInstanceOf(WrittenNumber);
+      expect(settleNumbers(value)).toBeUndefined();
+      expect(value).toEqual(JSON.parse(text));
+    },
+  );
+
   test("keeps every number that JavaScript itself writes", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => isKept(JSON.stringify(number))),

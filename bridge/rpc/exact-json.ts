@@ -4,10 +4,13 @@ const riskyNumber = /[\s:,[]-?(?:[\d.]{16}|\d[\d.]*[eE])/;
 const riskyDigits = /\d(?:[\d.]{15}|[eE])/;
 /** An id such as `1.0`, which goes back as it came. The key may be written with escapes. */
 const fractionalId = /"(?:i|\\u0069)(?:d|\\u0064)"\s*:\s*-?\d+\./;
+/** The same id where `rpc.cancel` and `rpc.stream_credit` take it by position. */
+const fractionalFirst =
+  /"(?:p|\\u0070)(?:a|\\u0061)(?:r|\\u0072)(?:a|\\u0061)(?:m|\\u006[dD])(?:s|\\u0073)"\s*:\s*\[\s*-?\d+[.eE]/;
 
 /** Whether a text needs `parseExact`. It may say so for what only stands inside a string; nothing is then found wrong. */
 export const mayHoldRiskyNumber = (text: string): boolean =>
-  (riskyDigits.test(text) && riskyNumber.test(text)) || fractionalId.test(text);
+  (riskyDigits.test(text) && riskyNumber.test(text)) || fractionalId.test(text) || fractionalFirst.test(text);
 
 /** Stands for a number whose text JavaScript would not give back. */
 export class WrittenNumber {
@@ -22,16 +25,17 @@ export class WrittenNumber {
 }
 
 /**
- * As `JSON.parse`, but a number that would change its value is a `WrittenNumber`, and so is one under the key `id` that would
- * change its spelling.
+ * As `JSON.parse`, but a number that would change its value is a `WrittenNumber`, and so is one under the key `id`, or first in an
+ * array where params are, that would change its spelling.
  */
 export function parseExact(text: string): unknown {
+  const firstKey = fractionalFirst.test(text) ? "0" : "id";
   const revive = (key: string, value: unknown, context?: { readonly source?: string }) => {
     if (typeof value !== "number" || context?.source === undefined) return value;
     const { source } = context;
     if (source === String(value)) return value;
     if (canonical(source) !== canonical(String(value))) return new WrittenNumber(source, undefined);
-    return key === "id" ? new WrittenNumber(source, value) : value;
+    return key === "id" || key === firstKey ? new WrittenNumber(source, value) : value;
   };
   return JSON.parse(text, revive);
 }

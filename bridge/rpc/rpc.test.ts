@@ -48,6 +48,16 @@ describe("a call", () => {
     expect((await wire.client.next()).result).toEqual({ cancelled: true });
   });
 
+  test("is cancelled by the spelling of its id also where that stands by position", async () => {
+    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    wire.client.send('{"jsonrpc":"2.0","method":"hang","id":1.0}');
+    wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":[1],"id":"another"}');
+    expect((await wire.client.next()).result).toEqual({ cancelled: false });
+    wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":[1.0],"id":"the same"}');
+    expect((await wire.client.next()).error?.data.code).toBe("CANCELLED");
+    expect((await wire.client.next()).result).toEqual({ cancelled: true });
+  });
+
   test("of an unknown method is told the nearest one", async () => {
     await using wire = await open();
     expect((await wire.client.call("subtrct")).error).toMatchObject({

@@ -14,33 +14,45 @@ interface Outcome {
   readonly why?: string;
 }
 
-test("every conformance case passes against the daemon's own listener, framing, limits and dispatcher", async () => {
-  using directory = tempDirectory();
-  const socket = join(directory.path, "fixture.sock");
-  const report = join(directory.path, "report.json");
-  const server = spawn(
-    process.execPath,
-    ["--conditions=armorclaw-source", join(here, "../support/fixture-server.ts"), "--socket", socket],
-    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NODE_OPTIONS: "" } },
-  );
-  try {
-    let said = "";
-    server.stdout.on("data", (data) => {
-      said += data;
-    });
-    await until("the fixture server's start", () => said.includes("listening"));
-    const runner = spawn(
+const files = ["cases.json", "more-cases.json"];
+
+test.each(files)(
+  "every case of %s passes against the daemon's own listener, limits and dispatcher",
+  async (file) => {
+    using directory = tempDirectory();
+    const socket = join(directory.path, "fixture.sock");
+    const report = join(directory.path, "report.json");
+    const server = spawn(
       process.execPath,
-      [join(here, "run-conformance.mjs"), `--socket=${socket}`, `--pid=${server.pid}`, `--json=${report}`],
-      { stdio: "ignore", env: { ...process.env, NODE_OPTIONS: "" } },
+      ["--conditions=armorclaw-source", join(here, "../support/fixture-server.ts"), "--socket", socket],
+      { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NODE_OPTIONS: "" } },
     );
-    await once(runner, "close");
-  } finally {
-    server.kill();
-    await once(server, "close");
-  }
-  const outcomes = JSON.parse(readFileSync(report, "utf8")) as Outcome[];
-  const { cases } = JSON.parse(readFileSync(join(here, "cases.json"), "utf8")) as { readonly cases: unknown[] };
-  expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
-  expect(outcomes).toHaveLength(cases.length);
-}, 180_000);
+    try {
+      let said = "";
+      server.stdout.on("data", (data) => {
+        said += data;
+      });
+      await until("the fixture server's start", () => said.includes("listening"));
+      const runner = spawn(
+        process.execPath,
+        [
+          join(here, "run-conformance.mjs"),
+          `--socket=${socket}`,
+          `--pid=${server.pid}`,
+          `--json=${report}`,
+          `--cases=${join(here, file)}`,
+        ],
+        { stdio: "ignore", env: { ...process.env, NODE_OPTIONS: "" } },
+      );
+      await once(runner, "close");
+    } finally {
+      server.kill();
+      await once(server, "close");
+    }
+    const outcomes = JSON.parse(readFileSync(report, "utf8")) as Outcome[];
+    const { cases } = JSON.parse(readFileSync(join(here, file), "utf8")) as { readonly cases: unknown[] };
+    expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
+    expect(outcomes).toHaveLength(cases.length);
+  },
+  180_000,
+);
