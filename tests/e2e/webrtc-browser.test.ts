@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
+import { frequenciesOf } from "../../bridge/adapters/webrtc/key-tones.ts";
 import { hasChromium, hearTone, playTone, startChromium } from "../support/chromium.ts";
 import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
 import { describeIf } from "../support/require-part.ts";
@@ -85,6 +86,24 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await page.getByRole("button", { name: "Hang up" }).click();
     await stateIs(page, "The call has ended");
     await until("the end", () => agent.messages("ended").some(({ reason }) => reason === "hang_up"));
+  });
+
+  test("tells the agent which keys were pressed, and lets the page hear those that the agent presses", async () => {
+    await using page = await openPage(440);
+    await call(page);
+    await stateIs(page, "Connected");
+    const pressed = () => agent.messages("digit").map(({ digit }) => digit);
+    const pressedBefore = pressed().length;
+    await page.evaluate(`bridgeCall.press("1#9")`);
+    await until("the three keys", () => pressed().length === pressedBefore + 3);
+    expect(pressed().slice(pressedBefore).join("")).toBe("1#9");
+    const { call: number } = agent.messages("call").at(-1) ?? {};
+    agent.send({ kind: "message", message: { type: "press", call: number, digits: "7".repeat(20) } });
+    await until("a tone of the key 7", async () => {
+      const { hertz } = await hearTone(page);
+      return frequenciesOf("7")?.some((wanted) => Math.abs(hertz - wanted) < 12);
+    });
+    await page.getByRole("button", { name: "Hang up" }).click();
   });
 
   test("goes over the relay alone when it is asked to", async () => {

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
-import { type AgentFrame, type AgentMessage, encodeFrame, FrameReader } from "@armorclaw/protocol/agent-frames";
+import { type AgentFrame, encodeFrame, FrameReader } from "@armorclaw/protocol/agent-frames";
 import type { Logger } from "../../logging/logging.ts";
+import type { ToAgent } from "./agent-messages.ts";
 
 /** Half a second of 16 kHz sound: an agent that is further behind hears what is now rather than what was. */
 const behindBytesMax = 25 * 661;
@@ -59,7 +60,7 @@ export class AgentAudio {
     this.#lines.set(agentId, line);
   }
 
-  send(agentId: string, message: AgentMessage): void {
+  send(agentId: string, message: ToAgent): void {
     this.#write(agentId, { kind: "message", message }, unreadBytesMax);
   }
 

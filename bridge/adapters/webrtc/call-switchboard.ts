@@ -1,27 +1,12 @@
-import type { AgentFrame, AgentMessage } from "@armorclaw/protocol/agent-frames";
-import * as z from "zod";
+import type { AgentFrame } from "@armorclaw/protocol/agent-frames";
 import type { AgentAudio } from "./agent-audio.ts";
+import { FromAgent, type ToAgent } from "./agent-messages.ts";
 import type { CallSession } from "./call-session.ts";
+import { keyTones } from "./key-tones.ts";
 import type { Media } from "./media-link.ts";
 import type { MediaEvent } from "./media-protocol.ts";
 import type { Recorder } from "./recorder.ts";
 import { samplesPerFrame } from "./sample-rate.ts";
-
-const textCharsMax = 4_000;
-
-/** What an agent may say on its media connection about a call. */
-const FromAgent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("hello") }),
-  z.object({
-    type: z.literal("transcript"),
-    call: z.int(),
-    text: z.string().max(textCharsMax),
-    is_final: z.boolean().default(true),
-  }),
-  z.object({ type: z.literal("say"), call: z.int(), text: z.string().min(1).max(textCharsMax) }),
-  z.object({ type: z.literal("clear"), call: z.int() }),
-  z.object({ type: z.literal("hang_up"), call: z.int() }),
-]);
 
 export interface Transcript {
   readonly who: "caller" | "agent";
@@ -80,7 +65,7 @@ export class Switchboard {
     this.#bySession.delete(session.id);
     this.#byNumber.delete(line.number);
     line.recorder?.close();
-    const message = { type: "ended", call: line.number, reason: session.endReason ?? "error" };
+    const message: ToAgent = { type: "ended", call: line.number, reason: session.endReason ?? "error" };
     for (const agentId of agentsOf(session)) this.#audio.send(agentId, message);
   }
 
@@ -99,7 +84,7 @@ export class Switchboard {
     const line = this.#bySession.get(session.id);
     if (line === undefined) return;
     const { playedMs, droppedMs } = await this.#media().request(session.id, "clear", null);
-    const message = { type: "cleared", call: line.number, reason, played_ms: playedMs, dropped_ms: droppedMs };
+    const message: ToAgent = { type: "cleared", call: line.number, reason, played_ms: playedMs, dropped_ms: droppedMs };
     for (const agentId of new Set(members(session, ["agent", "tts"]))) this.#audio.send(agentId, message);
   }
 
@@ -131,7 +116,7 @@ export class Switchboard {
     }
   }
 
-  #tell(line: Line, message: AgentMessage): void {
+  #tell(line: Line, message: Pick<ToAgent, "type"> & Readonly<Record<string, unknown>>): void {
     for (const agentId of agentsOf(line.session)) this.#audio.send(agentId, { ...message, call: line.number });
   }
 
@@ -180,20 +165,22 @@ export class Switchboard {
     }
   }
 
-  #act(agentId: string, line: Line, message: Exclude<z.output<typeof FromAgent>, { type: "hello" }>): void {
+  #act(agentId: string, line: Line, message: Exclude<FromAgent, { type: "hello" }>): void {
     const { session, number } = line;
     const parts = partsOf(session, agentId);
     if (parts.length === 0) return;
     if (message.type === "hang_up") this.#listener.hangUp(session);
     // The call may end meanwhile; then there is nothing left to drop.
     else if (message.type === "clear") this.clear(session, "asked").catch(() => undefined);
+    else if (message.type === "press" && parts.includes("agent"))
+      this.#say(line, keyTones(message.digits, session.plan.rate));
     else if (message.type === "say" && parts.includes("agent")) {
       this.#listener.transcript(session, { who: "agent", text: message.text, isFinal: true });
       for (const tts of members(session, ["tts"]))
         this.#audio.send(tts, { type: "say", call: number, text: message.text });
     } else if (message.type === "transcript" && (parts.includes("stt") || session.plan.sttAgentId === undefined)) {
       this.#listener.transcript(session, { who: "caller", text: message.text, isFinal: message.is_final });
-      const heard = { type: "heard", call: number, text: message.text, is_final: message.is_final };
+      const heard: ToAgent = { type: "heard", call: number, text: message.text, is_final: message.is_final };
       if (parts.includes("stt")) for (const agent of members(session, ["agent"])) this.#audio.send(agent, heard);
     }
   }
