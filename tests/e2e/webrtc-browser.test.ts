@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
 import { frequenciesOf } from "../../bridge/adapters/webrtc/key-tones.ts";
 import { hasChromium, hearTone, playTone, startChromium } from "../support/chromium.ts";
 import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
+import { repositoryRoot } from "../support/daemon.ts";
 import { describeIf } from "../support/require-part.ts";
 import { until } from "../support/until.ts";
 import {
@@ -153,6 +156,21 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await agentHears(agent, 850);
     expect(session?.state).toBe("active");
     expect(bridge.calls.list().at(-1)).toBe(session);
+  });
+
+  test("is made by the ten lines of the documentation", async () => {
+    const text = readFileSync(join(repositoryRoot, "docs/voice-signaling.md"), "utf8");
+    const lines = /```js\n([\s\S]+?)\n```/.exec(text)?.[1]?.split("\n") ?? [];
+    expect(lines.length).toBe(10);
+    await using page = await openPage(530);
+    const { token, session } = await bridge.calls.open(admin, { ...plainCall, bargeIn: false });
+    await page.setContent('<button id="hang-up">Hang up</button>');
+    const dynamic = lines.join("\n").replace(/^import (\{.+\}) from (".+");$/m, "const $1 = await import($2);");
+    await page.evaluate(`(async () => { const token = ${JSON.stringify(token)}; ${dynamic} })()`);
+    await until("the connection", () => session.state === "active");
+    await agentHears(agent, 530);
+    await page.getByRole("button", { name: "Hang up" }).click();
+    await until("the end", () => session.endReason === "hang_up");
   });
 
   test("can be made with the keyboard alone, and each control has a name", async () => {

@@ -35,11 +35,13 @@ export const SignalingRequest = z.object({
 });
 
 /** From the bridge to the caller, without an answer. */
-export type SignalingNotice =
-  | "rtc.candidates"
-  | "rtc.state"
-  | "rtc.transcript"
-  | "rtc.level"
-  | "rtc.recording"
-  | "rtc.restart"
-  | "rtc.goodbye";
+export const signalingNotices = [
+  "rtc.candidates",
+  "rtc.state",
+  "rtc.transcript",
+  "rtc.level",
+  "rtc.recording",
+  "rtc.restart",
+  "rtc.goodbye",
+] as const;
+export type SignalingNotice = (typeof signalingNotices)[number];
