@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { aliases, type EngineStatus, type EventEnvelope, type MethodName, methods } from "@armorclaw/protocol";
-
+import { agentGauges } from "./agent-gauges.ts";
 import {
   type AgentEndpoints,
   type AgentRecords,
@@ -216,7 +216,7 @@ function composeDomains(
     doorUrl: () => wire.doorUrl(),
   });
   const wire = composeWire({
-    ...{ ...common, gauges: money.gauges, site: voice.site },
+    ...{ ...common, gauges: [...agentGauges(agents, ground.log), ...money.gauges], site: voice.site },
     server: () => standing(late.server),
     table: () => standing(late.table),
   });

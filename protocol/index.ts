@@ -7,6 +7,7 @@ export type {
   LogLine,
   UsageSample,
 } from "./agent-info.ts";
+export { agentStates } from "./agent-info.ts";
 export { canonicalJson } from "./canonical.ts";
 export {
   aliases,

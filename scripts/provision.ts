@@ -18,6 +18,7 @@ const parts: readonly Part[] = [
   { program: "chromium", packages: ["chromium"], usedBy: "the tests that call from a browser" },
   { program: "firefox-esr", packages: ["firefox-esr"], usedBy: "the tests that call from Firefox" },
   { program: "turnserver", packages: ["coturn"], usedBy: "the tests of calls over a relay" },
+  { program: "systemd-analyze", packages: ["systemd"], usedBy: "the test of the systemd unit" },
   { program: "espeak-ng", packages: ["espeak-ng"], usedBy: "the tests of spoken calls" },
   {
     program: "pocketsphinx_continuous",

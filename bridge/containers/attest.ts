@@ -12,6 +12,8 @@ export interface Promised extends PromisedLimits {
   readonly namespaces: readonly Namespace[];
   /** Capabilities all gone, no-new-privileges set, a seccomp filter loaded. */
   readonly locked: boolean;
+  /** Filters that the process has from the bridge, which do not count; none when left out. */
+  readonly inheritedFilters?: number;
 }
 
 export type Namespace = keyof typeof namespaceWords;
@@ -33,13 +35,27 @@ const lockTimeoutMs = 5_000;
 /** Attests a process that was just started, once its runtime has finished locking it. */
 export async function attestStarted(pid: number, promised: Promised, clock: Clock): Promise<Attestation> {
   const deadline = clock.monotonic() + lockTimeoutMs;
-  while (promised.locked && isBeingLocked(pid) && clock.monotonic() < deadline) await delay(clock, 1);
+  while (promised.locked && isBeingLocked(pid, promised) && clock.monotonic() < deadline) await delay(clock, 1);
   return attestProcess(pid, promised);
 }
 
-function isBeingLocked(pid: number): boolean {
+function isBeingLocked(pid: number, promised: Promised): boolean {
   const status = readKernelFile(`/proc/${pid}/status`);
-  return status !== undefined && statusField(status, "State") !== "Z" && statusField(status, "Seccomp") !== "2";
+  return status !== undefined && statusField(status, "State") !== "Z" && !hasOwnFilter(status, promised);
+}
+
+function hasOwnFilter(status: string, { inheritedFilters = 0 }: Promised): boolean {
+  return statusField(status, "Seccomp") === "2" && filtersIn(status) > inheritedFilters;
+}
+
+/** Kernels before 5.9 do not count them. */
+const filtersIn = (status: string): number =>
+  Number(statusField(status, "Seccomp_filters") ?? Number.POSITIVE_INFINITY);
+
+/** How many system call filters this process has, as systemd's hardening sets some: each of its children has them too. */
+export function ownFilters(): number {
+  const status = readKernelFile("/proc/self/status");
+  return status === undefined || statusField(status, "Seccomp_filters") === undefined ? 0 : filtersIn(status);
 }
 
 /** Reads back from the kernel what was really applied to a process, and says what of the promise is not so. */
@@ -62,7 +78,7 @@ function checkIdentity(status: string, promised: Promised, facts: Record<string,
   facts["uid"] = Number(statusField(status, "Uid"));
   facts["no_capabilities"] = capabilities.every((set) => /^0+$/.test(set));
   facts["no_new_privileges"] = statusField(status, "NoNewPrivs") === "1";
-  facts["seccomp_filter"] = statusField(status, "Seccomp") === "2";
+  facts["seccomp_filter"] = hasOwnFilter(status, promised);
   if (facts["uid"] !== promised.uid) missing.push(`the user id ${promised.uid}: it runs as ${facts["uid"]}`);
   if (!promised.locked) return missing;
   if (!facts["no_capabilities"]) missing.push(`no capabilities: it holds ${capabilities.join(" ")}`);

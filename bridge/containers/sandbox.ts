@@ -3,7 +3,7 @@ import { mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type AgentLimits, BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
-import type { Promised } from "./attest.ts";
+import { ownFilters, type Promised } from "./attest.ts";
 import { compileSeccomp } from "./bpf.ts";
 import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
 import { ChildContainer } from "./child-container.ts";
@@ -275,6 +275,7 @@ export class SandboxEngine implements Engine {
       uid: this.uidForSlot(slot),
       namespaces: sandboxNamespaces,
       locked: true,
+      inheritedFilters: ownFilters(),
       openFiles: openFilesMax,
       ...(this.#isRoot ? { tmp: { bytes: limits.tmp_bytes, files: tmpFilesMax } } : {}),
       ...(controllers.includes("memory") ? { memoryBytes: limits.memory_bytes } : {}),

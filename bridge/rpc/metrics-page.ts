@@ -1,4 +1,4 @@
-import type { Registry } from "prom-client";
+import type { Counter, Gauge, Registry } from "prom-client";
 import { type CallMetrics, durationBucketsS } from "./call-metrics.ts";
 import type { RpcStats } from "./server.ts";
 
@@ -7,6 +7,8 @@ export interface GaugeSource {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
+  /** It only ever grows, but for a fresh start. */
+  readonly isCounter?: boolean;
   read(): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
 }
 
@@ -71,17 +73,24 @@ async function createRegistry({ calls, stats, rateLimited, gauges = [] }: Metric
         for (const [code, count] of outcomes) this.inc({ method, code }, count);
     },
   });
-  for (const { name, help, labelNames, read } of gauges) {
-    new Gauge({
-      ...{ name, help, labelNames: [...labelNames], registers },
-      async collect() {
-        this.reset();
-        for (const { labels, value } of await read()) this.set(labels, value);
-      },
-    });
-  }
+  for (const source of gauges) register(source, source.isCounter === true ? Counter : Gauge, registers);
   registry.registerMetric(durations(calls) as Parameters<Registry["registerMetric"]>[0]);
   return registry;
+}
+
+function register(
+  { name, help, labelNames, read }: GaugeSource,
+  Metric: typeof Counter | typeof Gauge,
+  registers: Registry[],
+): void {
+  new Metric({
+    ...{ name, help, labelNames: [...labelNames], registers },
+    async collect() {
+      const figures = await read();
+      this.reset();
+      for (const { labels, value } of figures) this.inc(labels, value);
+    },
+  });
 }
 
 /** A histogram whose counts are kept elsewhere; the library's own would be filled at each call. */
