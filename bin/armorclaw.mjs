@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const isClone = existsSync(path("../bridge/main.ts"));
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const ownNode = path("../node_modules/node/bin/node");
+const ownNode = path(`../node_modules/node/bin/node${process.platform === "win32" ? ".exe" : ""}`);
 
 if (major > 24 || (major === 24 && minor >= 12)) {
   if (isClone) {

@@ -1,8 +1,9 @@
 // Bundles agent-runtime into the one file that the agent image carries. Plain JavaScript, so that `npm ci` can run it on any Node.
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 if (existsSync(`${root}agent-runtime/main.ts`)) {
   await build({
     absWorkingDir: root,

@@ -52,6 +52,16 @@ export async function bridgeChecks(checks: Checks): Promise<void> {
       assert.equal(await bridges[1]?.ended, 0);
       assert.equal(existsSync(tokenFile), false);
     });
+    await checks.check(
+      "without a bridge the command line ends with 5, and doctor says what is the matter",
+      async () => {
+        const [status, doctor] = [start("armorclaw.mjs", ["status"]), start("armorclaw.mjs", ["doctor"])];
+        assert.equal(await status.ended, 5, status.output.text);
+        assert.equal(await doctor.ended, 1, doctor.output.text);
+        assert.match(doctor.output.text, /No bridge listens at/);
+        assert.match(doctor.output.text, /None run on Windows/);
+      },
+    );
   } finally {
     for (const { child } of bridges) child.kill();
   }

@@ -8,6 +8,8 @@ const deadlineMs = 3_000;
 
 /** What agents can be isolated with on this machine. For when no bridge is there to say what it found. */
 export async function checkHost(dockerHost: string | undefined): Promise<Finding[]> {
+  if (process.platform === "win32")
+    return [warning("agents", "None run on Windows", "Run the bridge in a Linux of its own, such as WSL")];
   if (process.platform !== "linux") return [await checkDocker(dockerHost)];
   const [docker, bubblewrap] = await Promise.all([checkDocker(dockerHost), checkBubblewrap()]);
   const isEither = docker.status === "ok" || bubblewrap.status === "ok";
