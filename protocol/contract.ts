@@ -137,6 +137,7 @@ export const methods = {
   "matrix.status": matrix.status,
   "matrix.send": matrix.send,
   "matrix.receive": matrix.receive,
+  "matrix.download": matrix.download,
   "matrix.rooms": matrix.rooms,
   "matrix.join": matrix.join,
   "matrix.verify": matrix.verify,

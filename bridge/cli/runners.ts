@@ -12,6 +12,7 @@ const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["events", async () => (await import("./events-command.ts")).run],
   ["top", async () => (await import("./top.ts")).run],
   ["rpc call", async () => (await import("./rpc-call.ts")).run],
+  ["matrix download", async () => (await import("./matrix-download.ts")).run],
   ["budget set", async () => (await budget()).set],
   ["budget topup", async () => (await budget()).topup],
   ["budget report", async () => (await budget()).report],

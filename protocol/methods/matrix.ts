@@ -181,6 +181,39 @@ export const receive = defineMethod({
   example: { params: { cursor: 0 }, result: { events: [exampleMessage], cursor: 7, count: 1, cursor_reset: false } },
 });
 
+export const download = defineMethod({
+  summary: "Stream the file of a message.",
+  description:
+    "Of a trusted person's message in a room that the configuration names; an agent of a room that it was granted. What was encrypted is opened and held to its hash. In base64, a part at a time.",
+  roles: ["admin", "operator", "viewer", "agent"],
+  effect: "read",
+  params: z.strictObject({
+    room_id: MatrixRoomId,
+    event_id: z.string().min(2).max(255).describe("The message, as `matrix.receive` tells it."),
+    bytes_max: z
+      .int()
+      .min(1)
+      .max(64 * 1024 * 1024)
+      .default(16 * 1024 * 1024)
+      .describe("A larger file is refused."),
+  }),
+  stream: z.object({ content: z.base64() }),
+  result: z.object({ name: z.string(), mimetype: z.string(), size_bytes: z.int(), sender: MatrixUserId }),
+  errors: [
+    "MATRIX_LOGGED_OUT",
+    "KEYSTORE_LOCKED",
+    "MATRIX_ROOM_NOT_TRUSTED",
+    "MATRIX_NOT_READY",
+    "MATRIX_REFUSED",
+    "MATRIX_UNREACHABLE",
+    "MATRIX_RATE_LIMITED",
+  ],
+  example: {
+    params: { room_id: "!abc:example.org", event_id: "$1" },
+    result: { name: "plan.pdf", mimetype: "application/pdf", size_bytes: 48_213, sender: "@ann:example.org" },
+  },
+});
+
 export const rooms = defineMethod({
   summary: "List the rooms that the bridge's account is in or invited to.",
   roles: people,

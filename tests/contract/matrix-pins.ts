@@ -6,6 +6,7 @@ export const matrixMethodRoles: Record<string, string> = {
   "matrix.status": "admin operator viewer",
   "matrix.send": "admin operator agent",
   "matrix.receive": "admin operator viewer agent",
+  "matrix.download": "admin operator viewer agent",
   "matrix.rooms": "admin operator viewer",
   "matrix.join": "admin operator",
   "matrix.verify": "admin",

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Inbound } from "../../bridge/adapters/matrix/matrix.ts";
@@ -116,7 +117,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
       async () => (await ann.adapter.rooms(soon())).filter(({ members }) => members === 2).length === 2,
     );
     expect(await daemon.client.call("matrix.status", {})).toMatchObject({ connected: true, status: "connected" });
-  });
+  }, 90_000);
 
   test("sends text, threads, replies, reactions and files, once for each key, encrypted where the room is", async () => {
     const send = (params: object) => daemon.client.call("matrix.send", { room_id: secret, message: "one", ...params });
@@ -161,6 +162,45 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     await expect(daemon.client.call("matrix.send", { room_id: strange, message: "x" })).rejects.toMatchObject({
       code: "MATRIX_ROOM_NOT_TRUSTED",
     });
+  });
+
+  test("fetches the file of a message: opened, held to its hash and its bound, and only where the bridge hears", async () => {
+    const bytes = randomBytes(200_000);
+    const uploaded = await ann.adapter.media.upload(
+      { roomId: secret, bytes, mimetype: "application/pdf", name: "plan.pdf" },
+      soon(),
+    );
+    const { cursor } = await daemon.client.call("matrix.receive", {});
+    const info = { mimetype: "application/pdf", size: bytes.length };
+    const { eventId } = await say(secret, "the plan", { msgtype: "m.file", filename: "plan.pdf", info, ...uploaded });
+    const { events } = await daemon.client.call("matrix.receive", { cursor, timeout_ms: 15_000 });
+    expect(events[0]).toMatchObject({ kind: "file", media: { name: "plan.pdf", is_encrypted: true } });
+    expect(JSON.stringify(events)).not.toContain("A256CTR");
+    const params = { room_id: secret, event_id: eventId };
+    const parts: Buffer[] = [];
+    for await (const part of daemon.client.stream("matrix.download", params))
+      parts.push(Buffer.from((part as { content: string }).content, "base64"));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+    const output = join(temp.path, "plan.pdf");
+    const written = await daemon.cli(["matrix", "download", secret, eventId, "--output", output]);
+    expect([written.stdout, written.stderr]).toEqual([`${output}: 200000 bytes\n`, ""]);
+    expect(readFileSync(output).equals(bytes)).toBe(true);
+    const again = await daemon.cli(["matrix", "download", secret, eventId, "--output", output]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("is there already")]);
+    const fails = async (wanted: { room_id: string; event_id: string; bytes_max?: number }) => {
+      try {
+        for await (const _ of daemon.client.stream("matrix.download", wanted)) return "a part";
+      } catch (error) {
+        return `${(error as { code?: string }).code} ${(error as Error).message}`;
+      }
+      return "nothing";
+    };
+    expect(await fails({ ...params, bytes_max: 199_999 })).toMatch(/^MATRIX_REFUSED .*more than 199999 bytes/);
+    expect(await fails({ room_id: strange, event_id: eventId })).toMatch(/^MATRIX_ROOM_NOT_TRUSTED/);
+    expect(await fails({ room_id: secret, event_id: (await say(secret, "no file")).eventId })).toMatch(
+      /^MATRIX_REFUSED .*has no file/,
+    );
   });
 
   test("hears trusted people, by subscription and by pull; nobody else, no edits, nothing of other rooms", async () => {

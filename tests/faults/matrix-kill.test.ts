@@ -24,7 +24,9 @@ describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge i
       let queued = 0;
       for (let kill = 0; kill < kills; kill += 1) {
         const sending = queueUntilKilled(bridge, room, queued);
-        // From before it is connected to the middle of its work.
+        // From before it is connected to the middle of its work; a slow machine would never get there by itself.
+        if (kill % 4 === 3)
+          await until("the link", async () => (await bridge.client.matrix.status()).connected, 120_000);
         await sleep((kill * 7919) % 1500);
         await bridge.end("SIGKILL");
         queued = await sending;
@@ -34,26 +36,36 @@ describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge i
       stop.abort();
       const askedCount = await asked;
       await using last = bridge;
-      await until("the bridge's last message", () => bodies(ann.inbound).includes(`from bridge ${queued - 1}`), 60_000);
+      await untilAll("the bridge's messages", queued, () => ann.inbound.length);
       expect(bodies(ann.inbound)).toEqual(numbered("bridge", queued));
       expect(ann.inbound.every((one) => one.type === "matrix.message" && one.data.trust === "verified")).toBe(true);
-      const heard = await until(
-        "everything that ann wrote",
-        async () => {
-          const all = await everythingHeard(last);
-          return all.length >= askedCount ? all : undefined;
-        },
-        60_000,
-      );
+      let heard: string[] = [];
+      await untilAll("ann's messages", askedCount, async () => {
+        heard = await everythingHeard(last);
+        return heard.length;
+      });
       expect(heard).toEqual(numbered("ann", askedCount));
       expect(await until("the link", () => identityOf(last))).toEqual(before);
       process.stderr.write(
         `Matrix, ${kills} kills of the bridge: ${queued} of ${queued} sent, ${askedCount} of ${askedCount} heard, each once\n`,
       );
     },
-    60_000 + kills * 10_000,
+    120_000 + kills * 20_000,
   );
 });
+
+/** Waits as long as there are more and more of them. */
+async function untilAll(what: string, wanted: number, count: () => Promise<number> | number): Promise<void> {
+  for (let known = await count(); known < wanted; )
+    known = await until(
+      `more of ${what} than ${known} of ${wanted}`,
+      async () => {
+        const now = await count();
+        return now > known && now;
+      },
+      60_000,
+    );
+}
 
 /**
  * Queues numbered messages, one after the other, until the bridge is gone. A message that was not acknowledged is queued
@@ -69,7 +81,7 @@ async function queueUntilKilled({ client }: TestDaemon, roomId: string, from: nu
       if ((error as { name?: string }).name !== "ConnectionError") throw error;
       return n;
     }
-    await sleep(50);
+    await sleep(100);
   }
 }
 
@@ -80,7 +92,7 @@ async function keepSending(account: TestAccount, roomId: string, signal: AbortSi
     const content = { msgtype: "m.text", body: `from ann ${sent}` };
     const outgoing = { roomId, type: "m.room.message", content, transactionId: `a${sent}` };
     await account.adapter.send(outgoing, AbortSignal.timeout(20_000));
-    await sleep(50);
+    await sleep(100);
   }
   return sent;
 }

@@ -7,6 +7,7 @@ import type { Store } from "../../store/store.ts";
 import { Changes } from "./changes.ts";
 import { writeDown } from "./heard.ts";
 import { type KeptState, LinkKeeper, type LinkMessage } from "./link-keeper.ts";
+import { MediaDesk } from "./media-desk.ts";
 import { Recorder, type RecorderDeps } from "./recorder.ts";
 import { parseRecoveryKey } from "./recovery-key.ts";
 import { forgetAll, readRooms } from "./room-records.ts";
@@ -23,7 +24,7 @@ import {
 import { VerificationDesk } from "./verification-desk.ts";
 import { removeKeys, workerAccount } from "./worker-account.ts";
 import type { WorkerLink } from "./worker-link.ts";
-import type { IdentityStatus, Outgoing, RoomInfo, Upload, Uploaded, Verification } from "./worker-protocol.ts";
+import type { IdentityStatus, Outgoing, RoomInfo, Verification } from "./worker-protocol.ts";
 
 const loginDeadlineMs = 60_000;
 
@@ -58,6 +59,7 @@ export class MatrixAdapter implements Service {
   readonly #deps: MatrixDeps;
   readonly #recorder: Recorder;
   readonly #changes = new Changes();
+  readonly media = new MediaDesk(() => this.#link());
   readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
   #isStarted = false;
   #isLoggingIn = false;
@@ -174,11 +176,6 @@ export class MatrixAdapter implements Service {
         this.#silentUntilMs = clock.monotonic() + Number(error.details?.["retry_after_ms"] ?? 1000);
       throw error;
     }
-  }
-
-  /** Puts a file where an event of the room can point to it: encrypted where the room is. */
-  upload(upload: Upload, signal: AbortSignal): Promise<Uploaded> {
-    return this.#link().call("upload", upload, signal);
   }
 
   rooms(signal: AbortSignal): Promise<readonly RoomInfo[]> {

@@ -1,19 +1,25 @@
-import { createCipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import * as z from "zod";
+import { Refused } from "./sdk-failure.ts";
 
 /** How an encrypted file stands in an event: where it is, and what opens it. */
-export interface EncryptedFile {
-  readonly url: string;
-  readonly v: "v2";
-  readonly key: {
-    readonly kty: "oct";
-    readonly alg: "A256CTR";
-    readonly ext: true;
-    readonly k: string;
-    readonly key_ops: readonly string[];
-  };
-  readonly iv: string;
-  readonly hashes: { readonly sha256: string };
-}
+export const EncryptedFile = z.object({
+  url: z.string(),
+  v: z.literal("v2"),
+  key: z.object({
+    kty: z.literal("oct"),
+    alg: z.literal("A256CTR"),
+    ext: z.literal(true),
+    k: z.string(),
+    key_ops: z.array(z.string()),
+  }),
+  iv: z.string(),
+  hashes: z.object({ sha256: z.string() }),
+});
+export type EncryptedFile = z.output<typeof EncryptedFile>;
+
+const unpadded = (data: Buffer) => data.toString("base64").replace(/=+$/, "");
+const digestOf = (ciphertext: Uint8Array) => createHash("sha256").update(ciphertext).digest();
 
 /** Encrypts a file as Matrix does: each with a key of its own, which travels in the encrypted event. */
 export function encryptAttachment(bytes: Uint8Array): { ciphertext: Buffer; file: Omit<EncryptedFile, "url"> } {
@@ -22,14 +28,23 @@ export function encryptAttachment(bytes: Uint8Array): { ciphertext: Buffer; file
   const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
   const cipher = createCipheriv("aes-256-ctr", key, iv);
   const ciphertext = Buffer.concat([cipher.update(bytes), cipher.final()]);
-  const unpadded = (data: Buffer) => data.toString("base64").replace(/=+$/, "");
   return {
     ciphertext,
     file: {
       v: "v2",
       key: { kty: "oct", alg: "A256CTR", ext: true, k: key.toString("base64url"), key_ops: ["encrypt", "decrypt"] },
       iv: unpadded(iv),
-      hashes: { sha256: unpadded(createHash("sha256").update(ciphertext).digest()) },
+      hashes: { sha256: unpadded(digestOf(ciphertext)) },
     },
   };
+}
+
+/** @throws Refused when it is not the file that the event's author sent */
+export function decryptAttachment(ciphertext: Uint8Array, { key, iv, hashes }: EncryptedFile): Buffer {
+  if (!digestOf(ciphertext).equals(Buffer.from(hashes.sha256, "base64")))
+    throw new Refused("the homeserver has another file than the one that was sent");
+  const [secret, start] = [Buffer.from(key.k, "base64url"), Buffer.from(iv, "base64")];
+  if (secret.length !== 32 || start.length !== 16) throw new Refused("the file's key is not well-formed");
+  const decipher = createDecipheriv("aes-256-ctr", secret, start);
+  return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
 }

@@ -18,7 +18,7 @@ export const roomMessage = (roomId: string, dedupeKey: string, message: Outgoing
 /** What carries messages to rooms. */
 export interface RoomSender {
   send(outgoing: Outgoing, signal: AbortSignal): Promise<{ eventId: string }>;
-  upload(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
+  readonly media: { upload(upload: Upload, signal: AbortSignal): Promise<Uploaded> };
 }
 
 /** Where the queue's messages for rooms go. */
@@ -31,7 +31,7 @@ export function matrixDestination(adapter: RoomSender): Destination {
       try {
         const uploaded =
           file &&
-          (await adapter.upload(
+          (await adapter.media.upload(
             { roomId, bytes: Buffer.from(file.base64, "base64"), mimetype: file.mimetype, name: file.name },
             signal,
           ));

@@ -56,6 +56,20 @@ export interface Upload {
 /** How the file stands in the event: by its address, or, of an encrypted room, with what opens it. */
 export type Uploaded = { readonly url: string } | { readonly file: EncryptedFile };
 
+export interface Download {
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly bytesMax: number;
+}
+
+/** A file as its sender sent it. */
+export interface Downloaded {
+  readonly sender: string;
+  readonly name: string;
+  readonly mimetype: string;
+  readonly bytes: Uint8Array;
+}
+
 export interface RoomInfo {
   readonly roomId: string;
   readonly name: string;
@@ -98,6 +112,7 @@ export interface WorkerFailure {
 export interface WorkerCalls {
   readonly send: { readonly params: Outgoing; readonly result: { readonly eventId: string } };
   readonly upload: { readonly params: Upload; readonly result: Uploaded };
+  readonly download: { readonly params: Download; readonly result: Downloaded };
   readonly rooms: { readonly params: object; readonly result: readonly RoomInfo[] };
   readonly join: { readonly params: { readonly room: string }; readonly result: { readonly roomId: string } };
   readonly isMember: {

@@ -1,6 +1,7 @@
 // The thread that holds one account. Whatever goes wrong in it ends it, and the bridge starts it again.
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { Account } from "./account.ts";
+import { download } from "./download.ts";
 import { identityStatus, secureAccount } from "./identity.ts";
 import { isMember } from "./members.ts";
 import { sdkFailure } from "./sdk-failure.ts";
@@ -41,6 +42,7 @@ function deliver(event: InboundEvent): Promise<void> {
 const answers: Answers = {
   send: async (outgoing) => (await opening).sender.send(outgoing),
   upload: async (upload) => (await opening).sender.upload(upload),
+  download: async (wanted) => download((await opening).client, wanted),
   rooms: async () => (await opening).rooms(),
   join: async ({ room }) => ({ roomId: (await (await opening).client.joinRoom(room)).roomId }),
   isMember: async ({ roomId, userId }) => isMember((await opening).client, roomId, userId),

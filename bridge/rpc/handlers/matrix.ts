@@ -10,7 +10,7 @@ import {
   type Verification,
 } from "../../adapters/matrix/matrix.ts";
 import type { DurableEventLog } from "../../events/events.ts";
-import type { Call, Handlers } from "../call.ts";
+import type { Call, Handlers, StreamingCall } from "../call.ts";
 
 type MatrixMethods =
   | "matrix.login"
@@ -18,6 +18,7 @@ type MatrixMethods =
   | "matrix.status"
   | "matrix.send"
   | "matrix.receive"
+  | "matrix.download"
   | "matrix.rooms"
   | "matrix.join"
   | "matrix.verify";
@@ -71,6 +72,7 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods>
         })),
       };
     },
+    "matrix.download": (params, call) => download(deps, params, call),
     "matrix.join": async ({ room }, { signal }) => {
       const roomId = await adapter.join(room, signal);
       return { room_id: roomId, is_trusted: trust.isTrustedRoom(roomId) };
@@ -179,6 +181,26 @@ async function receive(deps: MatrixHandlerDeps, params: Params<"matrix.receive">
   }
   const events = found.events.map(({ data }) => data as MatrixMessage);
   return { events, cursor: found.cursor, count: events.length, cursor_reset: found.cursorReset };
+}
+
+/** So much of a file is one item of a stream. */
+const chunkBytes = 48 * 1024;
+
+/** Only what is heard may be fetched: a trusted person's file in a trusted room. */
+async function download(
+  deps: MatrixHandlerDeps,
+  { room_id: roomId, event_id: eventId, bytes_max: bytesMax }: Params<"matrix.download">,
+  call: StreamingCall<{ content: string }>,
+) {
+  const { adapter, trust } = deps;
+  assertMay(deps, call.principal, roomId, "subscribe");
+  if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
+  const { sender, name, mimetype, bytes } = await adapter.media.download({ roomId, eventId, bytesMax }, call.signal);
+  if (trust.roleOf(sender) === undefined)
+    throw new BridgeError("MATRIX_REFUSED", `${sender}, who sent the file, is not somebody whom the bridge hears`);
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    await call.write({ content: Buffer.from(bytes.subarray(at, at + chunkBytes)).toString("base64") });
+  return { name, mimetype, size_bytes: bytes.length, sender };
 }
 
 /** Resolves at the next message of any room, or when the signal aborts. */
