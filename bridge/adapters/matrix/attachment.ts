@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import * as z from "zod";
-import { Refused } from "./sdk-failure.ts";
+
+/** A file that is not what it should be. */
+export class AttachmentError extends Error {}
 
 /** How an encrypted file stands in an event: where it is, and what opens it. */
 export const EncryptedFile = z.object({
@@ -39,12 +41,12 @@ export function encryptAttachment(bytes: Uint8Array): { ciphertext: Buffer; file
   };
 }
 
-/** @throws Refused when it is not the file that the event's author sent */
+/** @throws AttachmentError when it is not the file that the event's author sent */
 export function decryptAttachment(ciphertext: Uint8Array, { key, iv, hashes }: EncryptedFile): Buffer {
   if (!digestOf(ciphertext).equals(Buffer.from(hashes.sha256, "base64")))
-    throw new Refused("the homeserver has another file than the one that was sent");
+    throw new AttachmentError("the homeserver has another file than the one that was sent");
   const [secret, start] = [Buffer.from(key.k, "base64url"), Buffer.from(iv, "base64")];
-  if (secret.length !== 32 || start.length !== 16) throw new Refused("the file's key is not well-formed");
+  if (secret.length !== 32 || start.length !== 16) throw new AttachmentError("the file's key is not well-formed");
   const decipher = createDecipheriv("aes-256-ctr", secret, start);
   return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
 }

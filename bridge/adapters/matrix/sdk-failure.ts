@@ -1,4 +1,5 @@
 import { ConnectionError, MatrixError } from "matrix-js-sdk";
+import { AttachmentError } from "./attachment.ts";
 import type { WorkerFailure } from "./worker-protocol.ts";
 
 /** Something that passes by itself: the link is not live yet, or the room's members are not all known. */
@@ -11,7 +12,7 @@ export class Refused extends Error {}
 export function sdkFailure(error: unknown): WorkerFailure {
   const message = error instanceof Error ? error.message.slice(0, 300) : String(error);
   if (error instanceof NotReady) return { kind: "not_ready", message };
-  if (error instanceof Refused) return { kind: "refused", message };
+  if (error instanceof Refused || error instanceof AttachmentError) return { kind: "refused", message };
   if (error instanceof MatrixError) return serverFailure(error, message);
   if (error instanceof ConnectionError || isNetworkError(error)) return { kind: "unreachable", message };
   return { kind: "bug", message };
