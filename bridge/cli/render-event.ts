@@ -15,18 +15,22 @@ const marks: Readonly<Record<Priority, readonly [mark: string, style: Style]>> =
 export function renderEvent(event: EventEnvelope, view: View): string {
   const [mark, style] = marks[event.priority] ?? marks.normal;
   const head = `${formatTime(event.time)} ${mark} ${visible(event.type).padEnd(17)} ${visible(event.source).padEnd(18)}`;
-  const text = `${head} ${event.type === "task.progressed" ? taskProgress(event) : shortData(event)}`.trimEnd();
+  const text = `${head} ${isProgress(event) ? progress(event) : shortData(event)}`.trimEnd();
   const fitted =
     view.columns !== undefined && text.length > view.columns ? `${text.slice(0, view.columns - 1)}…` : text;
   return style === "reset" ? fitted : view.paint(style, fitted);
 }
 
-/** A task's title with its bar, and what was said of it. */
-function taskProgress({ data }: EventEnvelope): string {
+/** A task's, or that of anything else whose type ends with `progress`. */
+const isProgress = ({ type, data }: EventEnvelope): boolean =>
+  type === "task.progressed" || (/(?:^|\.)progress$/.test(type) && typeof data["progress"] === "number");
+
+/** What goes on with its bar, and what was said of it. */
+function progress({ data }: EventEnvelope): string {
   const { title, progress, message } = data;
-  const bar = typeof progress === "number" ? ` ${progressBar(progress)}` : "";
-  const said = typeof message === "string" ? ` ${visible(message)}` : "";
-  return `${visible(String(title))}${bar}${said}`;
+  const bar = typeof progress === "number" ? progressBar(Math.min(1, Math.max(0, progress))) : undefined;
+  const words = [title, bar, message].filter((word): word is string => typeof word === "string");
+  return words.map(visible).join(" ");
 }
 
 /** `key=value` pairs, without what the source says already. */

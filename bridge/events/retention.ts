@@ -10,6 +10,8 @@ export interface RetentionSettings {
 }
 
 const everyMs = 30_000;
+/** What has become too old or too much while there was no bridge goes soon after its start. */
+const firstAfterMs = 1_000;
 /** Deleted in one commit, so that others wait no longer than for any other. */
 const chunkRows = 2_000;
 
@@ -25,7 +27,7 @@ export class Retention {
   readonly #bytes: [number, number] = [0, 0];
   readonly #listeners: (() => void)[] = [];
   #forgotten = 0;
-  #timer: Timer | undefined;
+  #timers: readonly Timer[] = [];
 
   constructor(deps: { store: Store; clock: Clock; logger: Logger }, settings: RetentionSettings) {
     this.#deps = deps;
@@ -43,13 +45,14 @@ export class Retention {
       for (const row of sql.all("SELECT is_volatile, sum(bytes) AS bytes FROM events GROUP BY is_volatile"))
         this.#bytes[row["is_volatile"] === 1 ? 1 : 0] = Number(row["bytes"]);
     });
-    this.#timer = clock.every(everyMs, () => {
+    const prune = () => {
       this.prune().catch((error: unknown) => logger.warn({ error }, "old events were not removed"));
-    });
+    };
+    this.#timers = [clock.after(firstAfterMs, prune), clock.every(everyMs, prune)];
   }
 
   stop(): void {
-    this.#timer?.cancel();
+    for (const timer of this.#timers) timer.cancel();
   }
 
   added(isVolatile: boolean, bytes: number): void {

@@ -28,7 +28,15 @@ export function webhook(urls: ReadonlyMap<string, string>): Destination {
 
 function failureOf(lane: string, { status, headers }: Response): DeliveryError {
   const message = `${lane} answered ${status}`;
-  const retryAfterMs = Number(headers.get("retry-after") ?? Number.NaN) * 1000;
+  const retryAfterMs = waitOf(headers.get("retry-after") ?? "", Date.parse(headers.get("date") ?? ""));
   const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
   return new DeliveryError(isTransient ? "transient" : "permanent", message, retryAfterMs > 0 ? { retryAfterMs } : {});
+}
+
+/**
+ * `Retry-After` is a number of seconds or a date, which is taken by the other side's own clock.
+ * @returns NaN when it says nothing
+ */
+function waitOf(retryAfter: string, theirNowMs: number): number {
+  return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - theirNowMs;
 }
