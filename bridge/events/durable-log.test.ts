@@ -34,6 +34,22 @@ describe("DurableEventLog.publish()", () => {
     expect(reserved).toBeGreaterThanOrEqual(seen.seq);
   });
 
+  test("stores volatile events within a second, or before the next durable event, which they stay in order with", async () => {
+    await using t = await openTestLog();
+    const stored = () => t.store.read((sql) => sql.all("SELECT seq FROM events ORDER BY seq")).map(({ seq }) => seq);
+    await t.log.publish(draft("alone", { isVolatile: true }));
+    expect(stored()).toEqual([]);
+    expect(t.log.history(all, 0, 10).events.map(({ channel }) => channel)).toEqual(["alone"]);
+    await until("it is stored", () => stored().length === 1);
+    await t.log.publish(draft("before", { isVolatile: true }));
+    const durable = t.log.publish(draft("durable"));
+    await t.log.publish(draft("meanwhile", { isVolatile: true }));
+    await durable;
+    expect(stored()).toEqual([1, 2, 3, 4]);
+    const channels = t.log.history(all, 0, 10).events.map(({ channel }) => channel);
+    expect(channels).toEqual(["alone", "before", "meanwhile", "durable"]);
+  });
+
   test("shows a durable event after its commit, a volatile one at once, both in the order of seq", async () => {
     await using t = await openTestLog();
     const sink = new TestSink();
@@ -116,7 +132,7 @@ describe("Retention", () => {
     now += 10_000;
     for (let i = 0; i < 10; i++) await t.log.publish(draft("new", { data: { text: "x".repeat(1_000) } }));
     await t.log.publish(draft("beat", { isVolatile: true }));
-    await t.store.write(() => undefined);
+    await t.log.drain();
     const settings = { ageMsMax: 5_000, bytesMax: 5_500, volatileAgeMsMax: 1, volatileBytesMax: 1 };
     const retention = new Retention({ store: t.store, clock, logger: silentLogger }, settings);
     retention.start();

@@ -1,7 +1,7 @@
 import { BridgeError, type EventEnvelope, limits } from "@armorclaw/protocol";
 import type { Service } from "../lifecycle/lifecycle.ts";
 import type { Logger } from "../logging/logging.ts";
-import { type Clock, timestamp } from "../platform/clock.ts";
+import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Row, Sql, Store } from "../store/store.ts";
 import type { EventDraft, EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
 import { readHistory } from "./history.ts";
@@ -10,6 +10,8 @@ import { compileSelector } from "./selector.ts";
 import { Sequence } from "./sequence.ts";
 
 const insertEvent = "INSERT INTO events (seq, at_ms, bytes, is_volatile, audience, event) VALUES (?, ?, ?, ?, ?, ?)";
+/** Volatile events wait so long, and are so many at most, before a commit is made for them alone. */
+const [unsavedMsMax, unsavedMax] = [1_000, 256];
 const newestEvents = "SELECT seq, audience, event FROM events ORDER BY seq DESC LIMIT ?";
 const eventsAfter = "SELECT seq, audience, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
 
@@ -41,8 +43,11 @@ export class DurableEventLog implements Service {
   #queue: Entry[] = [];
   #isShowing = false;
   #isStopped = false;
-  /** Volatile events that the next commit stores. */
+  /** Volatile events that the next commit of events stores. */
   #unsaved: Entry[] = [];
+  #savingUnsaved: Timer | "queued" | undefined;
+  /** Transactions that are not committed yet. What is published meanwhile is stored with them, as it has lower numbers. */
+  #transactions = 0;
   #logId = "";
   #interruptedAfter: string | null | undefined;
   readonly #texts = new WeakMap<EventEnvelope, string>();
@@ -66,12 +71,14 @@ export class DurableEventLog implements Service {
 
   /** The last to drain: what the others published as they drained is stored, and shown before connections close. */
   async drain(): Promise<void> {
+    this.#queueUnsaved();
     await this.#store.write(() => undefined);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#retention.stop();
+    this.#queueUnsaved();
     // What is queued before this write is stored with it.
     await this.#store.write((sql) => sql.run("UPDATE event_state SET is_open = 0"));
     this.#sequence.stop();
@@ -104,6 +111,8 @@ export class DurableEventLog implements Service {
 
   /** Runs `work` in one transaction with the events that it emits. Resolves when all is durable and shown. */
   transact<T>(work: (sql: Sql, emit: Emit) => T): Promise<T> {
+    this.#queueUnsaved();
+    this.#transactions += 1;
     const entries: Entry[] = [];
     const emit =
       (sql: Sql): Emit =>
@@ -182,23 +191,32 @@ export class DurableEventLog implements Service {
   #publishVolatile(draft: EventDraft): EventEnvelope {
     const event = this.#envelope(draft, this.#sequence.nextSeen());
     const entry: Entry = { logged: { event, audience: null }, state: "stored" };
-    if (this.#unsaved.length === 0) {
-      this.#store
-        .write((sql) => this.#saveVolatile(sql))
-        .catch((error: unknown) => {
-          this.#unsaved = [];
-          this.#logger.warn({ error }, "volatile events were not stored");
-        });
-    }
     this.#unsaved.push(entry);
     this.#queue.push(entry);
     this.#show();
+    if (this.#transactions > 0 || this.#unsaved.length >= unsavedMax) this.#queueUnsaved();
+    else this.#savingUnsaved ??= this.clock.after(unsavedMsMax, () => this.#queueUnsaved());
     return event;
   }
 
-  #saveVolatile(sql: Sql): void {
+  /** The next commit stores the volatile events too. */
+  #queueUnsaved(): void {
+    if (this.#unsaved.length === 0 || this.#savingUnsaved === "queued") return;
+    this.#savingUnsaved?.cancel();
+    this.#savingUnsaved = "queued";
+    this.#store
+      .write((sql) => this.#saveUnsaved(sql))
+      .catch((error: unknown) => {
+        this.#unsaved = [];
+        this.#savingUnsaved = undefined;
+        this.#logger.warn({ error }, "volatile events were not stored");
+      });
+  }
+
+  #saveUnsaved(sql: Sql): void {
     const entries = this.#unsaved;
     this.#unsaved = [];
+    this.#savingUnsaved = undefined;
     for (const { logged } of entries) this.#insert(sql, logged, true);
   }
 
@@ -246,6 +264,7 @@ export class DurableEventLog implements Service {
   }
 
   #settle(entries: readonly Entry[], state: Entry["state"]): void {
+    this.#transactions -= 1;
     for (const entry of entries) entry.state = state;
     this.#show();
   }

@@ -81,6 +81,7 @@ export async function runContainerFaults(
     }
     return undefined;
   };
+  let survived = 0;
   try {
     await settled(daemon);
     for (let faults = shuffled(sizes, random); faults.length > 0; ) {
@@ -98,6 +99,7 @@ export async function runContainerFaults(
       converged.push(performance.now() - begun);
       const after = await pidsOf(daemon);
       const isOutage = !together.includes("agent");
+      survived += together.length;
       counts.inRecovery += together.length - 1;
       counts.outages += isOutage ? together.length : 0;
       counts.carriedOver += isOutage && String(before) === String(after) ? together.length : 0;
@@ -106,6 +108,8 @@ export async function runContainerFaults(
       counts.duplicates += new Set(after).size === agentCount ? 0 : 1;
       counts.strangersTouched += startTicks(strangerPid) === strangerBorn ? 0 : 1;
     }
+  } catch (error) {
+    throw new Error(`Not settled after fault ${survived + 1}`, { cause: error });
   } finally {
     await daemon.end("SIGTERM");
     await daemon[Symbol.asyncDispose]();

@@ -117,6 +117,6 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
   } catch (error) {
     if (daemon.child.exitCode === null) await end("SIGKILL");
     temp[Symbol.dispose]();
-    throw error;
+    throw new Error(`The bridge did not serve; it said: ${daemon.output.stderr.slice(-2_000)}`, { cause: error });
   }
 }
