@@ -7,7 +7,7 @@ import { freeze, thaw } from "./freezer.ts";
 import type { AgentOutput } from "./output.ts";
 import { startTicks } from "./proc.ts";
 import type { ProcessEnd } from "./process-end.ts";
-import { readUsage } from "./usage.ts";
+import { usageReader } from "./usage.ts";
 
 export interface ChildContainerParts {
   readonly id: ContainerId;
@@ -34,6 +34,7 @@ export class ChildContainer implements Container {
   readonly gone: Promise<void>;
   readonly exited: Promise<ExitInfo>;
   readonly #parts: ChildContainerParts;
+  readonly #readUsage: () => Usage | null;
   #ended = false;
 
   constructor(parts: ChildContainerParts) {
@@ -41,6 +42,7 @@ export class ChildContainer implements Container {
     this.id = parts.id;
     this.name = parts.id;
     this.pid = parts.pid;
+    this.#readUsage = usageReader(parts.pid, parts.accounted);
     this.gone = parts.end.gone.then(() => {
       this.#ended = true;
     });
@@ -82,7 +84,7 @@ export class ChildContainer implements Container {
   }
 
   async usage(): Promise<Usage | null> {
-    return this.#ended ? null : readUsage(this.pid, this.#parts.accounted);
+    return this.#ended ? null : this.#readUsage();
   }
 
   async attest(): Promise<Attestation> {

@@ -8,7 +8,7 @@ import type { Attestation, Container, LastSeen, OutputLine, Usage } from "./engi
 import { explainExit } from "./exit-info.ts";
 import { freeze, thaw } from "./freezer.ts";
 import { readKernelFile, startTicks } from "./proc.ts";
-import { readUsage } from "./usage.ts";
+import { usageReader } from "./usage.ts";
 
 export interface DockerContainerParts {
   readonly docker: Docker;
@@ -43,6 +43,7 @@ export class DockerContainer implements Container {
   readonly #parts: DockerContainerParts;
   readonly #isHere: boolean;
   readonly #born: string | undefined;
+  readonly #readUsage: () => Usage | null;
   readonly #gone = Promise.withResolvers<void>();
   #looked = Promise.withResolvers<void>();
   #drained: Promise<void> = Promise.resolve();
@@ -53,6 +54,7 @@ export class DockerContainer implements Container {
     this.name = parts.name;
     this.#isHere = readKernelFile(`/proc/${parts.pid}/cgroup`)?.includes(this.id) === true;
     this.#born = this.#isHere ? startTicks(parts.pid) : undefined;
+    this.#readUsage = usageReader(parts.pid, true);
     this.gone = this.#gone.promise;
     this.exited = this.#watch();
   }
@@ -102,7 +104,7 @@ export class DockerContainer implements Container {
   }
 
   async usage(): Promise<Usage | null> {
-    return this.#isHere ? readUsage(this.#parts.pid, true) : null;
+    return this.#isHere ? this.#readUsage() : null;
   }
 
   async attest(): Promise<Attestation> {

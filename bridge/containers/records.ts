@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ContainerId } from "@armorclaw/protocol";
 import * as z from "zod";
 import { bootId, startTicks } from "./proc.ts";
@@ -22,6 +22,8 @@ export type ProcessRecord = z.output<typeof ProcessRecord>;
 export class ProcessRecords {
   readonly #directory: string;
   readonly #installId: string;
+  /** Of the files as they were read: what a container's record says never changes. */
+  #parsed = new Map<string, ProcessRecord>();
 
   constructor(directory: string, installId: string) {
     this.#directory = directory;
@@ -39,6 +41,7 @@ export class ProcessRecords {
     const path = this.#path(entry.container_id);
     writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
     renameSync(`${path}.new`, path);
+    this.#parsed.delete(basename(path));
   }
 
   delete(id: string): void {
@@ -52,10 +55,14 @@ export class ProcessRecords {
     } catch {
       return [];
     }
-    return names
-      .filter((name) => name.endsWith(".json"))
-      .flatMap((name) => parse(join(this.#directory, name)))
-      .filter((record) => record.install_id === this.#installId);
+    const records = names.filter((name) => name.endsWith(".json")).flatMap((name) => this.#read(name));
+    this.#parsed = new Map(records.map((record) => [`${record.container_id}.json`, record]));
+    return records.filter((record) => record.install_id === this.#installId);
+  }
+
+  #read(name: string): readonly ProcessRecord[] {
+    const known = this.#parsed.get(name);
+    return known === undefined ? parse(join(this.#directory, name)) : [known];
   }
 
   #path(id: string): string {

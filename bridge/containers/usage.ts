@@ -1,27 +1,57 @@
+import { existsSync } from "node:fs";
 import type { Usage } from "./engine.ts";
 import { cgroupDirectory, readKernelFile, statusField } from "./proc.ts";
 
 /** USER_HZ, which the kernel fixes at 100 for all that it shows to programs on x86-64 and arm64. */
 const nsPerTick = 10_000_000;
 
-/** What a container uses, from its cgroup; `alone` says that the process has a cgroup of its own. */
-export function readUsage(pid: number, alone: boolean): Usage | null {
-  return (alone ? cgroupUsage(pid) : undefined) ?? processUsage(pid) ?? null;
+/** The files that account for one container. */
+interface Accounts {
+  readonly memory: string;
+  readonly memoryStat: string;
+  readonly pids: string;
+  readonly cpuNs: () => number | undefined;
 }
 
-function cgroupUsage(pid: number): Usage | undefined {
+/**
+ * Reads what a container uses, from its cgroup where the process is `alone` in one. Its files are looked up once: an agent
+ * cannot leave its cgroup.
+ */
+export function usageReader(pid: number, alone: boolean): () => Usage | null {
+  let accounts: Accounts | undefined;
+  return () => {
+    if (alone) accounts ??= accountsOf(pid);
+    return (accounts === undefined ? undefined : cgroupUsage(pid, accounts)) ?? processUsage(pid) ?? null;
+  };
+}
+
+function accountsOf(pid: number): Accounts | undefined {
   const memory = cgroupDirectory(pid, "memory");
   const pids = cgroupDirectory(pid, "pids");
   const cpu = cgroupDirectory(pid, "cpuacct") ?? cgroupDirectory(pid, "cpu");
   if (memory === undefined || pids === undefined || cpu === undefined) return undefined;
-  const used = readKernelFile(`${memory}/memory.usage_in_bytes`) ?? readKernelFile(`${memory}/memory.current`);
-  const count = readKernelFile(`${pids}/pids.current`);
-  const cpuNs = readKernelFile(`${cpu}/cpuacct.usage`) ?? cpuV2(cpu);
-  if (used === undefined || count === undefined || cpuNs === undefined) return undefined;
-  const stat = readKernelFile(`${memory}/memory.stat`) ?? "";
+  const isV1 = existsSync(`${memory}/memory.usage_in_bytes`);
+  return {
+    memory: `${memory}/${isV1 ? "memory.usage_in_bytes" : "memory.current"}`,
+    memoryStat: `${memory}/memory.stat`,
+    pids: `${pids}/pids.current`,
+    cpuNs: existsSync(`${cpu}/cpuacct.usage`) ? () => numberIn(`${cpu}/cpuacct.usage`) : () => cpuV2(cpu),
+  };
+}
+
+function cgroupUsage(pid: number, accounts: Accounts): Usage | undefined {
+  const used = numberIn(accounts.memory);
+  const pids = numberIn(accounts.pids);
+  const cpuNs = accounts.cpuNs();
+  if (used === undefined || pids === undefined || cpuNs === undefined) return undefined;
+  const stat = readKernelFile(accounts.memoryStat) ?? "";
   const cache = Number(/^total_inactive_file (\d+)/m.exec(stat)?.[1] ?? /^inactive_file (\d+)/m.exec(stat)?.[1] ?? 0);
-  const memoryBytes = Math.max(0, Number(used) - cache);
-  return { memoryBytes, cpuNs: Number(cpuNs), pids: Number(count), ...processIo(pid) };
+  return { memoryBytes: Math.max(0, used - cache), cpuNs, pids, ...processIo(pid) };
+}
+
+function numberIn(file: string): number | undefined {
+  const text = readKernelFile(file);
+  return text === undefined ? undefined : Number(text);
 }
 
 function cpuV2(directory: string): number | undefined {
