@@ -6,7 +6,7 @@ import type { MediaEvent } from "../../bridge/adapters/webrtc/media-protocol.ts"
 import { Playout } from "../../bridge/adapters/webrtc/playout.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { until } from "../support/until.ts";
-import { loopback, openFarEnd, sine } from "../support/voice.ts";
+import { type FarEnd, loopback, openFarEnd, sine } from "../support/voice.ts";
 
 const callsMax = Number(process.argv.find((argument) => argument.startsWith("--calls="))?.slice(8) ?? 4);
 const seconds = 5;
@@ -19,6 +19,24 @@ const cpuMs = () => {
   return (user + system) / 1000;
 };
 
+/** From the moment that an agent says something until the caller's end has decoded it. */
+async function delayOut(media: MediaLink, call: string, far: FarEnd): Promise<number> {
+  const heardBefore = far.heard().length;
+  const startedAt = performance.now();
+  for (let at = 0; at < 10; at += 1) media.say(call, sine(1_000, 16_000, 20, at * 20));
+  for (;;) {
+    if (
+      far
+        .heard()
+        .subarray(heardBefore)
+        .some((sample) => sample > 6_000)
+    )
+      return performance.now() - startedAt;
+    if (performance.now() - startedAt > 10_000) throw new Error("The caller did not hear the agent");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 async function calls() {
   const listeners = new Map<string, (event: MediaEvent) => void>();
   const media = new MediaLink({ ...loopback, portRange: [45_000, 45_099] }, systemClock, {
@@ -27,7 +45,8 @@ async function calls() {
   });
   await media.ready;
   const setUpMs: number[] = [];
-  const delayMs: number[] = [];
+  const delayInMs: number[] = [];
+  const delayOutMs: number[] = [];
   const ends = [];
   try {
     for (let at = 0; at < callsMax; at += 1) {
@@ -41,7 +60,7 @@ async function calls() {
         if (event.kind === "candidate" && event.candidate !== null) void far.add(event.candidate);
         else if (event.kind === "state" && event.state === "connected") isConnected = true;
         else if (event.kind === "audio" && markedAt > 0 && Math.max(...event.samples) > 6_000) {
-          delayMs.push(performance.now() - markedAt);
+          delayInMs.push(performance.now() - markedAt);
           markedAt = 0;
         }
       });
@@ -53,7 +72,9 @@ async function calls() {
       markedAt = performance.now();
       far.play(sine(440, 48_000, 500));
       await until("the tone", () => markedAt === 0);
+      delayOutMs.push(await delayOut(media, id, far));
     }
+    for (const far of ends) far.play(sine(440, 48_000, seconds * 1_000));
     const before = cpuMs();
     const startedAt = performance.now();
     for (let at = 0; at < seconds * 50; at += 1) {
@@ -66,7 +87,8 @@ async function calls() {
     return {
       calls: callsMax,
       set_up_ms: { p50: percentile(setUpMs, 0.5), max: percentile(setUpMs, 1) },
-      delay_in_ms: { p50: percentile(delayMs, 0.5), max: percentile(delayMs, 1) },
+      delay_in_ms: { p50: percentile(delayInMs, 0.5), max: percentile(delayInMs, 1) },
+      delay_out_ms: { p50: percentile(delayOutMs, 0.5), max: percentile(delayOutMs, 1) },
       // Both ends run in this process, and cost about the same.
       cpu_percent_per_call: Math.round((share * 1000) / callsMax / 2) / 10,
       calls_per_core: Math.floor((callsMax * 2) / share),
@@ -150,6 +172,32 @@ function distance(reference: readonly Int16Array[], heard: readonly Int16Array[]
   return Math.round((100 * sum(distances)) / distances.length) / 100;
 }
 
-const result = { ...(await calls()), concealment: [] as unknown[] };
-for (const loss of [0.01, 0.05, 0.1]) result.concealment.push(await concealment(loss));
-process.stdout.write(`${JSON.stringify(result, null, process.argv.includes("--json") ? undefined : 2)}\n`);
+type Costs = Awaited<ReturnType<typeof calls>>;
+type Concealment = Awaited<ReturnType<typeof concealment>>;
+
+/** For a person at a terminal. */
+function table(costs: Costs, losses: readonly Concealment[]): string {
+  const row = (label: string, value: string) => `  ${label.padEnd(50)}${value}`;
+  const range = ({ p50, max }: { p50: number; max: number }) => `${p50} ms, at most ${max} ms`;
+  return [
+    `${costs.calls} calls that talk both ways all the time, for ${seconds} s:`,
+    row("from the offer until the call is connected", range(costs.set_up_ms)),
+    row("from the caller's sound to the agent", range(costs.delay_in_ms)),
+    row("from the agent's sound to the caller's decoder", range(costs.delay_out_ms)),
+    row("processor time of a call", `${costs.cpu_percent_per_call} % of a core`),
+    row("calls that a core could carry", String(costs.calls_per_core)),
+    row("longest delay of the 20 ms tick", `${costs.tick_lag_max_ms} ms`),
+    "Speech over a line that loses packets, as distance from the lossless one (0 is the same):",
+    ...losses.map(({ loss_percent: percent, with_concealment_db: concealed, without_db: silenced }) =>
+      row(`${percent} % lost`, `${concealed} dB with redundancy and concealment, ${silenced} dB with silence instead`),
+    ),
+    "",
+  ].join("\n");
+}
+
+const costs = await calls();
+const losses: Concealment[] = [];
+for (const loss of [0.01, 0.05, 0.1]) losses.push(await concealment(loss));
+process.stdout.write(
+  process.argv.includes("--json") ? `${JSON.stringify({ ...costs, concealment: losses })}\n` : table(costs, losses),
+);

@@ -208,6 +208,12 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await until("figures", async () => /\d/.test((await page.locator("#stats").textContent()) ?? ""));
     const screenshot = process.env["ARMORCLAW_TEST_SCREENSHOT"];
     if (screenshot !== undefined) await page.screenshot({ path: screenshot, fullPage: true });
+    // On a phone nothing lies beside the screen, and a finger hits each button.
+    await page.setViewportSize({ width: 320, height: 640 });
+    expect(await page.evaluate("document.scrollingElement.scrollWidth")).toBeLessThanOrEqual(320);
+    for (const button of await page.getByRole("button").all())
+      expect((await button.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+    if (screenshot !== undefined) await page.screenshot({ path: `${screenshot}.phone.png`, fullPage: true });
   });
 });
 

@@ -83,6 +83,7 @@ export class Switchboard {
   async clear(session: CallSession, reason: "barge_in" | "asked"): Promise<void> {
     const line = this.#bySession.get(session.id);
     if (line === undefined) return;
+    line.recorder?.clear();
     const { playedMs, droppedMs } = await this.#media().request(session.id, "clear", null);
     const message: ToAgent = { type: "cleared", call: line.number, reason, played_ms: playedMs, dropped_ms: droppedMs };
     for (const agentId of new Set(members(session, ["agent", "tts"]))) this.#audio.send(agentId, message);
@@ -155,12 +156,12 @@ export class Switchboard {
   #say(line: Line, samples: Int16Array<ArrayBuffer>): void {
     const { session } = line;
     session.active();
-    line.recorder?.agent(samples);
     const size = samplesPerFrame(session.plan.rate);
     // Agents may send several frames as one; what is left over is filled up with silence.
     for (let at = 0; at < samples.length; at += size) {
       const part = new Int16Array(size);
       part.set(samples.subarray(at, at + size));
+      line.recorder?.agent(part);
       this.#media().say(session.id, part);
     }
   }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { SampleRate } from "./sample-rate.ts";
 
 const headerBytes = 44;
+/** As many as the call itself keeps. */
+const framesAheadMax = 500;
 
 /**
  * Writes a call to a WAV file, the caller left and the agent right. What is open when the bridge is killed is a file whose header
@@ -13,7 +15,7 @@ export class Recorder {
   readonly #rate: SampleRate;
   readonly #file: number;
   #bytes = 0;
-  #agent: Int16Array | undefined;
+  #agent: Int16Array[] = [];
 
   constructor(directory: string, sessionId: string, rate: SampleRate) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -23,18 +25,23 @@ export class Recorder {
     writeSync(this.#file, this.#header());
   }
 
-  /** What the agent says meanwhile is written beside the caller's next 20 ms. */
+  /** 20 ms of what the agent says. Agents speak ahead: it is written beside what the caller says while it is heard. */
   agent(samples: Int16Array): void {
-    this.#agent = samples.slice();
+    if (this.#agent.length < framesAheadMax) this.#agent.push(samples.slice());
+  }
+
+  /** What the agent has said is not heard any more. */
+  clear(): void {
+    this.#agent = [];
   }
 
   caller(samples: Int16Array): void {
+    const agent = this.#agent.shift();
     const both = new Int16Array(samples.length * 2);
     for (let at = 0; at < samples.length; at += 1) {
       both[2 * at] = samples[at] ?? 0;
-      both[2 * at + 1] = this.#agent?.[at] ?? 0;
+      both[2 * at + 1] = agent?.[at] ?? 0;
     }
-    this.#agent = undefined;
     const bytes = Buffer.from(both.buffer);
     writeSync(this.#file, bytes);
     this.#bytes += bytes.length;
