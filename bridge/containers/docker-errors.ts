@@ -5,9 +5,10 @@ interface HttpFailure {
   readonly message: string;
 }
 
-/** The HTTP status that the engine answered; undefined when it did not answer. */
+/** The HTTP status that the engine answered; undefined when it did not answer. Podman says 500 of what is just going. */
 export function statusOf(error: unknown): number | undefined {
-  return isHttpFailure(error) ? error.statusCode : undefined;
+  if (!isHttpFailure(error)) return undefined;
+  return error.statusCode === 500 && /no such container/.test(reasonOf(error)) ? 404 : error.statusCode;
 }
 
 /** Turns the engine's answers that mean "it is so already" into success. */

@@ -11,6 +11,8 @@ export interface DockerInfo {
   readonly SwapLimit?: boolean;
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota: boolean;
+  /** Only Podman has it, which answers as Docker does. */
+  readonly BuildahVersion?: string;
   readonly Runtimes?: Readonly<Record<string, unknown>>;
 }
 
@@ -61,7 +63,7 @@ export function dockerStatus(info: DockerInfo, runtime: string | undefined): Eng
   const isRoot = ownUid() === 0;
   return {
     kind: "docker",
-    version: `Docker ${info.ServerVersion}${runtime === undefined ? "" : ` with ${runtime}`}`,
+    version: `${isPodman(info) ? "Podman" : "Docker"} ${info.ServerVersion}${runtime === undefined ? "" : ` with ${runtime}`}`,
     isolation: "container",
     protections: [
       "no network at all: only the agent's own socket to the bridge",
@@ -69,18 +71,21 @@ export function dockerStatus(info: DockerInfo, runtime: string | undefined): Eng
       "its own process list, host name and shared memory",
       "no capabilities, no new privileges, and a system call filter that allows no child process",
       "no core files, no message queues, and a bound on open files",
-      "a /tmp of bounded size and number of files that runs no programs",
+      `a /tmp of bounded size${isPodman(info) ? "" : " and number of files"} that runs no programs`,
       ...(isRoot ? ["a user id of its own for each agent"] : []),
       ...(has(info, "userns") ? ["user ids that mean nothing on the host"] : []),
       ...(named(true) === "" ? [] : [`limits by cgroup: ${named(true)}`]),
     ],
     missing: [
       ...(isRoot ? [] : ["a user id of its own for each agent: the bridge does not run as root"]),
+      ...(isPodman(info) ? ["a bound on the number of files in /tmp: Podman takes none"] : []),
       ...(info.SwapLimit === false ? [unboundedSwap] : []),
       ...(named(false) === "" ? [] : [`limits by cgroup on ${named(false)}: the engine's kernel does not offer them`]),
     ],
   };
 }
+
+export const isPodman = (info: DockerInfo): boolean => info.BuildahVersion !== undefined;
 
 const has = (info: DockerInfo, option: string): boolean =>
   (info.SecurityOptions ?? []).some((entry) => entry.split(",").includes(`name=${option}`));

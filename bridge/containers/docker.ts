@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
 import type Docker from "dockerode";
 import type { Promised } from "./attest.ts";
@@ -6,10 +7,10 @@ import { DockerContainer } from "./docker-container.ts";
 import { dockerUnavailable, statusOf, tolerate, translateDockerError } from "./docker-errors.ts";
 import { DockerEvents } from "./docker-events.ts";
 import { ensureImage } from "./docker-image.ts";
-import { checkDocker, type DockerInfo, dockerStatus, dockerUid } from "./docker-status.ts";
+import { checkDocker, type DockerInfo, dockerStatus, dockerUid, isPodman } from "./docker-status.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
 import { type EngineOptions, openFilesMax, tmpFilesMax } from "./engine-options.ts";
-import { createBody, labels } from "./hardening.ts";
+import { createBody, labels, writePodmanProfiles } from "./hardening.ts";
 import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
 import { speechMounts } from "./speech-programs.ts";
@@ -49,12 +50,17 @@ export class DockerEngine implements Engine {
     return new DockerEngine(options, docker, info);
   }
 
+  get #podmanProfiles(): string | undefined {
+    return isPodman(this.#info) ? join(this.#options.stateDirectory, "seccomp") : undefined;
+  }
+
   uidForSlot(slot: number): number {
     return dockerUid(this.#info, slot).host;
   }
 
   async prepare(onProgress: (message: string) => void): Promise<void> {
     const { nodeBinary, agentBundle, stateDirectory } = this.#options;
+    if (this.#podmanProfiles !== undefined) writePodmanProfiles(this.#podmanProfiles, process.arch);
     const files = collectRuntimeFiles(nodeBinary, agentBundle);
     this.#imageId = await ensureImage(this.#docker, files, stateDirectory, onProgress);
   }
@@ -161,6 +167,7 @@ export class DockerEngine implements Engine {
       imageId: this.#imageId,
       containerUid: dockerUid(this.#info, spec.slot).container,
       arch: process.arch,
+      podmanProfiles: this.#podmanProfiles,
       programs: spec.grants.includes("speech.programs") ? speechMounts() : [],
       ...(runtime === undefined ? {} : { runtime }),
     });
@@ -185,7 +192,7 @@ export class DockerEngine implements Engine {
       uid: this.uidForSlot(slot),
       namespaces: ["net", "pid", "mnt", "ipc", "uts"],
       locked: true,
-      tmp: { bytes: limits.tmp_bytes, files: tmpFilesMax },
+      tmp: { bytes: limits.tmp_bytes, files: isPodman(this.#info) ? Number.POSITIVE_INFINITY : tmpFilesMax },
       openFiles: openFilesMax,
       ...(this.#info.MemoryLimit ? { memoryBytes: limits.memory_bytes } : {}),
       ...(this.#info.PidsLimit === false ? {} : { pids: limits.pids }),

@@ -63,6 +63,16 @@ test("another runtime is passed on, and nothing else changes", () => {
   expect(other).toEqual({ ...plain, HostConfig: { ...plain.HostConfig, Runtime: "runsc" } });
 });
 
+test("Podman gets its filter as a file, its writable directories closed, and no option that it does not know", () => {
+  const { HostConfig } = createBody(spec, { ...context, podmanProfiles: "/state/seccomp" });
+  expect(HostConfig.SecurityOpt).toEqual(["no-new-privileges:true", "seccomp=/state/seccomp/loop.json"]);
+  expect(HostConfig.Tmpfs).toEqual({
+    "/run": "ro,noexec,nosuid,nodev,size=64k,mode=0755",
+    "/var/tmp": "ro,noexec,nosuid,nodev,size=64k,mode=0755",
+    "/tmp": "rw,noexec,nosuid,nodev,size=16777216,mode=1777",
+  });
+});
+
 test("a grant of the host's programs adds read-only mounts, and child processes without namespaces of their own", () => {
   const programs = [{ from: "/usr/bin/espeak-ng", to: "/tmp/speech/bin/espeak-ng" }];
   const { HostConfig: plain } = createBody(spec, context);

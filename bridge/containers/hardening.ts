@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { ContainerSpec } from "./engine.ts";
 import { heapLimitMiB, openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { loopProfile, programsProfile, toDockerProfile } from "./seccomp.ts";
@@ -11,6 +13,8 @@ export interface HardeningContext {
   /** As the container numbers it, which differs from the host's number in a remapped engine. */
   readonly containerUid: number;
   readonly arch: string;
+  /** Where the engine is Podman, which takes a system call filter only as a file: the directory of these. */
+  readonly podmanProfiles?: string | undefined;
   readonly runtime?: string;
   /** The host's programs that the grants let it run, read-only. */
   readonly programs: readonly HostMount[];
@@ -44,16 +48,37 @@ export function createBody(spec: ContainerSpec, context: HardeningContext) {
   };
 }
 
-function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtime, programs }: HardeningContext) {
-  // Without programs of its own it starts no child process.
-  const profile = programs.length > 0 ? programsProfile : loopProfile;
+/** Of one user id, whatever it runs; the cgroup's limit is the agent's own. */
+const podmanProcesses = 4096;
+
+/** Podman gives a read-only container writable directories besides /tmp; naming them closes them. */
+const closed = "ro,noexec,nosuid,nodev,size=64k,mode=0755";
+
+/** Without programs of its own a container starts no child process. */
+const profiles = { loop: loopProfile, programs: programsProfile } as const;
+
+/** Writes the filters as Podman takes them. */
+export function writePodmanProfiles(directory: string, arch: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const [name, profile] of Object.entries(profiles))
+    writeFileSync(join(directory, `${name}.json`), toDockerProfile(profile, arch), { mode: 0o600 });
+}
+
+function hostConfig({ limits, endpointDirectory }: ContainerSpec, context: HardeningContext) {
+  const { arch, runtime, programs, podmanProfiles } = context;
+  const profile = programs.length > 0 ? "programs" : "loop";
+  const isPodman = podmanProfiles !== undefined;
+  const seccomp = isPodman ? join(podmanProfiles, `${profile}.json`) : toDockerProfile(profiles[profile], arch);
   return {
     NetworkMode: "none",
     CapDrop: ["ALL"],
-    SecurityOpt: ["no-new-privileges:true", `seccomp=${toDockerProfile(profile, arch)}`],
+    SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     ReadonlyRootfs: true,
     IpcMode: "none",
-    Tmpfs: { "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},nr_inodes=${tmpFilesMax},mode=1777` },
+    Tmpfs: {
+      ...(isPodman ? { "/run": closed, "/var/tmp": closed } : {}),
+      "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},${isPodman ? "" : `nr_inodes=${tmpFilesMax},`}mode=1777`,
+    },
     PidsLimit: limits.pids,
     Memory: limits.memory_bytes,
     // The sum of memory and swap: no swap.
@@ -64,6 +89,8 @@ function hostConfig({ limits, endpointDirectory }: ContainerSpec, { arch, runtim
       { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
       { Name: "core", Soft: 0, Hard: 0 },
       { Name: "msgqueue", Soft: 0, Hard: 0 },
+      // Podman's own default is more than a root without all rights may give.
+      ...(isPodman ? [{ Name: "nproc", Soft: podmanProcesses, Hard: podmanProcesses }] : []),
     ],
     // The supervisor alone restarts: a restart by the engine would skip attestation and the new epoch.
     RestartPolicy: { Name: "no" },
