@@ -15,6 +15,7 @@ const data = { text: "x".repeat(200) };
 const sequential = 2_000;
 const subscribers = 100;
 const fanOutEvents = 2_000;
+const fanOutSequential = 300;
 
 interface Spread {
   readonly p50_ms: number;
@@ -97,6 +98,28 @@ const subscribeLine = (channel: string) =>
   `{"jsonrpc":"2.0","id":1,"method":"event.subscribe","params":{"channels":["${channel}"]}}\n`;
 const publishLine = (id: number, channel: string) =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "event.publish", params: { channel, type: "bench.made", data } })}\n`;
+
+/** One event at a time, from the call to each of 100 subscribers, and to one more that never reads where asked for. */
+async function fanOutLatency(path: string, channel: string, mute: boolean): Promise<Spread> {
+  const clients = await Promise.all(Array.from({ length: subscribers }, () => connect({ socketPath: path })));
+  const silent = mute ? connectSocket(path) : undefined;
+  silent?.write(subscribeLine(channel));
+  silent?.pause();
+  let begun = 0;
+  const samples: number[] = [];
+  const subscriptions = clients.map((client) => client.subscribe({ channels: [channel] }));
+  await Promise.all(subscriptions.map(({ ready }) => ready));
+  const readers = subscriptions.map((subscription) => subscription[Symbol.asyncIterator]());
+  await using publisher = await connect({ socketPath: path });
+  for (let n = 0; n < fanOutSequential; n++) {
+    begun = performance.now();
+    const arrived = readers.map((reader) => reader.next().then(() => samples.push(performance.now() - begun)));
+    await Promise.all([publisher.event.publish({ channel, type: "bench.made", data }), ...arrived]);
+  }
+  for (const client of clients) await client.close();
+  silent?.destroy();
+  return spread(samples);
+}
 
 interface FanOut {
   readonly deliveries_per_s: number;
@@ -204,6 +227,8 @@ async function main(): Promise<void> {
     latency_baseline: await baselineLatency(path),
     throughput_durable: await throughput(daemon, false),
     throughput_volatile: await throughput(daemon, true),
+    latency_100_subscribers: await fanOutLatency(daemon.socket, "bench.each", false),
+    latency_100_and_one_mute: await fanOutLatency(daemon.socket, "bench.each_mute", true),
     fan_out_100: await fanOut(daemon.socket, "bench.fan", ours, false),
     fan_out_100_and_one_mute: await fanOut(daemon.socket, "bench.mute", ours, true),
     fan_out_100_baseline: await fanOut(path, "bench.fan", theirs, false),
@@ -212,6 +237,7 @@ async function main(): Promise<void> {
   const targets = {
     latency_durable_p99_under_5_ms: results.latency_durable.p99_ms < 5,
     fan_out_at_least_baseline: results.fan_out_100.deliveries_per_s >= results.fan_out_100_baseline.deliveries_per_s,
+    mute_at_most_doubles_p99: results.latency_100_and_one_mute.p99_ms <= 2 * results.latency_100_subscribers.p99_ms,
     mute_costs_others_under_half:
       results.fan_out_100_and_one_mute.deliveries_per_s >= results.fan_out_100.deliveries_per_s / 2,
   };

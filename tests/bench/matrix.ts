@@ -1,4 +1,5 @@
-// How long a message takes from the homeserver to a subscriber of the bridge, and from `matrix.send` to the homeserver.
+// How long a message takes from the homeserver to a subscriber of the bridge and to an agent's own handler, and from `matrix.send`
+// to the homeserver.
 // Prints a table, or with --json one object.
 import { setTimeout as sleep } from "node:timers/promises";
 import { startMatrixWorld } from "../support/matrix-daemon.ts";
@@ -14,16 +15,32 @@ else {
 }
 
 async function measure(): Promise<void> {
-  await using world = await startMatrixWorld();
-  await using bridge = await world.startBridge();
+  await using world = await startMatrixWorld({
+    start: ["heartbeat"],
+    config: ({ room }) => `[loops.heartbeat]\nrooms = ["${room}"]\n`,
+  });
+  await using bridge = await world.startBridge({ flags: ["--set", "allow_unsandboxed=true"] });
   await world.logIn(bridge);
   const { ann, room } = world;
   const answeredAt: number[] = [];
   const arrivedAt: number[] = [];
+  const heardAt: number[] = [];
   const subscription = bridge.client.subscribe({
     channels: ["matrix.*.message"],
     filter: { types: ["matrix.message"] },
   });
+  // What the agent's handler was given, with the time at which it was. One machine, so one clock.
+  const heard = bridge.client.subscribe({
+    channels: ["agent.heartbeat-1.heard"],
+    filter: { data: { event_type: "matrix.message" } },
+  });
+  await Promise.all([subscription.ready, heard.ready]);
+  const hearing = (async () => {
+    for await (const { data } of heard) {
+      heardAt.push(Number(data["heard_at_ms"]) - performance.timeOrigin);
+      if (heardAt.length === count) return;
+    }
+  })();
   const reading = (async () => {
     for await (const _ of subscription) {
       arrivedAt.push(performance.now());
@@ -39,7 +56,7 @@ async function measure(): Promise<void> {
     answeredAt.push(performance.now());
     await sleep(20);
   }
-  await reading;
+  await Promise.all([reading, hearing]);
   const outwards: number[] = [];
   for (let n = 0; n < count; n += 1) {
     const startedAt = performance.now();
@@ -47,10 +64,11 @@ async function measure(): Promise<void> {
     outwards.push(performance.now() - startedAt);
   }
   // From the moment that the homeserver has told the sender; a subscriber may have it sooner.
-  const inwards = arrivedAt.map((at, n) => Math.max(0, at - (answeredAt[n] ?? at)));
+  const sinceAnswered = (at: number, n: number) => Math.max(0, at - (answeredAt[n] ?? at));
   const figures = {
     messages: count,
-    homeserver_to_subscriber_ms: spread(inwards),
+    homeserver_to_subscriber_ms: spread(arrivedAt.map(sinceAnswered)),
+    homeserver_to_agents_handler_ms: spread(heardAt.map(sinceAnswered)),
     send_to_homeserver_ms: spread(outwards),
   };
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(figures)}\n`);
