@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { startPager } from "../support/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { WebhookListener } from "../support/webhook-listener.ts";
 
 const token = "sk-proj-canary-0123456789abcdef";
 
@@ -16,13 +16,13 @@ const keystoreHealth = async ({ client }: TestDaemon) =>
   (await client.bridge.health()).checks.filter(({ name }) => name === "keystore" || name === "store");
 
 test("what happens to the keystore is told: locked, opened, expiring, rotated, damaged; a person hears of the trouble", async () => {
-  await using pager = await WebhookListener.open();
-  const heard = (words: RegExp) => until(`${words}`, () => pager.taken.some(({ text }) => words.test(text)));
+  await using pager = await startPager();
+  const heard = (words: RegExp) => until(`${words}`, () => pager.told.some(({ text }) => words.test(text)));
   using temp = tempDirectory();
   const config = join(temp.path, "armorclaw.toml");
   writeFileSync(
     config,
-    `[alerts]\ndigest_ms = 200\n[webhooks]\npager = "${pager.url}"\n[[alerts.to]]\ndestination = "webhook"\nlane = "pager"\n`,
+    `[alerts]\ndigest_ms = 200\n[webhooks]\npager = "${pager.url}/"\n[[alerts.to]]\ndestination = "webhook"\nlane = "pager"\n`,
   );
   const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
   const options = {
@@ -67,5 +67,5 @@ test("what happens to the keystore is told: locked, opened, expiring, rotated, d
   await heard(/The keystore was changed by something else than the bridge/);
   const types = (await eventsOf(daemon)).map(([type]) => type);
   expect(types).toEqual(expect.arrayContaining(["keystore.expiring", "keystore.damaged"]));
-  expect(JSON.stringify([await eventsOf(daemon), pager.all])).not.toContain(token);
+  expect(JSON.stringify([await eventsOf(daemon), pager.told])).not.toContain(token);
 }, 60_000);

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
+import { type PagerAnswer, startPager } from "../support/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { type Answer, WebhookListener } from "../support/webhook-listener.ts";
 
 /** A bridge whose alerts of the type `test.fire` go to the listener. */
 function options(url: string, directory: string, alerts = "") {
@@ -22,47 +22,48 @@ function options(url: string, directory: string, alerts = "") {
 }
 
 test("a webhook that asks to wait, fails and is cut off by kill -9 gets every message, in order, each under one key", async () => {
-  const troubles: Record<number, Answer> = {
+  const troubles: Record<number, PagerAnswer> = {
     1: { status: 429, headers: { "retry-after": "2" } },
     3: { status: 503 },
     4: { status: 429, headers: { "retry-after": new Date(Date.now() + 3_000).toUTCString() } },
     6: { status: 500 },
   };
-  await using pager = await WebhookListener.open((_, nth) => troubles[nth] ?? { status: 200 });
+  await using pager = await startPager((nth) => troubles[nth]);
+  const taken = () => pager.told.filter(({ isTaken }) => isTaken);
   using temp = tempDirectory();
-  const daemonOptions = options(pager.url, temp.path);
+  const daemonOptions = options(`${pager.url}/`, temp.path);
   const texts = Array.from({ length: 6 }, (_, n) => `fire ${n}`);
   {
     await using daemon = await startTestDaemon(daemonOptions);
     for (const n of texts.keys())
       await daemon.client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { n } });
-    await until("the first is taken", () => pager.taken.length > 0, 30_000);
+    await until("the first is taken", () => taken().length > 0, 30_000);
     await daemon.end("SIGKILL");
   }
   await using daemon = await startTestDaemon(daemonOptions);
-  await until("all are taken", () => pager.taken.length >= texts.length, 60_000);
+  await until("all are taken", () => taken().length >= texts.length, 60_000);
   await until("nothing waits", async () => {
     const { messages } = await daemon.client.queue.list({});
     return messages.every(({ state }) => state === "sent");
   });
-  const [first, second] = pager.all;
+  const [first, second] = pager.told;
   expect(second).toMatchObject({ text: first?.text, key: first?.key });
-  expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(1_900);
+  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
   // Whoever remembers keys takes each message once, and in order.
-  const byKey = new Map(pager.taken.map(({ key, text }) => [key, text]));
+  const byKey = new Map(taken().map(({ key, text }) => [key, text]));
   expect([...byKey.values()]).toEqual(texts);
-  const keysOf = (text: string) => new Set(pager.all.filter((one) => one.text === text).map(({ key }) => key)).size;
+  const keysOf = (text: string) => new Set(pager.told.filter((one) => one.text === text).map(({ key }) => key)).size;
   expect(texts.map(keysOf)).toEqual(texts.map(() => 1));
-  process.stdout.write(`webhook: ${pager.all.length} requests for ${texts.length} messages, ${byKey.size} taken\n`);
+  process.stdout.write(`webhook: ${pager.told.length} requests for ${texts.length} messages, ${byKey.size} taken\n`);
 }, 120_000);
 
 test("under the default digest the first alert that can wait is told at once, the next are gathered, and a critical one does not wait", async () => {
-  await using pager = await WebhookListener.open();
+  await using pager = await startPager();
   using temp = tempDirectory();
-  await using daemon = await startTestDaemon(options(pager.url, temp.path));
+  await using daemon = await startTestDaemon(options(`${pager.url}/`, temp.path));
   const publish = (type: string, n: number) =>
     daemon.client.event.publish({ channel: "house.kitchen", type, data: { n } });
-  const texts = () => pager.taken.map(({ text }) => text);
+  const texts = () => pager.told.map(({ text }) => text);
   await publish("test.smoke", 1);
   await until("the first", () => texts().includes("smoke 1"));
   for (const n of [2, 3]) await publish("test.smoke", n);

@@ -1,17 +1,33 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
+export interface Told {
+  readonly path: string;
+  readonly text: string;
+  /** The idempotency key. */
+  readonly key: string;
+  readonly at: number;
+  /** It was answered with success. */
+  readonly isTaken: boolean;
+}
+
+export interface PagerAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Somebody outside who takes webhooks. */
 export interface Pager extends AsyncDisposable {
   readonly url: string;
   /** What came, in order, with the path it came to. */
-  readonly told: readonly { readonly path: string; readonly text: string; readonly at: number }[];
+  readonly told: readonly Told[];
   /** What it answers with. */
   status: number;
 }
 
-export async function startPager(): Promise<Pager> {
-  const told: { path: string; text: string; at: number }[] = [];
+/** @param answer to the nth request, counted from 1; the pager's status when undefined */
+export async function startPager(answer?: (nth: number) => PagerAnswer | undefined): Promise<Pager> {
+  const told: Told[] = [];
   const state = { status: 200 };
   const server = createServer((request, response) => {
     let body = "";
@@ -20,8 +36,10 @@ export async function startPager(): Promise<Pager> {
     });
     request.on("end", () => {
       const text = body === "" ? "" : String((JSON.parse(body) as { text?: unknown }).text);
-      told.push({ path: request.url ?? "", text, at: performance.now() });
-      response.writeHead(state.status).end();
+      const { status, headers = {} }: PagerAnswer = answer?.(told.length + 1) ?? state;
+      const key = String(request.headers["idempotency-key"]);
+      told.push({ path: request.url ?? "", text, key, at: performance.now(), isTaken: status < 300 });
+      response.writeHead(status, headers).end();
     });
   });
   server.listen(0, "127.0.0.1");
