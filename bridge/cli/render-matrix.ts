@@ -22,14 +22,24 @@ export function renderMatrixStatus(status: Result<"matrix.status">, view: View):
     status.is_cross_signed === false
       ? "The device is not signed by its account: others see a warning. `armorclaw matrix verify` with the account's own id mends it."
       : `signed by its account; key backup ${status.backup_version ?? "off"}`,
-    `${status.trusted_rooms} rooms and ${status.trusted_users} people of the configuration are heard`,
+    `heard by the configuration: rooms ${status.trusted_rooms}, people ${status.trusted_users}`,
     `last sync ${status.last_sync_at ?? "never"}; ${status.restarts} restarts of the link`,
     ...(status.error === null ? [] : [`last error: ${status.error}`]),
   ];
-  return lines
-    .map((line, index) => (index === 0 && !isGood ? view.paint("yellow", visible(line)) : visible(line)))
-    .join("\n");
+  const comparisons = status.verifications.filter(({ state }) => state === "compare").map(renderVerification);
+  const shown = lines.map((line, index) =>
+    index === 0 && !isGood ? view.paint("yellow", visible(line)) : visible(line),
+  );
+  return [...shown, ...comparisons].join("\n");
 }
+
+export const renderMatrixLogin = (login: Result<"matrix.login">): string =>
+  [
+    visible(`Logged in to ${login.homeserver} as ${login.user_id}, device ${login.device_id}`),
+    login.is_cross_signed
+      ? `signed by its account; key backup ${login.backup_version ?? "off"}`
+      : "The device is not signed by its account: others see a warning. Log out, and in again with `--recovery-key @-`.",
+  ].join("\n");
 
 export function renderMatrixRooms({ rooms }: Result<"matrix.rooms">, view: View): string {
   if (rooms.length === 0) return "In no room. Invite the bridge's account, then `armorclaw matrix join ROOM`.";
@@ -68,6 +78,8 @@ export function renderVerification({ flow_id: flow, user_id: user, state, emoji 
   return [
     `${user} must see exactly these, in this order:`,
     `  ${emoji.map(({ symbol, name }) => `${symbol} ${name}`).join("   ")}`,
-    `If so: armorclaw matrix verify --flow-id ${flow} --is-equal`,
+    // A flow's id may begin with what a shell takes for a variable.
+    `If so:  armorclaw matrix verify --flow-id '${visible(flow)}' --is-equal`,
+    `If not: armorclaw matrix verify --flow-id '${visible(flow)}' --no-is-equal`,
   ].join("\n");
 }

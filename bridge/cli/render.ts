@@ -15,6 +15,7 @@ import { renderBudget, renderModels, renderReport } from "./render-budget.ts";
 import { renderFindings } from "./render-doctor.ts";
 import { renderEvent } from "./render-event.ts";
 import {
+  renderMatrixLogin,
   renderMatrixMessages,
   renderMatrixRooms,
   renderMatrixSent,
@@ -49,6 +50,7 @@ const renderers: Renderers = {
   "approval.approve": renderApproval,
   "approval.deny": renderApproval,
   "budget.status": renderBudget,
+  "matrix.login": renderMatrixLogin,
   "matrix.status": renderMatrixStatus,
   "matrix.rooms": renderMatrixRooms,
   "matrix.send": renderMatrixSent,
