@@ -4,6 +4,7 @@ import { sttManifest } from "./loops/stt.manifest.ts";
 import { systemMonitorManifest } from "./loops/system-monitor.manifest.ts";
 import { ttsManifest } from "./loops/tts.manifest.ts";
 import { voiceDeskManifest } from "./loops/voice-desk.manifest.ts";
+import { voiceEchoManifest } from "./loops/voice-echo.manifest.ts";
 
 /** Every loop that this runtime can run, by its name. The bridge reads the manifests; only an agent loads the code. */
 export const loopMap = {
@@ -11,5 +12,6 @@ export const loopMap = {
   "system-monitor": { manifest: systemMonitorManifest, load: () => import("./loops/system-monitor.ts") },
   stt: { manifest: sttManifest, load: () => import("./loops/stt.ts") },
   tts: { manifest: ttsManifest, load: () => import("./loops/tts.ts") },
+  "voice-echo": { manifest: voiceEchoManifest, load: () => import("./loops/voice-echo.ts") },
   "voice-desk": { manifest: voiceDeskManifest, load: () => import("./loops/voice-desk.ts") },
 } as const satisfies Record<string, LoopEntry>;

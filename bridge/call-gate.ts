@@ -4,14 +4,17 @@ import type { Config } from "./config/config.ts";
 import type { RoomSight } from "./rooms.ts";
 
 /**
- * Who may call. The machine's owner may anywhere, and others where the configuration names them. Who talks in a Matrix room is in
+ * Who may call. The machine's owner may anywhere, others where the configuration names them, and in a room that an agent answers in
+ * those who are trusted there. Who talks in a Matrix room is in
  * it, as the homeserver sees it; only the owner may call there without saying who that is.
  */
 export function callGate({ webrtc }: Config, rooms: Pick<RoomSight, "trust" | "isMember">): RoomGate {
   return {
     async mayCall({ id, role }, roomId, userId) {
       const isOwner = role === "admin";
-      if (!isOwner && (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) !== true) return false;
+      const isNamed = (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) === true;
+      const mayRing = id === `matrix:${userId}` && Object.hasOwn(webrtc.room_agents, roomId);
+      if (!isOwner && !isNamed && !mayRing) return false;
       const isKnownRoom = rooms.trust.isTrustedRoom(roomId);
       if (userId === undefined) {
         if (isOwner || !isKnownRoom) return true;

@@ -9,8 +9,11 @@ import {
   type InboundReaction,
   MatrixAdapter,
   type MatrixTrust,
+  type MethodCalls,
   matrixDestination,
+  type Outgoing,
   questionKey,
+  type RoomCallEvent,
   RoomCommands,
   type RoomMember,
   RoomPosts,
@@ -50,6 +53,8 @@ export interface RoomListener {
   left(roomId: string, userId: string): void;
   /** The link to the homeserver is up again: who left meanwhile was not told. */
   live(): void;
+  /** Something of a call, whoever sent it. */
+  call(event: RoomCallEvent): void;
 }
 
 /** The bridge's sight of rooms. */
@@ -59,7 +64,11 @@ export interface RoomSight {
   ownId(): string | undefined;
   /** @throws BridgeError while it cannot be known */
   isMember(roomId: string, userId: string): Promise<boolean>;
-  listen(listener: RoomListener): void;
+  /** The bridge's methods, with the rights of somebody in a room. */
+  readonly methods: MethodCalls;
+  /** Sends what is worth nothing later: it does not wait in the outbox. */
+  send(outgoing: Outgoing, signal: AbortSignal): Promise<unknown>;
+  listen(listener: Partial<RoomListener>): void;
 }
 
 /** How long the homeserver may take to say who is in a room. */
@@ -70,7 +79,7 @@ export function composeRooms(deps: RoomDeps) {
   const { store, clock, log, config, keystore, access, outbox } = deps;
   const logger = deps.logging.child("matrix");
   const trust = trustOf(config.matrix, access);
-  const listeners = new Set<RoomListener>();
+  const listeners = new Set<Partial<RoomListener>>();
   const adapter: MatrixAdapter = new MatrixAdapter({
     ...{ store, clock, logger, trust, events: log },
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
@@ -81,10 +90,13 @@ export function composeRooms(deps: RoomDeps) {
     },
     onLive: () => {
       outbox().reachable("matrix");
-      for (const listener of listeners) listener.live();
+      for (const listener of listeners) listener.live?.();
+    },
+    onCall: (event) => {
+      for (const listener of listeners) listener.call?.(event);
     },
     onLeft: (roomId, userId) => {
-      for (const listener of listeners) listener.left(roomId, userId);
+      for (const listener of listeners) listener.left?.(roomId, userId);
     },
   });
   const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.hasLogin });
@@ -123,6 +135,8 @@ export function composeRooms(deps: RoomDeps) {
   keystore.whenUnlocked(() => adapter.unlocked());
   const sight: RoomSight = {
     trust,
+    methods,
+    send: (outgoing, signal) => adapter.send(outgoing, signal),
     ownId: () => adapter.status().session?.userId,
     isMember: (roomId, userId) => adapter.isMember(roomId, userId, AbortSignal.timeout(memberDeadlineMs)),
     listen: (listener) => void listeners.add(listener),

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentId, EventData } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import type { RoomCalls } from "./adapters/matrix/matrix.ts";
 import {
   AgentAudio,
   type CallBudget,
@@ -19,6 +20,7 @@ import type { Config, LoadedConfig } from "./config/config.ts";
 import type { DurableEventLog, PublishEvent } from "./events/events.ts";
 import type { Logging } from "./logging/logging.ts";
 import type { Clock } from "./platform/clock.ts";
+import { composeRinging } from "./ringing.ts";
 import type { RoomSight } from "./rooms.ts";
 import { webrtcHandlers } from "./rpc/handlers/webrtc.ts";
 import type { SideDoor } from "./rpc/rpc.ts";
@@ -61,9 +63,10 @@ export function composeVoice(deps: VoiceDeps) {
   const audio = new AgentAudio(logger);
   const onFailure = (error: unknown) => logger.error({ error }, "A call's record was not written");
   const settings = callsSettings(config);
-  const calls = new Calls(
+  const ringing = composeRinging({ ...deps, audio, calls: () => calls });
+  const calls: Calls = new Calls(
     {
-      ...{ clock, audio, logger, ...announcer(deps.publish) },
+      ...{ clock, audio, logger, ...announcer(deps.publish, ringing) },
       records: new CallRecords(store, clock, onFailure),
       rooms: callGate(config, deps.rooms),
       budget: callBudget(deps),
@@ -73,7 +76,13 @@ export function composeVoice(deps: VoiceDeps) {
   const site = new CallSite({ calls, clock, origins: webrtc.origins });
   watchPresence(calls, deps.rooms, deps.log, logger);
   const { turn } = settings;
-  return { site, turn, sideDoors: [mediaDoor(audio)], services: [calls], handlers: webrtcHandlers(calls, baseUrl) };
+  return {
+    site,
+    turn,
+    sideDoors: [mediaDoor(audio)],
+    services: [ringing, calls],
+    handlers: webrtcHandlers(calls, baseUrl),
+  };
 }
 
 function callsSettings({ webrtc, state_dir }: LoadedConfig["config"]): CallsSettings {
@@ -139,7 +148,7 @@ function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
   };
 }
 
-function announcer(publish: PublishEvent) {
+function announcer(publish: PublishEvent, ringing: RoomCalls) {
   const about = ({ plan }: CallSession) => ({
     session_id: plan.sessionId,
     room_id: plan.roomId,
@@ -150,12 +159,10 @@ function announcer(publish: PublishEvent) {
     onState: (session: CallSession, from: EventData<"webrtc.state_changed">["from"]) => {
       publish("webrtc.state_changed", "bridge", { ...about(session), from, state: session.state });
       const { endReason, durationMs } = session;
-      if (endReason !== undefined)
-        publish("webrtc.ended", "bridge", {
-          ...about(session),
-          reason: endReason,
-          duration_ms: Math.round(durationMs),
-        });
+      if (endReason === undefined) return;
+      const duration_ms = Math.round(durationMs);
+      publish("webrtc.ended", "bridge", { ...about(session), reason: endReason, duration_ms });
+      ringing.ended(session.id, endReason);
     },
     onTranscript: (session: CallSession, said: { who: "caller" | "agent"; text: string; isFinal: boolean }) => {
       const { who, text, isFinal } = said;

@@ -1,5 +1,6 @@
-import { PrincipalId } from "@armorclaw/protocol";
+import { AgentId, PrincipalId } from "@armorclaw/protocol";
 import * as z from "zod";
+import { MatrixRoom } from "./matrix-schema.ts";
 
 const milliseconds = z.int().min(1_000).max(86_400_000);
 const address = z.union([z.ipv4(), z.ipv6()]);
@@ -27,6 +28,21 @@ export const VoiceConfig = z
       .record(z.string().min(1).max(255), z.array(PrincipalId))
       .default({})
       .describe("Who besides admins may call in a room, by exact principal. Nobody when empty."),
+    room_agents: z
+      .record(
+        MatrixRoom,
+        z.strictObject({
+          agent: AgentId.describe("Who answers."),
+          stt_agent: AgentId.optional().describe("Turns the caller's speech into text for it."),
+          tts_agent: AgentId.optional().describe("Turns its text into speech."),
+        }),
+      )
+      .default({})
+      .describe("Rooms of `matrix.rooms` whose trusted members may ring the bridge, and the agents that answer there."),
+    ring_trust: z
+      .enum(["verified", "encrypted", "nothing"])
+      .default("verified")
+      .describe("What ringing needs. verified: an encrypted room and a device that its owner signed."),
     turn_urls: z
       .array(z.string().regex(/^turns?:/, "Expected turn:HOST:PORT"))
       .max(8)

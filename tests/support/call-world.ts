@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startTestDaemon, type TestDaemon } from "./daemon.ts";
-import { logInPerson, type Person, startAccount, type TestAccount } from "./matrix.ts";
+import { logInPerson, type Person } from "./matrix.ts";
 import { type Synapse, startSynapse } from "./synapse.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
@@ -9,10 +9,8 @@ import { until } from "./until.ts";
 /** A homeserver, Ann whom the bridge trusts, Eve whom it does not, all in one encrypted room, and the bridge with voice in it. */
 export interface CallWorld extends AsyncDisposable {
   readonly synapse: Synapse;
-  /** Ann's client that encrypts. */
-  readonly ann: TestAccount;
-  /** The same account without encryption. */
-  readonly annInTheClear: Person;
+  /** By a client that cannot encrypt. */
+  readonly ann: Person;
   readonly eve: Person;
   readonly bridgeId: string;
   readonly room: string;
@@ -34,11 +32,9 @@ export async function startCallWorld({ start, ports, voice }: CallWorldOptions):
   const bridgeId = await synapse.register("bridge", "secret");
   const annId = await synapse.register("ann", "secret");
   const eveId = await synapse.register("eve", "secret");
-  const ann = stack.use(await startAccount({ directory: join(temp.path, "ann") }));
-  await ann.adapter.logIn(synapse.url, { kind: "password", username: "ann", password: "secret" });
-  const annInTheClear = await logInPerson(synapse, annId, "secret");
+  const ann = await logInPerson(synapse, annId, "secret");
   const eve = await logInPerson(synapse, eveId, "secret");
-  const room = await annInTheClear.createRoom({ encrypted: true, invite: [bridgeId, eveId] });
+  const room = await ann.createRoom({ encrypted: true, invite: [bridgeId, eveId] });
   await eve.request("POST", `join/${room}`);
   const config = join(temp.path, "config.toml");
   writeFileSync(
@@ -59,25 +55,40 @@ export async function startCallWorld({ start, ports, voice }: CallWorldOptions):
   const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
   const owned = stack.move();
   return {
-    ...{ synapse, ann, annInTheClear, eve, bridgeId, room },
+    ...{ synapse, ann, eve, bridgeId, room },
     async startBridge() {
       const bridge = await startTestDaemon({
         ...{ engine: "process", directories, start },
         flags: ["--config", config],
         env: { ARMORCLAW_TEST_VALIDATE: "1" },
       });
-      const { client } = bridge;
-      if (!(await client.call("matrix.status", {})).logged_in)
-        await client.call("matrix.login", { username: "bridge", password: "secret" });
-      await until("the bridge in the room", async () => {
-        const { connected } = await client.call("matrix.status", {});
-        const { rooms } = await client.call("matrix.rooms", {});
-        const { agents } = await client.agent.list({});
-        const isReady = agents.filter(({ state }) => state === "running").length === start.length;
-        return connected && isReady && rooms.some(({ membership, members }) => membership === "join" && members === 3);
-      });
+      try {
+        await ready(bridge, start);
+      } catch (error) {
+        await bridge[Symbol.asyncDispose]();
+        throw error;
+      }
       return bridge;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Logs in where nobody is, and waits for the agents and the room. */
+async function ready({ client }: TestDaemon, loops: readonly string[]): Promise<void> {
+  if (!(await client.call("matrix.status", {})).logged_in)
+    await client.call("matrix.login", { username: "bridge", password: "secret" });
+  await until(
+    "the bridge in the room",
+    async () => {
+      const { connected } = await client.call("matrix.status", {});
+      const { rooms } = await client.call("matrix.rooms", {});
+      const { agents } = await client.agent.list({});
+      const isReady = loops.every((loop) =>
+        agents.some((agent) => agent.agent_type === loop && agent.state === "running"),
+      );
+      return connected && isReady && rooms.some(({ membership, members }) => membership === "join" && members === 3);
+    },
+    60_000,
+  );
 }

@@ -80,6 +80,7 @@ export async function startAccount({
     onInbound: (one) => inbound.push(one),
     onLive: () => outbox.reachable("matrix"),
     onLeft: () => undefined,
+    onCall: () => undefined,
   });
   const outbox = new Outbox({ log: events, store, logger, random: Math.random }, [matrixDestination(adapter)]);
   await adapter.start();

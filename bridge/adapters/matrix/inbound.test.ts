@@ -16,6 +16,7 @@ const event = (changes: Partial<InboundEvent> = {}): InboundEvent => ({
   type: "m.room.message",
   content: { msgtype: "m.text", body: "hello" },
   sentAtMs: 0,
+  ageMs: 0,
   trust: "verified",
   isBackfilled: false,
   ...changes,

@@ -9,6 +9,7 @@ import {
   RoomEvent,
 } from "matrix-js-sdk";
 import { type Clock, delay } from "../../platform/clock.ts";
+import { callEventTypes } from "./call-events.ts";
 import { sdkFailure } from "./sdk-failure.ts";
 import { eventTrust } from "./trust.ts";
 import type { InboundEvent } from "./worker-protocol.ts";
@@ -23,7 +24,7 @@ const keyWaitMs = 3000;
 /** Undecryptable events that are delivered after all when their key comes late. */
 const hopedForMax = 200;
 
-const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted"]);
+const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
 
 export interface IntakeDeps {
   readonly client: MatrixClient;
@@ -177,7 +178,7 @@ export class Intake {
   }
 
   async #handle(room: Room, event: MatrixEvent, isBackfilled: boolean): Promise<void> {
-    const { client, deliver } = this.#deps;
+    const { client, clock, deliver } = this.#deps;
     const [eventId, sender] = [event.getId(), event.getSender()];
     if (eventId === undefined || eventId.startsWith("~") || sender === undefined) return;
     const state = this.#state(room);
@@ -192,6 +193,7 @@ export class Intake {
       type: event.getType(),
       content: event.getContent(),
       sentAtMs: event.getTs(),
+      ageMs: event.getAge() === undefined ? clock.now() - event.getTs() : event.getLocalAge(),
       trust: await eventTrust(client, event),
       isBackfilled,
       ...(event.isDecryptionFailure() ? { undecryptable: String(event.decryptionFailureReason) } : {}),

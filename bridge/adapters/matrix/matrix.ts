@@ -3,6 +3,7 @@ import { roomMigrations } from "./room-records.ts";
 import { secretMigrations } from "./sealed-secrets.ts";
 
 export { MatrixAdapter, type MatrixDeps, type MatrixStatus } from "./adapter.ts";
+export type { CallCandidate, RoomCallEvent } from "./call-events.ts";
 export { matrixDestination, roomMessage } from "./destination.ts";
 export {
   type Inbound,
@@ -14,9 +15,10 @@ export {
 } from "./inbound.ts";
 export { questionKey, type RoomPost, RoomPosts } from "./posts.ts";
 export { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./room-approvals.ts";
-export { failureText, RoomCommands, type RoomMember } from "./room-commands.ts";
+export { type RoomAgents, RoomCalls, type RoomCallsDeps } from "./room-calls.ts";
+export { failureText, type MethodCalls, RoomCommands, type RoomMember } from "./room-commands.ts";
 export { sealedSecrets } from "./sealed-secrets.ts";
 export type { Credentials, SecretStore } from "./session.ts";
-export type { Verification } from "./worker-protocol.ts";
+export type { Outgoing, Verification } from "./worker-protocol.ts";
 
 export const matrixMigrations = [...roomMigrations, ...secretMigrations];

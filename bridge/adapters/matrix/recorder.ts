@@ -1,6 +1,7 @@
 import type { EventDraft } from "../../events/events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../store/store.ts";
+import { type RoomCallEvent, readCallEvent } from "./call-events.ts";
 import { type Delivery, noteEcho, noteRead, noteSent } from "./deliveries.ts";
 import { type Inbound, inboundDraft, type MatrixTrust, readInbound, roomSegment } from "./inbound.ts";
 import { admit, moveCursor, rememberEncrypted } from "./room-records.ts";
@@ -17,6 +18,8 @@ export interface RecorderDeps {
   readonly trust: MatrixTrust;
   /** Called once for each, after it is durable. */
   readonly onInbound: (inbound: Inbound) => void;
+  /** The same for events of calls, whoever sent them. They are nothing to keep. */
+  readonly onCall: (event: RoomCallEvent) => void;
 }
 
 /** Writes down what comes from the homeserver, each fact together with the event that tells it. */
@@ -29,14 +32,17 @@ export class Recorder {
 
   /** The room's cursor moves with it: what was published is not published again, whatever is killed. */
   async inbound(event: InboundEvent): Promise<void> {
-    const { events, trust, onInbound } = this.#deps;
+    const { events, trust, onInbound, onCall } = this.#deps;
+    const call = readCallEvent(event);
     const inbound = readInbound(event, trust);
     const isNew = await events.transact((sql, emit) => {
       if (!admit(sql, event)) return false;
       if (inbound !== undefined) emit(inboundDraft(inbound));
       return true;
     });
-    if (isNew && inbound !== undefined) onInbound(inbound);
+    if (!isNew) return;
+    if (call !== undefined) onCall(call);
+    else if (inbound !== undefined) onInbound(inbound);
   }
 
   async moved(roomId: string, eventId: string): Promise<void> {

@@ -31,6 +31,8 @@ export interface InboundEvent {
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
   readonly sentAtMs: number;
+  /** How long ago it was sent, by the homeserver's own count where it gives one: its clock may differ from this machine's. */
+  readonly ageMs: number;
   readonly trust: Trust;
   /** Fetched from the room's past, after a time without connection. */
   readonly isBackfilled: boolean;

@@ -39,6 +39,7 @@ export type CallRecordEvent =
   | "recording.consented"
   | "recording.started"
   | "recording.stopped"
+  | "ring.refused"
   | "limit.reached";
 
 export interface CallRecord {

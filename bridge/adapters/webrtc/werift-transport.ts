@@ -26,6 +26,7 @@ import {
 } from "./transport.ts";
 
 const digits = "0123456789*#ABCD";
+const streamId = "bridge";
 /** What may wait to be added before the session is over its bound. */
 const trickledMax = 64;
 
@@ -83,6 +84,8 @@ export class WeriftTransport implements MediaTransport {
     if (audio === undefined) throw new OfferRefused("The offer has no usable audio section");
     if (audio.sender.track !== this.#track) await audio.sender.replaceTrack(this.#track);
     audio.direction = "sendrecv";
+    // Clients play what comes in a stream; a track without one they pass over.
+    audio.sender.streamIds = [streamId];
     const answer = await this.#connection.createAnswer();
     this.#takePayloadTypes(audio);
     this.#withdraw.push(this.#guard.admit(answer.sdp));
