@@ -87,7 +87,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   };
 
   test(
-    "are answered in the encrypted room, heard by the agent and heard back, over an ICE restart too",
+    "are answered in the encrypted room, heard by the agent and heard back",
     async () => {
       await call();
       expect((await stateIs("connected")).streams).toBe(1);
@@ -99,15 +99,8 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
           agent_id: "voice-echo-1",
         }),
       ]);
-      const fragment = () =>
-        ann.phone.evaluate((it) => /ice-ufrag:(.*)/.exec(it.connection.remoteDescription?.sdp ?? "")?.[1]);
-      const before = await fragment();
-      await ann.phone.evaluate((it) => it.restart());
-      await until("the bridge's new fragment", async () => (await fragment()) !== before);
-      await until("the connection", async () => (await live())[0]?.state === "active");
-      await hearsEcho();
       const heard = await ann.phone.evaluate((it) => it.heard);
-      expect(heard.map(({ type }) => type)).toEqual(["m.call.answer", "m.call.candidates", "m.call.negotiate"]);
+      expect(heard.map(({ type }) => type)).toEqual(["m.call.answer", "m.call.candidates"]);
       expect(heard.every(({ isEncrypted }) => isEncrypted)).toBe(true);
       const candidates = heard[1]?.content["candidates"] as { candidate: string }[];
       expect(candidates.at(-1)?.candidate).toBe("");

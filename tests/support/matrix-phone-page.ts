@@ -80,11 +80,6 @@ export class Phone {
     return { state, reason: hangupReason, streams: this.#placed.getRemoteFeeds().length };
   }
 
-  /** Another path through the network is looked for, as when the client changes networks. */
-  restart(): void {
-    this.connection.restartIce();
-  }
-
   get connection(): RTCPeerConnection {
     const { peerConn } = this.#placed;
     if (peerConn === undefined) throw new Error("there is no connection");
