@@ -18,8 +18,6 @@ export interface NativeCalls {
   hideMemory(): boolean;
   /** Takes the one exclusive lock of an open file or directory; the kernel frees it with the descriptor. */
   tryLock(fd: number): boolean;
-  /** A second descriptor of the same connection. @returns undefined when there are no more to be had */
-  duplicate(socket: Socket): number | undefined;
   /** Keeps a descriptor from the processes that this one starts. */
   closeOnExec(fd: number): void;
   /** An anonymous pipe. Node's own are sockets, whose far end cannot be opened anew through /proc. */
@@ -38,7 +36,6 @@ const lockNonBlocking = 4;
 const closeOnExec = 0o2000000;
 const setDescriptorFlags = 2;
 const descriptorCloseOnExec = 1;
-const duplicateCloseOnExec = 1030;
 
 /**
  * Loads them, which takes 12 ms.
@@ -61,10 +58,6 @@ export function loadNativeCalls(): NativeCalls | undefined {
       hasHungUp: (socket) => readHangUp(socket, poll),
       hideMemory: () => setrlimit(rlimitCore, [0, 0]) === 0 && prctl(prSetDumpable, 0, 0, 0, 0) === 0,
       tryLock: (fd) => flock(fd, lockExclusive | lockNonBlocking) === 0,
-      duplicate(socket) {
-        const fd = fcntl(descriptorOf(socket), duplicateCloseOnExec, "int", 0);
-        return fd < 0 ? undefined : fd;
-      },
       closeOnExec: (fd) => void fcntl(fd, setDescriptorFlags, "int", descriptorCloseOnExec),
       pipe() {
         const ends = Int32Array.of(-1, -1);

@@ -4,13 +4,12 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { loadNativeCalls } from "./peer-credentials.ts";
 import { sharedReads } from "./shared-reads.ts";
 
 async function connected(count: number) {
   const directory = await mkdtemp(join(tmpdir(), "reads-"));
   const path = join(directory, "s.sock");
-  const read = sharedReads(loadNativeCalls());
+  const read = sharedReads();
   const served: Socket[] = [];
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => served.push(read(socket)));
   await once(server.listen(path), "listening");

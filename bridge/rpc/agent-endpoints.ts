@@ -40,7 +40,7 @@ const directoryMode = 0o711;
  */
 export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
   const { root, server, native, logger, sideDoors = [] } = options;
-  const reads = sharedReads(native);
+  const reads = sharedReads();
   return {
     async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
       if (!socketsAreFiles)

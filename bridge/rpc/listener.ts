@@ -93,7 +93,7 @@ class Listener implements ControlListener {
       this.#unlock = lockDirectory(dirname(path), native);
     }
     const identify = identifyUser(native, ownUid);
-    return { enter: (socket) => admit(socket, identify, server, logger, onRefused), reads: sharedReads(native) };
+    return { enter: (socket) => admit(socket, identify, server, logger, onRefused), reads: sharedReads() };
   }
 
   /** Takes no more connections; those that are there are the server's to drain. */

@@ -53,7 +53,7 @@ export async function serveFixtures({
   const native = loadNativeCalls();
   const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
   const attach = (socket: Socket) => server.attach(socket, principal);
-  const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads(native) });
+  const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads() });
   return {
     path,
     server,
