@@ -107,7 +107,11 @@ function doors(
   const rpc: Pick<RpcServer, "attach"> = { attach: (socket, principal) => server().attach(socket, principal) };
   const common = { rpc, authenticator: createAuthenticator(tokens, verifyJwt, clock), logger: logging.child("doors") };
   const front = { ...pages, rpc, bodyBytesMax: config.rpc.frame_bytes_max };
-  const webSocket = { origins: websocket.origins, messageBytesMax: config.rpc.frame_bytes_max };
+  const webSocket = {
+    origins: websocket.origins,
+    messageBytesMax: config.rpc.frame_bytes_max,
+    sealKeyFile: websocket.seal_key_file,
+  };
   const isShared = http.listen !== undefined && http.listen === websocket.listen;
   const open: WebDoor[] = [];
   if (http.listen !== undefined) {

@@ -6,7 +6,8 @@ import type { UrlOptions } from "./types.ts";
 const requestsMax = 64;
 
 /** One request for each line. There is no connection: what has to be pushed, such as events, does not come. */
-export function httpTransport({ url, token }: UrlOptions): OpenTransport {
+export function httpTransport({ url, token, sealKey }: UrlOptions): OpenTransport {
+  if (sealKey !== undefined) throw new TypeError("HTTP is not sealed: a sealKey goes with a ws: or wss: URL");
   return async (events, signal) => {
     signal.throwIfAborted();
     const endpoint = new URL("/rpc", url);

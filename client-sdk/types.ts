@@ -25,6 +25,8 @@ export interface UrlOptions {
   readonly url: string;
   /** An API token, or a JWT where the bridge knows an issuer. */
   readonly token: string;
+  /** The 32 bytes of the bridge's `doors.websocket.seal_key_file`: every message is sealed under them. For `ws:` and `wss:`. */
+  readonly sealKey?: Uint8Array;
 }
 
 /** How to reach the bridge, and how the connection behaves. */

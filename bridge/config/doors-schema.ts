@@ -19,6 +19,13 @@ export const DoorsConfig = z
       .strictObject({
         listen,
         ...tls,
+        seal_key_file: z
+          .string()
+          .min(1)
+          .optional()
+          .describe(
+            "A file of mode 0600 with 32 bytes as base64 or hex, for a door on loopback: every message is sealed with AES-256-GCM.",
+          ),
         origins: z.array(z.string().min(1)).default([]).describe("Pages that may connect, e.g. https://example.org."),
       })
       .prefault({}),

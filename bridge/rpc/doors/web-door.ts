@@ -8,6 +8,7 @@ import type { Logger } from "../../logging/logging.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "./http-front.ts";
 import type { LineServer } from "./line-server.ts";
+import { readSealKey } from "./seal-key.ts";
 import { createWebSocketDoor, type WebSocketDoor } from "./web-socket-door.ts";
 
 /** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
@@ -27,7 +28,14 @@ export interface WebDoorOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** What it serves. */
   readonly http: HttpFrontOptions | undefined;
-  readonly webSocket: { readonly origins: readonly string[]; readonly messageBytesMax: number } | undefined;
+  readonly webSocket:
+    | {
+        readonly origins: readonly string[];
+        readonly messageBytesMax: number;
+        /** Holds the key that every message is sealed under. For a door on loopback. */
+        readonly sealKeyFile?: string | undefined;
+      }
+    | undefined;
   readonly site?: WebSite | undefined;
   readonly rpc: LineServer;
   readonly authenticator: Authenticator;
@@ -130,8 +138,11 @@ class Door implements WebDoor {
   async #serveUpgrades(server: Server, settings: WebDoorOptions["webSocket"]): Promise<void> {
     const { rpc, authenticator, logger, site } = this.#options;
     if (settings === undefined && site === undefined) return;
+    const sealKey = settings?.sealKeyFile === undefined ? undefined : readSealKey(settings.sealKeyFile);
     const door: WebSocketDoor | undefined =
-      settings === undefined ? undefined : await createWebSocketDoor({ ...settings, rpc, authenticator, logger });
+      settings === undefined
+        ? undefined
+        : await createWebSocketDoor({ ...settings, sealKey, rpc, authenticator, logger });
     this.#webSockets = door?.server;
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       // The handshake's own failures end the socket.

@@ -7,6 +7,7 @@ import type { Logger } from "../../logging/logging.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { readFirstMessage } from "./first-message.ts";
 import type { LineServer } from "./line-server.ts";
+import { sealedLines } from "./sealed-lines.ts";
 import { webSocketDuplex } from "./web-socket-duplex.ts";
 
 export const subprotocol = "armorclaw.jsonrpc.v1";
@@ -15,6 +16,8 @@ export interface WebSocketDoorOptions {
   /** Pages that may connect, e.g. `https://dashboard.example.org`. What is no browser sends no Origin. */
   readonly origins: readonly string[];
   readonly messageBytesMax: number;
+  /** Every message is sealed under it. */
+  readonly sealKey?: Uint8Array | undefined;
   readonly rpc: LineServer;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
@@ -33,7 +36,9 @@ export async function createWebSocketDoor(options: WebSocketDoorOptions): Promis
   const { WebSocketServer } = await import("ws");
   const server = new WebSocketServer({
     noServer: true,
-    maxPayload: options.messageBytesMax,
+    // Base64 takes four characters for three bytes, and a seal adds its tag.
+    maxPayload:
+      options.sealKey === undefined ? options.messageBytesMax : Math.ceil(options.messageBytesMax * 1.34) + 64,
     perMessageDeflate: false,
     handleProtocols: () => subprotocol,
   });
@@ -90,11 +95,19 @@ async function welcome(
 ): Promise<void> {
   // Without a listener an error of the peer's would be one of the process.
   socket.on("error", () => undefined);
-  const lines = webSocketDuplex(socket);
+  const lines = linesOf(options, socket, request);
   const principal = known ?? (await firstMessage(options, socket, lines, request));
   if (principal !== undefined) options.rpc.attach(lines, principal);
   // What a refused peer still sends is read away, up to the end of the closing handshake.
   else lines.resume();
+}
+
+function linesOf({ sealKey, logger }: WebSocketDoorOptions, socket: WebSocket, request: IncomingMessage): Duplex {
+  const plain = webSocketDuplex(socket);
+  if (sealKey === undefined) return plain;
+  return sealedLines(plain, sealKey, (reason) =>
+    logger.warn({ reason: reason.message, address: addressOf(request) }, "A sealed connection was ended"),
+  );
 }
 
 /** @returns who it is, once the first message has told; undefined when it was refused */
@@ -105,10 +118,14 @@ async function firstMessage(
   request: IncomingMessage,
 ): Promise<Principal | undefined> {
   const welcome = await readFirstMessage(lines, (token) => authenticate(options, token, request));
-  socket.send(welcome.answer);
-  if ("principal" in welcome) return welcome.principal;
+  if ("principal" in welcome) {
+    lines.write(`${welcome.answer}\n`);
+    return welcome.principal;
+  }
   const { refusal } = welcome;
   options.logger.warn({ error: refusal, address: addressOf(request) }, "A WebSocket was refused");
-  socket.close(closeUnauthenticated, refusal.code);
+  const close = () => socket.close(closeUnauthenticated, refusal.code);
+  if (lines.destroyed) close();
+  else lines.write(`${welcome.answer}\n`, close);
   return undefined;
 }

@@ -87,6 +87,7 @@ function packageSources(): Record<string, string> {
     "@armorclaw/protocol/limits": `${protocol}/limits.ts`,
     "@armorclaw/protocol/nearest": `${protocol}/nearest.ts`,
     "@armorclaw/protocol/pipe": `${protocol}/pipe.ts`,
+    "@armorclaw/protocol/seal": `${protocol}/seal.ts`,
     "@armorclaw/protocol": `${protocol}/index.ts`,
     "@armorclaw/client-sdk": path("../../../client-sdk/index.ts"),
   };

@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { duplexPair } from "node:stream";
+import { describe, expect, test } from "@jest/globals";
+import { greetSealed } from "../../../client-sdk/seal.ts";
+import { until } from "../../../tests/support/until.ts";
+import { sealedLines } from "./sealed-lines.ts";
+
+const key = new Uint8Array(32).fill(7);
+
+/** A sealed peer whose every line can be seen and changed on its way. */
+async function sealedPair(clientKey = key, greetingOf?: string) {
+  const [near, far] = duplexPair();
+  const refusals: string[] = [];
+  const server = sealedLines(far, key, (reason) => refusals.push(reason.code));
+  server.on("error", () => undefined);
+  let received = "";
+  server.on("data", (chunk: Buffer) => {
+    received += chunk.toString();
+  });
+  const lines: string[] = [];
+  let partial = "";
+  near.on("data", (chunk: Buffer) => {
+    const pieces = (partial + chunk.toString()).split("\n");
+    partial = pieces.pop() ?? "";
+    lines.push(...pieces);
+  });
+  const nextLine = async () => {
+    while (lines.length === 0) await once(near, "data", { signal: AbortSignal.timeout(5_000) });
+    return lines.shift() ?? "";
+  };
+  const greeting = greetSealed(clientKey);
+  const first = greetingOf ?? greeting.message;
+  near.write(`${first}\n`);
+  const seal = await greeting.accept(await nextLine());
+  const ended = once(server, "close");
+  return {
+    ...{ near, server, seal, refusals, nextLine, first, ended },
+    received: () => received,
+    deliver: (message: string) => near.write(`${message}\n`),
+    [Symbol.dispose]: () => void server.destroy(),
+  };
+}
+
+describe("sealed lines", () => {
+  test("carry text both ways, and show none of it", async () => {
+    using pair = await sealedPair();
+    pair.deliver(await pair.seal.seal('{"secret":"ü"}'));
+    await until("the text", () => pair.received() !== "");
+    expect(pair.received()).toBe('{"secret":"ü"}\n');
+    pair.server.write('{"answer":1}\n{"answer":2}\n');
+    const sealed = await pair.nextLine();
+    expect(sealed).not.toContain("answer");
+    expect(await pair.seal.open(sealed)).toBe('{"answer":1}\n{"answer":2}\n');
+  });
+
+  test("seal the same text to other bytes each time, and on each connection", async () => {
+    using one = await sealedPair();
+    using other = await sealedPair();
+    const sealed = [await one.seal.seal("x"), await one.seal.seal("x"), await other.seal.seal("x")];
+    expect(new Set(sealed).size).toBe(3);
+  });
+
+  test("end the connection at a message that is replayed", async () => {
+    using pair = await sealedPair();
+    const message = await pair.seal.seal('{"pay":1}');
+    pair.deliver(message);
+    pair.deliver(message);
+    await pair.ended;
+    expect(pair.received()).toBe('{"pay":1}\n');
+    expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
+  });
+
+  test.each<[string, (messages: readonly [string, string]) => string]>([
+    ["comes before its turn", ([, second]) => second],
+    ["was cut short", ([first]) => first.slice(0, -4)],
+    ["was changed", ([first]) => `${first.startsWith("A") ? "B" : "A"}${first.slice(1)}`],
+    ["was emptied", () => "AAAA"],
+    ["is not sealed", () => '{"jsonrpc":"2.0","id":1,"method":"rpc.ping"}'],
+  ])("end the connection at a message that %s", async (_, attack) => {
+    using pair = await sealedPair();
+    pair.deliver(attack([await pair.seal.seal("{}"), await pair.seal.seal("{}")]));
+    await pair.ended;
+    expect(pair.received()).toBe("");
+    expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
+  });
+
+  test("end the connection at a message that is sent back to who sealed it", async () => {
+    using pair = await sealedPair();
+    pair.server.write("{}\n");
+    pair.deliver(await pair.nextLine());
+    await pair.ended;
+    expect(pair.received()).toBe("");
+  });
+
+  test("end a connection that is replayed as a whole", async () => {
+    using recorded = await sealedPair();
+    const message = await recorded.seal.seal('{"pay":1}');
+    using replayed = await sealedPair(key, recorded.first);
+    replayed.deliver(message);
+    await replayed.ended;
+    expect(replayed.received()).toBe("");
+  });
+
+  test("open nothing under another key", async () => {
+    using pair = await sealedPair(new Uint8Array(32).fill(8));
+    pair.deliver(await pair.seal.seal("{}"));
+    await pair.ended;
+    expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
+  });
+
+  test("the client opens no message twice, and none that is another's turn", async () => {
+    using pair = await sealedPair();
+    pair.server.write("1\n");
+    const first = await pair.nextLine();
+    pair.server.write("2\n");
+    const second = await pair.nextLine();
+    expect(await pair.seal.open(first)).toBe("1\n");
+    await expect(pair.seal.open(first)).rejects.toThrow();
+    // A message that did not open has used its turn: the transport closes on it.
+    await expect(pair.seal.open(second)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,127 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type BridgeClient, connect } from "@armorclaw/client-sdk";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { WebSocket, WebSocketServer } from "ws";
+import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { tempDirectory } from "../support/temp.ts";
+import { until } from "../support/until.ts";
+
+const sealKey = new Uint8Array(32).fill(42);
+const subprotocol = "armorclaw.jsonrpc.v1";
+
+describe("the sealed door of the real daemon", () => {
+  const directory = tempDirectory();
+  let daemon: TestDaemon;
+  let url = "";
+  let token = "";
+
+  beforeAll(async () => {
+    const file = join(directory.path, "seal.key");
+    writeFileSync(file, `${Buffer.from(sealKey).toString("base64")}\n`, { mode: 0o600 });
+    const settings = ["doors.websocket.listen=127.0.0.1:0", `doors.websocket.seal_key_file=${file}`];
+    daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
+    const port = await until("the door", () => {
+      const lines = daemon.process.output.stderr.split("\n").filter((text) => text.includes("A door is open"));
+      return lines.map((line) => (JSON.parse(line) as { port: number }).port)[0];
+    });
+    url = `ws://127.0.0.1:${port}`;
+    const { stdout } = await daemon.cli(["token", "create", "--name", "seal", "--role", "admin", "--json"]);
+    token = (JSON.parse(stdout) as { token: string }).token;
+  }, 60_000);
+
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+
+  const open = (how: { readonly url?: string; readonly sealKey?: Uint8Array }): Promise<BridgeClient> =>
+    connect({ url, token, reconnect: false, ...how });
+
+  test("serves calls, long ones too, and events", async () => {
+    await using client = await open({ sealKey });
+    expect(await client.call("rpc.ping")).toEqual({ pong: true });
+    const names = await Promise.all(Array.from({ length: 50 }, () => client.loop.list()));
+    expect(names).toHaveLength(50);
+    await using events = client.subscribe({ channels: ["sealed.>"] });
+    await events.ready;
+    const text = "ü".repeat(20_000);
+    await client.call("event.publish", { channel: "sealed.x", type: "sealed.told", data: { text } });
+    for await (const event of events) {
+      expect(event.data).toEqual({ text });
+      break;
+    }
+  });
+
+  test("turns away who does not seal, and who seals under another key", async () => {
+    await expect(open({})).rejects.toThrow("No bridge answers");
+    await expect(open({ sealKey: new Uint8Array(32).fill(1) })).rejects.toThrow("No bridge answers");
+    await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was ended"));
+  });
+
+  test("is not for HTTP, which would go unsealed", async () => {
+    await expect(open({ url: "http://127.0.0.1:1", sealKey })).rejects.toThrow("HTTP is not sealed");
+  });
+
+  /** Passes messages on between a client and the bridge, as who sits between them could. */
+  async function between(toBridge: (message: string, index: number) => readonly string[]) {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => subprotocol });
+    await once(server, "listening");
+    const seen: string[] = [];
+    server.on("connection", (client) => {
+      const bridge = new WebSocket(url, [subprotocol]);
+      const waiting: string[] = [];
+      let index = 0;
+      client.on("message", (data: Buffer) => {
+        seen.push(data.toString());
+        const messages = toBridge(data.toString(), index++);
+        if (bridge.readyState === WebSocket.OPEN) for (const message of messages) bridge.send(message);
+        else waiting.push(...messages);
+      });
+      bridge.on("open", () => {
+        for (const message of waiting.splice(0)) bridge.send(message);
+      });
+      bridge.on("message", (data: Buffer) => client.send(data.toString()));
+      bridge.on("error", () => undefined);
+      bridge.on("close", () => client.terminate());
+      client.on("close", () => bridge.terminate());
+    });
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    return { url: `ws://127.0.0.1:${port}`, seen, [Symbol.dispose]: () => void server.close() };
+  }
+
+  const publish = (client: BridgeClient) =>
+    client.call("event.publish", { channel: "sealed.attack", type: "sealed.told", data: {} });
+  const published = async () => {
+    const { stdout } = await daemon.cli(["event", "history", "--json"]);
+    return stdout.split("sealed.attack").length - 1;
+  };
+
+  test("shows who sits between nothing, and runs a call once that is sent twice", async () => {
+    // The greeting and the token come first.
+    using middle = await between((message, index) => (index === 2 ? [message, message] : [message]));
+    await using client = await open({ url: middle.url, sealKey });
+    const before = await published();
+    await publish(client).catch(() => undefined);
+    await until(
+      "the end of the connection",
+      async () => (await client.call("rpc.ping").catch(() => "ended")) === "ended",
+    );
+    expect((await published()) - before).toBe(1);
+    expect(middle.seen.join()).not.toContain(token);
+    expect(middle.seen.join()).not.toContain("sealed.attack");
+  });
+
+  test.each<[string, (message: string) => string]>([
+    ["changed", (message) => `${message.startsWith("A") ? "B" : "A"}${message.slice(1)}`],
+    ["cut short", (message) => message.slice(0, -8)],
+  ])("runs no call that was %s", async (_, attack) => {
+    using middle = await between((message, index) => [index === 2 ? attack(message) : message]);
+    await using client = await open({ url: middle.url, sealKey });
+    const before = await published();
+    await expect(publish(client)).rejects.toThrow();
+    expect(await published()).toBe(before);
+  });
+});
