@@ -20,14 +20,14 @@ export function sharedReads(): (accepted: Socket) => Socket {
     };
     const options = { handle, allowHalfOpen: true, manualStart: true, onread: { buffer, callback } };
     // A server makes its sockets by `handle` and `manualStart` too; only an accepted one cannot be told how it is to read.
-    const socket: Socket = new Socket(options as unknown as SocketConstructorOpts);
+    const socket: Socket = new Socket(options as SocketConstructorOpts);
     return socket.pause();
   };
 }
 
 /** Takes the connection out of its socket, which is left empty and closed. */
 function takeHandle(accepted: Socket): object | undefined {
-  const holder = accepted as unknown as { _handle?: object | null };
+  const holder = accepted as Socket & { _handle?: object | null };
   const handle = holder._handle ?? undefined;
   if (handle === undefined) return undefined;
   holder._handle = null;
