@@ -70,6 +70,38 @@ describeOnEngines(
       await agentCall(daemon, "heartbeat-1", "task.update", { task_id, outcome: "done", result: { moved: 3 } });
       expect((await client.task.list({})).tasks).toMatchObject([{ state: "done", progress: 1, result: { moved: 3 } }]);
     });
+
+    test("a task that its agent says nothing of goes back to the queue, and is dead after its last attempt", async () => {
+      await using daemon = await start();
+      const { client } = daemon;
+      const { task } = await client.task.create({
+        title: "Sort",
+        agent_id: "heartbeat-1",
+        lease_ms: 1_000,
+        attempts_max: 2,
+      });
+      const { task_id } = task;
+      const claimed = (attempt: number) =>
+        until(
+          `attempt ${attempt}`,
+          async () => (await agentCall(daemon, "heartbeat-1", "task.claim")).result?.["task"] ?? undefined,
+          30_000,
+        );
+      expect(await claimed(1)).toMatchObject({ task_id, state: "running", attempts: 1 });
+      expect((await agentCall(daemon, "heartbeat-1", "task.claim")).result).toEqual({ task: null });
+      expect(await claimed(2)).toMatchObject({ task_id, attempts: 2 });
+      await until("its end", async () => (await client.task.list({ state: "dead" })).tasks.length === 1, 30_000);
+      const late = await agentCall(daemon, "heartbeat-1", "task.update", { task_id, outcome: "done" });
+      expect(late.error?.data.code).toBe("TASK_STATE_CONFLICT");
+      const { events } = await client.event.history({ channels: [`task.${task_id}.>`] });
+      expect(events.map(({ type }) => type)).toEqual([
+        "task.created",
+        "task.claimed",
+        "task.failed",
+        "task.claimed",
+        "task.dead",
+      ]);
+    });
   },
   ["sandbox"],
 );
