@@ -15,6 +15,8 @@ export interface DurableOptions {
   readonly attemptsMax: number;
   /** Push no more than this before an ack. */
   readonly unackedMax: number;
+  /** A reader that stands still by order is not to blame for what it does not acknowledge. */
+  readonly isFrozen?: () => boolean;
 }
 
 export interface DurableDeps {
@@ -131,8 +133,12 @@ export class DurableSubscription implements Subscription {
     this.#deadline?.timer.cancel();
     this.#deadline = undefined;
     if (head === undefined || this.#isClosed) return;
-    const { ackDeadlineMs } = this.#options;
+    const { ackDeadlineMs, isFrozen } = this.#options;
     const timer = this.#deps.log.clock.after(ackDeadlineMs, () => {
+      if (isFrozen?.() === true) {
+        this.#deadline = undefined;
+        return this.#watchHead();
+      }
       this.#fail(`It was not acknowledged within ${ackDeadlineMs} ms`).catch((error: unknown) => this.#warn(error));
     });
     this.#deadline = { seq: head, timer };

@@ -155,6 +155,26 @@ describe("a durable subscription", () => {
     await expect(consumers.discard(1)).rejects.toMatchObject({ code: "DEAD_LETTER_NOT_FOUND" });
   });
 
+  test("does not blame a reader that stands still by order for what it does not acknowledge", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ clock });
+    const consumers = consumersOf(t);
+    const sink = new TestSink();
+    let isFrozen = true;
+    const held = { ...options, isFrozen: () => isFrozen };
+    const subscription = await consumers.connect(ada, { channels: ["a"] }, held, sink, undefined);
+    subscription.start();
+    await publish(t, 1);
+    await until("the event", () => sink.pushed.length === 1);
+    for (let n = 0; n < 10; n++) clock.advance(1_000);
+    await turn();
+    expect(sink.pushed).toHaveLength(1);
+    isFrozen = false;
+    clock.advance(1_000);
+    await until("the second attempt", () => sink.pushed.length === 2);
+    expect(consumers.deadLetters(0, 10)).toEqual([]);
+  });
+
   test("an event that makes every reader go away is set aside too", async () => {
     await using t = await openTestLog();
     const consumers = consumersOf(t);

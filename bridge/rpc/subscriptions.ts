@@ -47,13 +47,21 @@ export class Subscriptions {
     return { subscription_id: id, cursor: subscription.cursor, cursor_reset: subscription.cursorReset };
   }
 
-  async addDurable(peer: Peer, key: ConsumerKey, selector: EventSelector, params: SubscribeParams) {
+  /** @param isFrozen whether the reader stands still by order */
+  async addDurable(
+    peer: Peer,
+    key: ConsumerKey,
+    selector: EventSelector,
+    params: SubscribeParams,
+    isFrozen: () => boolean,
+  ) {
     this.#room(peer);
     const id = this.#nextId();
     const options = {
       ackDeadlineMs: params.ack_deadline_ms,
       attemptsMax: params.attempts_max,
       unackedMax: params.unacked_max ?? unackedDefault,
+      isFrozen,
     };
     const sink = this.#sink(peer, id);
     const subscription = await this.#consumers.connect(key, selector, options, sink, params.cursor);

@@ -31,7 +31,7 @@ export function eventHandlers(
   log: DurableEventLog,
   consumers: Consumers,
   access: Pick<Access, "mayUseChannel">,
-  agents: Pick<AgentSupervisor, "get">,
+  agents: Pick<AgentSupervisor, "get" | "list">,
 ): Handlers<EventMethods> {
   const subscriptions = new Subscriptions(log, consumers);
   const assertMayUse = (principal: Principal, pattern: string, use: "publish" | "subscribe") => {
@@ -47,7 +47,9 @@ export function eventHandlers(
       const selected = selector(params.channels, params.filter);
       return params.name === undefined
         ? subscriptions.addLive(peer, selected, params)
-        : subscriptions.addDurable(peer, { owner: principal.id, name: params.name }, selected, params);
+        : subscriptions.addDurable(peer, { owner: principal.id, name: params.name }, selected, params, () =>
+            isFrozen(principal, agents),
+          );
     },
     "event.unsubscribe": ({ subscription_id }, { peer }) => {
       subscriptions.remove(peer, subscription_id);
@@ -158,4 +160,11 @@ function assertWithinQuota(principal: Principal, agents: Pick<AgentSupervisor, "
   throw new BridgeError("RATE_LIMITED", `${principal.agentId} publishes more events than its quota allows`, {
     retry_after_ms: 1_000,
   });
+}
+
+/** An agent that is paused or parked takes nothing, and is not to blame for it. */
+function isFrozen(principal: Principal, agents: Pick<AgentSupervisor, "list">): boolean {
+  if (principal.kind !== "agent") return false;
+  const found = agents.list(false).find(({ agent_id }) => agent_id === principal.agentId);
+  return found?.state === "paused" || found?.state === "parked";
 }
