@@ -9,5 +9,6 @@ const usage = () =>
     process.send?.("usage");
   });
 const peer = await peers[name as PeerName]();
-const figures = await loads[load]?.({ peer, path, durationMs: Number(durationMs), usage });
+const isLeftOut = peer.loads?.includes(load) === false;
+const figures = isLeftOut ? undefined : await loads[load]?.({ peer, path, durationMs: Number(durationMs), usage });
 process.send?.({ figures: figures ?? null }, () => process.exit());

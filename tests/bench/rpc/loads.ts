@@ -26,6 +26,8 @@ export type Load = (bench: Bench) => Promise<Figures | undefined>;
 const warmUpRequests = 30_000;
 const warmUpMs = 400;
 const warmUpMsMax = 5_000;
+const mebibyte = 1024 * 1024;
+const streamBytes = 100 * mebibyte;
 const microseconds = () => performance.now() * 1000;
 
 const quantile = (sorted: readonly number[], share: number): number =>
@@ -144,6 +146,27 @@ const largePayload: Load = async ({ peer, path, durationMs }) => {
   return { mib_per_s: await repeat(durationMs) };
 };
 
+/** 100 MiB in one stream, with what the server's memory grew by at most meanwhile. */
+const stream: Load = async ({ peer, path, usage }) => {
+  const client = await peer.connect(path, 1);
+  if (client.stream === undefined) return undefined;
+  await client.stream(8 * mebibyte);
+  const before = await usage();
+  let rssMax = before.rss;
+  const start = microseconds();
+  let elapsed = 0;
+  const streaming = client.stream(streamBytes).then((bytes) => {
+    elapsed = microseconds() - start;
+    if (bytes !== streamBytes) throw new Error(`${bytes} bytes came`);
+  });
+  while (elapsed === 0) {
+    rssMax = Math.max(rssMax, (await usage()).rss);
+    await Promise.race([streaming, sleep(50)]);
+  }
+  await streaming;
+  return { mib_per_s: streamBytes / mebibyte / (elapsed / 1e6), server_growth_bytes: rssMax - before.rss };
+};
+
 /** Now and then an event, while nothing else goes on: from the publisher's call to the subscriber. */
 const idlePush: Load = async ({ peer, path, durationMs }) => {
   if (!peer.pushes) return undefined;
@@ -173,5 +196,6 @@ export const loads: Readonly<Record<string, Load>> = {
   clients_32: saturated(32, 1),
   fan_out_100: fanOut,
   payload_1_mib: largePayload,
+  stream_100_mib: stream,
   idle_push: idlePush,
 };

@@ -3,15 +3,22 @@ export interface PeerClient {
   request(method: "echo" | "subscribe" | "publish", params: unknown): Promise<unknown>;
   /** Calls with each event after `subscribe`. */
   onEvent(listener: () => void): void;
+  /** Takes so many bytes as a stream, in pieces that are as bytes again. @returns how many came */
+  stream?(bytes: number): Promise<number>;
 }
 
 /** Something that serves `echo`, and where it can push also `subscribe` and `publish`, over a Unix socket. */
 export interface Peer {
   readonly pushes: boolean;
+  /** The loads that it is for; all of them when left out. */
+  readonly loads?: readonly string[];
   serve(path: string): Promise<void>;
   /** @param inFlight how many requests it will have in flight at once */
   connect(path: string, inFlight: number): Promise<PeerClient>;
 }
+
+/** The bytes of one piece of a stream. */
+export const pieceBytes = 256 * 1024;
 
 /** What `publish` sends to every subscriber. */
 export const eventOf = (seq: number) => ({ topic: "t", seq, data: "hello world hello world" });

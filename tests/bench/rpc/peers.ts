@@ -4,6 +4,7 @@ import type { Peer } from "./peer.ts";
 export const peers = {
   armorclaw: async () => (await import("./peers/armorclaw.ts")).armorclaw,
   "armorclaw-sdk": async () => (await import("./peers/armorclaw.ts")).armorclawSdk,
+  "raw-copy": async () => (await import("./peers/raw-copy.ts")).rawCopy,
   "raw-json": async () => (await import("./peers/raw-json.ts")).rawJson,
   "json-rpc-2.0": async () => (await import("./peers/json-rpc-naive.ts")).jsonRpcNaive,
   "vscode-jsonrpc": async () => (await import("./peers/vscode-jsonrpc.ts")).vscodeJsonRpc,

@@ -16,8 +16,12 @@ interface Target {
   readonly figure: string;
   readonly load: string;
   readonly key: string;
+  /** Whose figure it is, when not that of `armorclaw`. */
+  readonly of?: PeerName;
   /** What it is divided by; nothing when the figure itself is what counts. */
   readonly by?: PeerName;
+  /** The load of the divisor, when it is another. */
+  readonly byLoad?: string;
   readonly direction: Verdict["direction"];
   readonly target: number;
 }
@@ -83,6 +87,24 @@ const targets: readonly Target[] = [
     direction: "at least",
     target: 1.8,
   },
+  {
+    figure: "100 MiB stream / raw payloads",
+    load: "stream_100_mib",
+    key: "mib_per_s",
+    of: "armorclaw-sdk",
+    by: "raw-json",
+    byLoad: "payload_1_mib",
+    direction: "at least",
+    target: 5,
+  },
+  {
+    figure: "server growth in a stream, MiB",
+    load: "stream_100_mib",
+    key: "server_growth_bytes",
+    of: "armorclaw-sdk",
+    direction: "at most",
+    target: 64,
+  },
   { figure: "idle event push p99, ms", load: "idle_push", key: "p99_us", direction: "at most", target: 5 },
   {
     figure: "RSS at 64 pipelined, MiB",
@@ -97,9 +119,9 @@ const scaleOf = (key: string): number => (key.endsWith("_bytes") ? mebibyte : 10
 
 /** How the figures stand to the targets, as far as they were measured. */
 export function verdicts(results: Results): Verdict[] {
-  return targets.flatMap(({ figure, load, key, by, direction, target }) => {
-    const ours = results[load]?.armorclaw?.[key];
-    const divisor = by === undefined ? scaleOf(key) : results[load]?.[by]?.[key];
+  return targets.flatMap(({ figure, load, key, of = "armorclaw", by, byLoad = load, direction, target }) => {
+    const ours = results[load]?.[of]?.[key];
+    const divisor = by === undefined ? scaleOf(key) : results[byLoad]?.[by]?.[key];
     if (ours === undefined || divisor === undefined) return [];
     const measured = ours / divisor;
     return [

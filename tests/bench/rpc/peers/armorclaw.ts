@@ -18,7 +18,7 @@ import {
 } from "../../../../bridge/rpc/rpc.ts";
 import { fixture } from "../../../support/fixture-methods.ts";
 import { connectLines } from "../line-client.ts";
-import { eventOf, type Peer } from "../peer.ts";
+import { eventOf, type Peer, pieceBytes } from "../peer.ts";
 
 const contract: Record<string, AnyMethod> = {
   ...builtinMethods,
@@ -52,8 +52,8 @@ function handlers(): Record<string, AnyHandler> {
       return true;
     },
     stream: async ({ count, bytes }: { count: number; bytes: number }, call) => {
-      const item = Buffer.alloc(bytes).toString("base64");
-      for (let sent = 0; sent < count; sent++) await call.write(item);
+      const piece = Buffer.alloc(bytes, 7);
+      for (let sent = 0; sent < count; sent++) await call.write(piece.toString("base64"));
       return count;
     },
   };
@@ -87,6 +87,15 @@ export const armorclawSdk: Peer = {
   serve,
   async connect(path) {
     const client = await connect({ socketPath: path, reconnect: false });
-    return { request: (method, params) => client.call(method, params), onEvent: () => undefined };
+    return {
+      request: (method, params) => client.call(method, params),
+      onEvent: () => undefined,
+      async stream(bytes) {
+        let received = 0;
+        for await (const piece of client.stream("stream", { count: bytes / pieceBytes, bytes: pieceBytes }))
+          received += Buffer.from(String(piece), "base64").length;
+        return received;
+      },
+    };
   },
 };
