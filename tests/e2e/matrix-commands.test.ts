@@ -184,7 +184,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     await daemon.client.close();
     await daemon.end("SIGTERM");
     daemon = await world.startBridge({ flags: ["--set", "matrix.reaction_approvals=true"] });
-    await until("the agent", async () => (await daemon.client.bridge.status()).agents.running === 1, 30_000);
+    await until("the agent", async () => (await stateOf("heartbeat-1")) === "running", 30_000);
     const first = await question("react to it");
     await react(first.asked.event_id, "✅", bob);
     expect(await world.answerTo(first.asked.event_id)).toMatch(/^FORBIDDEN: .*viewer/);
