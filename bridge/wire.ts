@@ -103,7 +103,10 @@ function doors(
   pages: { health(): unknown; metrics(): Promise<string> },
 ): WebDoor[] {
   const { http, websocket, jwt } = config.doors;
-  const verifyJwt = jwt.issuer === undefined ? undefined : createJwtVerifier(jwtSettings(jwt));
+  const verifyJwt =
+    jwt.issuer === undefined
+      ? undefined
+      : createJwtVerifier(jwtSettings(jwt), { clock, logger: logging.child("doors") });
   const rpc: Pick<RpcServer, "attach"> = { attach: (socket, principal) => server().attach(socket, principal) };
   const common = { rpc, authenticator: createAuthenticator(tokens, verifyJwt, clock), logger: logging.child("doors") };
   const front = { ...pages, rpc, bodyBytesMax: config.rpc.frame_bytes_max };

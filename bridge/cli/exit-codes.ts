@@ -66,6 +66,7 @@ export const exitOfErrorCode = {
   ALREADY_RUNNING: "conflict",
   TOKEN_EXISTS: "conflict",
   TOKEN_NOT_FOUND: "notFound",
+  ISSUER_UNAVAILABLE: "failed",
   AGENT_ALREADY_RUNNING: "conflict",
   AGENT_NOT_FOUND: "notFound",
   KEY_NOT_FOUND: "notFound",

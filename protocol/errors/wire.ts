@@ -144,4 +144,11 @@ export const wireErrors = {
     summary: "No such API token",
     remedy: "`armorclaw token ls` lists the tokens",
   },
+  ISSUER_UNAVAILABLE: {
+    rpcCode: -32019,
+    retryable: true,
+    summary: "The keys that JWTs are verified with could not be loaded",
+    remedy:
+      "Check that `doors.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
+  },
 } as const;

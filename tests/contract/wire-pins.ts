@@ -9,4 +9,5 @@ export const wireMethodRoles: Record<string, string> = {
 export const wireErrorNumbers: Record<string, number> = {
   TOKEN_EXISTS: -32017,
   TOKEN_NOT_FOUND: -32018,
+  ISSUER_UNAVAILABLE: -32019,
 };

@@ -4,14 +4,14 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../platform/clock.ts";
 import { type ApiTokens, isApiToken } from "./api-tokens.ts";
 
-/** Verifies a JWT. Rejects when it is not good. */
+/** Verifies a JWT. Rejects when it is not good; with a BridgeError when that cannot be told. */
 export type VerifyJwt = (token: string) => Promise<Principal>;
 
 /** Who comes in by a door that knows no local user. */
 export interface Authenticator {
   /**
    * @param token what the peer gave, or undefined when it gave nothing
-   * @throws BridgeError UNAUTHENTICATED, or RATE_LIMITED while the address is kept out
+   * @throws BridgeError UNAUTHENTICATED, RATE_LIMITED while the address is kept out, or ISSUER_UNAVAILABLE
    */
   authenticate(token: string | undefined, address: string): Promise<Principal>;
 }
@@ -75,7 +75,9 @@ async function identify(
   if (isApiToken(token) || verifyJwt === undefined) return tokens.verify(token, address);
   try {
     return await verifyJwt(token);
-  } catch {
+  } catch (error) {
+    // The peer is not to blame for keys that cannot be had.
+    if (error instanceof BridgeError) throw error;
     // Why a JWT is not good is for whoever issued it; a peer that holds a bad one is told no more than of a bad token.
     return undefined;
   }

@@ -25,6 +25,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   RATE_LIMITED: 429,
   METHOD_NOT_FOUND: 404,
   INVALID_REQUEST: 405,
+  ISSUER_UNAVAILABLE: 503,
 };
 
 /** HTTP in front of the dispatcher: POST /rpc, GET /health and GET /metrics. */

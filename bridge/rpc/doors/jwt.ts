@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Principal, Role } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Logger } from "../../logging/logging.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { VerifyJwt } from "./authenticator.ts";
 
 export interface JwtSettings {
@@ -11,31 +14,83 @@ export interface JwtSettings {
   readonly roleClaim: string;
 }
 
+export interface JwtDeps {
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly logger: Logger;
+}
+
+/** The issuer's keys, as they were read once. */
+interface Keys {
+  /** Whether they need not be fetched again. */
+  readonly isFresh: () => boolean;
+  readonly verify: (token: string) => Promise<{ readonly payload: Readonly<Record<string, unknown>> }>;
+}
+
 /** Signatures that need the issuer's private key. A shared secret is none, and `none` is none either. */
 const algorithms = ["EdDSA", "ES256", "ES384", "ES512", "RS256", "PS256"];
 const clockToleranceS = 30;
+/** Keys that could not be had are asked for again after this long, however many tokens come meanwhile. */
+const pauseMs = 1_000;
 
-/** Accepts the JWTs of one issuer. The library is loaded when the first one comes. */
-export function createJwtVerifier({ issuer, audience, jwks, roleClaim }: JwtSettings): VerifyJwt {
-  const load = async () => {
-    const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import("jose");
-    const keys = jwks.startsWith("https://")
-      ? createRemoteJWKSet(new URL(jwks))
-      : createLocalJWKSet(JSON.parse(await readFile(jwks, "utf8")));
-    const options = { issuer, audience, algorithms, clockTolerance: clockToleranceS, requiredClaims: ["exp", "sub"] };
-    return (token: string) => jwtVerify(token, keys, options);
-  };
-  let loading: ReturnType<typeof load> | undefined;
+/**
+ * Accepts the JWTs of one issuer. The library and the keys are loaded when the first one comes.
+ * It rejects with ISSUER_UNAVAILABLE while the keys cannot be had, which says nothing about the token.
+ */
+export function createJwtVerifier(settings: JwtSettings, deps: JwtDeps): VerifyJwt {
+  const keysOf = loader(() => load(settings), deps);
   return async (token) => {
-    loading ??= load();
-    const { payload } = await (await loading)(token);
-    return principalOf(payload.sub, payload[roleClaim]);
+    const { verify } = await keysOf();
+    const { payload } = await verify(token);
+    return principalOf(payload["sub"], payload[settings.roleClaim]);
   };
 }
 
-function principalOf(subject: string | undefined, claimed: unknown): Principal {
+async function load({ issuer, audience, jwks }: JwtSettings): Promise<Keys> {
+  const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import("jose");
+  const options = { issuer, audience, algorithms, clockTolerance: clockToleranceS, requiredClaims: ["exp", "sub"] };
+  if (!jwks.startsWith("https://")) {
+    const keys = createLocalJWKSet(JSON.parse(await readFile(jwks, "utf8")));
+    return { isFresh: () => true, verify: (token) => jwtVerify(token, keys, options) };
+  }
+  const keys = createRemoteJWKSet(new URL(jwks));
+  await keys.reload();
+  return { isFresh: () => keys.fresh, verify: (token) => jwtVerify(token, keys, options) };
+}
+
+/** Loads once for all who wait, keeps what was loaded and forgets a failure after a pause. */
+function loader(load: () => Promise<Keys>, { clock, logger }: JwtDeps): () => Promise<Keys> {
+  let keys: Keys | undefined;
+  let loading: Promise<Keys> | undefined;
+  let failedAt: number | undefined;
+  const attempt = async () => {
+    try {
+      keys = await load();
+      if (failedAt !== undefined) logger.info({}, "the issuer's keys were loaded");
+      failedAt = undefined;
+      return keys;
+    } catch (error) {
+      if (failedAt === undefined) logger.warn({ error }, "the issuer's keys could not be loaded");
+      failedAt = clock.monotonic();
+      throw unavailable(pauseMs, error);
+    } finally {
+      loading = undefined;
+    }
+  };
+  return async () => {
+    if (keys?.isFresh() === true) return keys;
+    const leftMs = failedAt === undefined ? 0 : failedAt + pauseMs - clock.monotonic();
+    if (leftMs > 0) throw unavailable(leftMs);
+    loading ??= attempt();
+    return await loading;
+  };
+}
+
+const unavailable = (retryAfterMs: number, cause?: unknown) =>
+  new BridgeError("ISSUER_UNAVAILABLE", undefined, { retry_after_ms: Math.ceil(retryAfterMs) }, { cause });
+
+function principalOf(subject: unknown, claimed: unknown): Principal {
   const role = Role.exclude(["agent"]).parse(claimed);
-  if (subject === undefined || !/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(subject) || subject.length > 40)
+  if (typeof subject !== "string" || !/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(subject) || subject.length > 40)
     throw new Error("The subject is no name that a principal can have");
   return { kind: "token", id: `token:jwt-${subject}`, role };
 }

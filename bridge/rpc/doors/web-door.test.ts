@@ -8,6 +8,8 @@ import { SignJWT } from "jose";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { dashboard, openWebDoor, openWebSocket } from "../../../tests/support/web-doors.ts";
 import type { Reply } from "../../../tests/support/wire-client.ts";
+import { silentLogger } from "../../logging/logging.ts";
+import { systemClock } from "../../platform/clock.ts";
 import { createJwtVerifier } from "./jwt.ts";
 
 const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
@@ -67,7 +69,8 @@ describe("HTTP over TCP", () => {
     const jwks = join(directory.path, "jwks.json");
     writeFileSync(jwks, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), alg: "EdDSA", kid: "k" }] }));
     const settings = { issuer: "https://issuer.example.org", audience: "armorclaw", jwks, roleClaim: "role" };
-    await using open = await openWebDoor({ verifyJwt: createJwtVerifier(settings) });
+    const deps = { clock: systemClock, logger: silentLogger };
+    await using open = await openWebDoor({ verifyJwt: createJwtVerifier(settings, deps) });
     const sign = (claims: object, audience = "armorclaw") =>
       new SignJWT({ ...claims })
         .setProtectedHeader({ alg: "EdDSA", kid: "k" })

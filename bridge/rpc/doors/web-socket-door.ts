@@ -84,6 +84,7 @@ function statusLine(error: unknown): string {
   if (code === "UNAUTHENTICATED") return "401 Unauthorized";
   if (code === "RATE_LIMITED") return "429 Too Many Requests";
   if (code === "FORBIDDEN") return "403 Forbidden";
+  if (code === "ISSUER_UNAVAILABLE") return "503 Service Unavailable";
   return code === "INVALID_REQUEST" ? "400 Bad Request" : "500 Internal Server Error";
 }
 
