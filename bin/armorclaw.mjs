@@ -11,6 +11,8 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const ownNode = path(`../node_modules/node/bin/node${process.platform === "win32" ? ".exe" : ""}`);
 
 if (major > 24 || (major === 24 && minor >= 12)) {
+  // Kept beside the code, so that whoever can change one could change the other. Where it cannot be written nothing is kept.
+  nodeModule.enableCompileCache(path("../node_modules/.cache/armorclaw"));
   if (isClone) {
     nodeModule.registerHooks({
       resolve: (specifier, context, next) =>

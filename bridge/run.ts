@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { agentLine, banner, painter } from "./banner.ts";
@@ -59,6 +60,8 @@ async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
         stateDirectory: loaded.config.state_dir,
       };
       process.stdout.write(banner(facts, paint));
+      // A bridge that is killed would not keep what it has compiled, and its next start would take twice the time.
+      flushCompileCache();
     },
     onEvent: (event) => {
       const line = agentLine(event, paint);
