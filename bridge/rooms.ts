@@ -85,6 +85,7 @@ export function composeRooms(deps: RoomDeps) {
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
     directory: join(config.state_dir, "matrix"),
     pollMs: config.matrix.poll_ms,
+    backfillMax: config.matrix.backfill_max,
     onInbound: (inbound) => {
       heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
     },

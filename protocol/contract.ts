@@ -241,6 +241,7 @@ export const events = {
   "matrix.message": matrixEvents.message,
   "matrix.reaction": matrixEvents.reaction,
   "matrix.undecryptable": matrixEvents.undecryptable,
+  "matrix.messages_missed": matrixEvents.messagesMissed,
   "matrix.delivery": matrixEvents.delivery,
   "matrix.link": matrixEvents.link,
   "matrix.logged_in": matrixEvents.loggedIn,

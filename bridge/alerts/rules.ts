@@ -159,6 +159,13 @@ export const defaultRules: readonly AlertRule[] = [
     recoveredBy: ["matrix.logged_in"],
   }),
   rule({
+    name: "matrix-messages-missed",
+    types: ["matrix.messages_missed"],
+    severity: "warning",
+    key: "{room_id}",
+    text: "Messages of the room {room_id} may not have been heard: {reason}. Read what was written there meanwhile",
+  }),
+  rule({
     name: "watcher-lost",
     types: ["alert.pulse_failed"],
     severity: "warning",

@@ -26,6 +26,14 @@ export const MatrixConfig = z
       .describe(
         "How long the homeserver may hold a sync that has nothing to tell. A link that is silent for two and a half times as long is started anew.",
       ),
+    backfill_max: z
+      .int()
+      .min(0)
+      .max(50_000)
+      .default(5_000)
+      .describe(
+        "The most events that are read from a room's past after a time without connection. What is beyond may be missed, and that is told.",
+      ),
     approval_room: MatrixRoom.optional().describe("Where approvals are asked for; the first of `rooms` when left out."),
     command_trust: z
       .enum(["verified", "encrypted", "nothing"])

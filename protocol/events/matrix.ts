@@ -60,6 +60,14 @@ export const undecryptable = defineEvent({
   example: { ...exampleRoom, event_id: "$3", sender: "@ann:example.org", reason: "MEGOLM_UNKNOWN_INBOUND_SESSION_ID" },
 });
 
+export const messagesMissed = defineEvent({
+  summary: "What was written in a room while the bridge had no link to it may not have been heard in full.",
+  channel: "matrix.<room>.messages_missed",
+  priority: "high",
+  data: z.object({ ...where, reason: z.string() }),
+  example: { ...exampleRoom, reason: "only the newest 5000 events of the gap were read" },
+});
+
 export const delivery = defineEvent({
   summary: "What is known of a message that the bridge sent grew: queued → sent → echoed → read.",
   channel: "matrix.<room>.delivery",

@@ -27,6 +27,7 @@ export const matrixEventTypes: Record<string, readonly [channel: string, priorit
   "matrix.message": ["matrix.<room>.message", "normal"],
   "matrix.reaction": ["matrix.<room>.reaction", "low"],
   "matrix.undecryptable": ["matrix.<room>.undecryptable", "high"],
+  "matrix.messages_missed": ["matrix.<room>.messages_missed", "high"],
   "matrix.delivery": ["matrix.<room>.delivery", "low"],
   "matrix.link": ["matrix.link", "high"],
   "matrix.logged_in": ["matrix.logged_in", "high"],

@@ -17,7 +17,8 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
   let pager: Pager;
   let daemon: TestDaemon;
   let device: { readonly device_id: string | null; readonly fingerprint: string | null };
-  const start = () => world.startBridge({ flags: ["--set", "keystore.source=passphrase"] });
+  const start = (flags: readonly string[] = []) =>
+    world.startBridge({ flags: ["--set", "keystore.source=passphrase", ...flags] });
 
   beforeAll(async () => {
     pager = await startPager();
@@ -28,8 +29,9 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
       },
       matrix: "poll_ms = 1000",
       config: ({ room }) => `[webhooks]\npager = "${pager.url}/"
+        [alerts]\ndigest_ms = 0
         [[alerts.to]]\ndestination = "matrix"\nlane = "${room}"\nmin_severity = "critical"
-        [[alerts.to]]\ndestination = "webhook"\nlane = "pager"\nmin_severity = "critical"\n`,
+        [[alerts.to]]\ndestination = "webhook"\nlane = "pager"\n`,
     });
     daemon = await start();
   }, 120_000);
@@ -65,6 +67,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
   const send = (message: string) =>
     daemon.client.matrix.send({ room_id: world.room, message, dedupe_key: message, wait_ms: 0 });
   const arrives = (body: string) => until(body, () => bodies(world.ann.inbound).includes(body), 30_000);
+  const wasTold = (start: string) => pager.told.some(({ text }) => text.startsWith(start));
   const times = (body: string) => bodies(world.ann.inbound).filter((one) => one === body).length;
 
   test("logs in with the token of a single sign-on; not while the device's keys could not be kept", async () => {
@@ -126,7 +129,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
 
   test("an ended login is said and told by another route, asked for only once, and the same account goes on", async () => {
     await (await elsewhere()).request("POST", "logout/all", {});
-    await until("the word of it", () => pager.told.some(({ text }) => text.includes("has ended the login of")));
+    await until("the word of it", () => wasTold("The homeserver has ended the login of"));
     expect(await status()).toMatchObject({ status: "logged_out", logged_in: false, connected: false });
     const shown = (await daemon.cli(["matrix", "status"])).stdout;
     expect(shown).toMatch(/does not accept the login of @bridge:localhost any more: .*Invalid access token/);
@@ -141,7 +144,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(login).toMatchObject({ is_cross_signed: true });
     await arrives("queued while logged out");
     expect(times("queued while logged out")).toBe(1);
-    await until("word that it is over", () => pager.told.some(({ text }) => text.startsWith("Over: ")));
+    await until("word that it is over", () => wasTold("Over: The homeserver has ended"));
     for (const suffix of ["", "-wal"])
       expect(readFileSync(join(daemon.directories.state, `store.db${suffix}`)).includes(token)).toBe(false);
     expect(daemon.process.output.stderr).not.toContain(token);
@@ -168,5 +171,25 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
       filter: { types: ["matrix.logged_out"] },
     });
     expect(events.map(({ data }) => data["is_soft"])).toEqual([false, true]);
+  }, 120_000);
+
+  test("what a gap holds beyond the bound is told as missed, and the rest is heard", async () => {
+    await daemon.client.close();
+    await daemon.end("SIGKILL");
+    // More than a first sync brings along.
+    for (let n = 0; n < 175; n += 1)
+      await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/gap${n}`, {
+        ...{ msgtype: "m.text", body: `gap ${n}` },
+      });
+    daemon = await start(["--set", "matrix.backfill_max=0"]);
+    await unlock();
+    await until("the newest", async () => (await heard()).includes("gap 174"), 60_000);
+    expect(await heard()).not.toContain("gap 0");
+    const missed = { channels: ["matrix.>"], filter: { types: ["matrix.messages_missed"] } };
+    const { events } = await daemon.client.event.history(missed);
+    expect(events.map(({ data }) => data)).toEqual([
+      expect.objectContaining({ room_id: world.openRoom, reason: "only the newest 0 events of the gap were read" }),
+    ]);
+    await until("the alert", () => wasTold(`Messages of the room ${world.openRoom} may not have been heard`));
   }, 120_000);
 });

@@ -73,6 +73,7 @@ export async function startAccount({
     logger,
     directory: join(directory, "matrix"),
     pollMs: 30_000,
+    backfillMax: 5000,
     trust: {
       isTrustedRoom: (room) => rooms?.has(room) ?? true,
       roleOf: (user) => ((users?.has(user) ?? true) ? "operator" : undefined),

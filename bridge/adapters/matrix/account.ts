@@ -64,7 +64,8 @@ export class Account {
       deliver: deps.deliver,
       moved: (roomId, eventId) => say({ kind: "cursor", roomId, eventId }),
       failed: (error) => say({ kind: "fatal", message: `the intake failed: ${String(error)}` }),
-      lost: (roomId, error) => say({ kind: "log", level: "warn", message: `${roomId}: past unread: ${String(error)}` }),
+      backfillMax: account.backfillMax,
+      missed: (roomId, reason) => say({ kind: "missed", roomId, reason }),
     });
   }
 

@@ -36,6 +36,8 @@ export interface MatrixDeps extends RecorderDeps {
   readonly directory: string;
   /** How long the homeserver may hold a sync that has nothing to tell. */
   readonly pollMs: number;
+  /** The most events that are fetched from a room's past after a time without connection. */
+  readonly backfillMax: number;
   /** The homeserver answers again: what waits for it may be sent. */
   readonly onLive: () => void;
   /** Somebody who was in the room is not any more. It may be the bridge's own account. */
@@ -233,10 +235,11 @@ export class MatrixAdapter implements Service {
   }
 
   #keep(session: Session): void {
-    const { clock, logger, store, directory, pollMs } = this.#deps;
+    const { clock, logger, store, directory, pollMs, backfillMax } = this.#deps;
+    const settings = { directory, pollMs, backfillMax };
     this.#keeper = new LinkKeeper({
       ...{ clock, logger, pollMs },
-      account: () => workerAccount(session, store.read(readRooms), { directory, pollMs, nowMs: clock.now() }),
+      account: () => workerAccount(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
       message: (message, link) => this.#heard(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });

@@ -32,6 +32,9 @@ export async function writeDown(
     }
     case "cursor":
       return await recorder.moved(message.roomId, message.eventId);
+    case "missed":
+      logger.warn({ room_id: message.roomId, reason: message.reason }, "messages of a room may be missing");
+      return await recorder.missed(message.roomId, message.reason);
     case "encrypted":
       return await recorder.encrypted(message.roomId);
     case "echo":

@@ -14,8 +14,6 @@ import { sdkFailure } from "./sdk-failure.ts";
 import { eventTrust } from "./trust.ts";
 import type { InboundEvent } from "./worker-protocol.ts";
 
-/** The most events that are fetched from a room's past after a time without connection. */
-const backfillMax = 5000;
 const pageSize = 100;
 
 /** How long a room waits for the key of an event: keys come just before or just after what they open. */
@@ -37,8 +35,10 @@ export interface IntakeDeps {
   readonly moved: (roomId: string, eventId: string) => void;
   /** An event could not be handled, and nothing after it may be: the worker must be started anew. */
   readonly failed: (error: unknown) => void;
-  /** Part of a room's past stays unread: the homeserver refuses it. */
-  readonly lost: (roomId: string, error: unknown) => void;
+  /** The most events that are fetched from a room's past after a time without connection. */
+  readonly backfillMax: number;
+  /** Something of the room's past may stay unread. Said before anything newer is delivered. */
+  readonly missed: (roomId: string, reason: string) => void;
 }
 
 interface RoomState {
@@ -140,7 +140,7 @@ export class Intake {
 
   /** The events between the cursor and the live timeline, oldest first. */
   async #past(room: Room, timeline: EventTimeline, cursor: string | undefined): Promise<MatrixEvent[]> {
-    const { client } = this.#deps;
+    const { client, backfillMax, missed } = this.#deps;
     const toEvent = client.getEventMapper({ decrypt: false });
     const past: MatrixEvent[] = [];
     let from = timeline.getPaginationToken(EventTimeline.BACKWARDS);
@@ -152,6 +152,9 @@ export class Intake {
       }
       from = chunk.length === 0 ? null : (end ?? null);
     }
+    // Which of them are older than the last handled event is not known.
+    if (from !== null) missed(room.roomId, `only the newest ${past.length} events of the gap were read`);
+    else missed(room.roomId, "the homeserver does not give the room's past back to the last message that was read");
     return past.toReversed();
   }
 
@@ -162,10 +165,7 @@ export class Intake {
       try {
         return await client.createMessagesRequest(roomId, from, pageSize, Direction.Backward);
       } catch (error) {
-        if (sdkFailure(error).kind === "refused") {
-          this.#deps.lost(roomId, error);
-          return { chunk: [] };
-        }
+        if (sdkFailure(error).kind === "refused") return { chunk: [] };
         if (attempt === 20) throw error;
         await delay(clock, Math.min(10_000, 200 * 2 ** attempt));
       }

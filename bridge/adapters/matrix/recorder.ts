@@ -1,4 +1,4 @@
-import type { EventDraft } from "../../events/events.ts";
+import { contractEvent, type EventDraft } from "../../events/events.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../store/store.ts";
 import { type RoomCallEvent, readCallEvent } from "./call-events.ts";
@@ -47,6 +47,13 @@ export class Recorder {
 
   async moved(roomId: string, eventId: string): Promise<void> {
     await this.#deps.events.transact((sql) => moveCursor(sql, roomId, eventId));
+  }
+
+  /** Nobody is heard in a room that is not trusted, so that nothing is missed there. */
+  async missed(roomId: string, reason: string): Promise<void> {
+    if (!this.#deps.trust.isTrustedRoom(roomId)) return;
+    const data = { room_id: roomId, room: roomSegment(roomId), reason };
+    await this.publish(contractEvent("matrix.messages_missed", "bridge", data));
   }
 
   async encrypted(roomId: string): Promise<void> {

@@ -8,11 +8,16 @@ import type { WorkerAccount } from "./worker-protocol.ts";
 const keysPath = ({ deviceId }: Session, directory: string): string =>
   join(directory, `crypto-${deviceId.replaceAll(/[^A-Za-z0-9_-]/g, "_")}.db`);
 
+interface WorkerSettings extends Pick<WorkerAccount, "pollMs" | "backfillMax"> {
+  readonly directory: string;
+  readonly nowMs: number;
+}
+
 /** What a worker starts with. */
 export function workerAccount(
   session: Session,
   { cursors, encrypted }: RoomRecords,
-  { directory, pollMs, nowMs }: { readonly directory: string; readonly pollMs: number; readonly nowMs: number },
+  { directory, pollMs, backfillMax, nowMs }: WorkerSettings,
 ): WorkerAccount {
   const { homeserver, userId, deviceId, accessToken, storeKey, recoveryKey } = session;
   return {
@@ -26,6 +31,7 @@ export function workerAccount(
     cursors,
     encryptedRooms: encrypted,
     pollMs,
+    backfillMax,
     // A homeserver keeps answers for some two minutes.
     firstSyncLimit: 20 + (Math.floor(nowMs / 1000) % 150),
   };

@@ -19,6 +19,8 @@ export interface WorkerAccount {
   readonly firstSyncLimit: number;
   /** How long the homeserver may hold a sync that has nothing to tell. */
   readonly pollMs: number;
+  /** The most events that are fetched from a room's past after a time without connection. */
+  readonly backfillMax: number;
 }
 
 /** Only `verified` comes from a device that its owner has signed, in an encrypted event. */
@@ -151,6 +153,8 @@ export type WorkerMessage =
   /** Must be answered by `stored` before the room's next event comes. */
   | { readonly kind: "inbound"; readonly event: InboundEvent }
   | { readonly kind: "cursor"; readonly roomId: string; readonly eventId: string }
+  /** What was said in the room while there was no link may stay unread in part. */
+  | { readonly kind: "missed"; readonly roomId: string; readonly reason: string }
   | { readonly kind: "encrypted"; readonly roomId: string }
   | {
       readonly kind: "echo";
