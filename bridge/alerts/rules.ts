@@ -60,7 +60,7 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["budget.threshold_crossed"],
     severity: "warning",
     key: "{scope} {window} {unit} {level}",
-    text: "Spending of {scope} reached {level} of its limit per {window}",
+    text: "Spending of {scope} per {window} reached its threshold {level}: {spent} of {limit} {unit}",
   }),
   rule({
     name: "budget-exhausted",

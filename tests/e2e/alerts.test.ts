@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { startTestDaemon } from "../support/daemon.ts";
+import { startTestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
 import { startPager } from "../support/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -22,12 +22,12 @@ const rules = `[[alerts.rules]]
   lane = "pager"`;
 
 /** A bridge whose alerts go to a pager. */
-async function startAlerting(settings: string) {
+async function startAlerting(settings: string, { flags = [], ...options }: Partial<TestDaemonOptions> = {}) {
   const temp = tempDirectory();
   const pager = await startPager();
   const config = join(temp.path, "config.toml");
   writeFileSync(config, `[webhooks]\npager = "${pager.url}/"\n[alerts]\n${settings}\n${rules}\n`);
-  const daemon = await startTestDaemon({ engine: "process", flags: ["--config", config] });
+  const daemon = await startTestDaemon({ engine: "process", ...options, flags: ["--config", config, ...flags] });
   return {
     daemon,
     told: () => pager.told.map(({ text }) => text),
@@ -90,3 +90,51 @@ test("a watcher outside hears the pulse, and a person hears when the watcher doe
   await until("the silence", () => performance.now() - (watcher.told.at(-1)?.at ?? 0) > 2500);
   expect(watcher.told).toHaveLength(pulses);
 }, 90_000);
+
+test("by the bridge's own rules an agent that hangs is told, and that it is back; so is one that fails again and again", async () => {
+  const set = ["--set", "agents.hang_after_ms=2000", "--set", "restart.failures_max=2"];
+  await using bridge = await startAlerting("digest_ms = 0", { start: ["heartbeat"], flags: set });
+  const { told, daemon } = bridge;
+  const signal = (name: NodeJS.Signals, epoch: number) =>
+    until(`${name} to start ${epoch}`, async () => {
+      const agent = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
+      if (agent.state !== "running" || agent.epoch !== epoch || agent.pid === null) return false;
+      return process.kill(agent.pid, name);
+    });
+  await signal("SIGSTOP", 1);
+  const hang = /^heartbeat-1 has said nothing for \d+ ms$/;
+  await until("the hang", () => told().some((text) => hang.test(text)), 30_000);
+  await until("its return", () => told().some((text) => hang.test(text.replace(/^Over: /, "")) && !hang.test(text)));
+  await signal("SIGKILL", 2);
+  const failure = /^heartbeat-1 failed and is not started again: /;
+  await until("the failure", () => told().some((text) => failure.test(text)), 30_000);
+  await daemon.client.agent.restart({ agent_id: "heartbeat-1" });
+  await until("its end", () => told().some((text) => text.startsWith("Over: heartbeat-1 failed")), 30_000);
+  expect(told().filter((text) => failure.test(text) || hang.test(text))).toHaveLength(2);
+}, 90_000);
+
+test("by the bridge's own rules each threshold of a budget is told once, and that it is used up", async () => {
+  await using bridge = await startAlerting("digest_ms = 0");
+  const { told, daemon } = bridge;
+  const { budget } = daemon.client;
+  await budget.set({ scope: "global", window: "day", unit: "cost_nano_usd", hard: 1_000_000_000 });
+  const spend = async (cost: number) => {
+    const { reservation_id } = await budget.reserve({ cost_nano_usd: cost });
+    await budget.settle({ reservation_id, cost_nano_usd: cost });
+  };
+  await spend(600_000_000);
+  await until("half of it", () => told().length === 1, 30_000);
+  await spend(400_000_000);
+  await expect(spend(1)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
+  const used = (level: number, spent: string) =>
+    `Spending of global per day reached its threshold ${level}: ${spent}00000000 of 1000000000 cost_nano_usd`;
+  const expected = [
+    used(50, "6"),
+    used(80, "10"),
+    used(95, "10"),
+    "The budget of global is used up (budget.exhausted)",
+  ];
+  const lines = () => told().flatMap((text) => text.split("\n- "));
+  await until("the rest", () => expected.every((text) => lines().includes(text)), 30_000);
+  for (const text of expected) expect(lines().filter((line) => line === text)).toHaveLength(1);
+}, 60_000);

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { run, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { startKillableDockerd } from "../support/killable-dockerd.ts";
+import { startPager } from "../support/pager.ts";
 import { describeIf } from "../support/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -62,14 +63,21 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
   }, 30_000);
 
   test("waits for the engine that holds its living agents, says so, and takes them over when it is back", async () => {
-    await using first = await start();
+    await using pager = await startPager();
+    const config = join(directory.path, "alerting.toml");
+    const to = '[[alerts.to]]\ndestination = "webhook"\nlane = "pager"';
+    writeFileSync(config, `webhooks.pager = "${pager.url}/"\n${to}\n`);
+    const alerting = ["--config", config];
+    await using first = await start(undefined, alerting);
     await until("the agent runs", () => runs(first), 60_000);
     const { engine, install_id } = await first.client.bridge.status();
     expect(engine.kind).toBe("docker");
     const before = await first.client.agent.get({ agent_id: "heartbeat-1" });
     await dockerd.kill();
+    const lost = "The engine that runs the containers is lost: ";
+    await until("the alert", () => pager.told.some(({ text }) => text.startsWith(lost)), 30_000);
     await first.end("SIGKILL");
-    await using second = await start(first.directories);
+    await using second = await start(first.directories, alerting);
     await until(
       "it knows that the engine is away",
       async () => !(await second.client.bridge.status()).engine_reachable,
@@ -86,6 +94,8 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
 
     await dockerd.start();
     await until("the agent is taken over", () => runs(second), 30_000);
+    await until("word of its return", () => pager.told.some(({ text }) => text.startsWith(`Over: ${lost}`)), 30_000);
+    expect(pager.told.filter(({ text }) => text.startsWith(lost))).toHaveLength(1);
     const { pid, epoch, container_id, isolation } = before;
     const after = await second.client.agent.get({ agent_id: "heartbeat-1" });
     expect(after).toMatchObject({ pid, epoch, container_id, isolation, restarts: 0 });
