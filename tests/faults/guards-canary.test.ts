@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { type AnyMethod, methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
 import { forms } from "../../bridge/adapters/http/scrub.ts";
-import { asAgent } from "../support/agent-line.ts";
+import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon } from "../support/daemon.ts";
+import { describeOnEngines } from "../support/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
+import { unixFetch } from "../support/unix-fetch.ts";
 import { until } from "../support/until.ts";
 
 const canaries = Array.from(
@@ -60,7 +62,8 @@ test("40 marked secrets go through every method and error; nothing that is writt
         await call(method, params).then(JSON.stringify, (error: Error) => `${error.message} ${JSON.stringify(error)}`),
       );
   }
-  await client.keystore.unlock({});
+  // The passphrase is a canary too, since the keystore was rekeyed to it on the way.
+  await client.keystore.unlock({ passphrase: canaries[0] ?? "" });
   for (let n = 0; n < 4; n++) await client.access.grant({ loop: "heartbeat", name: `s${n}` });
   await client.agent.restart({ agent_id: "heartbeat-1" });
   const [claimed, again] = await asAgent(daemon, "heartbeat-1", [
@@ -70,6 +73,9 @@ test("40 marked secrets go through every method and error; nothing that is writt
   // The positive control: the one place where secrets are meant to be, and the scanner finds them there.
   expect(hitsIn(Buffer.from(JSON.stringify(claimed))).length).toBeGreaterThanOrEqual(4);
   shown.push(JSON.stringify(again));
+  const metrics = await unixFetch(daemon.socket)("http://bridge/metrics");
+  expect(metrics.status).toBe(200);
+  shown.push(await metrics.text());
   for (const words of [
     ["keystore", "list"],
     ["keystore", "list", "--json"],
@@ -113,3 +119,31 @@ test("40 marked secrets go through every method and error; nothing that is writt
   expect({ dirty, heard }).toEqual({ dirty: [], heard: [] });
   expect(bytes).toBeGreaterThan(100_000);
 }, 120_000);
+
+describeOnEngines(
+  "what Docker tells of a container",
+  (engine, env) => {
+    test("holds no secret that the agent in it was given", async () => {
+      using work = tempDirectory();
+      const config = join(work.path, "config.toml");
+      writeFileSync(config, '[[loops.heartbeat.secrets]]\nname = "s0"\nmode = "inject"\npurpose = "test"\n');
+      const options = { engine, env: env(), start: ["heartbeat"], flags: ["--config", config] };
+      await using daemon = await startTestDaemon(options);
+      const { client } = daemon;
+      await until("the agent runs", async () => (await client.bridge.status()).agents.running === 1);
+      await client.keystore.store({ provider: "openai", id: "s0", token: canaries[0] ?? "" });
+      await client.access.grant({ loop: "heartbeat", name: "s0" });
+      await client.agent.restart({ agent_id: "heartbeat-1" });
+      const claimed = await agentCall(daemon, "heartbeat-1", "secret.claim");
+      expect(hitsIn(Buffer.from(JSON.stringify(claimed)))).not.toEqual([]);
+      const { container_id: id } = await client.agent.get({ agent_id: "heartbeat-1" });
+      const docker = unixFetch((env()["DOCKER_HOST"] ?? "").replace("unix://", ""));
+      for (const path of ["json", "logs?stdout=1&stderr=1", "top"]) {
+        const told = await docker(`http://docker/containers/${id}/${path}`);
+        expect(told.status).toBe(200);
+        expect(hitsIn(Buffer.from(await told.arrayBuffer()))).toEqual([]);
+      }
+    }, 60_000);
+  },
+  ["docker"],
+);
