@@ -89,8 +89,9 @@ describe("what others notice of a hostile peer", () => {
     const dripping = setInterval(() => {
       for (const connection of slow) connection.socket.write('{"jsonrpc":"2.0","method":"'[sent % 27] ?? "x");
       sent += 1;
-    }, 100);
+    }, 20);
     try {
+      await until("the first bytes of each", () => sent > 2);
       await row("slowloris on 500 connections", 64, before);
     } finally {
       clearInterval(dripping);
