@@ -86,6 +86,7 @@ export function composeRooms(deps: RoomDeps) {
     directory: join(config.state_dir, "matrix"),
     pollMs: config.matrix.poll_ms,
     backfillMax: config.matrix.backfill_max,
+    lostAfterMs: config.matrix.lost_after_ms,
     onInbound: (inbound) => {
       heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
     },

@@ -244,6 +244,8 @@ export const events = {
   "matrix.messages_missed": matrixEvents.messagesMissed,
   "matrix.delivery": matrixEvents.delivery,
   "matrix.link": matrixEvents.link,
+  "matrix.link_lost": matrixEvents.linkLost,
+  "matrix.link_restored": matrixEvents.linkRestored,
   "matrix.logged_in": matrixEvents.loggedIn,
   "matrix.logged_out": matrixEvents.loggedOut,
   "matrix.verification": matrixEvents.verification,

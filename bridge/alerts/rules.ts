@@ -151,6 +151,14 @@ export const defaultRules: readonly AlertRule[] = [
     text: "The bridge runs again after it ended without an orderly stop; its last event was at {last_event_at}",
   }),
   rule({
+    name: "matrix-lost",
+    types: ["matrix.link_lost"],
+    severity: "critical",
+    key: "matrix",
+    text: "The homeserver {homeserver} has not answered since {since}: rooms are neither heard nor told",
+    recoveredBy: ["matrix.link_restored"],
+  }),
+  rule({
     name: "matrix-logged-out",
     types: ["matrix.logged_out"],
     severity: "critical",

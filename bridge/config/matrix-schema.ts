@@ -34,6 +34,12 @@ export const MatrixConfig = z
       .describe(
         "The most events that are read from a room's past after a time without connection. What is beyond may be missed, and that is told.",
       ),
+    lost_after_ms: z
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(300_000)
+      .describe("A homeserver that does not answer for this long is told as lost, by the other routes of the alerts."),
     approval_room: MatrixRoom.optional().describe("Where approvals are asked for; the first of `rooms` when left out."),
     command_trust: z
       .enum(["verified", "encrypted", "nothing"])

@@ -96,6 +96,22 @@ export const link = defineEvent({
   example: { state: "reconnecting" },
 });
 
+export const linkLost = defineEvent({
+  summary: "The homeserver has not answered for `matrix.lost_after_ms`: rooms are neither heard nor told.",
+  channel: "matrix.link_lost",
+  priority: "critical",
+  data: z.object({ homeserver: z.string(), since: Timestamp }),
+  example: { homeserver: "https://matrix.example.org", since: "2026-11-21T08:00:00.000Z" },
+});
+
+export const linkRestored = defineEvent({
+  summary: "The homeserver that was told to be lost answers again.",
+  channel: "matrix.link_restored",
+  priority: "high",
+  data: z.object({ homeserver: z.string() }),
+  example: { homeserver: "https://matrix.example.org" },
+});
+
 export const loggedIn = defineEvent({
   summary: "The bridge was logged in to a homeserver.",
   channel: "matrix.logged_in",

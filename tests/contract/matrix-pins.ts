@@ -30,6 +30,8 @@ export const matrixEventTypes: Record<string, readonly [channel: string, priorit
   "matrix.messages_missed": ["matrix.<room>.messages_missed", "high"],
   "matrix.delivery": ["matrix.<room>.delivery", "low"],
   "matrix.link": ["matrix.link", "high"],
+  "matrix.link_lost": ["matrix.link_lost", "critical"],
+  "matrix.link_restored": ["matrix.link_restored", "high"],
   "matrix.logged_in": ["matrix.logged_in", "high"],
   "matrix.logged_out": ["matrix.logged_out", "critical"],
   "matrix.verification": ["matrix.verification", "high"],

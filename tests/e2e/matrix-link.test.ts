@@ -27,7 +27,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
         proxy = await startFaultyProxy(port);
         return proxy.url;
       },
-      matrix: "poll_ms = 1000",
+      matrix: "poll_ms = 1000\nlost_after_ms = 3000",
       config: ({ room }) => `[webhooks]\npager = "${pager.url}/"
         [alerts]\ndigest_ms = 0
         [[alerts.to]]\ndestination = "matrix"\nlane = "${room}"\nmin_severity = "critical"
@@ -103,6 +103,24 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     await world.say(world.room, "and after");
     await until("the rest", async () => (await heard()).includes("and after"));
     expect(await heard()).toEqual(["while it stalls", "and after"]);
+  }, 120_000);
+
+  test("a homeserver that is away for long is told by another route, and its return by the next bridge too", async () => {
+    const lost = `The homeserver ${proxy.url} has not answered since `;
+    proxy.fault = "refuse";
+    await until("the alert", () => wasTold(lost), 30_000);
+    await daemon.client.close();
+    await daemon.end("SIGTERM");
+    daemon = await start();
+    await unlock();
+    proxy.fault = "none";
+    await until("word of its return", () => wasTold(`Over: ${lost}`), 40_000);
+    expect(await live()).toEqual(device);
+    const { events } = await daemon.client.event.history({
+      channels: ["matrix.>"],
+      filter: { types: ["matrix.link_lost", "matrix.link_restored"] },
+    });
+    expect(events.map(({ type }) => type).slice(-2)).toEqual(["matrix.link_lost", "matrix.link_restored"]);
   }, 120_000);
 
   test("waits for a keystore that is locked at the start, and goes on where it was when it is unlocked", async () => {

@@ -74,6 +74,7 @@ export async function startAccount({
     directory: join(directory, "matrix"),
     pollMs: 30_000,
     backfillMax: 5000,
+    lostAfterMs: 300_000,
     trust: {
       isTrustedRoom: (room) => rooms?.has(room) ?? true,
       roleOf: (user) => ((users?.has(user) ?? true) ? "operator" : undefined),

@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { contractEvent, type EventDraft } from "../../events/events.ts";
 import type { Service } from "../../lifecycle/lifecycle.ts";
 import type { Logger } from "../../logging/logging.ts";
 import type { Store } from "../../store/store.ts";
 import { Changes } from "./changes.ts";
 import { writeDown } from "./heard.ts";
 import { type KeptState, LinkKeeper, type LinkMessage } from "./link-keeper.ts";
+import { LinkNews } from "./link-news.ts";
 import { MediaDesk } from "./media-desk.ts";
 import { Recorder, type RecorderDeps } from "./recorder.ts";
 import { parseRecoveryKey } from "./recovery-key.ts";
@@ -38,6 +38,8 @@ export interface MatrixDeps extends RecorderDeps {
   readonly pollMs: number;
   /** The most events that are fetched from a room's past after a time without connection. */
   readonly backfillMax: number;
+  /** A link that is down for so long is told as lost. */
+  readonly lostAfterMs: number;
   /** The homeserver answers again: what waits for it may be sent. */
   readonly onLive: () => void;
   /** Somebody who was in the room is not any more. It may be the bridge's own account. */
@@ -60,6 +62,7 @@ export class MatrixAdapter implements Service {
   readonly name = "matrix";
   readonly #deps: MatrixDeps;
   readonly #recorder: Recorder;
+  readonly #news: LinkNews;
   readonly #changes = new Changes();
   readonly media = new MediaDesk(() => this.#link());
   readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
@@ -76,6 +79,7 @@ export class MatrixAdapter implements Service {
   constructor(deps: MatrixDeps) {
     this.#deps = deps;
     this.#recorder = new Recorder(deps);
+    this.#news = new LinkNews(deps);
   }
 
   /** Goes on with the login that is kept, if there is one. Does not wait for the homeserver. */
@@ -93,6 +97,7 @@ export class MatrixAdapter implements Service {
 
   async stop(): Promise<void> {
     this.#isStarted = false;
+    this.#news.stop();
     await this.#keeper?.stop();
     this.#keeper = undefined;
   }
@@ -146,6 +151,7 @@ export class MatrixAdapter implements Service {
     const session = this.#session;
     if (session === undefined) throw this.#noSession();
     await this.#keeper?.stop();
+    this.#news.stop();
     this.#keeper = undefined;
     this.#session = undefined;
     this.#identity = undefined;
@@ -229,9 +235,7 @@ export class MatrixAdapter implements Service {
     await saveSession(secrets, session);
     this.#session = session;
     this.#keep(session);
-    this.#publish(
-      contractEvent("matrix.logged_in", "bridge", { user_id: session.userId, device_id: session.deviceId }),
-    );
+    this.#news.loggedIn(session);
   }
 
   #keep(session: Session): void {
@@ -244,6 +248,7 @@ export class MatrixAdapter implements Service {
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });
     this.#keeper.start();
+    this.#news.begun(session);
   }
 
   #heard(message: LinkMessage, link: WorkerLink): void {
@@ -261,24 +266,13 @@ export class MatrixAdapter implements Service {
   #stateChanged(state: KeptState, reason: string | undefined): void {
     this.#deps.logger.info({ state, reason }, "the link to the homeserver");
     this.#changes.tell();
-    if (state === "logged_out") this.#publish(contractEvent("matrix.logged_out", "bridge", this.#ended(reason)));
-    else if (state !== "connecting")
-      this.#publish(contractEvent("matrix.link", "bridge", { state, ...(reason === undefined ? {} : { reason }) }));
+    const session = this.#session;
+    if (session === undefined) return;
+    if (state === "logged_out") this.#news.loggedOut(session, reason ?? "", this.#keeper?.isSoftLogout === true);
+    else if (state !== "connecting") this.#news.changed(state, session, reason);
     if (state !== "live") return;
     this.#deps.onLive();
     this.#readIdentity();
-  }
-
-  #ended(reason = "") {
-    return { user_id: this.#session?.userId ?? "", reason, is_soft: this.#keeper?.isSoftLogout === true };
-  }
-
-  #publish(draft: EventDraft): void {
-    this.#recorder
-      .publish(draft)
-      .catch((error: unknown) =>
-        this.#deps.logger.error({ error, type: draft.type }, "an event of the link could not be published"),
-      );
   }
 
   #readIdentity(): void {

@@ -1,4 +1,5 @@
 // The bridge's account on a Matrix homeserver, and what passes through its rooms.
+import { linkMigrations } from "./link-news.ts";
 import { roomMigrations } from "./room-records.ts";
 import { secretMigrations } from "./sealed-secrets.ts";
 
@@ -21,4 +22,4 @@ export { sealedSecrets } from "./sealed-secrets.ts";
 export type { Credentials, SecretStore } from "./session.ts";
 export type { Outgoing, Verification } from "./worker-protocol.ts";
 
-export const matrixMigrations = [...roomMigrations, ...secretMigrations];
+export const matrixMigrations = [...roomMigrations, ...linkMigrations, ...secretMigrations];
