@@ -5,6 +5,7 @@ import { Calls } from "./calls.ts";
 import { Connection } from "./connection.ts";
 import { type ConnectionError, errorFromWire } from "./errors.ts";
 import { withNamespaces } from "./namespaces.ts";
+import { plainItem } from "./plain-item.ts";
 import { Streams } from "./streams.ts";
 import { type SubscriptionNotice, Subscriptions } from "./subscriptions.ts";
 import type { OpenTransport } from "./transport.ts";
@@ -93,6 +94,8 @@ export function openClient(options: ConnectionOptions, transport: OpenTransport)
 
 /** Takes one line off the wire. Throws when it is not what a bridge sends, so that the connection cannot be trusted. */
 function dispatch(line: string, calls: Calls, streams: Streams, subscriptions: Subscriptions, connection: Connection) {
+  const plain = plainItem(line);
+  if (plain !== undefined) return streams.receive(plain);
   const message: Message | readonly Message[] = JSON.parse(line);
   if (!Array.isArray(message)) receive(message as Message, calls, streams, subscriptions, connection);
   else for (const answer of message) receive(answer, calls, streams, subscriptions, connection);

@@ -1,4 +1,5 @@
 import type { MethodName, Params, Principal, ResultIn, StreamItem, StreamingMethodName } from "@armorclaw/protocol";
+import type { WithBytes } from "./item-text.ts";
 
 /** The connection that a call came in by, as a handler may use it. */
 export interface Peer {
@@ -27,8 +28,8 @@ export interface Call {
 
 /** A call whose method streams items before its result. */
 export interface StreamingCall<Item> extends Call {
-  /** Sends one item. Resolves when the next one may be sent: at once while there is credit, else when the peer grants more. */
-  write(item: Item): Promise<void>;
+  /** Sends one item, with `Base64` for bytes. Resolves when the next one may be sent: at once while there is credit, else when the peer grants more. */
+  write(item: WithBytes<Item>): Promise<void>;
 }
 
 export type CallOf<N extends MethodName> = N extends StreamingMethodName ? StreamingCall<StreamItem<N>> : Call;

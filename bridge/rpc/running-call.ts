@@ -3,6 +3,7 @@ import type { Principal } from "@armorclaw/protocol";
 import type { Batch } from "./batch.ts";
 import type { Call, Peer, StreamingCall } from "./call.ts";
 import type { InFlight } from "./in-flight.ts";
+import { itemText } from "./item-text.ts";
 import type { MethodEntry } from "./method-table.ts";
 import { Stream } from "./stream.ts";
 
@@ -93,9 +94,10 @@ export class RunningCall implements StreamingCall<unknown> {
     assert(this.isStreaming, `${this.entry.name} declares no stream`);
     const stream = this.#openStream();
     const seq = stream.take();
-    this.entry.checks?.item(item);
+    const text = itemText(item);
+    this.entry.checks?.item(JSON.parse(text));
     this.peer.send(
-      `{"jsonrpc":"2.0","method":"rpc.stream","params":{"id":${this.idText},"seq":${seq},"item":${JSON.stringify(item)}}}`,
+      `{"jsonrpc":"2.0","method":"rpc.stream","params":{"id":${this.idText},"seq":${seq},"item":${text}}}`,
     );
     await stream.ready();
     await this.peer.writable();

@@ -11,6 +11,7 @@ import {
 } from "../../adapters/matrix/matrix.ts";
 import type { DurableEventLog } from "../../events/events.ts";
 import type { Call, Handlers, StreamingCall } from "../call.ts";
+import { Base64 } from "../item-text.ts";
 
 type MatrixMethods =
   | "matrix.login"
@@ -199,7 +200,7 @@ async function download(
   if (trust.roleOf(sender) === undefined)
     throw new BridgeError("MATRIX_REFUSED", `${sender}, who sent the file, is not somebody whom the bridge hears`);
   for (let at = 0; at < bytes.length; at += chunkBytes)
-    await call.write({ content: Buffer.from(bytes.subarray(at, at + chunkBytes)).toString("base64") });
+    await call.write({ content: new Base64(bytes.subarray(at, at + chunkBytes)) });
   return { name, mimetype, size_bytes: bytes.length, sender };
 }
 

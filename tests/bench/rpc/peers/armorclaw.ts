@@ -5,6 +5,7 @@ import { silentLogger } from "../../../../bridge/logging/logging.ts";
 import { systemClock } from "../../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../../bridge/platform/peer-credentials.ts";
 import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
+import { Base64 } from "../../../../bridge/rpc/item-text.ts";
 import {
   type AnyHandler,
   builtinHandlers,
@@ -53,7 +54,7 @@ function handlers(): Record<string, AnyHandler> {
     },
     stream: async ({ count, bytes }: { count: number; bytes: number }, call) => {
       const piece = Buffer.alloc(bytes, 7);
-      for (let sent = 0; sent < count; sent++) await call.write(piece.toString("base64"));
+      for (let sent = 0; sent < count; sent++) await call.write(new Base64(piece));
       return count;
     },
   };
