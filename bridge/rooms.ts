@@ -147,7 +147,10 @@ export function composeRooms(deps: RoomDeps) {
     sight,
     destination: matrixDestination(adapter),
     services: [adapter, approvalQuestions(deps)],
-    handlers: matrixHandlers({ adapter, posts, log, access, trust, homeserver: config.matrix.homeserver }),
+    handlers: matrixHandlers({
+      ...{ adapter, posts, log, access, trust },
+      ...{ homeserver: config.matrix.homeserver, mayReveal: config.keystore.reveal },
+    }),
   };
 }
 

@@ -28,6 +28,7 @@ import * as keystore from "./methods/keystore.ts";
 import * as llm from "./methods/llm.ts";
 import * as loop from "./methods/loop.ts";
 import * as matrix from "./methods/matrix.ts";
+import * as matrixAccount from "./methods/matrix-account.ts";
 import * as message from "./methods/message.ts";
 import * as queue from "./methods/queue.ts";
 import * as rpc from "./methods/rpc.ts";
@@ -132,8 +133,9 @@ export const methods = {
   "budget.settle": budget.settle,
   "llm.chat": llm.chat,
   "llm.models": llm.models,
-  "matrix.login": matrix.login,
-  "matrix.logout": matrix.logout,
+  "matrix.login": matrixAccount.login,
+  "matrix.logout": matrixAccount.logout,
+  "matrix.recovery_key": matrixAccount.recoveryKey,
   "matrix.status": matrix.status,
   "matrix.send": matrix.send,
   "matrix.receive": matrix.receive,

@@ -144,6 +144,7 @@ export const exitOfErrorCode = {
   MATRIX_ROOM_NOT_TRUSTED: "permission",
   MATRIX_LOGIN_FAILED: "permission",
   MATRIX_ALREADY_LOGGED_IN: "conflict",
+  MATRIX_NO_RECOVERY_KEY: "notFound",
 } as const satisfies Record<ErrorCode | ConnectionErrorCode, ExitName>;
 
 /** The exit code that an error ends the command with. */

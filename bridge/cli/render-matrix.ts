@@ -37,8 +37,20 @@ export const renderMatrixLogin = (login: Result<"matrix.login">): string =>
   [
     visible(`Logged in to ${login.homeserver} as ${login.user_id}, device ${login.device_id}`),
     login.is_cross_signed
-      ? `signed by its account; key backup ${login.backup_version ?? "off"}`
+      ? `signed by its account; key backup ${login.backup_version ?? "off"}\n\`armorclaw matrix recovery-key\` shows the key that opens the account again should this bridge's state be lost: keep it elsewhere.`
       : "The device is not signed by its account: others see a warning. Log out, and in again with `--recovery-key @-`.",
+  ].join("\n");
+
+export const renderMatrixLogout = ({ recovery_key_kept: isKept }: Result<"matrix.logout">): string =>
+  isKept
+    ? "Logged out. The account's recovery key is kept in the keystore: the next login goes on with the same identity."
+    : "Logged out. No recovery key is kept here: the next login needs it, or another device of the account, to be signed.";
+
+export const renderMatrixRecoveryKey = ({ user_id: user, recovery_key: key }: Result<"matrix.recovery_key">): string =>
+  [
+    visible(key),
+    `It opens the identity and the key backup of ${visible(user)}. Keep it somewhere else than this machine, and secret.`,
+    "If the bridge's state is lost: armorclaw matrix login … --recovery-key @-",
   ].join("\n");
 
 export function renderMatrixRooms({ rooms }: Result<"matrix.rooms">, view: View): string {

@@ -16,7 +16,9 @@ import { renderFindings } from "./render-doctor.ts";
 import { renderEvent } from "./render-event.ts";
 import {
   renderMatrixLogin,
+  renderMatrixLogout,
   renderMatrixMessages,
+  renderMatrixRecoveryKey,
   renderMatrixRooms,
   renderMatrixSent,
   renderMatrixStatus,
@@ -51,6 +53,8 @@ const renderers: Renderers = {
   "approval.deny": renderApproval,
   "budget.status": renderBudget,
   "matrix.login": renderMatrixLogin,
+  "matrix.logout": renderMatrixLogout,
+  "matrix.recovery_key": renderMatrixRecoveryKey,
   "matrix.status": renderMatrixStatus,
   "matrix.rooms": renderMatrixRooms,
   "matrix.send": renderMatrixSent,

@@ -48,4 +48,10 @@ export const matrixErrors = {
     summary: "The bridge is logged in already",
     remedy: "`armorclaw matrix logout` first: a new login is a new device with new keys",
   },
+  MATRIX_NO_RECOVERY_KEY: {
+    rpcCode: 1409,
+    retryable: false,
+    summary: "No recovery key is known here that opens the account",
+    remedy: "The account's other devices show it; `armorclaw matrix login --recovery-key @-` takes it",
+  },
 } as const;

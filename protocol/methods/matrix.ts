@@ -3,66 +3,6 @@ import { defineMethod } from "../define.ts";
 import { Timestamp } from "../ids.ts";
 import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../matrix-info.ts";
 import { operators, people } from "../roles.ts";
-import { SecretText } from "../secret.ts";
-
-const Text = z.string().min(1).max(1000);
-
-export const login = defineMethod({
-  summary: "Log the bridge in to a homeserver, with an account of its own.",
-  description:
-    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). It makes a device, signs it and backs its keys up. Where the account has an identity already, `recovery_key` opens it.",
-  roles: ["admin"],
-  effect: "write",
-  audited: true,
-  params: z.strictObject({
-    homeserver: Text.optional().describe(
-      "Its address, e.g. https://matrix.example.org; `matrix.homeserver` of the configuration when left out.",
-    ),
-    username: Text.optional(),
-    password: SecretText.optional(),
-    token: SecretText.optional().describe("An access token."),
-    login_token: SecretText.optional().describe("What a single sign-on ends with."),
-    recovery_key: SecretText.optional().describe("As the account's other devices show it."),
-  }),
-  result: z.object({
-    status: z.literal("logged_in"),
-    user_id: MatrixUserId,
-    device_id: z.string(),
-    homeserver: z.string(),
-    is_cross_signed: z.boolean().describe("Others see no warning beside the bridge's messages."),
-    backup_version: z.string().nullable(),
-  }),
-  errors: [
-    "MATRIX_ALREADY_LOGGED_IN",
-    "MATRIX_LOGIN_FAILED",
-    "MATRIX_UNREACHABLE",
-    "MATRIX_RATE_LIMITED",
-    "MATRIX_NOT_READY",
-    "KEYSTORE_LOCKED",
-  ],
-  example: {
-    params: { homeserver: "https://matrix.example.org", username: "bridge", password: "correct horse" },
-    result: {
-      status: "logged_in",
-      user_id: "@bridge:example.org",
-      device_id: "ABCDEFGHIJ",
-      homeserver: "https://matrix.example.org",
-      is_cross_signed: true,
-      backup_version: "1",
-    },
-  },
-});
-
-export const logout = defineMethod({
-  summary: "Log out: the device and its keys are gone.",
-  roles: ["admin"],
-  effect: "write",
-  audited: true,
-  params: z.strictObject({}),
-  result: z.object({ status: z.literal("logged_out") }),
-  errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"],
-  example: { params: {}, result: { status: "logged_out" } },
-});
 
 export const status = defineMethod({
   summary: "Tell how the link to the homeserver is.",

@@ -3,6 +3,7 @@
 export const matrixMethodRoles: Record<string, string> = {
   "matrix.login": "admin",
   "matrix.logout": "admin",
+  "matrix.recovery_key": "admin",
   "matrix.status": "admin operator viewer",
   "matrix.send": "admin operator agent",
   "matrix.receive": "admin operator viewer agent",
@@ -21,6 +22,7 @@ export const matrixErrorNumbers: Record<string, number> = {
   MATRIX_ROOM_NOT_TRUSTED: 1406,
   MATRIX_LOGIN_FAILED: 1407,
   MATRIX_ALREADY_LOGGED_IN: 1408,
+  MATRIX_NO_RECOVERY_KEY: 1409,
 };
 
 export const matrixEventTypes: Record<string, readonly [channel: string, priority: string]> = {

@@ -191,6 +191,32 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(events.map(({ data }) => data["is_soft"])).toEqual([false, true]);
   }, 120_000);
 
+  test("the recovery key is shown, survives a logout unless it is to be forgotten, and opens the account again", async () => {
+    const shown = await daemon.cli(["matrix", "recovery-key", "--json"]);
+    expect(shown.stderr).toBe("");
+    const { user_id, recovery_key } = JSON.parse(shown.stdout) as Record<"user_id" | "recovery_key", string>;
+    expect(user_id).toBe(world.bridgeId);
+    expect((await daemon.cli(["matrix", "logout"])).stdout).toMatch(/recovery key is kept/);
+    expect((await daemon.cli(["matrix", "recovery-key"])).stdout.split("\n")[0]).toBe(recovery_key);
+    const { matrix } = daemon.client;
+    const account = { username: "bridge", password: "secret" };
+    const { is_cross_signed, backup_version } = await matrix.login(account);
+    expect(is_cross_signed).toBe(true);
+    expect(await matrix.logout({ forget_recovery_key: true })).toMatchObject({ recovery_key_kept: false });
+    expect((await daemon.cli(["matrix", "recovery-key"])).stderr).toMatch(/MATRIX_NO_RECOVERY_KEY/);
+    // As on a new install, with nothing but the account's name and password.
+    expect(await matrix.login(account)).toMatchObject({ is_cross_signed: false });
+    await expect(matrix.recovery_key()).rejects.toMatchObject({ code: "MATRIX_NO_RECOVERY_KEY" });
+    await matrix.logout();
+    expect(await matrix.login({ ...account, recovery_key })).toMatchObject({ is_cross_signed: true, backup_version });
+    expect((await matrix.recovery_key()).recovery_key).toBe(recovery_key);
+    const { records } = await daemon.client.audit.tail({ limit: 1000 });
+    expect(JSON.stringify(records)).toContain("matrix.recovery_key");
+    expect(JSON.stringify(records)).not.toContain(recovery_key);
+    expect(daemon.process.output.stderr).not.toContain(recovery_key);
+    await live();
+  }, 120_000);
+
   test("what a gap holds beyond the bound is told as missed, and the rest is heard", async () => {
     await daemon.client.close();
     await daemon.end("SIGKILL");
@@ -199,7 +225,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
       await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/gap${n}`, {
         ...{ msgtype: "m.text", body: `gap ${n}` },
       });
-    daemon = await start(["--set", "matrix.backfill_max=0"]);
+    daemon = await start(["--set", "matrix.backfill_max=0", "--set", "keystore.reveal=false"]);
     await unlock();
     await until("the newest", async () => (await heard()).includes("gap 174"), 60_000);
     expect(await heard()).not.toContain("gap 0");
@@ -208,6 +234,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(events.map(({ data }) => data)).toEqual([
       expect.objectContaining({ room_id: world.openRoom, reason: "only the newest 0 events of the gap were read" }),
     ]);
+    expect((await daemon.cli(["matrix", "recovery-key"])).stderr).toMatch(/REVEAL_DISABLED/);
     await until("the alert", () => wasTold(`Messages of the room ${world.openRoom} may not have been heard`));
   }, 120_000);
 });

@@ -10,6 +10,7 @@ import { LinkNews } from "./link-news.ts";
 import { MediaDesk } from "./media-desk.ts";
 import { Recorder, type RecorderDeps } from "./recorder.ts";
 import { parseRecoveryKey } from "./recovery-key.ts";
+import { RecoveryKeys } from "./recovery-keys.ts";
 import { forgetAll, readRooms } from "./room-records.ts";
 import {
   type Credentials,
@@ -63,6 +64,7 @@ export class MatrixAdapter implements Service {
   readonly #deps: MatrixDeps;
   readonly #recorder: Recorder;
   readonly #news: LinkNews;
+  readonly recovery = new RecoveryKeys(() => this.#deps.secrets);
   readonly #changes = new Changes();
   readonly media = new MediaDesk(() => this.#link());
   readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
@@ -136,20 +138,23 @@ export class MatrixAdapter implements Service {
     this.#isLoggingIn = true;
     try {
       const isSoft = this.#keeper?.isSoftLogout === true;
-      const session = await logIn(homeserver, credentials, { recoveryKey: key, ended, isSoft }, deadline);
+      const known = { kept: await this.recovery.all(), ended };
+      const session = await logIn(homeserver, credentials, { recoveryKey: key, ...known, isSoft }, deadline);
       await this.#begin(session, ended);
       await this.#changes.until(() => this.#keeper?.state === "live" || undefined, deadline);
       const password = credentials.kind === "password" ? credentials.password : undefined;
-      this.#identity = await this.#link().call("secure", password === undefined ? {} : { password }, deadline);
+      await this.#identified(this.#link().call("secure", password === undefined ? {} : { password }, deadline));
       return this.status();
     } finally {
       this.#isLoggingIn = false;
     }
   }
 
-  async logOut(): Promise<void> {
+  /** @returns whether the key that opens the account to its next login is kept */
+  async logOut(forgetRecoveryKey: boolean): Promise<boolean> {
     const session = this.#session;
     if (session === undefined) throw this.#noSession();
+    if (forgetRecoveryKey) this.#deps.secrets.assertOpen();
     await this.#keeper?.stop();
     this.#news.stop();
     this.#keeper = undefined;
@@ -157,11 +162,13 @@ export class MatrixAdapter implements Service {
     this.#identity = undefined;
     // The keys are forgotten here whatever the homeserver says to it.
     await forgetSession(this.#deps.secrets);
+    if (forgetRecoveryKey) await this.recovery.forget(session.userId);
     this.#deps.store.writeNow(forgetAll);
     removeKeys(session, this.#deps.directory);
     await logOut(session, AbortSignal.timeout(10_000)).catch((error: unknown) =>
       this.#deps.logger.warn({ error }, "the homeserver did not take the logout"),
     );
+    return this.recovery.isKept(session.userId);
   }
 
   /**
@@ -214,6 +221,7 @@ export class MatrixAdapter implements Service {
   async #goOn(): Promise<void> {
     try {
       const session = await loadSession(this.#deps.secrets);
+      await this.recovery.all();
       this.#isLocked = false;
       if (session === undefined || this.#session !== undefined || !this.#isStarted) return;
       this.#session = session;
@@ -275,12 +283,18 @@ export class MatrixAdapter implements Service {
     this.#readIdentity();
   }
 
+  async #identified(reading: Promise<IdentityStatus>): Promise<void> {
+    const session = this.#session;
+    this.#identity = await reading;
+    if (session !== undefined && session === this.#session && this.#identity.isRecoverable)
+      await this.recovery.keep(session);
+  }
+
   #readIdentity(): void {
-    this.#keeper?.link
-      ?.call("identity", {})
-      .then((identity) => {
-        this.#identity = identity;
-      })
-      .catch((error: unknown) => this.#deps.logger.warn({ error }, "the device's identity could not be read"));
+    const reading = this.#keeper?.link?.call("identity", {});
+    if (reading !== undefined)
+      this.#identified(reading).catch((error: unknown) =>
+        this.#deps.logger.warn({ error }, "the device's identity could not be read"),
+      );
   }
 }

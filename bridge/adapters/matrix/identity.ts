@@ -11,7 +11,12 @@ function cryptoOf(client: MatrixClient): CryptoApi {
   return crypto;
 }
 
-export async function identityStatus(client: MatrixClient): Promise<IdentityStatus> {
+async function opensStorage(client: MatrixClient, recoveryKey: Uint8Array): Promise<boolean> {
+  const storage = await client.secretStorage.getKey();
+  return storage !== null && (await client.secretStorage.checkKey(new Uint8Array(recoveryKey), storage[1]));
+}
+
+export async function identityStatus(client: MatrixClient, recoveryKey: Uint8Array): Promise<IdentityStatus> {
   const crypto = cryptoOf(client);
   const [userId, deviceId] = [client.getSafeUserId(), client.getDeviceId() ?? ""];
   const device = await crypto.getDeviceVerificationStatus(userId, deviceId);
@@ -19,6 +24,7 @@ export async function identityStatus(client: MatrixClient): Promise<IdentityStat
     fingerprint: (await crypto.getOwnDeviceKeys()).ed25519,
     isCrossSigned: device?.signedByOwner ?? false,
     backupVersion: await crypto.getActiveSessionBackupVersion(),
+    isRecoverable: await opensStorage(client, recoveryKey),
   };
 }
 
@@ -35,9 +41,8 @@ export async function secureAccount(
   const crypto = cryptoOf(client);
   const userId = client.getSafeUserId();
   const hasIdentity = await crypto.userHasCrossSigningKeys(userId, true);
-  const storage = await client.secretStorage.getKey();
-  const isOpen = storage !== null && (await client.secretStorage.checkKey(new Uint8Array(recoveryKey), storage[1]));
-  if (hasIdentity && !isOpen && !(await crypto.isCrossSigningReady())) return await identityStatus(client);
+  const isOpen = await opensStorage(client, recoveryKey);
+  if (hasIdentity && !isOpen && !(await crypto.isCrossSigningReady())) return await identityStatus(client, recoveryKey);
   await crypto.bootstrapCrossSigning({
     authUploadDeviceSigningKeys: async (upload) => {
       await upload(
@@ -51,7 +56,7 @@ export async function secureAccount(
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     await crypto.checkKeyBackupAndEnable();
     await crypto.restoreKeyBackup();
-  } else if (storage === null) {
+  } else if (!(await client.secretStorage.hasKey())) {
     await crypto.bootstrapSecretStorage({
       setupNewKeyBackup: true,
       createSecretStorageKey: async () => ({
@@ -61,7 +66,7 @@ export async function secureAccount(
     });
   }
   // The homeserver tells of the new signature with one of the next syncs.
-  for (let look = 0; look < 50 && !(await identityStatus(client)).isCrossSigned; look += 1)
+  for (let look = 0; look < 50 && !(await identityStatus(client, recoveryKey)).isCrossSigned; look += 1)
     await delay(systemClock, 100);
-  return await identityStatus(client);
+  return await identityStatus(client, recoveryKey);
 }

@@ -50,6 +50,8 @@ const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
 export interface LoginOptions {
   /** Opens what the account backed up earlier. */
   readonly recoveryKey?: Uint8Array | undefined;
+  /** In base64, by the account: those that opened it in earlier logins. */
+  readonly kept?: ReadonlyMap<string, string>;
   /** An earlier login that the homeserver has ended: the same account goes on with its identity. */
   readonly ended?: Session | undefined;
   /** It was ended softly: the same device goes on with its keys. */
@@ -78,14 +80,14 @@ export async function logIn(
 
 type Login = Pick<Session, "userId" | "deviceId" | "accessToken">;
 
-function keysFor({ userId, deviceId }: Login, { recoveryKey, ended, isSoft }: LoginOptions) {
+function keysFor({ userId, deviceId }: Login, { recoveryKey, kept, ended, isSoft }: LoginOptions) {
   const same = ended?.userId === userId ? ended : undefined;
   const isSameDevice = isSoft === true && same?.deviceId === deviceId;
   const fresh = () => randomBytes(32).toString("base64");
   const given = recoveryKey === undefined ? undefined : Buffer.from(recoveryKey).toString("base64");
   return {
     storeKey: isSameDevice ? same.storeKey : fresh(),
-    recoveryKey: given ?? same?.recoveryKey ?? fresh(),
+    recoveryKey: given ?? kept?.get(userId) ?? same?.recoveryKey ?? fresh(),
   };
 }
 

@@ -90,6 +90,8 @@ export interface IdentityStatus {
   readonly isCrossSigned: boolean;
   /** The version of the key backup that is in use. */
   readonly backupVersion: string | null;
+  /** The recovery key opens the account's secret storage. */
+  readonly isRecoverable: boolean;
 }
 
 export type VerificationState = "requested" | "compare" | "done" | "cancelled";

@@ -16,6 +16,7 @@ import { Base64 } from "../item-text.ts";
 type MatrixMethods =
   | "matrix.login"
   | "matrix.logout"
+  | "matrix.recovery_key"
   | "matrix.status"
   | "matrix.send"
   | "matrix.receive"
@@ -32,6 +33,8 @@ export interface MatrixHandlerDeps {
   readonly trust: MatrixTrust & { readonly rooms: number; readonly users: number };
   /** The configuration's homeserver. */
   readonly homeserver: string | undefined;
+  /** An admin may see a recovery key. */
+  readonly mayReveal: boolean;
 }
 
 export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods> {
@@ -52,9 +55,16 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods>
         backup_version: identity?.backupVersion ?? null,
       };
     },
-    "matrix.logout": async () => {
-      await adapter.logOut();
-      return { status: "logged_out" };
+    "matrix.logout": async ({ forget_recovery_key: forget }) => ({
+      status: "logged_out",
+      recovery_key_kept: await adapter.logOut(forget),
+    }),
+    "matrix.recovery_key": async ({ user_id: wanted }, { principal }) => {
+      if (!deps.mayReveal) throw new BridgeError("REVEAL_DISABLED");
+      if (principal.kind !== "user")
+        throw new BridgeError("FORBIDDEN", "A key is shown at the bridge's own socket alone");
+      const { userId, shown } = await adapter.recovery.show(wanted);
+      return { user_id: userId, recovery_key: shown };
     },
     "matrix.status": () => status(deps),
     "matrix.send": async (params, call) => {

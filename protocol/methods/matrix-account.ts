@@ -1,0 +1,88 @@
+import * as z from "zod";
+import { defineMethod } from "../define.ts";
+import { MatrixUserId } from "../matrix-info.ts";
+import { SecretText } from "../secret.ts";
+
+const Text = z.string().min(1).max(1000);
+
+export const login = defineMethod({
+  summary: "Log the bridge in to a homeserver, with an account of its own.",
+  description:
+    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). It makes a device, signs it and backs its keys up. Where the account has an identity already, `recovery_key` opens it.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    homeserver: Text.optional().describe(
+      "Its address, e.g. https://matrix.example.org; `matrix.homeserver` of the configuration when left out.",
+    ),
+    username: Text.optional(),
+    password: SecretText.optional(),
+    token: SecretText.optional().describe("An access token."),
+    login_token: SecretText.optional().describe("What a single sign-on ends with."),
+    recovery_key: SecretText.optional().describe("As the account's other devices show it."),
+  }),
+  result: z.object({
+    status: z.literal("logged_in"),
+    user_id: MatrixUserId,
+    device_id: z.string(),
+    homeserver: z.string(),
+    is_cross_signed: z.boolean().describe("Others see no warning beside the bridge's messages."),
+    backup_version: z.string().nullable(),
+  }),
+  errors: [
+    "MATRIX_ALREADY_LOGGED_IN",
+    "MATRIX_LOGIN_FAILED",
+    "MATRIX_UNREACHABLE",
+    "MATRIX_RATE_LIMITED",
+    "MATRIX_NOT_READY",
+    "KEYSTORE_LOCKED",
+  ],
+  example: {
+    params: { homeserver: "https://matrix.example.org", username: "bridge", password: "correct horse" },
+    result: {
+      status: "logged_in",
+      user_id: "@bridge:example.org",
+      device_id: "ABCDEFGHIJ",
+      homeserver: "https://matrix.example.org",
+      is_cross_signed: true,
+      backup_version: "1",
+    },
+  },
+});
+
+export const logout = defineMethod({
+  summary: "Log out: the device and its keys are gone.",
+  description:
+    "The account's recovery key stays in the keystore, so that the next login goes on with the same identity and key backup, unless it is to be forgotten.",
+  roles: ["admin"],
+  effect: "write",
+  audited: true,
+  params: z.strictObject({
+    forget_recovery_key: z
+      .boolean()
+      .default(false)
+      .describe("Without it nothing here opens the account's identity again."),
+  }),
+  result: z.object({ status: z.literal("logged_out"), recovery_key_kept: z.boolean() }),
+  errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"],
+  example: { params: {}, result: { status: "logged_out", recovery_key_kept: true } },
+});
+
+export const recoveryKey = defineMethod({
+  summary: "Show the key that opens the account's identity and key backup to a new device.",
+  description:
+    "Only for an admin at the bridge's own socket, logged in or out. Each call is recorded. `keystore.reveal = false` turns it off. Keep it somewhere else than the bridge: `matrix.login` takes it when the state directory is lost.",
+  roles: ["admin"],
+  effect: "read",
+  audited: true,
+  params: z.strictObject({
+    user_id: MatrixUserId.optional().describe("The account; the one that was logged in last when left out."),
+  }),
+  result: z.object({ user_id: MatrixUserId, recovery_key: z.string() }),
+  errors: ["MATRIX_NO_RECOVERY_KEY", "KEYSTORE_LOCKED", "REVEAL_DISABLED"],
+  example: {
+    params: {},
+    result: { user_id: "@bridge:example.org", recovery_key: "EsTc 5rr1 4Jxy …" },
+  },
+});
