@@ -12,6 +12,7 @@ import {
 import { composeAlerting } from "./alerting.ts";
 
 import { checkupHandlers } from "./checkup.ts";
+import { circuitGauges } from "./circuit-gauges.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Engine, selectEngine } from "./containers/containers.ts";
 import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "./events/events.ts";
@@ -215,8 +216,9 @@ function composeDomains(
     loopOf: (agentId) => directory.find(agentId)?.loop,
     doorUrl: () => wire.doorUrl(),
   });
+  const circuits = circuitGauges({ http: guards.circuits, webhook: messaging.circuits, model: money.circuits });
   const wire = composeWire({
-    ...{ ...common, gauges: [...agentGauges(agents, ground.log), ...money.gauges], site: voice.site },
+    ...{ ...common, gauges: [...agentGauges(agents, ground.log), ...money.gauges, ...circuits], site: voice.site },
     server: () => standing(late.server),
     table: () => standing(late.table),
   });

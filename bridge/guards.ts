@@ -17,11 +17,13 @@ import { approvalHandlers } from "./rpc/handlers/approval.ts";
 import { auditHandlers } from "./rpc/handlers/audit.ts";
 import { keystoreHandlers } from "./rpc/handlers/keystore.ts";
 import type { RpcServerOptions } from "./rpc/rpc.ts";
+import { circuitSettings } from "./settings.ts";
 import { packBackup, type Store } from "./store/store.ts";
 
 export interface GuardDeps {
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly logging: Logging;
   readonly publish: PublishEvent;
   readonly config: LoadedConfig["config"];
@@ -48,7 +50,10 @@ export function composeGuards(deps: GuardDeps) {
   const attachments = new Attachments(store, clock, ({ name, version, digest, size }) =>
     deps.publish("config.attached", "bridge", { name, version, digest, size }),
   );
-  const broker = new HttpBroker(access, { privateHosts: config.http.private_hosts }, clock);
+  const broker = new HttpBroker(
+    { tokens: access, clock, random: deps.random, logger: logging.child("http") },
+    { privateHosts: config.http.private_hosts, circuit: circuitSettings(config) },
+  );
   const ports = {
     requireKey: (id: string) => void keystore.info(id),
     disconnect: deps.disconnect,
@@ -67,6 +72,7 @@ export function composeGuards(deps: GuardDeps) {
     access,
     keystore,
     approvals,
+    circuits: () => broker.circuits,
     around: around(audit, approvalGate(approvals, access, config.approvals.rules)),
     /** In their start order. The keystore is opened first: the record's key is in it. */
     services: [

@@ -1,12 +1,15 @@
 import { BridgeError, type LoopManifest, type Principal } from "@armorclaw/protocol";
+import { Circuits } from "./adapters/http/circuits.ts";
+import { webhook } from "./adapters/http/webhook.ts";
 import type { LoadedConfig } from "./config/config.ts";
 import { type Consumers, type DurableEventLog, Mailbox } from "./events/events.ts";
 import type { Logging } from "./logging/logging.ts";
-import { type Destination, Outbox, webhook } from "./outbox/outbox.ts";
+import { type Destination, Outbox } from "./outbox/outbox.ts";
 import type { MessageRights } from "./rpc/handlers/message.ts";
 import { messageHandlers } from "./rpc/handlers/message.ts";
 import { queueHandlers } from "./rpc/handlers/queue.ts";
 import { taskHandlers } from "./rpc/handlers/task.ts";
+import { circuitSettings } from "./settings.ts";
 import type { Store } from "./store/store.ts";
 import { Tasks, type Workers } from "./tasks/tasks.ts";
 
@@ -41,7 +44,8 @@ export function composeMessaging({
   destinations,
   ...deps
 }: MessagingDeps) {
-  const hooks = webhook(new Map(Object.entries(config.webhooks)));
+  const circuits = new Circuits({ clock: log.clock, logger: logging.child("webhook") }, circuitSettings(config));
+  const hooks = webhook(new Map(Object.entries(config.webhooks)), circuits);
   const outbox = new Outbox({ log, store, logger: logging.child("outbox"), random }, [hooks, ...destinations]);
   const workers = workersOf(agents);
   const rights = messageRights(agents);
@@ -49,6 +53,7 @@ export function composeMessaging({
   return {
     consumers: deps.consumers,
     outbox,
+    circuits: () => circuits.states,
     services: [outbox, tasks],
     handlers: {
       ...messageHandlers(new Mailbox(log), rights),

@@ -78,6 +78,7 @@ export function composeMoney(deps: MoneyDeps) {
   };
   return {
     budget,
+    circuits: () => providers.circuits,
     sideDoor: sideDoor(door, findAgent),
     gauges: budgetGauges(desk),
     services: [budget, providers, door, watchChanges(deps.log, brakes)],

@@ -55,6 +55,8 @@ export function retentionSettings({ events }: Config): RetentionSettings {
   };
 }
 
+export const circuitSettings = ({ http }: Config) => ({ failuresMax: http.failures_max, openMs: http.open_ms });
+
 export function rpcLimits({ rpc }: Config): Partial<RpcLimits> {
   return {
     frameBytesMax: rpc.frame_bytes_max,

@@ -117,6 +117,7 @@ export const exitOfErrorCode = {
   SECRET_TOKEN_INVALID: "permission",
   DESTINATION_REFUSED: "permission",
   HTTP_FAILED: "failed",
+  HTTP_UNAVAILABLE: "failed",
   ROLE_FIXED: "permission",
   AUDIT_UNAVAILABLE: "failed",
   APPROVAL_PENDING: "approval",

@@ -186,6 +186,12 @@ export const ConfigSchema = z.strictObject({
         .array(z.string().min(1))
         .default([])
         .describe("Hosts at private addresses that granted calls may reach, over plain HTTP too."),
+      failures_max: z
+        .int()
+        .min(1)
+        .default(5)
+        .describe("So many failures of a host in a row, and granted calls and webhooks leave it alone."),
+      open_ms: z.int().min(100).max(3_600_000).default(30_000).describe("How long it is left alone, in milliseconds."),
     })
     .prefault({}),
   matrix: MatrixConfig,

@@ -29,11 +29,12 @@ export interface Destination {
 
 /**
  * Why a delivery did not happen. `transient` is tried again with a growing wait; `held` too, at the pace that the other
- * side asked for, and all lanes of the destination wait with it; `permanent` is not tried again.
+ * side asked for, and all lanes of the destination wait with it; `deferred` was not tried at all, waits as long as it says and
+ * counts as no attempt; `permanent` is not tried again.
  */
 export class DeliveryError extends Error {
   override readonly name = "DeliveryError";
-  readonly kind: "transient" | "held" | "permanent";
+  readonly kind: "transient" | "held" | "deferred" | "permanent";
   readonly retryAfterMs: number | undefined;
 
   constructor(kind: DeliveryError["kind"], message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {

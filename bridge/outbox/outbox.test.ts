@@ -1,12 +1,10 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { openTestLog, type TestLog } from "../../tests/support/event-log.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
 import { silentLogger } from "../logging/logging.ts";
 import { backOffMs } from "./back-off.ts";
-import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage, webhook } from "./outbox.ts";
+import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage } from "./outbox.ts";
 
 type Send = (message: QueuedMessage, transactionId: string) => Promise<string | undefined>;
 
@@ -174,46 +172,30 @@ describe("Outbox", () => {
   });
 });
 
+test("what was not tried waits as long as it says, keeps its place and counts no attempt", async () => {
+  const clock = new ManualClock();
+  await using t = await openTestLog({ migrations: outboxMigrations, clock });
+  const room = new Room();
+  let isLeftAlone = true;
+  room.before = async () => {
+    if (isLeftAlone) throw new DeliveryError("deferred", "left alone", { retryAfterMs: 30_000 });
+  };
+  const outbox = outboxOf(t, [room]);
+  await outbox.start();
+  for (const n of [1, 2]) await queue(t, outbox, n);
+  await until("the deferral", () => outbox.list("queued", 0, 10)[0]?.lastError === "left alone");
+  isLeftAlone = false;
+  clock.advance(29_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(room.attempts).toBe(1);
+  clock.advance(1_000);
+  await until("both", () => outbox.list("sent", 0, 10).length === 2);
+  expect(room.lanes.get("a")).toEqual([1, 2]);
+  expect(outbox.list("sent", 0, 10)).toMatchObject([{ attempts: 1 }, { attempts: 1 }]);
+  await outbox.stop();
+});
+
 test("backOffMs() doubles to a minute", () => {
   expect([1, 2, 3, 8, 50].map((attempts) => backOffMs(attempts, () => 1))).toEqual([500, 1_000, 2_000, 60_000, 60_000]);
   expect(backOffMs(1, () => 0)).toBe(375);
-});
-
-describe("webhook()", () => {
-  test("posts with an idempotency key, and classifies what comes back", async () => {
-    const seen: { key: unknown; body: string }[] = [];
-    const answers = [200, 429, 503, 404];
-    const server = createServer((request, response) => {
-      let body = "";
-      request.on("data", (chunk) => {
-        body += String(chunk);
-      });
-      request.on("end", () => {
-        seen.push({ key: request.headers["idempotency-key"], body });
-        response.writeHead(answers.shift() ?? 200, { "retry-after": "7" }).end();
-      });
-    }).listen(0, "127.0.0.1");
-    await until("the server", () => server.listening);
-    const { port } = server.address() as AddressInfo;
-    const hook = webhook(new Map([["pager", `http://127.0.0.1:${port}/`]]));
-    const one = {
-      id: 1,
-      attempts: 0,
-      createdAtMs: 0,
-      destination: "webhook",
-      lane: "pager",
-      dedupeKey: "k",
-      body: { n: 1 },
-    };
-    const send = (lane: string) => hook.send({ ...one, lane }, "t1", AbortSignal.timeout(5_000));
-    await send("pager");
-    expect(seen).toEqual([{ key: "t1", body: '{"n":1}' }]);
-    await expect(send("pager")).rejects.toMatchObject({ kind: "transient", retryAfterMs: 7_000 });
-    await expect(send("pager")).rejects.toMatchObject({ kind: "transient" });
-    await expect(send("pager")).rejects.toMatchObject({ kind: "permanent" });
-    await expect(send("none")).rejects.toMatchObject({ kind: "permanent" });
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    await expect(send("pager")).rejects.toMatchObject({ kind: "transient" });
-  });
 });

@@ -28,7 +28,6 @@ import {
 export { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "./destination.ts";
 export type { MessageState, OutboxRow } from "./rows.ts";
 export { outboxMigrations } from "./schema.ts";
-export { webhook } from "./webhook.ts";
 
 /** Messages that wait for one destination. */
 const queuedMax = 10_000;
@@ -216,17 +215,18 @@ export class Outbox implements Service {
     const { log, logger, random } = this.#deps;
     const { id, destination, lane, createdAtMs } = message;
     const now = log.clock.now();
-    const attempts = message.attempts + 1;
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
     const known = error instanceof DeliveryError ? error : undefined;
-    const ownWaitMs = isBack ? 0 : backOffMs(attempts, random);
+    const made = known?.kind === "deferred" ? 0 : 1;
+    const attempts = message.attempts + made;
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
+    const ownWaitMs = isBack ? 0 : backOffMs(Math.max(1, attempts), random);
     const waitMs = Math.ceil(Math.min(known?.retryAfterMs ?? ownWaitMs, waitMsMax));
     if (known?.kind === "held") this.#heldUntil.set(destination, now + waitMs);
     logger.warn({ destination, lane, message_id: id, attempts, reason }, "a message was not delivered");
     const data = { message_id: id, destination, lane, attempts, reason };
     await log.transact((sql, emit) => {
       if (known?.kind === "permanent" || now - createdAtMs >= giveUpAfterMs) {
-        if (!markDead(sql, id, reason, now)) return;
+        if (!markDead(sql, id, { error: reason, made }, now)) return;
         emit({
           channel: `queue.${destination}.dead`,
           type: "queue.dead",
@@ -237,7 +237,7 @@ export class Outbox implements Service {
         return;
       }
       const isLate = now - createdAtMs >= lateAfterMs;
-      markFailed(sql, id, reason, now + waitMs, isLate);
+      markFailed(sql, id, { error: reason, made }, now + waitMs, isLate);
       if (isLate && !message.isLate) emit(contractEvent("queue.late", "bridge", data));
     });
   }

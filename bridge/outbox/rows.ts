@@ -78,16 +78,22 @@ export function markSent(sql: Sql, id: number, receipt: string | undefined, nowM
   return sql.run(statement, nowMs, receipt ?? null, id).changes > 0;
 }
 
-export function markDead(sql: Sql, id: number, error: string, nowMs: number): boolean {
-  const statement = `UPDATE outbox SET state = 'dead', attempts = attempts + 1, settled_at_ms = ?, last_error = ?
-    WHERE id = ? AND state = 'queued'`;
-  return sql.run(statement, nowMs, error, id).changes > 0;
+/** Why a message was not delivered, and how many attempts were made for that: one or none. */
+export interface Failure {
+  readonly error: string;
+  readonly made: number;
 }
 
-export function markFailed(sql: Sql, id: number, error: string, nextAtMs: number, isLate: boolean): void {
-  const statement = `UPDATE outbox SET attempts = attempts + 1, next_at_ms = ?, last_error = ?, is_late = max(is_late, ?)
+export function markDead(sql: Sql, id: number, { error, made }: Failure, nowMs: number): boolean {
+  const statement = `UPDATE outbox SET state = 'dead', attempts = attempts + ?, settled_at_ms = ?, last_error = ?
     WHERE id = ? AND state = 'queued'`;
-  sql.run(statement, nextAtMs, error, isLate ? 1 : 0, id);
+  return sql.run(statement, made, nowMs, error, id).changes > 0;
+}
+
+export function markFailed(sql: Sql, id: number, { error, made }: Failure, nextAtMs: number, isLate: boolean): void {
+  const statement = `UPDATE outbox SET attempts = attempts + ?, next_at_ms = ?, last_error = ?, is_late = max(is_late, ?)
+    WHERE id = ? AND state = 'queued'`;
+  sql.run(statement, made, nextAtMs, error, isLate ? 1 : 0, id);
 }
 
 /** Back into the queue, at its old place and due now. */

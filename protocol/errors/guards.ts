@@ -66,6 +66,12 @@ export const guardsErrors = {
     summary: "The HTTP call did not complete",
     remedy: "See the message; check that the host is reachable from this machine",
   },
+  HTTP_UNAVAILABLE: {
+    rpcCode: 1215,
+    retryable: true,
+    summary: "The host failed several times in a row and is left alone for a while",
+    remedy: "Wait for `details.retry_after_ms` and try again; no call was made",
+  },
   ROLE_FIXED: {
     rpcCode: 1220,
     retryable: false,

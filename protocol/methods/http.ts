@@ -7,7 +7,9 @@ export const request = defineMethod({
   summary: "Make an HTTPS call with a secret that the agent never sees.",
   description:
     "The token from `secret.claim` stands in a header or in the body where the secret is to stand. Only the hosts, methods and " +
-    "paths of its grant are reached, never a private address, and redirects are not followed.",
+    "paths of its grant are reached, never a private address, and redirects are not followed. GET and HEAD are repeated at most " +
+    "twice within `timeout_ms` when the host does not answer or answers 5xx without `Retry-After`, other methods never. A host that " +
+    "keeps failing is not called for a while: HTTP_UNAVAILABLE.",
   roles: ["agent"],
   effect: "write",
   audited: true,
@@ -32,6 +34,7 @@ export const request = defineMethod({
     "APPROVAL_LIMIT",
     "DESTINATION_REFUSED",
     "HTTP_FAILED",
+    "HTTP_UNAVAILABLE",
     "SECRET_TOKEN_INVALID",
     "KEY_NOT_FOUND",
     "KEY_EXPIRED",

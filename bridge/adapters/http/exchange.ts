@@ -28,18 +28,23 @@ export interface Answer {
  * @throws BridgeError DESTINATION_REFUSED, HTTP_FAILED
  */
 export async function exchange(wanted: Exchange): Promise<Answer> {
-  const address = await resolve(wanted);
+  const { hostname } = wanted.url;
   try {
-    return await send(wanted, address);
+    return await send(wanted, await resolve(wanted));
   } catch (error) {
+    if (wanted.signal.aborted) throw failed("timed_out", `${hostname} did not answer: it took too long`);
     if (error instanceof BridgeError) throw error;
-    const why = wanted.signal.aborted
-      ? "it took too long"
-      : ((error as NodeJS.ErrnoException).code ?? "the connection broke");
+    const why = (error as NodeJS.ErrnoException).code ?? "the connection broke";
     // The cause may quote what was sent.
-    throw new BridgeError("HTTP_FAILED", `${wanted.url.hostname} did not answer: ${why}`);
+    throw failed("unreachable", `${hostname} did not answer: ${why}`);
   }
 }
+
+/** Why a call did not complete. */
+export type HttpFailure = "unresolved" | "unreachable" | "timed_out" | "too_large";
+
+const failed = (reason: HttpFailure, message: string, options?: ErrorOptions) =>
+  new BridgeError("HTTP_FAILED", message, { reason }, options);
 
 interface Address {
   readonly address: string;
@@ -54,7 +59,7 @@ async function resolve({ url, privateHosts, signal }: Exchange): Promise<Address
     throw new BridgeError("DESTINATION_REFUSED", `${url.hostname} is not at a public address`);
   }
   const [first] = found;
-  if (first === undefined) throw new BridgeError("HTTP_FAILED", `${url.hostname} has no address`);
+  if (first === undefined) throw failed("unresolved", `${url.hostname} has no address`);
   return first;
 }
 
@@ -65,7 +70,7 @@ async function lookUp(host: string, signal: AbortSignal): Promise<Address[]> {
     });
     return await Promise.race([lookup(host, { all: true }), late]);
   } catch (cause) {
-    throw new BridgeError("HTTP_FAILED", `The name ${host} could not be resolved`, undefined, { cause });
+    throw failed("unresolved", `The name ${host} could not be resolved`, { cause });
   }
 }
 
@@ -100,7 +105,7 @@ async function collect(response: IncomingMessage, bytesMax: number): Promise<Ans
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw new BridgeError("HTTP_FAILED", `The answer has more than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw failed("too_large", `The answer has more than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   const headers = Object.fromEntries(

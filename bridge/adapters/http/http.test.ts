@@ -2,7 +2,9 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BridgeError, Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { until } from "../../../tests/support/until.ts";
 import type { Destination, Grant } from "../../access/access.ts";
+import { silentLogger } from "../../logging/logging.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { isPublic } from "./addresses.ts";
 import { allowedUrl } from "./destination.ts";
@@ -10,6 +12,7 @@ import { HttpBroker, type HttpCall } from "./http.ts";
 import { forms } from "./scrub.ts";
 
 const secret = "sk-proj-canary+/0123456789";
+const openMs = 300;
 const token = `acp_${"a".repeat(43)}`;
 
 let server: Server;
@@ -57,7 +60,8 @@ const broker = (privateHosts = ["127.0.0.1"], destinations?: Destination[]) => {
     },
     secretOf: async () => Secret.fromText(secret),
   };
-  return new HttpBroker(tokens, { privateHosts }, systemClock);
+  const deps = { tokens, clock: systemClock, random: Math.random, logger: silentLogger };
+  return new HttpBroker(deps, { privateHosts, circuit: { failuresMax: 4, openMs } });
 };
 const call = (over: Partial<HttpCall> = {}): HttpCall => ({
   url: `http://127.0.0.1:${port}/v1/models`,
@@ -135,6 +139,74 @@ describe("HttpBroker", () => {
     await expect(request()).rejects.toMatchObject({ code: "HTTP_FAILED" });
     server.removeAllListeners("request");
     await expect(request({ timeoutMs: 50 })).rejects.toThrow("took too long");
+  });
+});
+
+describe("a host that fails", () => {
+  const failing = (status: number, headers: Record<string, string> = {}) => {
+    answer = () => ({ status, headers, body: "" });
+  };
+
+  test("is asked again by GET and HEAD, twice at most, and answers after all", async () => {
+    let n = 0;
+    answer = () => ({ status: ++n < 3 ? 503 : 200, body: "there" });
+    expect(await request()).toMatchObject({ status: 200, body: "there" });
+    expect(received.length).toBe(3);
+    failing(500);
+    expect(await request()).toMatchObject({ status: 500 });
+    expect(received.length).toBe(6);
+  });
+
+  test.each<[string, Partial<HttpCall>, () => void]>([
+    ["by POST", { method: "POST", body: "{}" }, () => failing(503)],
+    ["when it says when to come back", {}, () => failing(503, { "retry-after": "1" })],
+    ["when it refuses", {}, () => failing(429)],
+  ])("is not asked again %s", async (_, over, fail) => {
+    fail();
+    expect((await request(over)).status).toBeGreaterThanOrEqual(400);
+    expect(received.length).toBe(1);
+  });
+
+  test("is left alone after failures in a row, by that agent, and asked again after a while", async () => {
+    const one = broker();
+    const post = () => request({ method: "POST", body: "{}" }, one);
+    failing(404);
+    for (let n = 0; n < 6; n++) expect(await post()).toMatchObject({ status: 404 });
+    failing(502);
+    for (let n = 0; n < 4; n++) expect(await post()).toMatchObject({ status: 502 });
+    const sent = received.length;
+    await expect(post()).rejects.toMatchObject({
+      code: "HTTP_UNAVAILABLE",
+      details: { host: `127.0.0.1:${port}`, retry_after_ms: expect.any(Number) },
+    });
+    expect([received.length, one.circuits]).toEqual([sent, ["open"]]);
+    failing(200);
+    await until("it is asked again", async () => (await post()).status === 200);
+    expect([received.length, one.circuits]).toEqual([sent + 1, ["closed"]]);
+  });
+
+  test("is told by what it said last when it is left alone in the middle of a call", async () => {
+    const one = broker();
+    failing(500);
+    expect(await request({}, one)).toMatchObject({ status: 500 });
+    expect(await request({}, one)).toMatchObject({ status: 500 });
+    expect([received.length, one.circuits]).toEqual([4, ["open"]]);
+  });
+
+  test("is one that refuses connections or takes too long, not one whose answers are too large", async () => {
+    const one = broker();
+    answer = () => ({ body: Buffer.alloc(9 * 1024 * 1024) });
+    for (let n = 0; n < 5; n++)
+      await expect(request({}, one)).rejects.toMatchObject({ details: { reason: "too_large" } });
+    expect([received.length, one.circuits]).toEqual([5, ["closed"]]);
+    server.removeAllListeners("request");
+    await expect(request({ timeoutMs: 30 }, one)).rejects.toMatchObject({ details: { reason: "timed_out" } });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    const refused = { code: "HTTP_FAILED", details: { reason: "unreachable" } };
+    await expect(request({}, one)).rejects.toMatchObject(refused);
+    expect(one.circuits).toEqual(["open"]);
+    server.listen(0, "127.0.0.1");
   });
 });
 

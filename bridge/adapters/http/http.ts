@@ -1,10 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { BridgeError, type HttpMethod, type Secret } from "@armorclaw/protocol";
 import { type Grant, tokenPattern } from "../../access/access.ts";
+import type { Logger } from "../../logging/logging.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { CircuitSettings, CircuitState } from "./circuits.ts";
 import { allowedUrl } from "./destination.ts";
-import { type Answer, exchange } from "./exchange.ts";
+import type { Answer } from "./exchange.ts";
+import { PatientExchange } from "./patience.ts";
 import { forms, scrub } from "./scrub.ts";
+
+export type { CircuitState } from "./circuits.ts";
 
 /** What the broker needs to know of an agent's tokens. */
 export interface TokenSource {
@@ -33,6 +38,14 @@ export interface HttpResult {
 export interface HttpBrokerSettings {
   /** Hosts at private addresses that may be reached, over plain HTTP too. */
   readonly privateHosts: readonly string[];
+  readonly circuit: CircuitSettings;
+}
+
+export interface HttpBrokerDeps {
+  readonly tokens: TokenSource;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
 }
 
 /** With base64 around it, it fits in one line of the wire. */
@@ -48,14 +61,21 @@ export class HttpBroker {
   readonly #tokens: TokenSource;
   readonly #settings: HttpBrokerSettings;
   readonly #clock: Clock;
+  readonly #patience: PatientExchange;
 
-  constructor(tokens: TokenSource, settings: HttpBrokerSettings, clock: Clock) {
-    this.#tokens = tokens;
+  constructor(deps: HttpBrokerDeps, settings: HttpBrokerSettings) {
+    this.#tokens = deps.tokens;
     this.#settings = settings;
-    this.#clock = clock;
+    this.#clock = deps.clock;
+    this.#patience = new PatientExchange(deps, settings.circuit);
   }
 
-  /** @throws BridgeError SECRET_TOKEN_INVALID, DESTINATION_REFUSED, HTTP_FAILED */
+  /** How the hosts fare that agents called. */
+  get circuits(): readonly CircuitState[] {
+    return this.#patience.circuits;
+  }
+
+  /** @throws BridgeError SECRET_TOKEN_INVALID, DESTINATION_REFUSED, HTTP_FAILED, HTTP_UNAVAILABLE */
   async request(agentId: string, call: HttpCall, signal: AbortSignal): Promise<HttpResult> {
     const startedAt = this.#clock.monotonic();
     const grants = this.#grantsIn(call, agentId);
@@ -70,14 +90,9 @@ export class HttpBroker {
       secrets.set(token, secret.reveal());
       secret.wipe();
     }
-    const answer = await exchange({
-      url,
-      method: call.method,
-      ...filled(call, secrets),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(call.timeoutMs)]),
-      responseBytesMax,
-      privateHosts,
-    });
+    const wanted = { url, method: call.method, ...filled(call, secrets), responseBytesMax, privateHosts };
+    const endsAt = startedAt + call.timeoutMs;
+    const answer = await this.#patience.exchange(agentId, wanted, { caller: signal, endsAt });
     return { ...scrubbed(answer, secrets), durationMs: Math.round(this.#clock.monotonic() - startedAt) };
   }
 

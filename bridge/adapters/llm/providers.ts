@@ -1,7 +1,7 @@
 import type { PublishEvent } from "../../events/events.ts";
 import type { Service } from "../../lifecycle/lifecycle.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { Circuit, type CircuitSettings } from "./circuit.ts";
+import { Circuit, type CircuitSettings, type CircuitState } from "./circuit.ts";
 import type { ProviderSettings } from "./models.ts";
 import { Upstream, type UpstreamSettings } from "./upstream.ts";
 
@@ -45,6 +45,10 @@ export class Providers implements Service {
 
   async stop(): Promise<void> {
     for (const { upstream } of this.#providers.values()) upstream.close();
+  }
+
+  get circuits(): readonly CircuitState[] {
+    return [...this.#providers.values()].map(({ circuit }) => circuit.state);
   }
 
   of(name: string): Provider {

@@ -1,0 +1,112 @@
+import { BridgeError } from "@armorclaw/protocol";
+import type { Logger } from "../../logging/logging.ts";
+import { type Clock, delay } from "../../platform/clock.ts";
+import {
+  CircuitOpenError,
+  type CircuitSettings,
+  type CircuitState,
+  Circuits,
+  type Health,
+  type Settled,
+  settle,
+} from "./circuits.ts";
+import { type Answer, type Exchange, exchange } from "./exchange.ts";
+
+/** Repeating these asks again, and does nothing twice. */
+const repeatable = new Set(["GET", "HEAD"]);
+const repeatsMax = 2;
+/** Before the first repeat; twice as long before the second, and half of it is random. */
+const firstPauseMs = 200;
+
+export interface PatienceDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+export interface Deadline {
+  readonly caller: AbortSignal;
+  /** By the clock's monotonic time. */
+  readonly endsAt: number;
+}
+
+/**
+ * Exchanges that bear with a host for a moment, and leave it alone when it stays away. Circuits are kept per agent and host: one
+ * that calls what fails on purpose closes no way but its own.
+ */
+export class PatientExchange {
+  readonly #deps: PatienceDeps;
+  readonly #circuits: Circuits;
+
+  constructor(deps: PatienceDeps, settings: CircuitSettings) {
+    this.#deps = deps;
+    this.#circuits = new Circuits(deps, settings);
+  }
+
+  get circuits(): readonly CircuitState[] {
+    return this.#circuits.states;
+  }
+
+  /** @throws BridgeError DESTINATION_REFUSED, HTTP_FAILED, HTTP_UNAVAILABLE */
+  async exchange(agentId: string, wanted: Omit<Exchange, "signal">, { caller, endsAt }: Deadline): Promise<Answer> {
+    const { clock, random } = this.#deps;
+    const signal = AbortSignal.any([caller, AbortSignal.timeout(Math.max(1, Math.ceil(endsAt - clock.monotonic())))]);
+    let end = await this.#attempt(agentId, { ...wanted, signal }, caller);
+    for (let repeat = 0; repeat < repeatsMax; repeat++) {
+      const pauseMs = firstPauseMs * 2 ** repeat * (0.5 + random() / 2);
+      const isWorthIt = repeatable.has(wanted.method) && mayPass(end) && clock.monotonic() + pauseMs < endsAt;
+      if (!isWorthIt || !(await paused(clock, pauseMs, caller))) break;
+      const next = await this.#attempt(agentId, { ...wanted, signal }, caller);
+      // What the host said last tells more than that it is left alone now.
+      if ("error" in next && next.error instanceof CircuitOpenError) break;
+      end = next;
+    }
+    if (!("error" in end)) return end.value;
+    throw end.error instanceof CircuitOpenError ? unavailable(wanted.url, end.error) : end.error;
+  }
+
+  #attempt(agentId: string, wanted: Exchange, caller: AbortSignal): Promise<Settled<Answer>> {
+    const to = `${agentId} ${wanted.url.host}`;
+    return settle(() =>
+      this.#circuits.run(
+        to,
+        () => exchange(wanted),
+        (end) => (caller.aborted ? "unknown" : healthOf(end)),
+      ),
+    );
+  }
+}
+
+/** @returns false when the caller has left meanwhile */
+async function paused(clock: Clock, ms: number, caller: AbortSignal): Promise<boolean> {
+  if (caller.aborted) return false;
+  return await delay(clock, ms, caller).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Refusals of a host that stands are no failures of it, nor is an answer that is too long for us. */
+function healthOf(end: Settled<Answer>): Health {
+  if (!("error" in end)) return end.value.status >= 500 ? "ill" : "well";
+  const failure = failureOf(end.error);
+  if (failure === undefined) return "unknown";
+  return failure === "too_large" ? "well" : "ill";
+}
+
+/** A host that says when to come back is not asked before: its answer goes to the agent. */
+function mayPass(end: Settled<Answer>): boolean {
+  if (!("error" in end)) return end.value.status >= 500 && end.value.headers["retry-after"] === undefined;
+  const failure = failureOf(end.error);
+  return failure === "unresolved" || failure === "unreachable";
+}
+
+/** @returns an HttpFailure, or undefined for what is none */
+const failureOf = (error: unknown): unknown =>
+  error instanceof BridgeError && error.code === "HTTP_FAILED" ? error.details?.["reason"] : undefined;
+
+const unavailable = ({ host }: URL, { retryAfterMs }: CircuitOpenError) =>
+  new BridgeError("HTTP_UNAVAILABLE", `${host} failed several times in a row and is left alone for a while`, {
+    host,
+    retry_after_ms: retryAfterMs,
+  });

@@ -1,0 +1,69 @@
+import { DeliveryError, type Destination } from "../../outbox/outbox.ts";
+import { CircuitOpenError, type Circuits, type Health, type Settled } from "./circuits.ts";
+
+/**
+ * Posts messages as JSON to URLs that the operator configured, by their names. The lane is the name. `Idempotency-Key` is the
+ * transaction id. Names at one host share a circuit: while it is open their messages wait.
+ */
+export function webhook(urls: ReadonlyMap<string, string>, circuits: Circuits): Destination {
+  return {
+    name: "webhook",
+    async send({ lane, body }, transactionId, signal) {
+      const url = urls.get(lane);
+      if (url === undefined) throw new DeliveryError("permanent", `No webhook is called ${lane}`);
+      const deliver = () => post(lane, url, { key: transactionId, body: JSON.stringify(body), signal });
+      await circuits.run(new URL(url).host, deliver, healthOf).catch((error: unknown) => {
+        if (!(error instanceof CircuitOpenError)) throw error;
+        const { retryAfterMs } = error;
+        throw new DeliveryError("deferred", `${lane} failed too often in a row and is left alone`, { retryAfterMs });
+      });
+      return undefined;
+    },
+  };
+}
+
+async function post(lane: string, url: string, what: { key: string; body: string; signal: AbortSignal }) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": what.key },
+    body: what.body,
+    redirect: "error",
+    signal: what.signal,
+  }).catch((cause: unknown) => {
+    throw new DeliveryError("transient", `${lane} was not reached`, { cause });
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw failureOf(lane, response);
+  return response.status;
+}
+
+/** A receiver that refuses, or asks for time, is there. */
+function healthOf(end: Settled<number>): Health {
+  if (!("error" in end)) return "well";
+  return end.error instanceof Refusal && end.error.status < 500 ? "well" : "ill";
+}
+
+/** The receiver answered, and did not take it. */
+class Refusal extends DeliveryError {
+  readonly status: number;
+
+  constructor(lane: string, status: number, isTransient: boolean, retryAfterMs: number) {
+    const options = retryAfterMs > 0 ? { retryAfterMs } : {};
+    super(isTransient ? "transient" : "permanent", `${lane} answered ${status}`, options);
+    this.status = status;
+  }
+}
+
+function failureOf(lane: string, { status, headers }: Response): Refusal {
+  const retryAfterMs = waitOf(headers.get("retry-after") ?? "", Date.parse(headers.get("date") ?? ""));
+  const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
+  return new Refusal(lane, status, isTransient, retryAfterMs);
+}
+
+/**
+ * `Retry-After` is a number of seconds or a date, which is taken by the other side's own clock.
+ * @returns NaN when it says nothing
+ */
+function waitOf(retryAfter: string, theirNowMs: number): number {
+  return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - theirNowMs;
+}
