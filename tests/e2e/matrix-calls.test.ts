@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser } from "playwright-core";
 import { type CallWorld, startCallWorld } from "../support/call-world.ts";
-import { hasChromium, hearTone, startChromium } from "../support/chromium.ts";
+import { hasChromium, hearTone, selectedPair, startChromium } from "../support/chromium.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { type MatrixPhone, openMatrixPhone } from "../support/matrix-phone.ts";
 import { describeIf } from "../support/require-part.ts";
@@ -106,6 +106,34 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
       expect(candidates.at(-1)?.candidate).toBe("");
       expect(candidates[0]?.candidate).toContain(" 127.0.0.1 ");
 
+      await ann.phone.evaluate((it) => it.hangUp());
+      expect(await lastEnd()).toBe("hang_up");
+    },
+    testMs,
+  );
+
+  test(
+    "are heard on both sides again when the client restarts ICE",
+    async () => {
+      await call();
+      await stateIs("connected");
+      await hearsEcho();
+      const { fragment: before } = await selectedPair(ann.page);
+      await ann.phone.evaluate((it) => it.connection.restartIce());
+      const after = await until(
+        "sound over a new pair",
+        async () => {
+          const pair = await selectedPair(ann.page);
+          return pair.fragment !== before && pair.received > 100 && pair;
+        },
+        patienceMs,
+      );
+      await hearsEcho();
+      // What comes now is not what was under way.
+      await until("more", async () => (await selectedPair(ann.page)).received > after.received + 100, patienceMs);
+      await hearsEcho();
+      expect((await ann.phone.evaluate((it) => it.heard)).at(-1)?.type).toBe("m.call.negotiate");
+      expect((await live()).map(({ state }) => state)).toEqual(["active"]);
       await ann.phone.evaluate((it) => it.hangUp());
       expect(await lastEnd()).toBe("hang_up");
     },

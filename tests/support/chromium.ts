@@ -45,8 +45,9 @@ export const hearTone = (page: Page): Promise<{ hertz: number; rms: number }> =>
   page.evaluate(() => {
     const [receiver] = (window as unknown as PageWindow).bridgeCall.connection.getReceivers();
     const page = window as unknown as PageWindow;
-    page.analyser ??= listenTo(new MediaStream([receiver?.track ?? new MediaStreamTrack()]));
-    const { analyser } = page;
+    const track = receiver?.track ?? new MediaStreamTrack();
+    if (page.listening?.track !== track) page.listening = { track, analyser: listenTo(new MediaStream([track])) };
+    const { analyser } = page.listening;
     const spectrum = new Float32Array(analyser.frequencyBinCount);
     analyser.getFloatFrequencyData(spectrum);
     const loudest = spectrum.reduce((best, level, at) => (level > (spectrum[best] ?? -999) ? at : best), 1);
@@ -63,8 +64,23 @@ export const hearTone = (page: Page): Promise<{ hertz: number; rms: number }> =>
     }
   });
 
+/** The way that the sound takes: kinds of its ends, whose ICE credentials it was found with, and packets that came by it. */
+export const selectedPair = (
+  page: Page,
+): Promise<{ local: string; remote: string; fragment: string; received: number }> =>
+  page.evaluate(`(async () => {
+    const report = await bridgeCall.connection.getStats();
+    const all = [...report.values()];
+    const pair = report.get(all.find(({ type }) => type === "transport").selectedCandidatePairId);
+    const local = report.get(pair.localCandidateId);
+    const remote = report.get(pair.remoteCandidateId);
+    const [fragment, received] = [local.usernameFragment, pair.packetsReceived];
+    return { local: local.candidateType, remote: remote.candidateType, fragment, received };
+  })()`);
+
 interface PageWindow {
-  analyser: AnalyserNode;
+  /** To the call that there is now. */
+  listening?: { track: MediaStreamTrack; analyser: AnalyserNode };
   bridgeCall: { connection: RTCPeerConnection };
 }
 

@@ -11,6 +11,7 @@ import {
   useOPUS,
 } from "werift";
 import { mayContact } from "./candidate-policy.ts";
+import { IceRestarts } from "./ice-restart.ts";
 import { forgetDefaultStun } from "./no-strangers.ts";
 import { checkOffer } from "./offer-check.ts";
 import { mayAdvertise } from "./own-candidates.ts";
@@ -38,6 +39,7 @@ export class WeriftTransport implements MediaTransport {
   readonly #guard: StunGuard;
   readonly #track = new MediaStreamTrack({ kind: "audio" });
   readonly #replay = new ReplayWindow();
+  readonly #restarts: IceRestarts;
   readonly #counts = { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0, refusedCandidates: 0 };
   #withdraw: (() => void)[] = [];
   #opusType = 111;
@@ -61,6 +63,7 @@ export class WeriftTransport implements MediaTransport {
       icePortRange: [...options.portRange],
       ...boundTo(options),
     });
+    this.#restarts = new IceRestarts(this.#connection);
     this.#connection.onIceCandidate.subscribe((candidate) => {
       if (candidate === undefined) events.candidate(null);
       else if (mayAdvertise(candidate.candidate, options)) {
@@ -76,6 +79,7 @@ export class WeriftTransport implements MediaTransport {
 
   async answer(offerSdp: string): Promise<string> {
     const { sdp, candidates } = checkOffer(offerSdp);
+    this.#restarts.before();
     await this.#connection.setRemoteDescription({ type: "offer", sdp }).catch((cause: unknown) => {
       throw new OfferRefused("The offer could not be applied", { cause });
     });
@@ -90,7 +94,10 @@ export class WeriftTransport implements MediaTransport {
     this.#takePayloadTypes(audio);
     this.#withdraw.push(this.#guard.admit(answer.sdp));
     // It resolves when gathering ends; the answer goes out now and the candidates follow it.
-    this.#connection.setLocalDescription(answer).catch(() => this.#fail());
+    this.#connection
+      .setLocalDescription(answer)
+      .then(() => this.#restarts.after())
+      .catch(() => this.#fail());
     for (const candidate of candidates) await this.addCandidate(candidate);
     return answer.sdp;
   }

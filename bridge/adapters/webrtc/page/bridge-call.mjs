@@ -21,6 +21,7 @@ export class BridgeCall extends EventTarget {
   #waiting = new Map();
   #nextId = 1;
   #early = [];
+  #isAnswered = false;
   #remote = new MediaStream();
   #isClosed = false;
   #isReturning = false;
@@ -124,10 +125,13 @@ export class BridgeCall extends EventTarget {
 
   async #offer(more) {
     const connection = this.#connection;
+    this.#isAnswered = false;
+    this.#early = [];
     await connection.setLocalDescription(await connection.createOffer());
     const { sdp } = await this.#request("rtc.offer", { sdp: connection.localDescription.sdp, ...more });
     await connection.setRemoteDescription({ type: "answer", sdp });
-    for (const candidate of this.#early.splice(0)) await connection.addIceCandidate(candidate);
+    this.#isAnswered = true;
+    this.#candidates(this.#early.splice(0));
   }
 
   #open() {
@@ -192,9 +196,10 @@ export class BridgeCall extends EventTarget {
     if (method === "rtc.goodbye") this.close();
   }
 
+  /** A candidate that comes before its answer belongs to no description yet, and the browser would refuse it. */
   #candidates(candidates) {
     for (const candidate of candidates) {
-      if (this.#connection?.remoteDescription) this.#connection.addIceCandidate(candidate).catch(() => undefined);
+      if (this.#isAnswered) this.#connection.addIceCandidate(candidate).catch(() => undefined);
       else this.#early.push(candidate);
     }
   }
