@@ -87,7 +87,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   };
 
   test(
-    "are answered in the encrypted room, heard by the agent and heard back",
+    "are answered in the encrypted room, heard by the agent and heard back, also after an ICE restart",
     async () => {
       await call();
       expect((await stateIs("connected")).streams).toBe(1);
@@ -105,35 +105,15 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
       const candidates = heard[1]?.content["candidates"] as { candidate: string }[];
       expect(candidates.at(-1)?.candidate).toBe("");
       expect(candidates[0]?.candidate).toContain(" 127.0.0.1 ");
-
-      await ann.phone.evaluate((it) => it.hangUp());
-      expect(await lastEnd()).toBe("hang_up");
-    },
-    testMs,
-  );
-
-  test(
-    "are heard on both sides again when the client restarts ICE",
-    async () => {
-      await call();
-      await stateIs("connected");
-      await hearsEcho();
       const { fragment: before } = await selectedPair(ann.page);
       await ann.phone.evaluate((it) => it.connection.restartIce());
-      const after = await until(
-        "sound over a new pair",
-        async () => {
-          const pair = await selectedPair(ann.page);
-          return pair.fragment !== before && pair.received > 100 && pair;
-        },
-        patienceMs,
-      );
+      const isOnNewPair = async () => {
+        const { fragment, received } = await selectedPair(ann.page);
+        return fragment !== before && received > 100;
+      };
+      await until("sound over a new pair", isOnNewPair, patienceMs);
       await hearsEcho();
-      // What comes now is not what was under way.
-      await until("more", async () => (await selectedPair(ann.page)).received > after.received + 100, patienceMs);
-      await hearsEcho();
-      expect((await ann.phone.evaluate((it) => it.heard)).at(-1)?.type).toBe("m.call.negotiate");
-      expect((await live()).map(({ state }) => state)).toEqual(["active"]);
+
       await ann.phone.evaluate((it) => it.hangUp());
       expect(await lastEnd()).toBe("hang_up");
     },
