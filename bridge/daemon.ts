@@ -48,7 +48,14 @@ import {
   type MethodTable,
   type RpcServer,
 } from "./rpc/rpc.ts";
-import { engineSettings, loopManifests, retentionSettings, rpcLimits, supervisorSettings } from "./settings.ts";
+import {
+  engineSettings,
+  loopManifests,
+  retentionSettings,
+  rpcLimits,
+  socketSealing,
+  supervisorSettings,
+} from "./settings.ts";
 import { Store } from "./store/store.ts";
 
 import { composeVoice } from "./voice.ts";
@@ -163,7 +170,7 @@ function compose(
       stop: () => server.close(),
     },
     ...wire.services,
-    createControlListener({ ...sockets, path: socketPath }),
+    createControlListener({ ...sockets, path: socketPath, sealing: socketSealing(config) }),
     new BridgeState(info, publish, () => {
       log.watch({ channels: [">"] }, options.onEvent);
       options.onServing(engine.status);

@@ -10,7 +10,7 @@ import type { EngineOptions } from "./containers/containers.ts";
 import type { RetentionSettings } from "./events/events.ts";
 import { systemClock } from "./platform/clock.ts";
 import { withRooms } from "./rooms.ts";
-import type { RpcLimits } from "./rpc/rpc.ts";
+import type { ControlListenerOptions, RpcLimits } from "./rpc/rpc.ts";
 
 /** The configuration in the supervisor's words. */
 export function supervisorSettings(config: LoadedConfig["config"]): SupervisorSettings {
@@ -67,6 +67,12 @@ export function rpcLimits({ rpc }: Config): Partial<RpcLimits> {
     writeDeadlineMs: rpc.write_deadline_ms,
     callDeadlineMs: rpc.call_deadline_ms,
   };
+}
+
+/** Under what the bridge's own socket is sealed, when it is. */
+export function socketSealing({ rpc }: Config): ControlListenerOptions["sealing"] {
+  const { seal_key_file: keyFile, frame_bytes_max: messageBytesMax } = rpc;
+  return keyFile === undefined ? undefined : { keyFile, messageBytesMax };
 }
 
 /** What an engine needs besides the two things that the configuration does not know. */

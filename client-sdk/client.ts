@@ -1,9 +1,7 @@
-import { isPipePath } from "@armorclaw/protocol/pipe";
 import { ConnectionError } from "./errors.ts";
 import { httpTransport } from "./http-transport.ts";
+import { localTransport } from "./local-transport.ts";
 import { openClient } from "./open-client.ts";
-import { pipeTransport } from "./pipe-transport.ts";
-import { socketTransport } from "./socket-transport.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { BridgeClient, ClientOptions } from "./types.ts";
 import { webSocketTransport } from "./web-socket-transport.ts";
@@ -31,7 +29,6 @@ export async function connect(options: ClientOptions): Promise<BridgeClient> {
 }
 
 function transportOf(options: ClientOptions): OpenTransport {
-  if (!("url" in options))
-    return isPipePath(options.socketPath) ? pipeTransport(options.socketPath) : socketTransport(options.socketPath);
+  if (!("url" in options)) return localTransport(options);
   return /^https?:/.test(options.url) ? httpTransport(options) : webSocketTransport(options);
 }

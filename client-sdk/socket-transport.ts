@@ -16,8 +16,9 @@ const closeDeadlineMs = 1_000;
 /**
  * Newline-delimited JSON over a Unix socket or, on Windows, a named pipe. It reads into one buffer of its own: Node would allocate
  * 64 KiB for each read, which costs as much as the rest of a small call.
+ * @param lineBytesMax the longest line that is taken
  */
-export function socketTransport(path: string): OpenTransport {
+export function socketTransport(path: string, lineBytesMax: number = limits.replyBytesMax): OpenTransport {
   return async (events, signal) => {
     const buffer = Buffer.allocUnsafeSlow(readBytesMax);
     let receive = (_: Buffer): void => undefined;
@@ -25,7 +26,8 @@ export function socketTransport(path: string): OpenTransport {
       receive(buffer.subarray(0, bytes));
       return true;
     };
-    const transport = new SocketTransport(await openSocket(path, signal, { onread: { buffer, callback } }), events);
+    const socket = await openSocket(path, signal, { onread: { buffer, callback } });
+    const transport = new SocketTransport(socket, lineBytesMax, events);
     receive = transport.receive;
     return transport;
   };
@@ -34,14 +36,15 @@ export function socketTransport(path: string): OpenTransport {
 class SocketTransport implements Transport {
   readonly #socket: Socket;
   readonly #onLine: (line: string) => void;
-  readonly #splitter = new LineSplitter(limits.replyBytesMax);
+  readonly #splitter: LineSplitter;
   #pending = "";
   #holding = false;
   #closing = false;
   #closeTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, events: TransportEvents) {
+  constructor(socket: Socket, lineBytesMax: number, events: TransportEvents) {
     this.#socket = socket;
+    this.#splitter = new LineSplitter(lineBytesMax);
     let reason: Error | undefined;
     this.#onLine = (line) => {
       if (!socket.destroyed) events.onLine(line);

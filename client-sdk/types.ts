@@ -17,6 +17,8 @@ export interface ReconnectOptions {
 export interface SocketOptions {
   /** The Unix socket's path, or the name of the Windows pipe, whose token is read from this user's profile. */
   readonly socketPath: string;
+  /** The 32 bytes of the bridge's `rpc.seal_key_file`: every message is sealed under them. */
+  readonly sealKey?: Uint8Array;
 }
 
 /** A door that knows no local user. */

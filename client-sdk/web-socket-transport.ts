@@ -1,5 +1,6 @@
-import { ConnectionError, errorFromWire } from "./errors.ts";
-import { greetSealed, type Seal } from "./seal.ts";
+import { ConnectionError } from "./errors.ts";
+import { answeredFirst } from "./first-call.ts";
+import { sealed } from "./sealed-transport.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 import type { UrlOptions } from "./types.ts";
 
@@ -10,25 +11,20 @@ const drainCheckMs = 10;
 
 /** One JSON value per message. The first one shows the token, since a page cannot set a header. */
 export function webSocketTransport({ url, token, sealKey }: UrlOptions): OpenTransport {
+  const plain = openWebSocket(url);
+  const request = JSON.stringify({ jsonrpc: "2.0", id: 0, method: "rpc.authenticate", params: { token } });
+  return answeredFirst(sealKey === undefined ? plain : sealed(plain, sealKey), async () => request);
+}
+
+function openWebSocket(url: string): OpenTransport {
   return async (events, signal) => {
     signal.throwIfAborted();
     const socket = new WebSocket(url, [subprotocol]);
     const onAbort = () => socket.close();
     signal.addEventListener("abort", onAbort);
     try {
-      await settled(socket, "open", signal);
-      const ask = async (message: string): Promise<string> => {
-        socket.send(message);
-        return String(((await settled(socket, "message", signal)) as MessageEvent).data);
-      };
-      const greeting = sealKey === undefined ? undefined : greetSealed(sealKey);
-      const seal = await greeting?.accept(await ask(greeting.message));
-      const request = JSON.stringify({ jsonrpc: "2.0", id: 0, method: "rpc.authenticate", params: { token } });
-      const reply = await ask(seal === undefined ? request : await seal.seal(request));
-      const text = seal === undefined ? reply : await seal.open(reply);
-      const answer = JSON.parse(text) as { readonly error?: Parameters<typeof errorFromWire>[0] };
-      if (answer.error !== undefined) throw errorFromWire(answer.error);
-      return seal === undefined ? new WebSocketTransport(socket, events) : sealedTransport(socket, events, seal);
+      await opened(socket, signal);
+      return new WebSocketTransport(socket, events);
     } catch (error) {
       socket.close();
       throw error;
@@ -38,8 +34,8 @@ export function webSocketTransport({ url, token, sealKey }: UrlOptions): OpenTra
   };
 }
 
-/** The first event of a name; rejects when the socket closes first. */
-function settled(socket: WebSocket, name: "open" | "message", signal: AbortSignal): Promise<Event> {
+/** Rejects when the socket closes first. */
+function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = new AbortController();
     const options = { signal: done.signal };
@@ -47,7 +43,7 @@ function settled(socket: WebSocket, name: "open" | "message", signal: AbortSigna
       done.abort();
       action();
     };
-    socket.addEventListener(name, (event) => finish(() => resolve(event)), options);
+    socket.addEventListener("open", () => finish(resolve), options);
     socket.addEventListener(
       "close",
       ({ code, reason }) => finish(() => reject(signal.reason ?? closedWith(code, reason))),
@@ -58,51 +54,6 @@ function settled(socket: WebSocket, name: "open" | "message", signal: AbortSigna
 
 const closedWith = (code: number, reason: string) =>
   new ConnectionError("CLOSED", `The WebSocket closed with ${code}${reason === "" ? "" : ` ${reason}`}`);
-
-/** Sealing takes promises, so that each direction is a chain of them, in order. */
-function sealedTransport(socket: WebSocket, events: TransportEvents, seal: Seal): Transport {
-  let opening: Promise<void> = Promise.resolve();
-  let sealing: Promise<void> = Promise.resolve();
-  let unsealed = 0;
-  let isHolding = false;
-  const drained = () => {
-    isHolding = false;
-    events.onDrain();
-  };
-  let failure: Error | undefined;
-  const fail = (cause: unknown) => {
-    failure ??= new ConnectionError("CLOSED", "A sealed message could not be opened or made", { cause });
-    socket.close();
-  };
-  const plain = new WebSocketTransport(socket, {
-    onLine(message) {
-      opening = opening
-        .then(async () => {
-          const text = failure === undefined ? await seal.open(message) : "";
-          for (const line of text.split("\n")) if (line !== "") events.onLine(line);
-        })
-        .catch(fail);
-    },
-    onDrain: drained,
-    onClose: (reason) => void opening.then(() => events.onClose(failure ?? reason)),
-  });
-  return {
-    send(line) {
-      unsealed += line.length;
-      if (unsealed > highWaterBytes) isHolding = true;
-      sealing = sealing
-        .then(async () => {
-          const message = await seal.seal(line);
-          unsealed -= line.length;
-          if (!plain.send(message)) isHolding = true;
-          else if (isHolding && unsealed === 0) drained();
-        })
-        .catch(fail);
-      return !isHolding;
-    },
-    close: () => void sealing.then(() => plain.close()),
-  };
-}
 
 class WebSocketTransport implements Transport {
   readonly #socket: WebSocket;

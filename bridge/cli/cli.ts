@@ -92,10 +92,11 @@ async function runConnected(
   await using opened = new AsyncDisposableStack();
   const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
     const { CliConnection } = await import("./connection.ts");
-    const { clientSocketPaths } = await import("../config/config.ts");
-    const sockets =
-      socket === undefined ? clientSocketPaths(call.io.env, process.getuid?.(), process.platform) : [socket];
-    return opened.use(await CliConnection.open({ sockets, signal: call.signal, reconnect }));
+    const { clientSealKey, clientSocketPaths } = await import("../config/config.ts");
+    const where = [call.io.env, process.getuid?.(), process.platform] as const;
+    const sockets = socket === undefined ? clientSocketPaths(...where) : [socket];
+    const sealKey = clientSealKey(...where);
+    return opened.use(await CliConnection.open({ sockets, sealKey, signal: call.signal, reconnect }));
   };
   return await run({ ...call, connect });
 }

@@ -5,6 +5,8 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 export interface ConnectOptions {
   /** Tried in turn; the first that answers is used. */
   readonly sockets: readonly string[];
+  /** What messages are sealed under, if they are. */
+  readonly sealKey: Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** Whether a lost connection is tried again. */
   readonly reconnect: boolean;
@@ -24,11 +26,12 @@ export class CliConnection implements AsyncDisposable {
   }
 
   /** @throws ConnectionError NOT_CONNECTED, or BridgeError UNAUTHENTICATED when the socket may not be opened */
-  static async open({ sockets, signal, reconnect }: ConnectOptions): Promise<CliConnection> {
+  static async open({ sockets, sealKey, signal, reconnect }: ConnectOptions): Promise<CliConnection> {
     let failure: unknown;
     for (const socketPath of sockets) {
       try {
-        const options = { socketPath, signal, ...(reconnect ? {} : { reconnect: false as const }) };
+        const seal = sealKey === undefined ? {} : { sealKey };
+        const options = { socketPath, signal, ...seal, ...(reconnect ? {} : { reconnect: false as const }) };
         return new CliConnection(await connect(options), signal);
       } catch (error) {
         signal.throwIfAborted();

@@ -47,7 +47,7 @@ export function describeFailure(error: unknown): Failure {
   const known = isKnown(error);
   return {
     code: known && code !== undefined ? code : "INTERNAL",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     remedy: known
       ? (remedy ?? localRemedies[code ?? ""] ?? catalogueRemedy(code) ?? "See `armorclaw help`")
       : "This is a bug in the command line: report it with the lines above",
@@ -55,6 +55,14 @@ export function describeFailure(error: unknown): Failure {
     ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
     ...(details === undefined ? {} : { details }),
   };
+}
+
+/** A connection that the bridge ended says why, when the bridge did. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause, message } = error;
+  const isTold = cause instanceof Error && cause.name === "BridgeError" && !message.includes(cause.message);
+  return error.name === "ConnectionError" && isTold ? `${message}: ${cause.message}` : message;
 }
 
 /** An operating condition, rather than a bug. */

@@ -6,6 +6,7 @@ import * as z from "zod";
 import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
 import { type Config, ConfigSchema, environmentName, leaves, unwrap } from "./schema.ts";
 
+export { clientSealKey } from "./client-seal-key.ts";
 export { clientSocketPaths, type Environment } from "./paths.ts";
 export type { Config } from "./schema.ts";
 export { environmentName, leaves } from "./schema.ts";

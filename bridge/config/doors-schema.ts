@@ -11,6 +11,14 @@ const tls = {
   tls_key_file: z.string().min(1).optional().describe("PEM."),
 };
 
+/** A key that every message is sealed under. */
+export const sealKeyFile = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`A file of mode 0600 with 32 bytes as base64 or hex: every message is sealed with AES-256-GCM, ${what}`);
+
 /** The doors besides the bridge's own socket. */
 export const DoorsConfig = z
   .strictObject({
@@ -19,13 +27,7 @@ export const DoorsConfig = z
       .strictObject({
         listen,
         ...tls,
-        seal_key_file: z
-          .string()
-          .min(1)
-          .optional()
-          .describe(
-            "A file of mode 0600 with 32 bytes as base64 or hex, for a door on loopback: every message is sealed with AES-256-GCM.",
-          ),
+        seal_key_file: sealKeyFile("for a door on loopback."),
         origins: z.array(z.string().min(1)).default([]).describe("Pages that may connect, e.g. https://example.org."),
       })
       .prefault({}),

@@ -10,7 +10,7 @@ import {
 } from "@armorclaw/protocol";
 import * as z from "zod";
 import { AlertsConfig } from "./alerts-schema.ts";
-import { DoorsConfig, RateLimitsConfig } from "./doors-schema.ts";
+import { DoorsConfig, RateLimitsConfig, sealKeyFile } from "./doors-schema.ts";
 import { MatrixConfig, MatrixRoom } from "./matrix-schema.ts";
 import { BudgetConfig, LlmConfig } from "./money-schema.ts";
 import { VoiceConfig } from "./voice-schema.ts";
@@ -129,6 +129,9 @@ export const ConfigSchema = z.strictObject({
         .describe("The most unsent bytes of one connection."),
       write_deadline_ms: milliseconds.default(10_000).describe("How long a queue may stay over its bound."),
       call_deadline_ms: milliseconds.default(120_000).describe("The longest a call may take, streams apart."),
+      seal_key_file: sealKeyFile(
+        "for the bridge's own socket or pipe, which then takes sealed messages alone and no HTTP. The command line reads it too.",
+      ),
     })
     .prefault({}),
   keystore: z

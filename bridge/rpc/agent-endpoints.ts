@@ -58,7 +58,7 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
       ) => listenFor(path, guarded(onConnection, guard, native, logger), { logger, ownerUid, ...options });
       await using opened = new AsyncDisposableStack();
       opened.defer(() => removeIfEmpty(directory));
-      opened.use(await listen(socketPath, (socket) => admit(socket, identify, server, logger), { reads }));
+      opened.use(await listen(socketPath, (socket) => admit({ socket, identify, server, logger }), { reads }));
       for (const sideDoor of sideDoors) {
         const door = sideDoor.open(agentId, epoch);
         opened.defer(() => door.close());

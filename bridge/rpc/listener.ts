@@ -1,15 +1,19 @@
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../lifecycle/lifecycle.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import { claimPipe } from "../platform/pipe-claim.ts";
+import { readSealKey } from "../platform/seal-key.ts";
 import { sharedReads } from "../platform/shared-reads.ts";
 import { assertSocketPathFits, isPipePath } from "../platform/socket-path.ts";
 import { admit } from "./admission.ts";
+import { firstMessageBytesMax } from "./doors/first-message.ts";
 import { identifyUser, ownUser } from "./identity.ts";
 import { lockDirectory, ownDirectory } from "./runtime-directory.ts";
+import { socketSealing } from "./sealed-socket.ts";
 import type { RpcServer } from "./server.ts";
 import { type SocketServer, type SocketServerOptions, serveSocket } from "./socket-server.ts";
 import { createTokenAdmission } from "./token-admission.ts";
@@ -25,6 +29,8 @@ export interface ControlListenerOptions {
    * `given`: the place is taken as it is, for a socket that is not the bridge's own.
    */
   readonly directory?: "private" | "given";
+  /** Takes sealed lines alone. */
+  readonly sealing?: { readonly keyFile: string; readonly messageBytesMax: number } | undefined;
 }
 
 export interface ControlListener extends Service {
@@ -81,7 +87,8 @@ class Listener implements ControlListener {
     if (directory === "private" && isPipePath(path)) {
       const claim = claimPipe(path);
       const principal = ownUser(ownUid);
-      const admission = createTokenAdmission({ token: claim.token, principal, server, logger, onRefused });
+      const lines = this.#linesOf(firstMessageBytesMax, onRefused);
+      const admission = createTokenAdmission({ token: claim.token, principal, server, logger, lines, onRefused });
       this.#unlock = () => {
         admission.close();
         claim.release();
@@ -93,7 +100,17 @@ class Listener implements ControlListener {
       this.#unlock = lockDirectory(dirname(path), native);
     }
     const identify = identifyUser(native, ownUid);
-    return { enter: (socket) => admit(socket, identify, server, logger, onRefused), reads: sharedReads() };
+    const lines = this.#linesOf(undefined, onRefused);
+    return { enter: (socket) => admit({ socket, identify, server, logger, lines, onRefused }), reads: sharedReads() };
+  }
+
+  /** @returns what makes a socket one of sealed lines, where it is to be one */
+  #linesOf(firstBytesMax: number | undefined, onRefused: () => void): ((socket: Socket) => Duplex) | undefined {
+    const { sealing, logger } = this.#options;
+    if (sealing === undefined) return undefined;
+    const { keyFile, messageBytesMax } = sealing;
+    const key = readSealKey(keyFile, "rpc.seal_key_file");
+    return socketSealing({ key, messageBytesMax, firstMessageBytesMax: firstBytesMax, logger, onRefused });
   }
 
   /** Takes no more connections; those that are there are the server's to drain. */

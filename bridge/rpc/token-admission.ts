@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../logging/logging.ts";
@@ -15,6 +16,8 @@ export interface TokenAdmissionOptions {
   readonly server: LineServer;
   readonly logger: Logger;
   readonly onRefused: () => void;
+  /** What is read of a peer; the socket itself when left out. */
+  readonly lines?: ((socket: Socket) => Duplex) | undefined;
 }
 
 export interface TokenAdmission {
@@ -32,21 +35,21 @@ const waitingMax = 256;
  */
 export function createTokenAdmission(options: TokenAdmissionOptions): TokenAdmission {
   const { token, principal, server, logger, onRefused } = options;
-  const waiting = new Set<Socket>();
+  const waiting = new Set<Duplex>();
   const expected = digest(token);
   const identify = (shown: string) => {
     if (!timingSafeEqual(digest(shown), expected))
       throw new BridgeError("UNAUTHENTICATED", "The token is not this bridge's");
     return principal;
   };
-  const refuse = (socket: Socket, refusal: BridgeError, answer: string) => {
+  const refuse = (socket: Duplex, refusal: BridgeError, answer: string) => {
     logger.warn({ error: refusal }, "A peer was refused");
     onRefused();
     // Unread bytes would reset the connection, and the refusal would be lost.
     socket.resume();
     socket.end(`${answer}\n`, () => socket.destroy());
   };
-  const welcome = async (socket: Socket) => {
+  const welcome = async (socket: Duplex) => {
     const first = await readFirstMessage(socket, identify);
     waiting.delete(socket);
     if (socket.destroyed) return;
@@ -66,9 +69,10 @@ export function createTokenAdmission(options: TokenAdmissionOptions): TokenAdmis
         refuse(socket, refusal, errorText(unknownId, refusal.toWire()));
         return;
       }
-      waiting.add(socket);
-      socket.once("close", () => waiting.delete(socket));
-      void welcome(socket);
+      const peer = options.lines?.(socket) ?? socket;
+      waiting.add(peer);
+      peer.once("close", () => waiting.delete(peer));
+      void welcome(peer);
     },
     close() {
       for (const socket of waiting) socket.destroy();

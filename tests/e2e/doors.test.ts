@@ -1,16 +1,12 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { build } from "esbuild";
 import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/browser.ts";
 import { hasChromium, startChromium } from "../support/chromium.ts";
 import { repositoryRoot, shell, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { describeIf } from "../support/require-part.ts";
+import { sdkForPages, servePage } from "../support/sdk-page.ts";
 import { until } from "../support/until.ts";
 
 const execute = promisify(execFile);
@@ -23,29 +19,6 @@ const requests = [
 /** Answers without what differs from call to call. */
 function comparable(answers: unknown): unknown {
   return JSON.parse(JSON.stringify(answers, (key, value) => (key === "correlation_id" ? undefined : value)));
-}
-
-/** Serves one page, whose origin the bridge is to allow. */
-async function servePage(script: string) {
-  const server = createServer((_, response) => {
-    response.setHeader("content-type", "text/html");
-    response.end(
-      `<!doctype html><title>Dashboard</title><script>${script.replaceAll("</script", "<\\/script")}</script>`,
-    );
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { origin, [Symbol.dispose]: () => void server.close().closeAllConnections() };
-}
-
-async function sdkForPages(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(repositoryRoot, "client-sdk/browser.ts")],
-    ...{ bundle: true, write: false, platform: "browser", format: "iife", globalName: "armorclaw", minify: true },
-    conditions: ["armorclaw-source", "browser"],
-  });
-  return outputFiles[0]?.text ?? "";
 }
 
 describe("every door of the real daemon", () => {

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { WebSocket, WebSocketServer } from "ws";
+import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/browser.ts";
+import { hasChromium, startChromium } from "../support/chromium.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { describeIf } from "../support/require-part.ts";
+import { sdkForPages, servePage } from "../support/sdk-page.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
@@ -14,13 +18,19 @@ const subprotocol = "armorclaw.jsonrpc.v1";
 describe("the sealed door of the real daemon", () => {
   const directory = tempDirectory();
   let daemon: TestDaemon;
+  let page: Awaited<ReturnType<typeof servePage>>;
   let url = "";
   let token = "";
 
   beforeAll(async () => {
     const file = join(directory.path, "seal.key");
     writeFileSync(file, `${Buffer.from(sealKey).toString("base64")}\n`, { mode: 0o600 });
-    const settings = ["doors.websocket.listen=127.0.0.1:0", `doors.websocket.seal_key_file=${file}`];
+    page = await servePage(await sdkForPages());
+    const settings = [
+      "doors.websocket.listen=127.0.0.1:0",
+      `doors.websocket.seal_key_file=${file}`,
+      `doors.websocket.origins=${page.origin}`,
+    ];
     daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
     const port = await until("the door", () => {
       const lines = daemon.process.output.stderr.split("\n").filter((text) => text.includes("A door is open"));
@@ -34,6 +44,7 @@ describe("the sealed door of the real daemon", () => {
   afterAll(async () => {
     await daemon[Symbol.asyncDispose]();
     directory[Symbol.dispose]();
+    page[Symbol.dispose]();
   });
 
   const open = (how: { readonly url?: string; readonly sealKey?: Uint8Array }): Promise<BridgeClient> =>
@@ -123,5 +134,42 @@ describe("the sealed door of the real daemon", () => {
     const before = await published();
     await expect(publish(client)).rejects.toThrow();
     expect(await published()).toBe(before);
+  });
+
+  describeIf(hasChromium, "chromium is not installed", "a page in Chromium", () => {
+    test("seals its calls and opens its events, and gets nowhere under another key", async () => {
+      await using browser = await startChromium();
+      const tab = await browser.newPage();
+      const sent: string[] = [];
+      tab.on("websocket", (socket) => {
+        socket.on("framesent", ({ payload }) => sent.push(payload.toString()));
+        socket.on("framereceived", ({ payload }) => sent.push(payload.toString()));
+      });
+      await tab.goto(page.origin);
+      const told = await tab.evaluate(
+        async ([where, secret, key]) => {
+          const { armorclaw } = window as unknown as { armorclaw: { connect: typeof connectInPage } };
+          const options: BrowserOptions = { url: where, token: secret, sealKey: new Uint8Array(key), reconnect: false };
+          const client = await armorclaw.connect(options);
+          const events = client.subscribe({ channels: ["sealed.page"] });
+          await events.ready;
+          await client.call("event.publish", { channel: "sealed.page", type: "sealed.told", data: { text: "ü" } });
+          let data: unknown;
+          for await (const event of events) {
+            data = event.data;
+            break;
+          }
+          await client.close();
+          const wrong = { ...options, sealKey: new Uint8Array(32) };
+          return { data, refusal: await armorclaw.connect(wrong).then(String, String) };
+        },
+        [url, token, [...sealKey]] as const,
+      );
+      expect(told.data).toEqual({ text: "ü" });
+      expect(told.refusal).toContain("No bridge answers");
+      expect(sent.length).toBeGreaterThan(6);
+      expect(sent.join("\n")).not.toMatch(/jsonrpc|sealed\.page/);
+      expect(sent.join("\n")).not.toContain(token);
+    }, 60_000);
   });
 });

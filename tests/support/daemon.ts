@@ -59,6 +59,8 @@ export interface TestDaemonOptions {
   readonly flags?: readonly string[];
   /** Loops started with it; none when left out. */
   readonly start?: readonly string[];
+  /** What its own socket is sealed under: the file, and the key in it. */
+  readonly seal?: { readonly file: string; readonly key: Uint8Array };
   /** Directories of an earlier daemon, to start again on them. */
   readonly directories?: { readonly runtime: string; readonly state: string };
 }
@@ -84,8 +86,10 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
   const socket = join(directories.runtime, "bridge.sock");
   const flags = ["--engine", options.engine, "--runtime-dir", directories.runtime, "--state-dir", directories.state];
   const set = ["--set", `agents.start=${(options.start ?? []).join(",")}`];
-  const daemon = run(["run", ...flags, ...set, ...(options.flags ?? [])], options.env);
-  const env = { ARMORCLAW_SOCKET: socket };
+  const sealed: Record<string, string> = options.seal ? { ARMORCLAW_RPC_SEAL_KEY_FILE: options.seal.file } : {};
+  const sealKey = options.seal ? { sealKey: options.seal.key } : {};
+  const daemon = run(["run", ...flags, ...set, ...(options.flags ?? [])], { ...options.env, ...sealed });
+  const env = { ARMORCLAW_SOCKET: socket, ...sealed };
   const end = async (signal: NodeJS.Signals) => {
     daemon.child.kill(signal);
     return await daemon.finished;
@@ -95,7 +99,7 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
       "the bridge's socket",
       async () => {
         if (daemon.child.exitCode !== null) throw new Error(`the bridge ended: ${daemon.output.stderr}`);
-        return await connect({ socketPath: socket, reconnect: false });
+        return await connect({ socketPath: socket, reconnect: false, ...sealKey });
       },
       60_000,
     );

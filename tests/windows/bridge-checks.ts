@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
@@ -52,6 +52,9 @@ export async function bridgeChecks(checks: Checks): Promise<void> {
       assert.equal(await bridges[1]?.ended, 0);
       assert.equal(existsSync(tokenFile), false);
     });
+    await checks.check("a sealed pipe serves who has the key and the token, and nobody without the key", () =>
+      sealedPipe(bridges),
+    );
     await checks.check(
       "without a bridge the command line ends with 5, and doctor says what is the matter",
       async () => {
@@ -65,6 +68,28 @@ export async function bridgeChecks(checks: Checks): Promise<void> {
   } finally {
     for (const { child } of bridges) child.kill();
   }
+}
+
+async function sealedPipe(bridges: Program[]): Promise<void> {
+  const sealKey = Buffer.alloc(32, 9);
+  const file = join(homedir(), "seal.key");
+  writeFileSync(file, sealKey.toString("hex"), { mode: 0o600 });
+  const env = { ARMORCLAW_RPC_SEAL_KEY_FILE: file };
+  const bridge = start("armorclaw.mjs", ["run", "--set", "agents.start="], env);
+  bridges.push(bridge);
+  await hasSaid(bridge, "is running");
+  await using client = await connect({ socketPath: pipe, sealKey });
+  assert.equal((await client.bridge.status()).state, "running");
+  const status = start("armorclaw.mjs", ["status", "--json"], env);
+  assert.equal(await status.ended, 0, status.output.text);
+  const said = await firstLine('{"jsonrpc":"2.0","id":1,"method":"rpc.ping"}');
+  assert.match(said, /rpc\.seal_key_file/);
+  await assert.rejects(
+    connect({ socketPath: pipe, reconnect: false, sealKey: Buffer.alloc(32, 1) }),
+    /No bridge answers/,
+  );
+  await client.bridge.shutdown();
+  assert.equal(await bridge.ended, 0, bridge.output.text);
 }
 
 /** What a raw peer is answered to its first line, up to the end of its connection. */

@@ -13,9 +13,10 @@ export interface Program {
   readonly ended: Promise<number | null>;
 }
 
-export function start(program: string, args: readonly string[]): Program {
+export function start(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
   const child = spawn(process.execPath, [join(import.meta.dirname, program), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
   });
   const output = { text: "" };
   for (const stream of [child.stdout, child.stderr])

@@ -7,7 +7,7 @@ import { errorText, idText, resultText, unknownId } from "../envelope.ts";
 
 /** Time for the first message of a peer that is not known yet, and its most bytes. */
 const deadlineMs = 10_000;
-const bytesMax = 16_384;
+export const firstMessageBytesMax = 16_384;
 
 const FirstMessage = z.object({
   jsonrpc: z.literal("2.0"),
@@ -49,7 +49,7 @@ async function firstLineOf(lines: Duplex): Promise<string> {
   const signal = AbortSignal.any([AbortSignal.timeout(deadlineMs), gone.signal]);
   try {
     let text = Buffer.alloc(0);
-    while (text.length <= bytesMax) {
+    while (text.length <= firstMessageBytesMax) {
       const piece = lines.read() as Buffer | null;
       if (piece === null) {
         await once(lines, "readable", { signal });

@@ -3,15 +3,15 @@ import { duplexPair } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
 import { greetSealed } from "../../../client-sdk/seal.ts";
 import { until } from "../../../tests/support/until.ts";
-import { sealedLines } from "./sealed-lines.ts";
+import { type SealedLinesOptions, sealedLines } from "./sealed-lines.ts";
 
 const key = new Uint8Array(32).fill(7);
 
 /** A sealed peer whose every line can be seen and changed on its way. */
-async function sealedPair(clientKey = key, greetingOf?: string) {
+async function sealedPair(clientKey = key, greetingOf?: string, options?: Partial<SealedLinesOptions>) {
   const [near, far] = duplexPair();
   const refusals: string[] = [];
-  const server = sealedLines(far, key, (reason) => refusals.push(reason.code));
+  const server = sealedLines(far, key, { ...options, onRefused: (reason) => refusals.push(reason.code) });
   server.on("error", () => undefined);
   let received = "";
   server.on("data", (chunk: Buffer) => {
@@ -106,6 +106,19 @@ describe("sealed lines", () => {
     pair.deliver(await pair.seal.seal("{}"));
     await pair.ended;
     expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
+  });
+
+  test("end the connection at a line that is too long, sooner before anything has opened", async () => {
+    using first = await sealedPair(key, undefined, { lineBytesMax: 2_000, firstLineBytesMax: 200 });
+    first.deliver("A".repeat(300));
+    await first.ended;
+    using later = await sealedPair(key, undefined, { lineBytesMax: 2_000, firstLineBytesMax: 200 });
+    later.deliver(await later.seal.seal("{}"));
+    later.deliver(await later.seal.seal("1".repeat(400)));
+    await until("both", () => later.received().length > 400);
+    later.near.write("A".repeat(2_001));
+    await later.ended;
+    expect([first.refusals, later.refusals]).toEqual([["FRAME_TOO_LARGE"], ["FRAME_TOO_LARGE"]]);
   });
 
   test("the client opens no message twice, and none that is another's turn", async () => {

@@ -2,79 +2,156 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
+import { systemClock, type Timer } from "../../platform/clock.ts";
+import { LineReader, type LineSink } from "../framing.ts";
 
-const newline = 0x0a;
+const newline = Buffer.of(0x0a);
 const { nonceBytes, tagBytes, saltBytes, keyBytes, messagesMax } = sealProtocol;
-/** Time for the peer's first line. */
-const greetingDeadlineMs = 10_000;
+/** Time for the peer's first line, and at least as long for every other that has begun. */
+const lineDeadlineMs = 10_000;
+
+export interface SealedLinesOptions {
+  /** Called once when something did not open. */
+  readonly onRefused: (reason: BridgeError) => void;
+  /** The longest line that is taken. Without a bound when left out: for a stream whose messages have one. */
+  readonly lineBytesMax?: number | undefined;
+  /** The same until a message has opened: anyone may have sent what came before. */
+  readonly firstLineBytesMax?: number | undefined;
+  /** What a peer is told whose first line is no greeting. Nothing when left out. */
+  readonly answerUnsealed?: (firstLine: string) => string;
+}
 
 /**
  * Lines whose bytes are sealed by AES-256-GCM under a key that both ends know. Every connection has keys of its own, one for each
  * direction, and each direction counts its messages: what is replayed, reordered, cut out, cut short or sent back opens under no
  * key and ends the connection. `docs/sealed-messages.md` has the format.
  * @param inner a stream of lines; ended with this one
- * @param onRefused called once when something did not open
  */
-export function sealedLines(inner: Duplex, key: Uint8Array, onRefused: (reason: BridgeError) => void): Duplex {
-  const salt = randomBytes(saltBytes);
-  const greeted = Promise.withResolvers<void>();
-  let seals: { readonly seal: (text: Buffer) => string; readonly open: (line: string) => Buffer } | undefined;
-  let partial: Buffer[] = [];
-  // A peer that never greets is told by the deadline; nobody else waits for it then.
-  greeted.promise.catch(() => undefined);
-  const outer = new Duplex({
-    read: () => void inner.resume(),
-    write(chunk: Buffer, _, done) {
-      greeted.promise.then(() => inner.write(`${seals?.seal(chunk)}\n`, done), done);
-    },
-    final: (done) => void inner.end(done),
-    destroy(error, done) {
-      deadline.removeEventListener("abort", onDeadline);
-      greeted.reject(new BridgeError("CANCELLED"));
-      inner.destroy();
-      done(error);
-    },
-  });
-  // It ends by being destroyed: whoever reads it learns that from its close.
-  outer.on("error", () => undefined);
-  const refuse = (reason: BridgeError) => {
-    if (outer.destroyed) return;
-    onRefused(reason);
-    outer.destroy();
-  };
-  const onLine = (line: string) => {
-    if (seals === undefined) {
-      seals = sealsOf(key, greetingSalt(line), salt);
-      inner.write(`${JSON.stringify({ [sealProtocol.greeting]: salt.toString("base64") })}\n`);
-      deadline.removeEventListener("abort", onDeadline);
-      greeted.resolve();
-      return;
+export function sealedLines(inner: Duplex, key: Uint8Array, options: SealedLinesOptions): Duplex {
+  return new SealedLines(inner, key, options);
+}
+
+class SealedLines extends Duplex implements LineSink {
+  readonly #inner: Duplex;
+  readonly #key: Uint8Array;
+  readonly #options: SealedLinesOptions;
+  readonly #reader = new LineReader(this);
+  readonly #greeted = Promise.withResolvers<Seals>();
+  readonly #sweeper: Timer;
+  #seals: Seals | undefined;
+  #hasOpened = false;
+  #linesRead = 0;
+  #linesAtSweep = 0;
+  #farewell: string | undefined;
+
+  constructor(inner: Duplex, key: Uint8Array, options: SealedLinesOptions) {
+    super();
+    this.#inner = inner;
+    this.#key = key;
+    this.#options = options;
+    // A peer that never greets is told by the deadline; nobody else waits for it then.
+    this.#greeted.promise.catch(() => undefined);
+    this.#sweeper = systemClock.every(lineDeadlineMs, () => this.#sweep());
+    // It ends by being destroyed: whoever reads it learns that from its close.
+    this.on("error", () => undefined);
+    inner.on("data", (chunk: Buffer) => this.#onData(chunk));
+    inner.on("end", () => this.push(null));
+    inner.on("error", () => this.destroy());
+    inner.on("close", () => this.destroy());
+  }
+
+  override _read(): void {
+    this.#inner.resume();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#greeted.promise.then(({ seal }) => this.#inner.write(`${seal(chunk)}\n`, done), done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#inner.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#sweeper.cancel();
+    this.#reader.discard();
+    this.#greeted.reject(new BridgeError("CANCELLED"));
+    if (this.#farewell === undefined) this.#inner.destroy();
+    else this.#inner.resume().end(this.#farewell, () => this.#inner.destroy());
+    done(error);
+  }
+
+  onLines(text: string): void {
+    for (const line of text.split("\n")) {
+      if (line === "") continue;
+      this.#linesRead += 1;
+      this.#assertFits(line.length);
+      if (this.#seals === undefined) this.#greet(line);
+      else if (!this.#open(this.#seals, line)) this.#inner.pause();
     }
-    const text = seals.open(line);
-    const isFull = !outer.push(text.at(-1) === newline ? text : Buffer.concat([text, Buffer.of(newline)]));
-    if (isFull) inner.pause();
-  };
-  const deadline = AbortSignal.timeout(greetingDeadlineMs);
-  const onDeadline = () => refuse(new BridgeError("TIMED_OUT", "The peer did not begin to seal its messages"));
-  deadline.addEventListener("abort", onDeadline);
-  inner.on("data", (chunk: Buffer) => {
+  }
+
+  onInvalidLine(): void {
+    throw new Error("A sealed line is ASCII");
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.destroyed) return;
     try {
-      let start = 0;
-      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
-        const line = Buffer.concat([...partial, chunk.subarray(start, end)]).toString("latin1");
-        partial = [];
-        if (line !== "") onLine(line);
-        start = end + 1;
-      }
-      if (start < chunk.length) partial.push(Buffer.from(chunk.subarray(start)));
-    } catch {
-      refuse(new BridgeError("UNAUTHENTICATED", "A message was not sealed under the shared key, or not the next one"));
+      this.#reader.push(chunk);
+      this.#assertFits(this.#reader.partialBytes);
+    } catch (error) {
+      const unsealed = "A message was not sealed under the shared key, or not the next one";
+      this.#refuse(error instanceof BridgeError ? error : new BridgeError("UNAUTHENTICATED", unsealed));
     }
-  });
-  inner.on("end", () => outer.push(null));
-  inner.on("error", () => outer.destroy());
-  inner.on("close", () => outer.destroy());
-  return outer;
+  }
+
+  #greet(line: string): void {
+    const salt = randomBytes(saltBytes);
+    try {
+      this.#seals = sealsOf(this.#key, greetingSalt(line), salt);
+    } catch (cause) {
+      this.#farewell = this.#options.answerUnsealed?.(line);
+      throw new BridgeError("UNAUTHENTICATED", "The peer did not begin to seal its messages", undefined, { cause });
+    }
+    this.#inner.write(`${JSON.stringify({ [sealProtocol.greeting]: salt.toString("base64") })}\n`);
+    this.#greeted.resolve(this.#seals);
+  }
+
+  /** @returns whether more is wanted */
+  #open({ open }: Seals, line: string): boolean {
+    const text = open(line);
+    this.#hasOpened = true;
+    return this.push(text.at(-1) === newline[0] ? text : Buffer.concat([text, newline]));
+  }
+
+  #assertFits(bytes: number): void {
+    const { lineBytesMax, firstLineBytesMax = lineBytesMax } = this.#options;
+    const most = this.#hasOpened ? lineBytesMax : firstLineBytesMax;
+    if (most !== undefined && bytes > most)
+      throw new BridgeError("FRAME_TOO_LARGE", `A sealed line is longer than ${most} bytes`);
+  }
+
+  #sweep(): void {
+    const isStalled = this.#linesRead === this.#linesAtSweep;
+    this.#linesAtSweep = this.#linesRead;
+    if (!isStalled) return;
+    // A peer that is held back because it is not answered yet is not to blame for the line it has begun.
+    const isPartial = this.#reader.partialBytes > 0 && !this.#inner.isPaused();
+    if (this.#seals === undefined || isPartial)
+      this.#refuse(new BridgeError("TIMED_OUT", "The peer did not begin to seal its messages, or did not end a line"));
+  }
+
+  #refuse(reason: BridgeError): void {
+    if (this.destroyed) return;
+    this.#options.onRefused(reason);
+    this.destroy();
+  }
+}
+
+interface Seals {
+  readonly seal: (text: Buffer) => string;
+  readonly open: (line: string) => Buffer;
 }
 
 function greetingSalt(line: string): Buffer {
@@ -85,7 +162,7 @@ function greetingSalt(line: string): Buffer {
   return salt;
 }
 
-function sealsOf(key: Uint8Array, clientSalt: Buffer, serverSalt: Buffer) {
+function sealsOf(key: Uint8Array, clientSalt: Buffer, serverSalt: Buffer): Seals {
   const salt = Buffer.concat([clientSalt, serverSalt]);
   const keyOf = (info: string) => new Uint8Array(hkdfSync("sha256", key, salt, info, keyBytes));
   const [inKey, outKey] = [keyOf(sealProtocol.toServer), keyOf(sealProtocol.toClient)];

@@ -5,10 +5,10 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocketServer } from "ws";
 import type { Service } from "../../lifecycle/lifecycle.ts";
 import type { Logger } from "../../logging/logging.ts";
+import { readSealKey } from "../../platform/seal-key.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "./http-front.ts";
 import type { LineServer } from "./line-server.ts";
-import { readSealKey } from "./seal-key.ts";
 import { createWebSocketDoor, type WebSocketDoor } from "./web-socket-door.ts";
 
 /** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
@@ -138,7 +138,10 @@ class Door implements WebDoor {
   async #serveUpgrades(server: Server, settings: WebDoorOptions["webSocket"]): Promise<void> {
     const { rpc, authenticator, logger, site } = this.#options;
     if (settings === undefined && site === undefined) return;
-    const sealKey = settings?.sealKeyFile === undefined ? undefined : readSealKey(settings.sealKeyFile);
+    const sealKey =
+      settings?.sealKeyFile === undefined
+        ? undefined
+        : readSealKey(settings.sealKeyFile, "doors.websocket.seal_key_file");
     const door: WebSocketDoor | undefined =
       settings === undefined
         ? undefined

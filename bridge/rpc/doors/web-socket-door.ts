@@ -106,9 +106,10 @@ async function welcome(
 function linesOf({ sealKey, logger }: WebSocketDoorOptions, socket: WebSocket, request: IncomingMessage): Duplex {
   const plain = webSocketDuplex(socket);
   if (sealKey === undefined) return plain;
-  return sealedLines(plain, sealKey, (reason) =>
-    logger.warn({ reason: reason.message, address: addressOf(request) }, "A sealed connection was ended"),
-  );
+  return sealedLines(plain, sealKey, {
+    onRefused: (reason) =>
+      logger.warn({ reason: reason.message, address: addressOf(request) }, "A sealed connection was ended"),
+  });
 }
 
 /** @returns who it is, once the first message has told; undefined when it was refused */

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { tempDirectory } from "../../../tests/support/temp.ts";
+import { tempDirectory } from "../../tests/support/temp.ts";
 import { readSealKey } from "./seal-key.ts";
 
 const key = Buffer.alloc(32, 5);
@@ -13,17 +13,17 @@ test.each([
   using directory = tempDirectory();
   const path = join(directory.path, "key");
   writeFileSync(path, text, { mode: 0o600 });
-  expect(Buffer.from(readSealKey(path))).toEqual(key);
+  expect(Buffer.from(readSealKey(path, "rpc.seal_key_file"))).toEqual(key);
 });
 
 test("a seal key that others may read, that is none, or that is not there is refused by name", () => {
   using directory = tempDirectory();
   const path = join(directory.path, "key");
-  expect(() => readSealKey(path)).toThrow("cannot be read");
+  expect(() => readSealKey(path, "rpc.seal_key_file")).toThrow("cannot be read");
   writeFileSync(path, key.toString("base64"), { mode: 0o600 });
   chmodSync(path, 0o640);
-  expect(() => readSealKey(path)).toThrow("chmod 600");
+  expect(() => readSealKey(path, "rpc.seal_key_file")).toThrow("chmod 600");
   chmodSync(path, 0o600);
   writeFileSync(path, "short");
-  expect(() => readSealKey(path)).toThrow("holds no 32 bytes");
+  expect(() => readSealKey(path, "rpc.seal_key_file")).toThrow("holds no 32 bytes");
 });

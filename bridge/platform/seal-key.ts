@@ -1,15 +1,16 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
-import { othersMayReach } from "../../platform/file-mode.ts";
+import { othersMayReach } from "./file-mode.ts";
 
 /**
- * Reads the key that a door's messages are sealed under: base64 or hexadecimal text.
+ * Reads the key that messages are sealed under: base64 or hexadecimal text.
+ * @param setting the configuration's key that names the file
  * @throws BridgeError CONFIG_INVALID when it cannot be read, is no key, or others may read it
  */
-export function readSealKey(path: string): Uint8Array {
+export function readSealKey(path: string, setting: "doors.websocket.seal_key_file" | "rpc.seal_key_file"): Uint8Array {
   const invalid = (why: string, cause?: unknown) =>
-    new BridgeError("CONFIG_INVALID", `doors.websocket.seal_key_file: ${path} ${why}`, undefined, { cause });
+    new BridgeError("CONFIG_INVALID", `${setting}: ${path} ${why}`, undefined, { cause });
   let text: string;
   let isOpenToOthers: boolean;
   try {
