@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
+import { WebSocketServer } from "ws";
 import { LineServer, until } from "../tests/support/line-server.ts";
 import { serveFixtures } from "../tests/support/serve.ts";
 import { openWebDoor } from "../tests/support/web-doors.ts";
@@ -26,6 +29,23 @@ describe("a client at a TCP door", () => {
       cause: { code: "UNAUTHENTICATED" },
     });
   });
+
+  test.each([{}, { sealKey: new Uint8Array(32) }])(
+    "goes no further with a door that speaks no JSON (%j)",
+    async (how) => {
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: ([first = ""]) => first });
+      await once(server, "listening");
+      server.on("connection", (socket) => socket.on("message", () => socket.send("hello")));
+      try {
+        const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const refusal = { code: "NOT_CONNECTED", cause: { name: "SyntaxError" } };
+        await expect(connect({ url, token: "t", reconnect: false, ...how })).rejects.toMatchObject(refusal);
+      } finally {
+        for (const socket of server.clients) socket.terminate();
+        server.close();
+      }
+    },
+  );
 
   test("comes back when the door has dropped it, and finishes what waited", async () => {
     await using open = await openWebDoor();

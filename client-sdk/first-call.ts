@@ -11,11 +11,14 @@ export function answeredFirst(open: OpenTransport, request: () => Promise<string
     answer.promise.catch(() => undefined);
     let isIn = false;
     const onLine = (line: string) => {
-      const { error } = JSON.parse(line) as { readonly error?: Parameters<typeof errorFromWire>[0] };
-      if (error === undefined) {
+      try {
+        const { error } = JSON.parse(line) as { readonly error?: Parameters<typeof errorFromWire>[0] };
+        if (error !== undefined) throw errorFromWire(error);
         isIn = true;
         answer.resolve();
-      } else answer.reject(errorFromWire(error));
+      } catch (error) {
+        answer.reject(error);
+      }
     };
     const transport = await open(
       {

@@ -84,10 +84,12 @@ class Listener implements ControlListener {
     const onRefused = () => {
       this.#unauthenticated += 1;
     };
-    if (directory === "private" && isPipePath(path)) {
+    const isPipe = directory === "private" && isPipePath(path);
+    // First, since a key that cannot be used is to leave nothing behind.
+    const lines = this.#linesOf(isPipe ? firstMessageBytesMax : undefined, onRefused);
+    if (isPipe) {
       const claim = claimPipe(path);
       const principal = ownUser(ownUid);
-      const lines = this.#linesOf(firstMessageBytesMax, onRefused);
       const admission = createTokenAdmission({ token: claim.token, principal, server, logger, lines, onRefused });
       this.#unlock = () => {
         admission.close();
@@ -100,7 +102,6 @@ class Listener implements ControlListener {
       this.#unlock = lockDirectory(dirname(path), native);
     }
     const identify = identifyUser(native, ownUid);
-    const lines = this.#linesOf(undefined, onRefused);
     return { enter: (socket) => admit({ socket, identify, server, logger, lines, onRefused }), reads: sharedReads() };
   }
 

@@ -17,6 +17,7 @@ describeIf(
       const names = outcomes.map(({ name }) => name);
       expect(names.filter((name) => name.startsWith("conformance: ")).length).toBeGreaterThan(100);
       expect(names).toContain("a second bridge on the same pipe is refused with 6, though its state is its own");
+      expect(names).toContain("a sealed pipe serves who has the key and the token, and nobody without the key");
       expect(names).toContain("the bridge's checks ran to their end");
       expect(names).toContain("the fixture server's checks ran to their end");
     }, 300_000);
