@@ -14,7 +14,7 @@ import { composeAlerting } from "./alerting.ts";
 import { checkupHandlers } from "./checkup.ts";
 import { circuitGauges } from "./circuit-gauges.ts";
 import type { LoadedConfig } from "./config/config.ts";
-import { type Engine, selectEngine } from "./containers/containers.ts";
+import { type Engine, selectEngine, Workspaces } from "./containers/containers.ts";
 import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "./events/events.ts";
 import { agentDirectory, composeGuards } from "./guards.ts";
 
@@ -193,8 +193,9 @@ function composeDomains(
   const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
   const consumers = new Consumers({ ...ground, logger: logging.child("events") });
   const loops = { manifests: loopManifests(config), mail: agentMail(consumers) };
+  const workspaces = new Workspaces(config.state_dir);
   const agents = new AgentSupervisor(
-    { ...common, ...loops, endpoints, logger: logging.child("agents") },
+    { ...common, ...loops, endpoints, workspaces, logger: logging.child("agents") },
     supervisorSettings(config),
   );
   const directory = agentDirectory(agents);

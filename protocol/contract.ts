@@ -56,6 +56,7 @@ export const methods = {
   "agent.restart": agent.restart,
   "agent.pause": agent.pause,
   "agent.resume": agent.resume,
+  "agent.remove_workspace": agent.removeWorkspace,
   "agent.list": agent.list,
   "agent.get": agent.get,
   "agent.logs": agent.logs,

@@ -39,6 +39,7 @@ export {
   SecretDestination,
   SecretMode,
   SecretRequest,
+  Workspace,
 } from "./manifest.ts";
 export type { MatrixMessage } from "./matrix-info.ts";
 export type { DoctorCheck, EngineStatus, Isolation } from "./methods/bridge.ts";

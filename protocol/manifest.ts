@@ -84,6 +84,23 @@ export const LoopChannels = z
   })
   .meta({ id: "LoopChannels", description: "Channels besides its own that a loop uses." });
 
+/** A directory of an agent's own that is kept over its restarts and the bridge's. */
+export const Workspace = z
+  .strictObject({
+    size_bytes: z
+      .int()
+      .min(8 * 1024 * 1024)
+      .max(1024 ** 4)
+      .multipleOf(4096)
+      .describe("Size of the file system, its own tables included; the kernel refuses what is over it."),
+  })
+  .meta({
+    id: "Workspace",
+    description:
+      "A directory of the agent's own, /workspace, kept over restarts of agent and bridge. It runs no programs. It needs a bridge that runs as root, and Docker or sandboxes.",
+  });
+export type Workspace = z.output<typeof Workspace>;
+
 /** When an agent with nothing to do is put away, and how. */
 export const Parking = z
   .strictObject({
@@ -118,6 +135,7 @@ export const LoopManifest = z
     sends_to: z.array(LoopName).max(32).default([]).describe("Loops whose agents it may send messages and tasks to."),
     capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,
+    workspace: Workspace.optional().describe("None when left out."),
     schedule: z.strictObject({ every_ms: z.int().min(100) }).describe("How often the loop's work runs."),
     heartbeat_ms: z.int().min(100).max(60_000).describe("How often the agent tells the bridge that it is alive."),
     ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),

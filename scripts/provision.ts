@@ -11,6 +11,7 @@ interface Part {
 const parts: readonly Part[] = [
   { program: "bwrap", packages: ["bubblewrap"], usedBy: "the sandbox engine's tests" },
   { program: "dockerd", packages: ["docker.io", "iptables"], usedBy: "the docker engine's tests" },
+  { program: "mkfs.ext4", packages: ["e2fsprogs"], usedBy: "the tests of workspaces" },
   { program: "socat", packages: ["socat"], usedBy: "the tests of classic clients" },
   { program: "curl", packages: ["curl"], usedBy: "the tests of HTTP on the Unix socket" },
   { program: "python3", packages: ["python3"], usedBy: "the Python client's tests" },

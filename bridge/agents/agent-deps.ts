@@ -1,5 +1,5 @@
 import type { AgentActivity } from "@armorclaw/protocol";
-import type { ContainerRecord, Engine } from "../containers/containers.ts";
+import type { ContainerRecord, Engine, Workspaces } from "../containers/containers.ts";
 import type { PublishEvent } from "../events/events.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,6 +16,7 @@ import type { StartGate } from "./start-gate.ts";
 export interface AgentDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
+  readonly workspaces: Workspaces;
   readonly publish: PublishEvent;
   readonly records: AgentRecords;
   readonly mail: AgentMail;

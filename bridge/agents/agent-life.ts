@@ -34,6 +34,7 @@ export class AgentLife {
     this.incarnation = new Incarnation(plan, epoch, {
       engine: deps.engine,
       endpoints: deps.endpoints,
+      workspaces: deps.workspaces,
       onOutput: (line) => deps.log.writeOutput(line),
       lastSeen: () => deps.log.lastSeen(),
       onContainer: () => facts.move("starting"),

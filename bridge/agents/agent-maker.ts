@@ -28,7 +28,7 @@ export class AgentMaker {
   }
 
   make(record: AgentRecord, manifest: LoopManifest): Agent {
-    const { engine, endpoints, records, mail, publish, clock, random, logger } = this.#deps;
+    const { engine, endpoints, workspaces, records, mail, publish, clock, random, logger } = this.#deps;
     const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
@@ -36,7 +36,19 @@ export class AgentMaker {
       { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs },
       record,
       {
-        ...{ engine, endpoints, records, mail, publish, clock, logger, helloDeadlineMs, hangAfterMs, stopGraceMs },
+        ...{
+          engine,
+          endpoints,
+          workspaces,
+          records,
+          mail,
+          publish,
+          clock,
+          logger,
+          helloDeadlineMs,
+          hangAfterMs,
+          stopGraceMs,
+        },
         policy: new RestartPolicy(restart, random),
         gate: this.#gate,
         engineWatch: this.#engineWatch,

@@ -19,7 +19,7 @@ import { Readiness } from "./readiness.ts";
 import { planStart } from "./reconcile.ts";
 import type { AgentRecord, PanicRecord } from "./records.ts";
 import { Roster, type Taken } from "./roster.ts";
-import { isLive, isUp } from "./state.ts";
+import { isLive, isUp, requireResting } from "./state.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 import { UsageMeter } from "./usage-meter.ts";
 
@@ -166,6 +166,11 @@ export class AgentSupervisor implements Service {
     this.#refuse();
     await agent.resume();
     return agent;
+  }
+
+  removeWorkspace(agentId: AgentId): boolean {
+    requireResting(agentId, this.#agents.get(agentId)?.state);
+    return this.#deps.workspaces.remove(agentId);
   }
 
   async panic(reason: string): Promise<PanicReport> {

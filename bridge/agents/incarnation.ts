@@ -1,11 +1,12 @@
 import { BridgeError, type ContainerId, type ExitInfo, type Isolation } from "@armorclaw/protocol";
-import type { Container, Engine, LastSeen, OutputLine } from "../containers/containers.ts";
+import type { Container, Engine, LastSeen, OutputLine, Workspaces } from "../containers/containers.ts";
 import type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
 import type { AgentPlan } from "./plan.ts";
 
 export interface IncarnationDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
+  readonly workspaces: Workspaces;
   readonly onOutput: (line: OutputLine) => void;
   /** Up to where the output of a container that is taken over is known. */
   readonly lastSeen: () => LastSeen;
@@ -58,7 +59,7 @@ export class Incarnation {
    */
   async bringUp(deadline: AbortSignal, adopted?: ContainerId): Promise<Container> {
     const { engine, endpoints, onOutput, lastSeen, onContainer } = this.#deps;
-    const { agentId, slot, limits, grants, manifest } = this.#plan;
+    const { agentId, slot } = this.#plan;
     this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot), {
       admits: async (pid) => {
         await this.#attested.promise;
@@ -66,10 +67,7 @@ export class Incarnation {
       },
       disconnected: () => this.#container?.look(),
     });
-    const endpointDirectory = this.#endpoint.directory;
-    const spec = { agentId, loop: manifest.name, epoch: this.epoch, slot, limits, grants, endpointDirectory };
-    const container =
-      adopted === undefined ? await engine.start(spec, deadline) : await engine.adopt(spec, adopted, deadline);
+    const container = await this.#obtain(this.#endpoint.directory, deadline, adopted);
     if (container === undefined) throw new BridgeError("AGENT_START_FAILED", `${agentId} ended with the bridge`);
     this.#container = container;
     container.output(onOutput, adopted === undefined ? {} : lastSeen());
@@ -86,6 +84,23 @@ export class Incarnation {
     this.#attested.reject(new BridgeError("CANCELLED", "The agent's container has ended"));
     await this.#container?.kill();
     await this.#endpoint?.close();
+  }
+
+  /** Starts the container, or takes over the one that is there. */
+  async #obtain(endpointDirectory: string, deadline: AbortSignal, adopted?: ContainerId) {
+    const { engine, workspaces } = this.#deps;
+    const { agentId, slot, limits, grants, manifest } = this.#plan;
+    const sizeBytes = manifest.workspace?.size_bytes;
+    const spec = { agentId, loop: manifest.name, epoch: this.epoch, slot, limits, grants, endpointDirectory };
+    if (adopted !== undefined)
+      return await engine.adopt(
+        { ...spec, workspace: sizeBytes === undefined ? undefined : { sizeBytes } },
+        adopted,
+        deadline,
+      );
+    if (sizeBytes === undefined) return await engine.start(spec, deadline);
+    await using workspace = await workspaces.mount(agentId, sizeBytes, engine.uidForSlot(slot), deadline);
+    return await engine.start({ ...spec, workspace }, deadline);
   }
 
   async #attest(container: Container): Promise<void> {

@@ -15,6 +15,7 @@ export interface LoopOverride {
   readonly after?: readonly LoopName[] | undefined;
   readonly ttl_ms?: number | undefined;
   readonly park?: Parking | undefined;
+  readonly workspace?: LoopManifest["workspace"];
 }
 
 /** The loops that can be started, with what the operator made of them. */
@@ -25,7 +26,7 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttl_ms, park } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttl_ms, park, workspace } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
@@ -33,6 +34,7 @@ export class Loops {
           after: [...(after ?? manifest.after)],
           ...(ttl_ms === undefined ? {} : { ttl_ms }),
           ...(park === undefined ? {} : { park }),
+          ...(workspace === undefined ? {} : { workspace }),
         };
       });
     this.#manifests = new Map(manifests.map((manifest) => [manifest.name, manifest]));

@@ -1,4 +1,4 @@
-import type { AgentState } from "@armorclaw/protocol";
+import { type AgentState, BridgeError } from "@armorclaw/protocol";
 
 /** Every move that an agent may make. A restart begins again at `creating`; a stopped or failed agent may be started anew. */
 const moves: Record<AgentState, readonly AgentState[]> = {
@@ -23,3 +23,9 @@ export const isLive = (state: AgentState): boolean => state !== "stopped" && sta
 /** An agent whose container runs, be it frozen. A parked one may have none. */
 export const isUp = (state: AgentState): boolean =>
   state === "running" || state === "paused" || state === "parked" || state === "draining";
+
+/** @throws BridgeError AGENT_STATE_CONFLICT for an agent that is live; one that is not known rests */
+export function requireResting(agentId: string, state: AgentState = "stopped"): void {
+  if (!isLive(state)) return;
+  throw new BridgeError("AGENT_STATE_CONFLICT", `${agentId} is ${state}; stop it first`, { state });
+}

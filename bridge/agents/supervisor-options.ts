@@ -1,5 +1,5 @@
 import type { LoopManifestInput } from "@armorclaw/protocol";
-import type { Engine } from "../containers/containers.ts";
+import type { Engine, Workspaces } from "../containers/containers.ts";
 import type { PublishEvent } from "../events/events.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -39,6 +39,7 @@ export interface SupervisorSettings {
 export interface SupervisorDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
+  readonly workspaces: Workspaces;
   readonly manifests: readonly LoopManifestInput[];
   readonly records: AgentRecords;
   readonly mail: AgentMail;

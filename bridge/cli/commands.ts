@@ -145,6 +145,13 @@ export const commands: readonly Command[] = [
     method: "agent.restart",
   },
   { name: "pause", group: "Agents", args: "AGENT", summary: "Freeze an agent where it stands", method: "agent.pause" },
+  {
+    name: "agent remove-workspace",
+    group: "Agents",
+    args: "AGENT",
+    summary: "Remove what an agent at rest has kept",
+    method: "agent.remove_workspace",
+  },
   { name: "resume", group: "Agents", args: "AGENT", summary: "Let a paused agent go on", method: "agent.resume" },
   { name: "top", group: "Agents", summary: "What the agents use, live; keys pause, stop and show logs", flags: [] },
   { name: "inspect", group: "Agents", args: "AGENT", summary: "Show all about one agent", method: "agent.get" },

@@ -42,6 +42,7 @@ const renderers: Renderers = {
   "agent.resume": renderStarted,
   "bridge.panic": ({ agents, frozen_ms }) =>
     `${agents} agents frozen within ${frozen_ms} ms, then killed. Nothing starts until \`armorclaw bridge resume\`.`,
+  "agent.remove_workspace": ({ removed }) => (removed ? "Removed." : "There was none."),
   "agent.stop": renderStopped,
   "agent.list": renderAgents,
   "agent.get": renderAgent,

@@ -7,6 +7,7 @@ import {
   limits,
   Parking,
   SecretRequest,
+  Workspace,
 } from "@armorclaw/protocol";
 import * as z from "zod";
 import { AlertsConfig } from "./alerts-schema.ts";
@@ -227,6 +228,7 @@ export const ConfigSchema = z.strictObject({
           .optional()
           .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
         park: Parking.optional().describe("Instead of the manifest's: when its agents are put away."),
+        workspace: Workspace.optional().describe("Instead of the manifest's: a directory that is kept."),
         rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
         secrets: z
           .array(SecretRequest)

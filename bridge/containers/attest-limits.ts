@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { cgroupDirectory, readKernelFile } from "./proc.ts";
 
 /** What an engine promised for one container, as far as it is a number. */
@@ -6,6 +7,8 @@ export interface PromisedLimits {
   readonly pids?: number;
   /** The bounds of /tmp, which runs no programs. */
   readonly tmp?: { readonly bytes: number; readonly files: number };
+  /** The bound of /workspace, which runs no programs. */
+  readonly workspaceBytes?: number | undefined;
   /** Open files; no core files and no message queues. */
   readonly openFiles?: number;
 }
@@ -17,6 +20,7 @@ export function checkLimits(pid: number, promised: PromisedLimits, facts: Record
   return [
     ...checkCgroups(pid, promised, facts),
     ...checkTmp(pid, promised, facts),
+    ...checkWorkspace(pid, promised, facts),
     ...checkProcessLimits(pid, promised, facts),
   ];
 }
@@ -61,6 +65,29 @@ function checkTmp(pid: number, { tmp }: PromisedLimits, facts: Record<string, Fa
     ...(facts["tmp_runs_nothing"] ? [] : ["a /tmp that runs no programs"]),
     ...(bytes <= roundedUp && files <= tmp.files ? [] : [`a /tmp of ${tmp.bytes} bytes and ${tmp.files} files`]),
   ];
+}
+
+const workspaceMount = /^\d+ \d+ \S+ \S+ \/workspace (\S+) .*- ext4 /m;
+
+function checkWorkspace(pid: number, { workspaceBytes }: PromisedLimits, facts: Record<string, Fact>): string[] {
+  if (workspaceBytes === undefined) return [];
+  const own = workspaceMount.exec(readKernelFile(`/proc/${pid}/mountinfo`) ?? "")?.[1]?.split(",") ?? [];
+  const bytes = own.length === 0 ? Number.POSITIVE_INFINITY : sizeOf(`/proc/${pid}/root/workspace`);
+  facts["workspace_runs_nothing"] = ["noexec", "nosuid", "nodev"].every((option) => own.includes(option));
+  facts["workspace_bytes"] = Number.isFinite(bytes) ? bytes : null;
+  return [
+    ...(facts["workspace_runs_nothing"] ? [] : ["a /workspace that runs no programs"]),
+    ...(bytes <= workspaceBytes ? [] : [`a /workspace of ${workspaceBytes} bytes`]),
+  ];
+}
+
+function sizeOf(path: string): number {
+  try {
+    const { blocks, bsize } = statfsSync(path);
+    return blocks * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** The largest that the two architectures use. */

@@ -16,9 +16,11 @@ export {
   type LastSeen,
   type OutputLine,
   type Usage,
+  type Workspace,
 } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";
 export { bootId } from "./proc.ts";
+export { Workspaces } from "./workspaces.ts";
 
 /**
  * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,

@@ -1,5 +1,6 @@
 import { BridgeError, type EngineStatus } from "@armorclaw/protocol";
 import { firstAgentUid, ownUid, unboundedSwap } from "./engine-options.ts";
+import { workspaceStatus } from "./workspaces.ts";
 
 /** The part of the engine's self-description that matters here. */
 export interface DockerInfo {
@@ -73,10 +74,12 @@ export function dockerStatus(info: DockerInfo, runtime: string | undefined): Eng
       "no core files, no message queues, and a bound on open files",
       `a /tmp of bounded size${isPodman(info) ? "" : " and number of files"} that runs no programs`,
       ...(isRoot ? ["a user id of its own for each agent"] : []),
+      ...workspaceStatus.protections,
       ...(has(info, "userns") ? ["user ids that mean nothing on the host"] : []),
       ...(named(true) === "" ? [] : [`limits by cgroup: ${named(true)}`]),
     ],
     missing: [
+      ...workspaceStatus.missing,
       ...(isRoot ? [] : ["a user id of its own for each agent: the bridge does not run as root"]),
       ...(isPodman(info) ? ["a bound on the number of files in /tmp: Podman takes none"] : []),
       ...(info.SwapLimit === false ? [unboundedSwap] : []),

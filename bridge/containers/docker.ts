@@ -186,7 +186,7 @@ export class DockerEngine implements Engine {
     }
   }
 
-  #promised({ slot, limits }: ContainerSpec): Promised {
+  #promised({ slot, limits, workspace }: ContainerSpec): Promised {
     return {
       isolation: "container",
       uid: this.uidForSlot(slot),
@@ -194,6 +194,7 @@ export class DockerEngine implements Engine {
       locked: true,
       tmp: { bytes: limits.tmp_bytes, files: isPodman(this.#info) ? Number.POSITIVE_INFINITY : tmpFilesMax },
       openFiles: openFilesMax,
+      workspaceBytes: workspace?.sizeBytes,
       ...(this.#info.MemoryLimit ? { memoryBytes: limits.memory_bytes } : {}),
       ...(this.#info.PidsLimit === false ? {} : { pids: limits.pids }),
     };

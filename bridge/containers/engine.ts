@@ -12,6 +12,20 @@ import type {
 export const engineKinds = ["docker", "sandbox", "process"] as const;
 export type EngineKind = (typeof engineKinds)[number];
 
+/** A directory of the agent's own that outlives its containers, as it is mounted while one starts. */
+export interface Workspace {
+  readonly sizeBytes: number;
+  /** Where it is mounted for a start; a container that is taken over has it already. */
+  readonly source?: WorkspaceSource | undefined;
+}
+
+export interface WorkspaceSource {
+  /** Where the host sees it. */
+  readonly directory: string;
+  /** The block device that holds it: an engine of another mount namespace mounts this itself. */
+  readonly device: string;
+}
+
 /** What may be said about a container. A closed type: no engine option passes through it. */
 export interface ContainerSpec {
   readonly agentId: AgentId;
@@ -25,6 +39,8 @@ export interface ContainerSpec {
   readonly grants: readonly Grant[];
   /** The host directory that holds the agent's socket `agent.sock`. Mounted read-only as the agent's /run/bridge. */
   readonly endpointDirectory: string;
+  /** The agent sees it as /workspace. */
+  readonly workspace?: Workspace | undefined;
 }
 
 /** What the kernel says about a running container, read back after its start. */

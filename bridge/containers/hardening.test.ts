@@ -57,6 +57,30 @@ test("a container is asked for with every lock that Docker has", () => {
   });
 });
 
+test("a workspace is a volume of its own device that runs nothing, and nothing else changes", () => {
+  const plain = createBody(spec, context).HostConfig;
+  const source = { directory: "/state/workspaces/heartbeat-1.mount", device: "/dev/loop7" };
+  const { Mounts, ...other } = createBody(
+    { ...spec, workspace: { sizeBytes: 16_777_216, source } },
+    context,
+  ).HostConfig;
+  expect({ ...other, Mounts: Mounts.slice(0, -1) }).toEqual(plain);
+  expect(Mounts.at(-1)).toEqual({
+    Type: "volume",
+    Source: "",
+    Target: "/workspace",
+    ReadOnly: false,
+    VolumeOptions: {
+      NoCopy: true,
+      Labels: {},
+      DriverConfig: {
+        Name: "local",
+        Options: { type: "ext4", device: "/dev/loop7", o: "nosuid,nodev,noexec" },
+      },
+    },
+  });
+});
+
 test("another runtime is passed on, and nothing else changes", () => {
   const plain = createBody(spec, context);
   const other = createBody(spec, { ...context, runtime: "runsc" });

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ContainerSpec } from "./engine.ts";
+import type { ContainerSpec, WorkspaceSource } from "./engine.ts";
 import { heapLimitMiB, openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { loopProfile, programsProfile, toDockerProfile } from "./seccomp.ts";
 import type { HostMount } from "./speech-programs.ts";
+import { workspaceOptions } from "./workspaces.ts";
 
 /** What the engine, not the caller, decides about a container. */
 export interface HardeningContext {
@@ -64,7 +65,7 @@ export function writePodmanProfiles(directory: string, arch: string): void {
     writeFileSync(join(directory, `${name}.json`), toDockerProfile(profile, arch), { mode: 0o600 });
 }
 
-function hostConfig({ limits, endpointDirectory }: ContainerSpec, context: HardeningContext) {
+function hostConfig({ limits, endpointDirectory, workspace }: ContainerSpec, context: HardeningContext) {
   const { arch, runtime, programs, podmanProfiles } = context;
   const profile = programs.length > 0 ? "programs" : "loop";
   const isPodman = podmanProfiles !== undefined;
@@ -95,10 +96,26 @@ function hostConfig({ limits, endpointDirectory }: ContainerSpec, context: Harde
     // The supervisor alone restarts: a restart by the engine would skip attestation and the new epoch.
     RestartPolicy: { Name: "no" },
     LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "1" } },
-    Mounts: [{ from: endpointDirectory, to: "/run/bridge" }, ...programs].map(readOnly),
+    Mounts: [
+      ...[{ from: endpointDirectory, to: "/run/bridge" }, ...programs].map(readOnly),
+      ...(workspace?.source === undefined ? [] : [workspaceVolume(workspace.source)]),
+    ],
     ...(runtime === undefined ? {} : { Runtime: runtime }),
   };
 }
+
+/** Without a name, so that it goes with the container; what it holds stays. */
+const workspaceVolume = ({ device }: WorkspaceSource) => ({
+  Type: "volume" as const,
+  Source: "",
+  Target: "/workspace",
+  ReadOnly: false,
+  VolumeOptions: {
+    NoCopy: true,
+    Labels: {},
+    DriverConfig: { Name: "local", Options: { type: "ext4", device, o: workspaceOptions } },
+  },
+});
 
 const readOnly = ({ from, to }: HostMount) => ({
   Type: "bind" as const,

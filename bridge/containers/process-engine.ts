@@ -71,6 +71,8 @@ export class ProcessEngine implements Engine {
         `${spec.agentId} holds ${refused.join(", ")} and may not run without a sandbox`,
         { grants: refused },
       );
+    if (spec.workspace !== undefined)
+      throw new BridgeError("ISOLATION_REFUSED", `${spec.agentId} needs a workspace, which takes a sandbox`);
     const bundle = this.#readBundle();
     const output = new AgentOutput();
     const child = this.#spawn(spec, output);

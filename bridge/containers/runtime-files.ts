@@ -34,7 +34,7 @@ const certificateBundles = [
 ];
 
 const directories: readonly RuntimeDirectory[] = [
-  ...["app", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "run/bridge", "sys"].map((path) => ({
+  ...["app", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "run/bridge", "sys", "workspace"].map((path) => ({
     path,
     mode: 0o755,
   })),
@@ -88,5 +88,8 @@ function keyOf(files: readonly RuntimeFile[]): string {
     const { size, mtimeMs, ino } = statSync(from.file);
     return [path, mode, from.file, size, mtimeMs, ino];
   });
-  return createHash("sha256").update(JSON.stringify(identities)).digest("hex").slice(0, 16);
+  return createHash("sha256")
+    .update(JSON.stringify([directories, identities]))
+    .digest("hex")
+    .slice(0, 16);
 }

@@ -8,6 +8,8 @@ export interface SandboxPlan {
   readonly uid: number;
   readonly rootfs: string;
   readonly endpointDirectory: string;
+  /** Where the host sees the agent's /workspace; only with root's rights. */
+  readonly workspaceDirectory?: string | undefined;
   readonly tmpBytes: number;
   /** Whether it holds the host's speech programs. */
   readonly hasSpeech: boolean;
@@ -55,13 +57,17 @@ export function launcherMounts(plan: SandboxPlan): string {
     `${escapeField(plan.rootfs)} ${place}/root none bind,X-mount.mkdir 0 0`,
     `${escapeField(plan.endpointDirectory)} ${place}/run none bind,X-mount.mkdir 0 0`,
     `none ${place}/tmp tmpfs mode=1777,noexec,nosuid,nodev,size=${plan.tmpBytes},nr_inodes=${tmpFilesMax},X-mount.mkdir 0 0`,
+    ...(plan.workspaceDirectory === undefined
+      ? []
+      : [`${escapeField(plan.workspaceDirectory)} ${place}/workspace none bind,X-mount.mkdir 0 0`]),
     "",
   ].join("\n");
 }
 
-/** A directory that every Linux has and that holds neither of the two sources, as it is covered while they are bound. */
-function neutralPlace({ rootfs, endpointDirectory }: SandboxPlan): string {
-  const covers = (place: string) => [rootfs, endpointDirectory].some((source) => source.startsWith(`${place}/`));
+/** A directory that every Linux has and that holds none of the sources, as it is covered while they are bound. */
+function neutralPlace({ rootfs, endpointDirectory, workspaceDirectory = "" }: SandboxPlan): string {
+  const covers = (place: string) =>
+    [rootfs, endpointDirectory, workspaceDirectory].some((source) => source.startsWith(`${place}/`));
   return ["/mnt", "/media", "/srv"].find((place) => !covers(place)) ?? "/opt";
 }
 
@@ -84,6 +90,7 @@ export function bubblewrapOptions(plan: SandboxPlan): string {
       ? ["--bind", `${place}/tmp`, "/tmp"]
       : ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
     plan.hasSpeech ? speechMounts().flatMap(({ from, to }) => ["--ro-bind", from, to]) : [],
+    plan.workspaceDirectory === undefined ? [] : ["--bind", `${place}/workspace`, "/workspace"],
     ["--ro-bind", endpoint, "/run/bridge", "--chdir", "/app"],
     ["--seccomp", String(descriptors.seccomp), "--info-fd", String(descriptors.info)],
     ["--json-status-fd", String(descriptors.status)],

@@ -6,6 +6,7 @@ import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/pr
 import type { Container, ContainerSpec } from "./engine.ts";
 import { messageOf, unboundedSwap } from "./engine-options.ts";
 import { launcherEnvironment } from "./sandbox-launch.ts";
+import { workspaceStatus } from "./workspaces.ts";
 
 export interface SandboxProbe {
   readonly isRoot: boolean;
@@ -58,9 +59,11 @@ function describe({ isRoot, controllers, boundsSwap }: SandboxProbe): Pick<Engin
       "no core files, no message queues, and a bound on open files",
       isRoot ? "a /tmp of bounded size and number of files that runs no programs" : "a /tmp of bounded size",
       ...(isRoot ? ["a user id of its own for each agent"] : []),
+      ...workspaceStatus.protections,
       ...(limited.length > 0 ? [`limits by cgroup: ${inWords(limited)}`] : []),
     ],
     missing: [
+      ...workspaceStatus.missing,
       ...(isRoot
         ? []
         : [

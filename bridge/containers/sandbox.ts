@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { type AgentLimits, BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
+import { BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
 import { ownFilters, type Promised } from "./attest.ts";
 import { compileSeccomp } from "./bpf.ts";
 import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
@@ -194,6 +194,7 @@ export class SandboxEngine implements Engine {
       rootfs: this.#rootfs,
       hasSpeech: spec.grants.includes("speech.programs"),
       endpointDirectory: spec.endpointDirectory,
+      workspaceDirectory: spec.workspace?.source?.directory,
       tmpBytes: spec.limits.tmp_bytes,
       joinFiles: cgroup.joinFiles,
       command,
@@ -246,7 +247,7 @@ export class SandboxEngine implements Engine {
     const { id, spec, cgroup, failure } = parts;
     return new ChildContainer({
       ...parts,
-      promised: this.#promised(spec.slot, spec.limits),
+      promised: this.#promised(spec),
       accounted: cgroup.joinFiles.length > 0,
       clock: this.#options.clock,
       holds: (pid) => sharesContainer(pid, parts.pid),
@@ -268,7 +269,7 @@ export class SandboxEngine implements Engine {
     return join(this.#directory, `${id}.status`);
   }
 
-  #promised(slot: number, limits: AgentLimits): Promised {
+  #promised({ slot, limits, workspace }: ContainerSpec): Promised {
     const { controllers } = this.#cgroups;
     return {
       isolation: "sandbox",
@@ -277,6 +278,7 @@ export class SandboxEngine implements Engine {
       locked: true,
       inheritedFilters: ownFilters(),
       openFiles: openFilesMax,
+      workspaceBytes: workspace?.sizeBytes,
       ...(this.#isRoot ? { tmp: { bytes: limits.tmp_bytes, files: tmpFilesMax } } : {}),
       ...(controllers.includes("memory") ? { memoryBytes: limits.memory_bytes } : {}),
       ...(controllers.includes("pids") ? { pids: limits.pids } : {}),

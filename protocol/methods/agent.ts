@@ -141,6 +141,17 @@ export const resume = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
+export const removeWorkspace = defineMethod({
+  summary: "Remove an agent's workspace and all that is in it.",
+  description: "The agent must be at rest. Its next start gets an empty one.",
+  roles: operators,
+  effect: "write",
+  params: z.strictObject({ agent_id: AgentId }),
+  result: z.object({ removed: z.boolean().describe("Whether there was one.") }),
+  errors: ["AGENT_STATE_CONFLICT"],
+  example: { params: { agent_id: "heartbeat-1" }, result: { removed: true } },
+});
+
 export const list = defineMethod({
   summary: "List the agents.",
   roles: people,

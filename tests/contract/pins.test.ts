@@ -29,6 +29,7 @@ const methodRoles: Record<string, string> = {
   "agent.restart": "admin operator",
   "agent.pause": "admin operator",
   "agent.resume": "admin operator",
+  "agent.remove_workspace": "admin operator",
   "agent.list": "admin operator viewer",
   "agent.get": "admin operator viewer",
   "agent.logs": "admin operator viewer",

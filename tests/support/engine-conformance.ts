@@ -3,8 +3,15 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { AgentId } from "@armorclaw/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { Engine, EngineKind, EngineOptions, OutputLine } from "../../bridge/containers/containers.ts";
+import {
+  type Engine,
+  type EngineKind,
+  type EngineOptions,
+  type OutputLine,
+  Workspaces,
+} from "../../bridge/containers/containers.ts";
 import { attacks, networkAttacks, type Targets } from "./engine-attacks.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "./engine-harness.ts";
 import { tempDirectory } from "./temp.ts";
@@ -67,6 +74,40 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       for (const { name, code, isStopped } of list) if (isStopped(await probe.evaluate(code))) stopped.push(name);
       expect(stopped).toEqual(isolates ? list.map(({ name }) => name) : []);
     });
+
+    const bounds = isolates && process.getuid?.() === 0;
+    test(`${bounds ? "gives" : "refuses"} a workspace that is kept, bounded, its agent's alone and runs nothing`, async () => {
+      const workspaces = new Workspaces(join(directory.path, "state"));
+      const sizeBytes = 16 * 1024 * 1024;
+      const signal = AbortSignal.timeout(60_000);
+      const begin = async (name: string, slot: number) => {
+        if (!isolates) return await startProbe(engine, directory.path, { workspace: { sizeBytes } });
+        const agentId = AgentId.parse(name);
+        await using workspace = await workspaces.mount(agentId, sizeBytes, engine.uidForSlot(slot), signal);
+        return await startProbe(engine, directory.path, { workspace, slot }, signal);
+      };
+      if (!bounds) return await expect(begin("keeper-1", 0)).rejects.toThrow(/workspace/);
+      const fs = (expression: string) => `import("node:fs").then((fs) => fs.${expression})`;
+      const write = fs(`writeFileSync("/workspace/kept", "kept", { mode: 0o755 })`);
+      {
+        await using probe = await begin("keeper-1", 600);
+        const { missing, facts } = await probe.container.attest();
+        expect(missing).toEqual([]);
+        expect(facts["workspace_runs_nothing"]).toBe(true);
+        expect(await probe.evaluate(write)).toBeNull();
+        expect(await probe.evaluate(fs(`writeFileSync("/workspace/big", Buffer.alloc(${2 * sizeBytes}))`))).toBe(
+          "ENOSPC",
+        );
+        expect(await probe.evaluate(fs(`accessSync("/workspace/kept", fs.constants.X_OK)`))).toBe("EACCES");
+        await using other = await begin("keeper-2", 601);
+        expect(await other.evaluate(fs(`readdirSync("/workspace")`))).toEqual(["lost+found"]);
+      }
+      // Under another uid, as an agent that was at rest may get.
+      await using again = await begin("keeper-1", 602);
+      expect(await again.evaluate(fs(`readFileSync("/workspace/kept", "utf8")`))).toBe("kept");
+      expect(await again.evaluate(fs(`appendFileSync("/workspace/kept", "")`))).toBeNull();
+      await expect(workspaces.mount(AgentId.parse("keeper-3"), 4096, 0, signal)).rejects.toThrow(/cannot be used/);
+    }, 60_000);
 
     test("gives agents nothing of each other's socket", async () => {
       await using first = await startProbe(engine, directory.path);

@@ -79,7 +79,7 @@ export async function startProbe(
 ): Promise<Probe> {
   const number = ++agents;
   const agentId = AgentId.parse(`probe-${number}`);
-  const slot = 700 + number;
+  const slot = more.slot ?? 700 + number;
   const endpoint = await openEndpoint(join(directory, "run", `${agentId}.1`), engine.uidForSlot(slot));
   const spec: ContainerSpec = {
     agentId,

@@ -5,6 +5,7 @@ import {
   AgentSupervisor,
   type SupervisorSettings,
 } from "../../bridge/agents/agents.ts";
+import { Workspaces } from "../../bridge/containers/containers.ts";
 import { contractEvent, type EventDraft } from "../../bridge/events/events.ts";
 import { silentLogger } from "../../bridge/logging/logging.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
@@ -113,6 +114,7 @@ export function setUp(
           return { directory, socketPath: `${directory}/agent.sock`, close: async () => void closed.push(directory) };
         },
       },
+      workspaces: new Workspaces("/nonexistent"),
       manifests: options.manifests ?? [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
       records,
       mail: options.mail ?? noMail,

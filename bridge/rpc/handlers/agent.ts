@@ -9,6 +9,7 @@ type AgentMethods =
   | "agent.restart"
   | "agent.pause"
   | "agent.resume"
+  | "agent.remove_workspace"
   | "agent.list"
   | "agent.get"
   | "agent.logs"
@@ -42,6 +43,7 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
       return agent.info;
     },
     "agent.resume": async ({ agent_id }) => (await agents.resumeAgent(agent_id)).info,
+    "agent.remove_workspace": ({ agent_id }) => ({ removed: agents.removeWorkspace(agent_id) }),
     "agent.list": ({ all }) => ({ agents: agents.list(all) }),
     "agent.get": ({ agent_id }) => agents.get(agent_id).info,
     "agent.logs": async ({ agent_id, ...query }, call) => {
