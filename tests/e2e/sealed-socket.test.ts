@@ -119,14 +119,18 @@ describe("the bridge's own socket, sealed", () => {
     const seen: string[] = [];
     const server = createServer((client) => {
       const bridge = createConnection(daemon.socket);
-      for (const socket of [client, bridge]) socket.on("error", () => undefined);
+      // A reader of lines says again what its socket says: either end may go while something is still written to it.
+      const [fromClient, fromBridge] = [client, bridge].map((socket) => {
+        socket.on("error", () => undefined);
+        return createInterface(socket).on("error", () => undefined);
+      });
       let sent = 0;
       let received = 0;
-      createInterface(client).on("line", (line) => {
+      fromClient?.on("line", (line) => {
         seen.push(line);
         for (const own of toBridge(line, sent++)) bridge.write(`${own}\n`);
       });
-      createInterface(bridge).on("line", (line) => {
+      fromBridge?.on("line", (line) => {
         back(bridge, line, received++);
         if (!client.destroyed) client.write(`${line}\n`);
       });
