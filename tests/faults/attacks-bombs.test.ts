@@ -1,6 +1,6 @@
-import assert from "node:assert/strict";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Engine } from "../../bridge/containers/containers.ts";
+import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../support/engine-harness.ts";
 import { describeOnEngines } from "../support/engines.ts";
@@ -18,14 +18,6 @@ const bombs: Readonly<Record<string, string>> = {
   processor: "{ for (;;); }",
 };
 
-/** More than one period of the processor's limit, so that a bomb has its whole share of it in each round. */
-const roundMs = 250;
-/** Other work on the machine spoils rounds, so the best of them counts, with a bomb and without; at most so many. */
-const roundsMin = 3;
-const roundsMax = 12;
-/** Below this a percentile is the scheduler's and not the bridge's. */
-const noiseMs = 0.5;
-
 describeOnEngines(
   "bombs inside agents' containers",
   (engine, engineEnv) => {
@@ -39,7 +31,6 @@ describeOnEngines(
       const options = probeOptions(engine, directory.path, host === undefined ? {} : { dockerHost: host });
       hostile = await openProbeEngine(options);
       bystander = await WireClient.open(daemon.socket);
-      await p99(bystander);
     }, 60_000);
     afterAll(async () => {
       await bystander[Symbol.asyncDispose]();
@@ -51,32 +42,19 @@ describeOnEngines(
     test.each(Object.entries(bombs))(
       "leave others' calls within twice their p99: %s",
       async (name, code) => {
-        let [quiet, bombed] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-        const isFast = () => bombed < 2 * Math.max(quiet, noiseMs);
-        for (let round = 0; round < roundsMin || (round < roundsMax && !isFast()); round++) {
-          quiet = Math.min(quiet, await p99(bystander));
+        const calls = () => p99Of(bystander, "rpc.ping");
+        const quiet = await bestP99(calls);
+        const bombed = await bestP99(async () => {
           // A new one each round: some end at their limit soon.
           await using bomb = await startProbe(hostile, directory.path, { limits });
           bomb.tell(code);
-          bombed = Math.min(bombed, await p99(bystander));
-        }
+          return await calls();
+        }, boundMs(quiet));
         process.stderr.write(`bomb: ${name} (${engine}): p99 ${quiet.toFixed(2)} → ${bombed.toFixed(2)} ms\n`);
-        expect(bombed).toBeLessThan(2 * Math.max(quiet, noiseMs));
+        expect(bombed).toBeLessThan(boundMs(quiet));
       },
       60_000,
     );
   },
   ["sandbox", "docker"],
 );
-
-/** Of calls one after the other, in milliseconds. */
-async function p99(client: WireClient): Promise<number> {
-  const times: number[] = [];
-  for (const end = performance.now() + roundMs; performance.now() < end; ) {
-    const begun = performance.now();
-    const { error } = await client.call("rpc.ping");
-    times.push(performance.now() - begun);
-    assert(error === undefined, error?.message);
-  }
-  return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0;
-}

@@ -1,25 +1,21 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { WireClient } from "../support/wire-client.ts";
 
 const mebibyte = 1024 * 1024;
 const idleConnections = 10_000;
-const callsPerRound = 1_000;
-/** A busy machine spoils a round now and then, so the best of some is taken on either side. */
-const rounds = 5;
-/** Below this a percentile is the scheduler's and not the bridge's. */
-const noiseMs = 0.5;
 
 describe("what others notice of a hostile peer", () => {
   const directory = tempDirectory();
   const path = join(directory.path, "fixture.sock");
   let server: ChildProcess;
-  let quietP99 = 0;
 
   beforeAll(async () => {
     const script = join(import.meta.dirname, "../support/fixture-server.ts");
@@ -32,7 +28,6 @@ describe("what others notice of a hostile peer", () => {
       await using client = await WireClient.open(path);
       return await client.call("ping");
     });
-    quietP99 = await bestP99();
   });
 
   afterAll(async () => {
@@ -46,85 +41,80 @@ describe("what others notice of a hostile peer", () => {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   };
 
-  /** A bystander's 99th percentile, in milliseconds. */
-  async function bestP99(): Promise<number> {
+  /** What a bystander and the server's memory notice of one attack, which goes on until its disposal. */
+  async function row(name: string, memoryMibMax: number, attack: () => Promise<AsyncDisposable>): Promise<void> {
     await using bystander = await WireClient.open(path);
-    const percentiles: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const times: number[] = [];
-      for (let call = 0; call < callsPerRound; call++) {
-        const start = performance.now();
-        await bystander.call("ping");
-        times.push(performance.now() - start);
-      }
-      percentiles.push(times.sort((a, b) => a - b)[Math.floor(callsPerRound * 0.99)] ?? 0);
-    }
-    return Math.min(...percentiles);
-  }
-
-  async function row(name: string, memoryMibMax: number, memoryBefore: number): Promise<void> {
-    const p99 = await bestP99();
-    const grown = residentMib() - memoryBefore;
+    const calls = () => p99Of(bystander, "ping");
+    const quiet = await bestP99(calls);
+    const before = residentMib();
+    await using _ = await attack();
+    const among = await bestP99(calls, boundMs(quiet));
+    const grown = residentMib() - before;
     process.stderr.write(
-      `hostile: ${name}: p99 ${quietP99.toFixed(2)} → ${p99.toFixed(2)} ms, memory +${grown.toFixed(0)} MiB (at most ${memoryMibMax})\n`,
+      `hostile: ${name}: p99 ${quiet.toFixed(2)} → ${among.toFixed(2)} ms, memory +${grown.toFixed(0)} MiB (at most ${memoryMibMax})\n`,
     );
-    expect(p99).toBeLessThan(2 * Math.max(quietP99, noiseMs));
+    expect(among).toBeLessThan(boundMs(quiet));
     expect(grown).toBeLessThan(memoryMibMax);
   }
 
   test("that opens 10,000 connections and says nothing", async () => {
-    const before = residentMib();
     const idle: WireClient[] = [];
-    for (let opened = 0; opened < idleConnections; opened += 100)
-      idle.push(...(await Promise.all(Array.from({ length: 100 }, () => WireClient.open(path)))));
-    await row(`${idle.length} idle connections`, 200, before);
-    expect(idle.filter(({ isEnded }) => isEnded)).toEqual([]);
-    for (const connection of idle) await connection[Symbol.asyncDispose]();
+    await using _ = endOf(idle);
+    await row(`${idleConnections} idle connections`, 200, async () => {
+      for (let opened = 0; opened < idleConnections; opened += 100) idle.push(...(await openMany(path, 100)));
+      return endOf([]);
+    });
+    expect(idle.filter(({ isEnded }) => !isEnded)).toHaveLength(idleConnections);
   }, 60_000);
 
   test("that sends lines a byte at a time on 500 connections", async () => {
-    const before = residentMib();
-    const slow = await Promise.all(Array.from({ length: 500 }, () => WireClient.open(path)));
     let sent = 0;
-    const dripping = setInterval(() => {
-      for (const connection of slow) connection.socket.write('{"jsonrpc":"2.0","method":"'[sent % 27] ?? "x");
-      sent += 1;
-    }, 20);
-    try {
-      await until("the first bytes of each", () => sent > 2);
-      await row("slowloris on 500 connections", 64, before);
-    } finally {
-      clearInterval(dripping);
-    }
-    expect(sent).toBeGreaterThan(2);
-    for (const connection of slow) await connection[Symbol.asyncDispose]();
+    await row("slowloris on 500 connections", 64, async () => {
+      const slow = await openMany(path, 500);
+      // A few at a time: what the attack costs in this process is not what the bystander is to measure.
+      const dripping = setInterval(() => {
+        for (let n = 0; n < 25; n++, sent++)
+          slow[sent % 500]?.socket.write('{"jsonrpc":"2.0","method":"'[Math.floor(sent / 500) % 27] ?? "x");
+      }, 2);
+      await until("the first bytes of each", () => sent > 1_000);
+      return endOf(slow, dripping);
+    });
+    expect(sent).toBeGreaterThan(1_000);
   }, 60_000);
 
   test("that subscribes and never reads", async () => {
-    const before = residentMib();
-    await using deaf = await WireClient.open(path);
-    await using publisher = await WireClient.open(path);
-    await deaf.call("subscribe", ["t"]);
-    deaf.socket.pause();
-    let published = 0;
-    const publishing = setInterval(() => {
-      publisher.send(JSON.stringify({ jsonrpc: "2.0", method: "publish", params: ["t", 10, 8_192] }));
-      published += 10;
-    }, 10);
-    try {
+    await row("a subscriber that never reads", 64, async () => {
+      const [deaf, publisher] = await openMany(path, 2);
+      assert(deaf && publisher);
+      await deaf.call("subscribe", ["t"]);
+      deaf.socket.pause();
+      let published = 0;
+      const publishing = setInterval(() => {
+        publisher.send(JSON.stringify({ jsonrpc: "2.0", method: "publish", params: ["t", 10, 8_192] }));
+        published += 10;
+      }, 10);
       await until("more than it may leave unread", () => published * 8_192 > 8 * mebibyte);
-      await row("a subscriber that never reads", 64, before);
-    } finally {
-      clearInterval(publishing);
-    }
+      return endOf([deaf, publisher], publishing);
+    });
   }, 60_000);
 
   test("that asks for 2 GiB and never reads", async () => {
-    const before = residentMib();
-    await using deaf = await WireClient.open(path);
-    deaf.socket.pause();
-    for (let id = 0; id < 2_000; id++)
-      deaf.send(JSON.stringify({ jsonrpc: "2.0", method: "big", params: [mebibyte], id }));
-    await row("2 GiB of answers that are never read", 64, before);
+    await row("2 GiB of answers that are never read", 64, async () => {
+      const deaf = await openMany(path, 1);
+      deaf[0]?.socket.pause();
+      for (let id = 0; id < 2_000; id++)
+        deaf[0]?.send(JSON.stringify({ jsonrpc: "2.0", method: "big", params: [mebibyte], id }));
+      return endOf(deaf);
+    });
   }, 60_000);
+});
+
+const openMany = (path: string, count: number) =>
+  Promise.all(Array.from({ length: count }, () => WireClient.open(path)));
+
+const endOf = (attackers: readonly WireClient[], timer?: NodeJS.Timeout): AsyncDisposable => ({
+  async [Symbol.asyncDispose]() {
+    clearInterval(timer);
+    for (const attacker of attackers) await attacker[Symbol.asyncDispose]();
+  },
 });

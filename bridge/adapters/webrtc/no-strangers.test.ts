@@ -37,7 +37,7 @@ describe("a transport without STUN servers", () => {
       await transport.answer(await far.offer());
       await gathered.promise;
       // A server that does not answer would cost five seconds.
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(performance.now() - startedAt).toBeLessThan(4_000);
       expect(targets.filter((name) => /google|stun/.test(String(name)))).toEqual([]);
       expect([...sentTo].filter((address) => address !== "127.0.0.1")).toEqual([]);
     } finally {
