@@ -3,7 +3,9 @@ import type { Principal } from "@armorclaw/protocol";
 import type { BridgeError } from "@armorclaw/protocol/errors";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HttpTakeover } from "./doors/http-takeover.ts";
+import type { JoinedLines } from "./joined-lines.ts";
 import type { RpcLimits } from "./limits.ts";
+import type { LineBuffers } from "./line-buffers.ts";
 
 /** What the connections of one principal share. */
 export interface PrincipalShare {
@@ -16,6 +18,8 @@ export interface ConnectionDeps {
   readonly principal: Principal;
   readonly share: PrincipalShare;
   readonly dispatcher: Dispatcher;
+  readonly lineBuffers: LineBuffers;
+  readonly joinedLines: JoinedLines;
   readonly limits: RpcLimits;
   readonly monotonic: () => number;
   readonly nextCorrelationId: () => string;

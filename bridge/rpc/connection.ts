@@ -8,6 +8,7 @@ import { errorText, lineKind, parseError, unknownId } from "./envelope.ts";
 import { mayHoldRiskyNumber } from "./exact-json.ts";
 import { LineReader, type LineSink } from "./framing.ts";
 import { InFlight } from "./in-flight.ts";
+import type { LentLine, LineBuffers } from "./line-buffers.ts";
 import { Outbox } from "./outbox.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import type { Caller, RunningCall } from "./running-call.ts";
@@ -17,6 +18,8 @@ export class Connection implements Caller, LineSink {
   readonly id: number;
   readonly principal: Principal;
   readonly inFlight: InFlight<RunningCall>;
+  readonly lineBuffers: LineBuffers;
+  readonly nextCorrelationId: () => string;
   readonly #socket: Duplex;
   readonly #deps: ConnectionDeps;
   readonly #reader: LineReader;
@@ -40,11 +43,13 @@ export class Connection implements Caller, LineSink {
   constructor(socket: Duplex, deps: ConnectionDeps) {
     this.id = deps.id;
     this.principal = deps.principal;
+    this.lineBuffers = deps.lineBuffers;
+    this.nextCorrelationId = deps.nextCorrelationId;
     this.#socket = socket;
     this.#deps = deps;
     this.inFlight = new InFlight((call, reason) => deps.dispatcher.fail(call, reason));
     this.#reader = new LineReader(this);
-    this.#outbox = new Outbox(socket);
+    this.#outbox = new Outbox(socket, deps.joinedLines);
     this.#queueWatch = new QueueWatch(deps.limits);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
@@ -63,17 +68,13 @@ export class Connection implements Caller, LineSink {
     return this.#hasEnded ? Number.POSITIVE_INFINITY : this.#deps.limits.streamCredit;
   }
 
-  nextCorrelationId(): string {
-    return this.#deps.nextCorrelationId();
-  }
-
-  send(text: string): void {
-    this.#outbox.text(text, this.#isReading);
+  send(line: string | LentLine): void {
+    this.#outbox.add(line, this.#isReading);
   }
 
   push(line: Uint8Array): boolean {
     if (this.#isClosed || this.#isCut) return false;
-    this.#outbox.bytes(line, this.#isReading);
+    this.#outbox.push(line, this.#isReading);
     this.#dropIfSlow();
     return !this.#isCut;
   }
@@ -127,7 +128,7 @@ export class Connection implements Caller, LineSink {
     this.#reader.discard();
     this.#countPartial();
     this.inFlight.interruptAll(new BridgeError("CANCELLED", "The connection was ended", undefined, { cause: reason }));
-    if (!this.#isHandedOver) this.#outbox.text(errorText(unknownId, reason.toWire()), true);
+    if (!this.#isHandedOver) this.#outbox.add(errorText(unknownId, reason.toWire()), true);
     this.end();
     this.#deps.onCut(reason, false);
   }

@@ -1,42 +1,52 @@
 import type { Writable } from "node:stream";
+import type { JoinedLines } from "./joined-lines.ts";
+import type { LentLine } from "./line-buffers.ts";
 
 /** Answers flushed together while a burst is read: the peer starts on them while the rest is worked on. */
 const flushAnswers = 16;
 const flushCharacters = 32 * 1024;
 
-/**
- * What goes out of one connection, in order and in few writes: texts are joined, and buffers, which may be shared with other
- * connections, go out uncopied in one vectored write.
- */
+/** What goes out of one connection, in order and in few writes: answers are joined as text, and pushes once for all that get the same. */
 export class Outbox {
   readonly #socket: Writable;
+  readonly #joined: JoinedLines;
   #text = "";
   #answers = 0;
-  #pieces: (string | Uint8Array)[] = [];
-  #pieceBytes = 0;
+  #lines: Uint8Array[] = [];
+  #lineBytes = 0;
   #held: Uint8Array[] | undefined;
   #heldBytes = 0;
   #isHolding = false;
   #isScheduled = false;
 
-  constructor(socket: Writable) {
+  constructor(socket: Writable, joined: JoinedLines) {
     this.#socket = socket;
+    this.#joined = joined;
   }
 
   /** Bytes that the peer has not taken, counting a character as one. */
   get unsent(): number {
-    return this.#socket.writableLength + this.#text.length + this.#pieceBytes + this.#heldBytes;
+    return this.#socket.writableLength + this.#text.length + this.#lineBytes + this.#heldBytes;
   }
 
-  /** @param mayWait whether the caller flushes when it is done */
-  text(line: string, mayWait: boolean): void {
+  /**
+   * Takes an answer or an item.
+   * @param mayWait whether the caller flushes when it is done
+   */
+  add(line: string | LentLine, mayWait: boolean): void {
+    if (typeof line !== "string") {
+      this.flush();
+      if (this.#socket.writable) this.#socket.write(line.bytes, line.onWritten);
+      return;
+    }
     this.#text += `${line}\n`;
     this.#answers += 1;
     if (this.#answers >= flushAnswers || this.#text.length >= flushCharacters) this.flush();
     else if (!mayWait) this.#schedule();
   }
 
-  bytes(line: Uint8Array, mayWait: boolean): void {
+  /** Takes a line that was not asked for, which may be shared with other connections. */
+  push(line: Uint8Array, mayWait: boolean): void {
     if (this.#isHolding) {
       this.#held ??= [];
       this.#held.push(line);
@@ -44,13 +54,12 @@ export class Outbox {
       return;
     }
     if (this.#text !== "") this.#sealText();
-    this.#pieces.push(line);
-    this.#pieceBytes += line.length;
-    if (this.#pieceBytes >= flushCharacters) this.flush();
+    this.#add(line);
+    if (this.#lineBytes >= flushCharacters) this.flush();
     else if (!mayWait) this.#schedule();
   }
 
-  /** Keeps buffers back while a line is answered: the answer goes first, so that a subscriber knows its subscription. */
+  /** Keeps pushes back while a line is answered: the answer goes first, so that a subscriber knows its subscription. */
   hold(): void {
     this.#isHolding = true;
   }
@@ -61,35 +70,36 @@ export class Outbox {
     const held = this.#held;
     this.#held = undefined;
     this.#heldBytes = 0;
-    for (const line of held) this.bytes(line, mayWait);
+    for (const line of held) this.push(line, mayWait);
   }
 
   flush(): void {
-    if (this.#pieces.length > 0) this.#flushPieces();
-    else if (this.#text !== "") {
-      const text = this.#text;
-      this.#text = "";
-      this.#answers = 0;
+    if (this.#lines.length > 0) {
+      if (this.#text !== "") this.#sealText();
+      const [lines, bytes] = [this.#lines, this.#lineBytes];
+      this.#lines = [];
+      this.#lineBytes = 0;
+      if (this.#socket.writable) this.#socket.write(this.#joined.of(lines, bytes));
+    } else if (this.#text !== "") {
+      const text = this.#takeText();
       if (this.#socket.writable) this.#socket.write(text);
     }
   }
 
-  #flushPieces(): void {
-    if (this.#text !== "") this.#sealText();
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#pieceBytes = 0;
-    if (!this.#socket.writable) return;
-    this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.uncork();
+  #sealText(): void {
+    this.#add(Buffer.from(this.#takeText()));
   }
 
-  #sealText(): void {
-    this.#pieces.push(this.#text);
-    this.#pieceBytes += this.#text.length;
+  #takeText(): string {
+    const text = this.#text;
     this.#text = "";
     this.#answers = 0;
+    return text;
+  }
+
+  #add(line: Uint8Array): void {
+    this.#lines.push(line);
+    this.#lineBytes += line.length;
   }
 
   #schedule(): void {

@@ -3,7 +3,8 @@ import type { Principal } from "@armorclaw/protocol";
 import type { Batch } from "./batch.ts";
 import type { Call, Peer, StreamingCall } from "./call.ts";
 import type { InFlight } from "./in-flight.ts";
-import { itemText } from "./item-text.ts";
+import { itemLine } from "./item-text.ts";
+import type { LentLine, LineBuffers } from "./line-buffers.ts";
 import type { MethodEntry } from "./method-table.ts";
 import { Stream } from "./stream.ts";
 
@@ -12,8 +13,9 @@ export interface Caller extends Peer {
   readonly principal: Principal;
   readonly inFlight: InFlight<RunningCall>;
   readonly streamCredit: number;
-  /** Queues one line of text. */
-  send(text: string): void;
+  readonly lineBuffers: LineBuffers;
+  /** Queues one line: text without its newline, or bytes with it. */
+  send(line: string | LentLine): void;
   /** Resolves when the peer has taken what was queued, or is gone; undefined when little is queued. */
   writable(): Promise<void> | undefined;
   nextCorrelationId(): string;
@@ -94,11 +96,9 @@ export class RunningCall implements StreamingCall<unknown> {
     assert(this.isStreaming, `${this.entry.name} declares no stream`);
     const stream = this.#openStream();
     const seq = stream.take();
-    const text = itemText(item);
-    this.entry.checks?.item(JSON.parse(text));
-    this.peer.send(
-      `{"jsonrpc":"2.0","method":"rpc.stream","params":{"id":${this.idText},"seq":${seq},"item":${text}}}`,
-    );
+    this.entry.checks?.item(JSON.parse(JSON.stringify(item)));
+    const head = `{"jsonrpc":"2.0","method":"rpc.stream","params":{"id":${this.idText},"seq":${seq},"item":`;
+    this.peer.send(itemLine(head, item, "}}", this.peer.lineBuffers));
     await stream.ready();
     await this.peer.writable();
   }

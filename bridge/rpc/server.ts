@@ -10,7 +10,9 @@ import type { PrincipalShare } from "./connection-deps.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
 import { createHttpTakeover, type HttpTakeover } from "./doors/http-takeover.ts";
 import type { LineServer } from "./doors/line-server.ts";
+import { JoinedLines } from "./joined-lines.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
+import { LineBuffers } from "./line-buffers.ts";
 import type { MethodTable } from "./method-table.ts";
 import type { RunningCall } from "./running-call.ts";
 
@@ -80,6 +82,8 @@ class Server implements RpcServer {
   readonly #options: RpcServerOptions;
   readonly #limits: RpcLimits;
   readonly #dispatcher: Dispatcher;
+  readonly #lineBuffers = new LineBuffers();
+  readonly #joinedLines = new JoinedLines();
   /** By principal. Connections that are being ended are in none. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
@@ -178,6 +182,8 @@ class Server implements RpcServer {
       principal,
       share: group,
       dispatcher: this.#dispatcher,
+      lineBuffers: this.#lineBuffers,
+      joinedLines: this.#joinedLines,
       limits: this.#limits,
       monotonic: () => this.#options.clock.monotonic(),
       nextCorrelationId: () => `${this.#correlationPrefix}-${++this.#correlations}`,

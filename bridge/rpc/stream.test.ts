@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
 import { serveFixtures } from "../../tests/support/serve.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
+import { Base64, itemBytes } from "./item-text.ts";
 import type { AnyHandler } from "./rpc.ts";
 
 async function open(options: Parameters<typeof serveFixtures>[0]) {
@@ -53,6 +55,31 @@ describe("a stream", () => {
     wire.client.socket.end('{"jsonrpc":"2.0","method":"stream","params":{"count":100,"bytes":1},"id":1}\n');
     await wire.client.ended();
     expect(wire.client.lines).toHaveLength(101);
+  });
+
+  test("of bytes arrives whole beside others, also to readers that stop in between", async () => {
+    const file = randomBytes(3_000_001);
+    const read: AnyHandler = async (_, call) => {
+      for (let at = 0; at < file.length; at += itemBytes)
+        await call.write(new Base64(file.subarray(at, at + itemBytes)));
+      return file.length;
+    };
+    await using served = await serveFixtures({ methods: { read: [fixture(z.unknown(), z.base64()), read] } });
+    const readers = await Promise.all(Array.from({ length: 6 }, () => WireClient.open(served.path)));
+    await Promise.all(
+      readers.map(async (reader, index) => {
+        await using _closed = reader;
+        reader.send('{"jsonrpc":"2.0","method":"read","id":1}');
+        const pieces: Buffer[] = [];
+        for (let line = await reader.next(); line.method === "rpc.stream"; line = await reader.next()) {
+          pieces.push(Buffer.from(String(line.params?.item), "base64"));
+          if (pieces.length % 7 !== index) continue;
+          reader.socket.pause();
+          setImmediate(() => reader.socket.resume());
+        }
+        expect(Buffer.concat(pieces).equals(file)).toBe(true);
+      }),
+    );
   });
 
   test("stops when its peer is gone", async () => {

@@ -22,14 +22,26 @@ interface Opened extends Subscription {
   readonly leave: () => void;
 }
 
+/** What one connection has open. Its ids are its own: the first is `s1` on each, so that an event is the same line on all of them. */
+interface Own {
+  readonly open: Map<string, Opened>;
+  opened: number;
+}
+
+/** An event's text with what closes the notification around it, and the whole line for those who know the subscription by this id. */
+interface Encoded {
+  readonly id: string;
+  readonly text: Uint8Array;
+  readonly line: Uint8Array;
+}
+
 /** The subscriptions of all connections; each ends with its connection. */
 export class Subscriptions {
   readonly #log: DurableEventLog;
   readonly #consumers: Consumers;
-  readonly #byPeer = new Map<Peer, Map<string, Opened>>();
+  readonly #byPeer = new Map<Peer, Own>();
   /** An event's text is made once, however many receive it. */
-  readonly #encoded = new WeakMap<EventEnvelope, Uint8Array>();
-  #count = 0;
+  readonly #encoded = new WeakMap<EventEnvelope, Encoded>();
 
   constructor(log: DurableEventLog, consumers: Consumers) {
     this.#log = log;
@@ -38,12 +50,12 @@ export class Subscriptions {
 
   addLive(peer: Peer, selector: EventSelector, { cursor, unacked_max }: SubscribeParams) {
     const own = this.#room(peer);
-    const id = this.#nextId();
+    const id = nextId(own);
     const subscription = subscribeLive(this.#log, selector, this.#sink(peer, id), {
       ...(cursor === undefined ? {} : { cursor }),
       ...(unacked_max === undefined ? {} : { unackedMax: unacked_max }),
     });
-    own.set(id, { ...subscription, leave: () => subscription.close() });
+    own.open.set(id, { ...subscription, leave: () => subscription.close() });
     return { subscription_id: id, cursor: subscription.cursor, cursor_reset: subscription.cursorReset };
   }
 
@@ -55,8 +67,7 @@ export class Subscriptions {
     params: SubscribeParams,
     isFrozen: () => boolean,
   ) {
-    this.#room(peer);
-    const id = this.#nextId();
+    const id = nextId(this.#room(peer));
     const options = {
       ackDeadlineMs: params.ack_deadline_ms,
       attemptsMax: params.attempts_max,
@@ -71,7 +82,7 @@ export class Subscriptions {
     // The connection may have closed while the name was being stored.
     const own = this.#byPeer.get(peer);
     if (own === undefined) leave();
-    else own.set(id, opened);
+    else own.open.set(id, opened);
     // What is pushed follows the answer that names the subscription.
     setImmediate(() => subscription.start());
     return { subscription_id: id, cursor, cursor_reset: cursorReset };
@@ -79,7 +90,7 @@ export class Subscriptions {
 
   /** @throws BridgeError SUBSCRIPTION_NOT_FOUND */
   get(peer: Peer, id: string): Subscription {
-    const subscription = this.#byPeer.get(peer)?.get(id);
+    const subscription = this.#byPeer.get(peer)?.open.get(id);
     if (subscription === undefined) throw new BridgeError("SUBSCRIPTION_NOT_FOUND");
     return subscription;
   }
@@ -87,30 +98,25 @@ export class Subscriptions {
   /** @throws BridgeError SUBSCRIPTION_NOT_FOUND */
   remove(peer: Peer, id: string): void {
     this.get(peer, id).close();
-    this.#byPeer.get(peer)?.delete(id);
+    this.#byPeer.get(peer)?.open.delete(id);
   }
 
-  #nextId(): string {
-    this.#count += 1;
-    return `s${this.#count}`;
-  }
-
-  #room(peer: Peer): Map<string, Opened> {
+  #room(peer: Peer): Own {
     const own = this.#of(peer);
-    if (own.size < subscriptionsPerPeerMax) return own;
+    if (own.open.size < subscriptionsPerPeerMax) return own;
     throw new BridgeError(
       "TOO_MANY_SUBSCRIPTIONS",
       `${subscriptionsPerPeerMax} subscriptions are the limit of a connection`,
     );
   }
 
-  #of(peer: Peer): Map<string, Opened> {
+  #of(peer: Peer): Own {
     const known = this.#byPeer.get(peer);
     if (known !== undefined) return known;
-    const own = new Map<string, Opened>();
+    const own: Own = { open: new Map(), opened: 0 };
     this.#byPeer.set(peer, own);
     peer.onClose(() => {
-      for (const subscription of own.values()) subscription.leave();
+      for (const subscription of own.open.values()) subscription.leave();
       this.#byPeer.delete(peer);
     });
     return own;
@@ -121,28 +127,33 @@ export class Subscriptions {
     const plain = Buffer.from(`${head}"event":`);
     return {
       push: (event, delivery) => {
-        peer.push(
-          Buffer.concat([isPlain(delivery) ? plain : Buffer.from(headOf(head, delivery)), this.#encode(event)]),
-        );
+        const encoded = this.#encode(event, id, plain);
+        if (!isPlain(delivery)) peer.push(Buffer.concat([Buffer.from(headOf(head, delivery)), encoded.text]));
+        else peer.push(encoded.id === id ? encoded.line : Buffer.concat([plain, encoded.text]));
       },
       writable: () => peer.writable(),
       onGap: ({ after, resumedAt, skippedLow }) =>
         notify(peer, "event.gap", { subscription_id: id, after, resumed_at: resumedAt, skipped_low: skippedLow }),
       onEnd: (reason) => {
-        this.#byPeer.get(peer)?.delete(id);
+        this.#byPeer.get(peer)?.open.delete(id);
         notify(peer, "event.end", { subscription_id: id, reason });
       },
     };
   }
 
-  /** The event's text with what closes the notification around it. */
-  #encode(event: EventEnvelope): Uint8Array {
+  #encode(event: EventEnvelope, id: string, head: Uint8Array): Encoded {
     const known = this.#encoded.get(event);
     if (known !== undefined) return known;
-    const text = Buffer.from(`${this.#log.textOf(event)}}}\n`);
-    this.#encoded.set(event, text);
-    return text;
+    const line = Buffer.concat([head, Buffer.from(`${this.#log.textOf(event)}}}\n`)]);
+    const encoded = { id, line, text: line.subarray(head.length) };
+    this.#encoded.set(event, encoded);
+    return encoded;
   }
+}
+
+function nextId(own: Own): string {
+  own.opened += 1;
+  return `s${own.opened}`;
 }
 
 const isPlain = ({ attempt, cursor }: Delivery): boolean => attempt === 1 && cursor === undefined;

@@ -76,6 +76,31 @@ describe("what is guaranteed of events", () => {
     expect(next.value?.seq).toBe(lasting.seq);
   });
 
+  test("an event is the same line on every connection, and a subscription's name is not given twice on one", async () => {
+    await using daemon = await startTestDaemon(daemonOptions);
+    await using first = await WireClient.open(daemon.socket);
+    await using second = await WireClient.open(daemon.socket);
+    const subscribe = async (reader: WireClient) =>
+      ((await reader.call("event.subscribe", { channels: ["a.>"] })).result as { subscription_id: string })
+        .subscription_id;
+    const ids = [await subscribe(first), await subscribe(first), await subscribe(second)];
+    expect(ids).toEqual(["s1", "s2", "s1"]);
+    await first.call("event.unsubscribe", { subscription_id: "s1" });
+    expect(await subscribe(first)).toBe("s3");
+    await subscribe(second);
+    await daemon.client.event.publish({ channel: "a.b", type: "a.b", data: { name: "ä" } });
+    const pushed = async (reader: WireClient, id: string) => {
+      const isIt = (line: string) => line.includes("event.push") && line.includes(`"subscription_id":"${id}"`);
+      await reader.until(() => reader.lines.some(isIt), `the event for ${id}`);
+      return reader.lines.filter(isIt);
+    };
+    const lines = await pushed(first, "s2");
+    expect(lines).toHaveLength(1);
+    expect(await pushed(second, "s2")).toEqual(lines);
+    const [other = ""] = await pushed(second, "s1");
+    expect(JSON.parse(other).params.event).toEqual(JSON.parse(lines[0] ?? "").params.event);
+  });
+
   test("a subscriber with credit gets no more than that before it acknowledges", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     for (const name of [undefined, "careful"]) {

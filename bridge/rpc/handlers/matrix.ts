@@ -11,7 +11,7 @@ import {
 } from "../../adapters/matrix/matrix.ts";
 import type { DurableEventLog } from "../../events/events.ts";
 import type { Call, Handlers, StreamingCall } from "../call.ts";
-import { Base64 } from "../item-text.ts";
+import { Base64, itemBytes } from "../item-text.ts";
 
 type MatrixMethods =
   | "matrix.login"
@@ -194,9 +194,6 @@ async function receive(deps: MatrixHandlerDeps, params: Params<"matrix.receive">
   return { events, cursor: found.cursor, count: events.length, cursor_reset: found.cursorReset };
 }
 
-/** So much of a file is one item of a stream. */
-const chunkBytes = 48 * 1024;
-
 /** Only what is heard may be fetched: a trusted person's file in a trusted room. */
 async function download(
   deps: MatrixHandlerDeps,
@@ -209,8 +206,8 @@ async function download(
   const { sender, name, mimetype, bytes } = await adapter.media.download({ roomId, eventId, bytesMax }, call.signal);
   if (trust.roleOf(sender) === undefined)
     throw new BridgeError("MATRIX_REFUSED", `${sender}, who sent the file, is not somebody whom the bridge hears`);
-  for (let at = 0; at < bytes.length; at += chunkBytes)
-    await call.write({ content: new Base64(bytes.subarray(at, at + chunkBytes)) });
+  for (let at = 0; at < bytes.length; at += itemBytes)
+    await call.write({ content: new Base64(bytes.subarray(at, at + itemBytes)) });
   return { name, mimetype, size_bytes: bytes.length, sender };
 }
 

@@ -17,9 +17,6 @@ export interface Peer {
   connect(path: string, inFlight: number): Promise<PeerClient>;
 }
 
-/** The bytes of one piece of a stream. */
-export const pieceBytes = 256 * 1024;
-
 /** What `publish` sends to every subscriber. */
 export const eventOf = (seq: number) => ({ topic: "t", seq, data: "hello world hello world" });
 

@@ -5,7 +5,7 @@ import { silentLogger } from "../../../../bridge/logging/logging.ts";
 import { systemClock } from "../../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../../bridge/platform/peer-credentials.ts";
 import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
-import { Base64 } from "../../../../bridge/rpc/item-text.ts";
+import { Base64, itemBytes } from "../../../../bridge/rpc/item-text.ts";
 import {
   type AnyHandler,
   builtinHandlers,
@@ -19,7 +19,7 @@ import {
 } from "../../../../bridge/rpc/rpc.ts";
 import { fixture } from "../../../support/fixture-methods.ts";
 import { connectLines } from "../line-client.ts";
-import { eventOf, type Peer, pieceBytes } from "../peer.ts";
+import { eventOf, type Peer } from "../peer.ts";
 
 const contract: Record<string, AnyMethod> = {
   ...builtinMethods,
@@ -93,7 +93,7 @@ export const armorclawSdk: Peer = {
       onEvent: () => undefined,
       async stream(bytes) {
         let received = 0;
-        for await (const piece of client.stream("stream", { count: bytes / pieceBytes, bytes: pieceBytes }))
+        for await (const piece of client.stream("stream", { count: bytes / itemBytes, bytes: itemBytes }))
           received += Buffer.from(String(piece), "base64").length;
         return received;
       },

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { type Peer, pieceBytes } from "../peer.ts";
+import type { Peer } from "../peer.ts";
+
+const pieceBytes = 256 * 1024;
 
 /** Bytes as they are, as fast as the socket takes them: the limit of any stream. Told by one line how many. */
 export const rawCopy: Peer = {

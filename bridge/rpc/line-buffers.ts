@@ -1,0 +1,29 @@
+/** As much as one connection queues before its streams wait, in lines of `itemBytes`. */
+const keptMax = 16;
+const keptBytes = 96 * 1024;
+
+/** The bytes of one line, which are its own until it was written. */
+export interface LentLine {
+  readonly bytes: Buffer;
+  /** Called with what the write came to. What may still be on its way out is not lent again. */
+  readonly onWritten: (error?: Error | null) => void;
+}
+
+/**
+ * Buffers for the long lines of streams, used again and again: to get a new one for each line from the kernel, page by page, and to
+ * collect it costs as much as all else that is done for the line.
+ */
+export class LineBuffers {
+  readonly #kept: Buffer[] = [];
+
+  lend(length: number): LentLine {
+    if (length > keptBytes) return { bytes: Buffer.allocUnsafeSlow(length), onWritten: () => undefined };
+    const buffer = this.#kept.pop() ?? Buffer.allocUnsafeSlow(keptBytes);
+    return {
+      bytes: buffer.subarray(0, length),
+      onWritten: (error) => {
+        if (!error && this.#kept.length < keptMax) this.#kept.push(buffer);
+      },
+    };
+  }
+}
