@@ -46,6 +46,7 @@ export type { DoctorCheck, EngineStatus, Isolation } from "./methods/bridge.ts";
 export type { EventEnvelope } from "./methods/event.ts";
 export type { HostInfo } from "./methods/system.ts";
 export type { TokenInfo } from "./methods/token.ts";
+export type { CallEndReason, CallState } from "./methods/webrtc.ts";
 export type { Principal } from "./principal.ts";
 export { Role, roles } from "./roles.ts";
 export { Secret, secretMark } from "./secret.ts";

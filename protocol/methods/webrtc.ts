@@ -38,6 +38,8 @@ export const CallState = z.enum(["created", "connecting", "active", "held", "rec
   id: "CallState",
   description: "created → connecting → active ⇄ held → ended; reconnecting while a lost caller may come back.",
 });
+/** The life of a call. */
+export type CallState = z.output<typeof CallState>;
 
 export const CallEndReason = z
   .enum([
@@ -55,6 +57,8 @@ export const CallEndReason = z
     "error",
   ])
   .meta({ id: "CallEndReason", description: "Why a call ended." });
+/** Why a call ended. */
+export type CallEndReason = z.output<typeof CallEndReason>;
 
 export const CallInfo = z
   .object({

@@ -1,11 +1,11 @@
+import type { CallEndReason } from "@armorclaw/protocol";
 import { about } from "./call-entry.ts";
 import type { CallRecords } from "./call-records.ts";
 import type { CallSession } from "./call-session.ts";
-import type { EndReason } from "./call-state.ts";
 import type { MediaEvent } from "./media-protocol.ts";
 
 /** Takes over into the session what its media tells. @returns why the call is to end, if it is */
-export function follow(session: CallSession, event: MediaEvent, records: CallRecords): EndReason | undefined {
+export function follow(session: CallSession, event: MediaEvent, records: CallRecords): CallEndReason | undefined {
   if (event.kind === "candidate") {
     if (event.candidate === null) session.isGathered = true;
     else session.candidates.push(event.candidate);

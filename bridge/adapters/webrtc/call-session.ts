@@ -1,6 +1,7 @@
+import type { CallEndReason, CallState } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock, Timer } from "../../platform/clock.ts";
-import { type CallState, type EndReason, mayFollow } from "./call-state.ts";
+import { mayFollow } from "./call-state.ts";
 import type { SampleRate } from "./sample-rate.ts";
 import type { IceCandidate } from "./transport.ts";
 
@@ -35,7 +36,7 @@ export interface CallSettings {
 export interface SessionListener {
   changed(session: CallSession, from: CallState): void;
   /** A deadline has passed: the session is to be ended. */
-  late(session: CallSession, reason: EndReason): void;
+  late(session: CallSession, reason: CallEndReason): void;
 }
 
 /** One call: what it is, how it stands, and the deadlines that it must meet. */
@@ -46,7 +47,7 @@ export class CallSession {
   readonly #settings: CallSettings;
   readonly #listener: SessionListener;
   #state: CallState = "created";
-  #endReason: EndReason | undefined;
+  #endReason: CallEndReason | undefined;
   #connectedAtMs: number | undefined;
   #endedAtMs: number | undefined;
   #stateTimer: Timer | undefined;
@@ -77,7 +78,7 @@ export class CallSession {
     return this.#state;
   }
 
-  get endReason(): EndReason | undefined {
+  get endReason(): CallEndReason | undefined {
     return this.#endReason;
   }
 
@@ -140,7 +141,7 @@ export class CallSession {
     this.#idleTimer = this.#clock.after(this.#settings.idleMs, () => this.#listener.late(this, "idle"));
   }
 
-  end(reason: EndReason): void {
+  end(reason: CallEndReason): void {
     if (this.hasEnded) return;
     this.#endReason = reason;
     this.#endedAtMs = this.#clock.now();
@@ -157,7 +158,7 @@ export class CallSession {
     this.#listener.changed(this, from);
   }
 
-  #within(ms: number, reason: EndReason): void {
+  #within(ms: number, reason: CallEndReason): void {
     this.#cancelState();
     this.#stateTimer = this.#clock.after(ms, () => this.#listener.late(this, reason));
   }

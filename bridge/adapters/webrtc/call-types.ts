@@ -1,10 +1,10 @@
+import type { CallState } from "@armorclaw/protocol";
 import type { Logger } from "../../logging/logging.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AgentAudio } from "./agent-audio.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { CallRecords } from "./call-records.ts";
 import type { CallPlan, CallSession, CallSettings } from "./call-session.ts";
-import type { CallState } from "./call-state.ts";
 import type { Transcript } from "./call-switchboard.ts";
 import type { MediaEvent, MediaSettings } from "./media-protocol.ts";
 import type { CallBudget, RoomGate } from "./ports.ts";

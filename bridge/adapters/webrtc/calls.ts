@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Principal } from "@armorclaw/protocol";
+import type { CallEndReason, CallState, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../../lifecycle/lifecycle.ts";
 import { delay, type Timer } from "../../platform/clock.ts";
@@ -10,7 +10,6 @@ import { CallPayments } from "./call-payments.ts";
 import { follow } from "./call-progress.ts";
 import type { CallRecords } from "./call-records.ts";
 import { type CallPlan, CallSession } from "./call-session.ts";
-import type { CallState, EndReason } from "./call-state.ts";
 import { Switchboard } from "./call-switchboard.ts";
 import type { CallsDeps, CallsSettings, CallWatcher, StartRequest } from "./call-types.ts";
 import type { MediaEvent, MediaStats } from "./media-protocol.ts";
@@ -210,11 +209,11 @@ export class Calls implements Service {
   }
 
   /** Ends the calls that this is true of. */
-  endThose(reason: EndReason, isMeant: (session: CallSession) => boolean): void {
+  endThose(reason: CallEndReason, isMeant: (session: CallSession) => boolean): void {
     for (const session of this.list()) if (!session.hasEnded && isMeant(session)) this.end(session, reason);
   }
 
-  end(session: CallSession, reason: EndReason): void {
+  end(session: CallSession, reason: CallEndReason): void {
     if (session.hasEnded) return;
     if (this.isRecording(session)) this.#deps.records.note({ event: "recording.stopped", ...about(session) });
     session.end(reason);

@@ -3,7 +3,6 @@ export { AgentAudio } from "./agent-audio.ts";
 export { CallRecords, type StoredCallRecord, webrtcMigrations } from "./call-records.ts";
 export type { CallSession } from "./call-session.ts";
 export { CallSite } from "./call-site.ts";
-export { type CallState, callStates, type EndReason, endReasons } from "./call-state.ts";
 export type { Transcript } from "./call-switchboard.ts";
 export type { CallsDeps, CallsSettings, StartRequest } from "./call-types.ts";
 export { Calls, type StartedCall } from "./calls.ts";
