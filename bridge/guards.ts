@@ -36,7 +36,6 @@ export interface GuardDeps {
   readonly disconnect: (principal: string) => number;
 }
 
-export type Guards = ReturnType<typeof composeGuards>;
 type Around = NonNullable<RpcServerOptions["around"]>;
 
 /** Constructs the keystore, the record, the approvals and the rights, and what stands between a call and its handler. */

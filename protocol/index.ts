@@ -43,6 +43,7 @@ export {
 } from "./manifest.ts";
 export type { MatrixMessage } from "./matrix-info.ts";
 export type { DoctorCheck, EngineStatus, Isolation } from "./methods/bridge.ts";
+export { BudgetDimension } from "./methods/budget.ts";
 export type { EventEnvelope } from "./methods/event.ts";
 export type { HostInfo } from "./methods/system.ts";
 export type { TokenInfo } from "./methods/token.ts";

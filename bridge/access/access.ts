@@ -15,7 +15,7 @@ import { type Holder, PhantomTokens } from "./tokens.ts";
 
 export { accessMigrations, type Destination, type Grant } from "./records.ts";
 export type { Contract } from "./rights.ts";
-export { type Holder, tokenPattern } from "./tokens.ts";
+export { tokenPattern } from "./tokens.ts";
 
 /** Long enough for an agent to renew in its own time, short enough that a leaked one is soon worthless. */
 const phantomTtlMs = 12 * 3_600_000;

@@ -25,10 +25,9 @@ import { UsageMeter } from "./usage-meter.ts";
 
 export type { Agent } from "./agent.ts";
 export { type AgentMail, agentMail } from "./agent-mail.ts";
-export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./endpoints.ts";
-export type { LogQuery } from "./log-book.ts";
+export type { AgentEndpoints } from "./endpoints.ts";
 export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./records.ts";
-export type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
+export type { SupervisorSettings } from "./supervisor-options.ts";
 
 /** Stopped and failed agents that are remembered for `agent.list` and their logs. */
 const restingAgentsMax = 100;

@@ -5,7 +5,7 @@ import type { Agent } from "./agent.ts";
 /** A reading sooner than this after the one before repeats its processor share, which would be noise. */
 const readingIntervalMsMin = 250;
 /** Kept of each agent: an hour at the usual interval. */
-export const samplesMax = 720;
+const samplesMax = 720;
 /** Read in one go; then others get their turn. */
 const agentsPerTurn = 10;
 

@@ -21,7 +21,7 @@ import { type AlertRule, fill, type Severity, severities } from "./rules.ts";
 
 export { DiskWatch } from "./disk-watch.ts";
 export { Pulse } from "./pulse.ts";
-export { type AlertRule, defaultRules, severities } from "./rules.ts";
+export { defaultRules } from "./rules.ts";
 export { alertsMigrations } from "./schema.ts";
 
 const tickEveryMs = 1_000;

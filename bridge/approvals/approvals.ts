@@ -20,8 +20,8 @@ import {
   use,
 } from "./records.ts";
 
-export { type ApprovalRule, type PolicyCall, ruleFor } from "./policy.ts";
-export { type Approval, approvalMigrations, type Question, type Status } from "./records.ts";
+export { ruleFor } from "./policy.ts";
+export { type Approval, approvalMigrations } from "./records.ts";
 
 /** A timer's longest wait; what is due later is looked at again then. */
 const longestWaitMs = 3_600_000;

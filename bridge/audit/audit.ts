@@ -18,10 +18,9 @@ import {
 } from "./records.ts";
 import { type Verdict, verifyChain } from "./verify.ts";
 
-export { type AnchorSink, anchorFile, anchorLog } from "./anchors.ts";
+export { anchorFile, anchorLog } from "./anchors.ts";
 export { cefLine, jsonLine } from "./formats.ts";
 export { type Act, auditMigrations } from "./records.ts";
-export type { Verdict } from "./verify.ts";
 
 /** An anchor is written after this many entries, or this long after the first that has none. */
 const entriesPerAnchor = 64;

@@ -24,7 +24,7 @@ export const amountIn = (amounts: Amounts, unit: Unit): number => amounts[fields
 export const nanoPerUsd = 1_000_000_000;
 
 /** Dollars as people write them, with as many decimals as say something: `$1.00`, `$0.0042`. */
-export function formatUsd(nanoUsd: number): string {
+function formatUsd(nanoUsd: number): string {
   const decimals = (Math.abs(nanoUsd) / nanoPerUsd).toFixed(9).replace(/0{1,7}$/, "");
   return `${nanoUsd < 0 ? "-" : ""}$${decimals}`;
 }

@@ -17,12 +17,12 @@ import type { AgentBrake } from "./ports.ts";
 import { type Attribution, everything } from "./scopes.ts";
 import { Teller } from "./teller.ts";
 
-export { type Amounts, formatUsd, nanoPerUsd, nothing, type Unit, units } from "./amounts.ts";
+export { type Amounts, nanoPerUsd, nothing, type Unit } from "./amounts.ts";
 export { type BrakeSettings, Brakes } from "./brakes.ts";
-export { Calendar, type WindowKind, windowKinds } from "./calendar.ts";
+export { Calendar } from "./calendar.ts";
 export { BudgetDesk, type LimitStatus } from "./desk.ts";
-export { type Basis, bases, type OnExpiry, type Spending } from "./ledger.ts";
-export { type HardAction, hardActions, type Limit } from "./limits.ts";
+export type { Basis, Spending } from "./ledger.ts";
+export type { Limit } from "./limits.ts";
 export { budgetMigrations } from "./migrations.ts";
 export type { AgentBrake, ApprovalGate } from "./ports.ts";
 export {
@@ -33,7 +33,6 @@ export {
   type TokenUsage,
   worstCaseNanoUsd,
 } from "./prices.ts";
-export { type Dimension, dimensions, type ReportRow } from "./report.ts";
 export type { Attribution } from "./scopes.ts";
 export { ServicePrices } from "./service-prices.ts";
 

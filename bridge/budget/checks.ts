@@ -45,7 +45,7 @@ export function standing(sql: Sql, limit: StoredLimit, scope: string, windows: W
   };
 }
 
-export const grantedIn = (sql: Sql, scope: string, windowId: string, unit: Unit): number =>
+const grantedIn = (sql: Sql, scope: string, windowId: string, unit: Unit): number =>
   Number(sql.get(sumGrants, scope, windowId, unit)?.["amount"] ?? 0);
 
 /** The first hard limit that the amounts do not fit in any more. */

@@ -43,7 +43,7 @@ export function balanceOf(sql: Sql, scope: string, kind: WindowKind, windows: Wi
 }
 
 /** The same from the entries alone. */
-export function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
+function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
   const parts = scopeParts(scope);
   const ofScope = parts === undefined ? "1" : scopeColumns[parts.field];
   const values = [...windowValues(kind, windows), ...(parts === undefined ? [] : [parts.value])];

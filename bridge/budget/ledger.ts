@@ -5,8 +5,7 @@ import { addToCounters, type Balance, flat, fromRow } from "./counters.ts";
 import { type Attribution, attributionFields, scopesOf } from "./scopes.ts";
 
 /** Where the figures of a spending come from: the provider's own usage, the most that it can have been, or the agent's word. */
-export const bases = ["provider", "bound", "reported"] as const;
-export type Basis = (typeof bases)[number];
+export type Basis = "provider" | "bound" | "reported";
 
 /** What a reservation came to. */
 export interface Spending {

@@ -2,7 +2,7 @@ import type { Row, Sql } from "../store/store.ts";
 import { type Unit, units } from "./amounts.ts";
 import { type WindowKind, windowKinds } from "./calendar.ts";
 
-export const hardActions = ["refuse", "freeze", "stop"] as const;
+const hardActions = ["refuse", "freeze", "stop"] as const;
 /** What happens besides the refusal when a hard limit is reached: nothing, the agent may spend no more, or it is stopped. */
 export type HardAction = (typeof hardActions)[number];
 

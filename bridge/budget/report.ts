@@ -1,25 +1,12 @@
+import { BudgetDimension } from "@armorclaw/protocol";
 import type { Sql } from "../store/store.ts";
 import { type Amounts, amountIn } from "./amounts.ts";
 import type { Standing } from "./checks.ts";
 import { fromRow } from "./counters.ts";
 import { scopeParts } from "./scopes.ts";
 
-export const dimensions = [
-  "agent",
-  "loop",
-  "provider",
-  "model",
-  "task",
-  "run",
-  "hour",
-  "day",
-  "week",
-  "month",
-] as const;
-export type Dimension = (typeof dimensions)[number];
-
 export interface ReportQuery {
-  readonly by: readonly Dimension[];
+  readonly by: readonly BudgetDimension[];
   readonly fromMs: number;
   readonly toMs: number;
   readonly rowsMax: number;
@@ -27,7 +14,7 @@ export interface ReportQuery {
 
 export interface ReportRow {
   /** One value for each dimension asked for; null where an entry has none. */
-  readonly keys: Readonly<Partial<Record<Dimension, string | null>>>;
+  readonly keys: Readonly<Partial<Record<BudgetDimension, string | null>>>;
   readonly spent: Amounts;
   readonly held: Amounts;
   readonly inputTokens: number;
@@ -45,8 +32,8 @@ const figures = [...balances, "input_tokens", "output_tokens"]
 
 /** Adds the entries up by the dimensions, largest cost first. */
 export function report(sql: Sql, { by, fromMs, toMs, rowsMax }: ReportQuery): ReportRow[] {
-  // The names come from the closed list above, never from outside.
-  const names = dimensions.filter((dimension) => by.includes(dimension));
+  // The names are columns, and come from the contract's closed list, never from outside.
+  const names = BudgetDimension.options.filter((dimension) => by.includes(dimension));
   const keys = names.length === 0 ? "" : `${names.join(", ")}, `;
   const group = names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`;
   const text = `SELECT ${keys}${figures}, SUM(basis = 'bound' AND kind <> 'adjust') AS bounded FROM budget_entries

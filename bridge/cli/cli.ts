@@ -13,7 +13,6 @@ import { findCommand } from "./resolve.ts";
 import { loadRunner } from "./runners.ts";
 import { UsageError } from "./usage-error.ts";
 
-export { exitCodeOf, exitCodes } from "./exit-codes.ts";
 export { reportFailure } from "./failure.ts";
 export { type CliIo, processIo } from "./io.ts";
 

@@ -5,7 +5,7 @@ import { eventCommands } from "./event-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { matrixCommands } from "./matrix-commands.ts";
 
-export { type Command, groups, type MethodCommand, type OwnCommand } from "./command.ts";
+export { type Command, groups } from "./command.ts";
 
 /** Flags that every command takes. No method has a param of these names. */
 export const globalFlags: readonly FlagSpec[] = [

@@ -108,4 +108,4 @@ compdef _armorclaw armorclaw
 export type Shell = keyof typeof scripts;
 
 /** Generated from the same table and contract as the commands themselves. */
-export const completionScript = (shell: Shell): string => scripts[shell](words());
+const completionScript = (shell: Shell): string => scripts[shell](words());

@@ -23,7 +23,7 @@ export interface MethodFlags {
   readonly positional: readonly string[];
 }
 
-export const kebab = (name: string): string => name.replaceAll("_", "-");
+const kebab = (name: string): string => name.replaceAll("_", "-");
 
 /** `agent.start` → `agent start`. */
 export const commandNameOf = (method: string): string => kebab(method).replace(".", " ");

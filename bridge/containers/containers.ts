@@ -6,7 +6,6 @@ import type { Engine, EngineKind } from "./engine.ts";
 import { type EngineOptions, messageOf } from "./engine-options.ts";
 
 export {
-  type Attestation,
   type Container,
   type ContainerRecord,
   type ContainerSpec,
@@ -15,7 +14,6 @@ export {
   engineKinds,
   type LastSeen,
   type OutputLine,
-  type Usage,
   type Workspace,
 } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";

@@ -24,7 +24,7 @@ export interface HardeningContext {
 export const labels = { install: "ac.install", agent: "ac.agent", epoch: "ac.epoch", uid: "ac.uid" } as const;
 
 /** The same for the same start, so that a start whose answer got lost is found again. */
-export const containerName = (installId: string, agentId: string, epoch: number): string =>
+const containerName = (installId: string, agentId: string, epoch: number): string =>
   `armorclaw-${installId}-${agentId}-${epoch}`;
 
 /** The whole of what Docker is asked for: a pure function of a closed type, so that nothing else can be asked for. */

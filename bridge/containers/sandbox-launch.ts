@@ -24,7 +24,7 @@ export interface SandboxPlan {
 }
 
 /** The launcher's own descriptors, beyond its standard ones. */
-export const descriptors = { args: 3, info: 4, seccomp: 5, mounts: 6, status: 7 } as const;
+const descriptors = { args: 3, info: 4, seccomp: 5, mounts: 6, status: 7 } as const;
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -7,7 +7,7 @@ export type { DeadLetter } from "./consumer-rows.ts";
 export { type ConsumerInfo, Consumers } from "./consumers.ts";
 export { contractEvent } from "./contract-event.ts";
 export { DurableEventLog, type Emit } from "./durable-log.ts";
-export { type Effect, EffectConsumer } from "./effect-consumer.ts";
+export { EffectConsumer } from "./effect-consumer.ts";
 export type {
   Delivery,
   EventDraft,

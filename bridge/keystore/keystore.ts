@@ -13,11 +13,11 @@ import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
 import type { Vault } from "./vault.ts";
 
-export type { KeyDraft, KeyInfo } from "./draft.ts";
+export type { KeyInfo } from "./draft.ts";
 export { ExpiryWatch } from "./expiry-watch.ts";
 export { type Provider, providerOf } from "./providers.ts";
-export { type KeyMeta, keystoreMigrations } from "./records.ts";
-export type { UnlockKind, UnlockSource } from "./unlock-key.ts";
+export { keystoreMigrations } from "./records.ts";
+export type { UnlockSource } from "./unlock-key.ts";
 export { type UnlockSourceSettings, unlockSource } from "./unlock-source.ts";
 
 const keysMax = 1_000;

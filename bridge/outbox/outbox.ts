@@ -26,7 +26,7 @@ import {
 } from "./rows.ts";
 
 export { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "./destination.ts";
-export type { MessageState, OutboxRow } from "./rows.ts";
+export type { OutboxRow } from "./rows.ts";
 export { outboxMigrations } from "./schema.ts";
 
 /** Messages that wait for one destination. */

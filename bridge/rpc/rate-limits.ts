@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { MethodEntry } from "./method-table.ts";
 
 /** `control`: what makes less work for the bridge or shows that it lives (`rpc.ping`, `rpc.cancel`, `rpc.stream_credit`). */
-export const methodClasses = ["read", "write", "control"] as const;
+const methodClasses = ["read", "write", "control"] as const;
 export type MethodClass = (typeof methodClasses)[number];
 
 /** A token bucket: it holds `burst` calls and gets `perSecond` of them back. */

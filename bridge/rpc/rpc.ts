@@ -1,5 +1,5 @@
 // The wire: a contract served over sockets. Other folders import this file and `call.ts`, where handlers' types are.
-export { type AgentEndpointsOptions, createAgentEndpoints, type SideDoor } from "./agent-endpoints.ts";
+export { createAgentEndpoints, type SideDoor } from "./agent-endpoints.ts";
 export { builtinHandlers, builtinMethods } from "./builtin.ts";
 export { CallMetrics } from "./call-metrics.ts";
 export { type DirectCalls, directCalls } from "./direct-call.ts";
@@ -14,5 +14,5 @@ export { type ControlListenerOptions, createControlListener } from "./listener.t
 export { type AnyHandler, createMethodTable, type MethodEntry, type MethodTable } from "./method-table.ts";
 export type { GaugeSource } from "./metrics-page.ts";
 export { metricsPage } from "./metrics-page.ts";
-export { defaultRates, type MethodClass, methodClasses, type RateLimitOptions, RateLimits } from "./rate-limits.ts";
-export { createRpcServer, type RpcServer, type RpcServerOptions, type RpcStats } from "./server.ts";
+export { defaultRates, type RateLimitOptions, RateLimits } from "./rate-limits.ts";
+export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";

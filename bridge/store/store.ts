@@ -4,7 +4,7 @@ import { Ballast } from "./ballast.ts";
 import { Connection, type Sql } from "./database.ts";
 import { type Migration, migrate } from "./migrations.ts";
 
-export { type BackupFacts, type BackupHeader, packBackup, unpackBackup } from "./backup.ts";
+export { type BackupHeader, packBackup, unpackBackup } from "./backup.ts";
 export type { Row, Sql } from "./database.ts";
 export type { Migration } from "./migrations.ts";
 

@@ -20,7 +20,7 @@ import {
   type TaskFilter,
 } from "./rows.ts";
 
-export type { Task, TaskFilter, TaskState } from "./rows.ts";
+export type { Task } from "./rows.ts";
 export { tasksMigrations } from "./schema.ts";
 
 /** Tasks that wait or run. */

@@ -120,6 +120,7 @@ export const set = defineMethod({
   example: { params: { scope: "agent:*", window: "day", hard: 1_000_000_000 }, result: { ok: true } },
 });
 
+/** What a report adds up by. */
 export const BudgetDimension = z.enum([
   "agent",
   "loop",
@@ -132,6 +133,8 @@ export const BudgetDimension = z.enum([
   "week",
   "month",
 ]);
+/** What a report adds up by. */
+export type BudgetDimension = z.output<typeof BudgetDimension>;
 
 export const report = defineMethod({
   summary: "Add up what was spent, by agent, model, day and more.",

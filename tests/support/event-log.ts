@@ -9,7 +9,7 @@ import { type Migration, Store } from "../../bridge/store/store.ts";
 import { tempDirectory } from "./temp.ts";
 
 const plenty = 1024 * 1024 * 1024;
-export const generousRetention = {
+const generousRetention = {
   ageMsMax: 365 * 86_400_000,
   bytesMax: plenty,
   volatileAgeMsMax: 86_400_000,

@@ -9,7 +9,7 @@ import { Store } from "../../bridge/store/store.ts";
 /** Not the bridge's own, which would bring the whole log with it. */
 const silentLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
-export const guardMigrations = [...keystoreMigrations, ...auditMigrations, ...approvalMigrations];
+const guardMigrations = [...keystoreMigrations, ...auditMigrations, ...approvalMigrations];
 
 /** The keystore, the record and the approvals on one real store, as the daemon puts them together. */
 export async function guardsOn(directory: string) {

@@ -1,10 +1,9 @@
-export { type Ask, readAsk } from "./ask.ts";
-export type { Answered, AttemptSettings } from "./attempts.ts";
+export { readAsk } from "./ask.ts";
+export type { AttemptSettings } from "./attempts.ts";
 export { ModelBroker } from "./broker.ts";
 export type { LlmCaller, LlmPolicy } from "./caller.ts";
 export { type DoorHolder, LlmDoor } from "./door.ts";
 export { ModelTable, type ProviderSettings } from "./models.ts";
-export type { OutputCapField } from "./openai-wire.ts";
 export { PhantomKeys } from "./phantom-keys.ts";
 export type { SecretReader } from "./ports.ts";
 export { Providers } from "./providers.ts";

@@ -3,8 +3,6 @@ import { DeliveryError, type Destination, type OutboundMessage, type QueuedMessa
 import { eventContent, OutgoingMessage } from "./content.ts";
 import type { Outgoing, Upload, Uploaded } from "./worker-protocol.ts";
 
-export type { OutgoingMessage } from "./content.ts";
-
 export const destinationName = "matrix";
 
 /** A message for a room, as the queue takes it. A room's messages keep their order. */

@@ -61,7 +61,7 @@ export function installIdbGlobals({ indexedDB }: DurableIdb): void {
 }
 
 /** A canonical text of an IndexedDB key: equal keys have equal texts. */
-export function keyText(key: unknown): string {
+function keyText(key: unknown): string {
   if (typeof key === "string") return `s${JSON.stringify(key)}`;
   if (typeof key === "number") return `n${Object.is(key, -0) ? 0 : key}`;
   if (key instanceof Date) return `d${key.getTime()}`;

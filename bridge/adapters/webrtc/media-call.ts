@@ -4,7 +4,7 @@ import { type FrameDecoder, type FrameEncoder, openDecoder, openEncoder } from "
 import type { MediaEvent, MediaStats } from "./media-protocol.ts";
 import { Playout } from "./playout.ts";
 import { type SampleRate, samplesPerFrame } from "./sample-rate.ts";
-import { SilenceWatch } from "./silence-watch.ts";
+import { defaultSilenceLimits, SilenceWatch } from "./silence-watch.ts";
 import { loudness, SpeechDetector } from "./speech-detector.ts";
 import { frameMs, type Ticker } from "./ticker.ts";
 import type { MediaTransport, ReceivedFrame, TransportEvents } from "./transport.ts";
@@ -54,7 +54,7 @@ export class MediaCall {
     this.#encoder = encoder;
     this.#silence = new Int16Array(samplesPerFrame(rate));
     this.#playout = new Playout(decoder, () => deps.clock.monotonic());
-    this.#watch = new SilenceWatch(deps.clock, { stalledMs: 5_000, restartMs: 12_000, lostMs: 25_000 }, (silence) =>
+    this.#watch = new SilenceWatch(deps.clock, defaultSilenceLimits, (silence) =>
       deps.emit({ kind: "silence", silence }),
     );
     this.#transport = deps.openTransport({

@@ -222,10 +222,10 @@ export class Signaling {
   }
 }
 
-export const iceServers = (turn: ReturnType<Calls["turn"]>) =>
+const iceServers = (turn: ReturnType<Calls["turn"]>) =>
   turn === undefined ? [] : [{ urls: turn.urls, username: turn.username, credential: turn.credential }];
 
-export const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function parse(text: string): unknown {
   try {

@@ -13,5 +13,3 @@ export const warning = (name: string, found: string, remedy: string): Finding =>
 export const trouble = (name: string, found: string, remedy: string): Finding => ({
   ...{ name, status: "trouble", found, remedy },
 });
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -77,7 +77,7 @@ export function approvalHandlers(
 
 const time = (ms: number) => new Date(ms).toISOString();
 
-export const wireApproval = (approval: Approval) => ({
+const wireApproval = (approval: Approval) => ({
   approval_id: approval.id,
   status: approval.status,
   requester: approval.requester,
