@@ -1,26 +1,9 @@
-import { afterEach, describe, expect, test } from "@jest/globals";
-import { type BudgetBench, costLimit, openBudget } from "../../tests/support/budget.ts";
+import { describe, expect, test } from "@jest/globals";
+import { costLimit } from "../../tests/support/budget.ts";
+import { budgetBenches, spentIn, types } from "../../tests/support/budget-benches.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
-import type { BudgetSettings } from "./budget.ts";
 
-const benches: BudgetBench[] = [];
-const open = async (settings: Partial<BudgetSettings> = {}, options: Parameters<typeof openBudget>[1] = {}) => {
-  const bench = await openBudget(settings, options);
-  benches.push(bench);
-  return bench;
-};
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
-const types = ({ published }: BudgetBench) => published.map(({ type }) => type);
-const _levels = ({ published }: BudgetBench) =>
-  published.flatMap(({ data }) => (data["level"] === undefined ? [] : [data["level"]]));
-const spentIn = async ({ desk }: BudgetBench, scope = "global") => {
-  const { limits } = await desk.status();
-  const found = limits.find(({ standing }) => standing.scope === scope);
-  return { held: found?.standing.held, spent: found?.standing.spent };
-};
+const open = budgetBenches();
 
 describe("Budget.reserve()", () => {
   test("holds up to the limit and not a nano-dollar more", async () => {

@@ -1,25 +1,8 @@
-import { afterEach, describe, expect, test } from "@jest/globals";
-import { type BudgetBench, cost, costLimit, openBudget, usd } from "../../tests/support/budget.ts";
-import type { BudgetSettings } from "./budget.ts";
+import { describe, expect, test } from "@jest/globals";
+import { type BudgetBench, cost, costLimit, usd } from "../../tests/support/budget.ts";
+import { budgetBenches, types } from "../../tests/support/budget-benches.ts";
 
-const benches: BudgetBench[] = [];
-const open = async (settings: Partial<BudgetSettings> = {}, options: Parameters<typeof openBudget>[1] = {}) => {
-  const bench = await openBudget(settings, options);
-  benches.push(bench);
-  return bench;
-};
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench.close();
-});
-
-const types = ({ published }: BudgetBench) => published.map(({ type }) => type);
-const _levels = ({ published }: BudgetBench) =>
-  published.flatMap(({ data }) => (data["level"] === undefined ? [] : [data["level"]]));
-const _spentIn = async ({ desk }: BudgetBench, scope = "global") => {
-  const { limits } = await desk.status();
-  const found = limits.find(({ standing }) => standing.scope === scope);
-  return { held: found?.standing.held, spent: found?.standing.spent };
-};
+const open = budgetBenches();
 
 describe("BudgetDesk", () => {
   test("a top-up is one more bound's worth in this window, and gone with it", async () => {

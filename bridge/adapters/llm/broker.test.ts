@@ -1,69 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  agentCaller,
-  type BrokerBench,
-  type BrokerBenchOptions,
-  canaryKey,
-  inputNano,
-  openBroker,
-  outputNano,
-} from "../../../tests/support/broker.ts";
+import { describe, expect, test } from "@jest/globals";
+import { canaryKey, outputNano } from "../../../tests/support/broker.ts";
+import { asks, brokerBenches, call, ledger } from "../../../tests/support/broker-benches.ts";
 import { costLimit, usd } from "../../../tests/support/budget.ts";
-import { type StandInProvider, startStandInProvider } from "../../../tests/support/stand-in-provider.ts";
-import { readAsk } from "./llm.ts";
 
-let provider: StandInProvider;
-const benches: BrokerBench[] = [];
-beforeEach(async () => {
-  provider = await startStandInProvider();
-});
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench[Symbol.asyncDispose]();
-  await provider[Symbol.asyncDispose]();
-});
-
-const open = async (options: Partial<BrokerBenchOptions> = {}) => {
-  const bench = await openBroker({ baseUrl: provider.baseUrl, ...options });
-  benches.push(bench);
-  return bench;
-};
-let number = 0;
-const openaiAsk = (more: object = {}) =>
-  readAsk("openai", {
-    model: "oai/m",
-    messages: [{ role: "user", content: `Hello ${++number}` }],
-    max_tokens: 64,
-    ...more,
-  });
-const anthropicAsk = (more: object = {}) =>
-  readAsk("anthropic", {
-    model: "ant/m",
-    messages: [{ role: "user", content: `Hello ${++number}` }],
-    max_tokens: 64,
-    ...more,
-  });
-
-/** Makes one call and gathers what was streamed. */
-async function call({ broker }: BrokerBench, ask: ReturnType<typeof readAsk>, signal = new AbortController().signal) {
-  const events: string[] = [];
-  const answered = await broker.chat(ask, agentCaller, ({ data }) => void events.push(data), signal);
-  return { ...answered, events, text: events.join("\n") };
-}
-
-/** What the ledger has booked. */
-function ledger({ money }: BrokerBench) {
-  const [row] = money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
-  if (row === undefined) throw new Error("The ledger adds up to no row");
-  const { spent, held, inputTokens, outputTokens, bounded } = row;
-  return { cost: spent.costNanoUsd, held: held.costNanoUsd, calls: spent.calls, inputTokens, outputTokens, bounded };
-}
-
-/** What the provider has billed. */
-function billed() {
-  const inputTokens = provider.books.reduce((sum, entry) => sum + entry.inputTokens, 0);
-  const outputTokens = provider.books.reduce((sum, entry) => sum + entry.outputTokens, 0);
-  return { inputTokens, outputTokens, cost: inputTokens * inputNano + outputTokens * outputNano };
-}
+const benches = brokerBenches();
+const { openaiAsk, anthropicAsk } = asks();
 
 describe("ModelBroker.chat()", () => {
   test.each([
@@ -71,23 +12,23 @@ describe("ModelBroker.chat()", () => {
     ["anthropic to anthropic", anthropicAsk],
     ["openai to anthropic", (more: object = {}) => openaiAsk({ model: "ant/m", ...more })],
   ])("%s: answers whole and streamed, and books what the provider bills to the nano-dollar", async (_, ask) => {
-    const bench = await open({ limits: [costLimit("global", "day", usd(1))] });
+    const bench = await benches.open({ limits: [costLimit("global", "day", usd(1))] });
     const whole = await call(bench, ask());
     const streamed = await call(bench, ask({ stream: true }));
     expect(JSON.stringify(whole.reply)).toContain("word word");
     expect(streamed.text).toContain("word ");
-    expect(ledger(bench)).toEqual({ ...billed(), held: 0, calls: 2, bounded: 0 });
-    expect(provider.books).toHaveLength(2);
-    expect(streamed.costNanoUsd + whole.costNanoUsd).toBe(billed().cost);
+    expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 2, bounded: 0 });
+    expect(benches.provider.books).toHaveLength(2);
+    expect(streamed.costNanoUsd + whole.costNanoUsd).toBe(benches.billed().cost);
   });
 
   test("passes tools through, also to the other dialect", async () => {
-    const bench = await open();
+    const bench = await benches.open();
     const tools = [
       { type: "function", function: { name: "look", description: "Looks", parameters: { type: "object" } } },
     ];
     const behaviour = { toolCall: { name: "look", input: { at: "mail" } } };
-    provider.next(behaviour, behaviour, behaviour);
+    benches.provider.next(behaviour, behaviour, behaviour);
     const same = await call(bench, openaiAsk({ tools }));
     const other = await call(bench, openaiAsk({ model: "ant/m", tools }));
     const streamed = await call(bench, openaiAsk({ model: "ant/m", tools, stream: true }));
@@ -97,30 +38,35 @@ describe("ModelBroker.chat()", () => {
     }
     expect(streamed.text).toContain('"name":"look"');
     expect(streamed.text).toContain('{\\"at\\":\\"mail\\"}');
-    expect(provider.requests[1]?.body).toMatchObject({ tools: [{ name: "look", input_schema: { type: "object" } }] });
+    expect(benches.provider.requests[1]?.body).toMatchObject({
+      tools: [{ name: "look", input_schema: { type: "object" } }],
+    });
   });
 
   test("gives the provider a bound on the answer, and its own key", async () => {
-    const bench = await open();
+    const bench = await benches.open();
     await call(bench, openaiAsk({ max_tokens: undefined }));
     await call(bench, anthropicAsk({ max_tokens: 12 }));
-    expect(provider.requests[0]).toMatchObject({
+    expect(benches.provider.requests[0]).toMatchObject({
       body: { max_completion_tokens: 64 },
       headers: { authorization: `Bearer ${canaryKey}` },
     });
-    expect(provider.requests[1]).toMatchObject({ body: { max_tokens: 12 }, headers: { "x-api-key": canaryKey } });
+    expect(benches.provider.requests[1]).toMatchObject({
+      body: { max_tokens: 12 },
+      headers: { "x-api-key": canaryKey },
+    });
   });
 
   test("refuses before the call what the budget has no room for", async () => {
-    const bench = await open({ limits: [costLimit("agent:mail-1", "day", 64 * outputNano)] });
+    const bench = await benches.open({ limits: [costLimit("agent:mail-1", "day", 64 * outputNano)] });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
-    expect(provider.requests).toHaveLength(0);
+    expect(benches.provider.requests).toHaveLength(0);
   });
 
   test("refuses a model without a price, unless a hard limit in tokens bounds it", async () => {
-    const bench = await open();
+    const bench = await benches.open();
     await expect(call(bench, openaiAsk({ model: "oai/unpriced" }))).rejects.toMatchObject({ code: "PRICE_UNKNOWN" });
-    expect(provider.requests).toHaveLength(0);
+    expect(benches.provider.requests).toHaveLength(0);
     await bench.money.desk.setLimit(costLimit("model:oai/unpriced", "day", 10_000, { unit: "tokens" }), "user:0");
     await call(bench, openaiAsk({ model: "oai/unpriced" }));
     expect(ledger(bench)).toMatchObject({ cost: 0, outputTokens: 8 });
@@ -146,9 +92,9 @@ describe("ModelBroker.chat()", () => {
       "LLM_REQUEST_REFUSED",
     ],
   ])("refuses %s", async (_, options, more, code) => {
-    const bench = await open(options);
+    const bench = await benches.open(options);
     await expect((async () => await call(bench, openaiAsk(more)))()).rejects.toMatchObject({ code });
-    expect(provider.requests).toHaveLength(0);
+    expect(benches.provider.requests).toHaveLength(0);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
@@ -162,7 +108,7 @@ describe("ModelBroker.chat()", () => {
       turnMs: 1,
       turnCallsMax: 1,
     };
-    const bench = await open({ policy: { brakes } });
+    const bench = await benches.open({ policy: { brakes } });
     const same = openaiAsk();
     await call(bench, same);
     await call(bench, same);

@@ -1,32 +1,17 @@
 import { request } from "node:http";
 import Anthropic from "@anthropic-ai/sdk";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import OpenAI from "openai";
-import {
-  type BrokerBench,
-  type BrokerBenchOptions,
-  canaryKey,
-  holder,
-  openBroker,
-} from "../../../tests/support/broker.ts";
+import { type BrokerBenchOptions, canaryKey, holder } from "../../../tests/support/broker.ts";
+import { brokerBenches } from "../../../tests/support/broker-benches.ts";
 import { costLimit } from "../../../tests/support/budget.ts";
-import { type StandInProvider, startStandInProvider } from "../../../tests/support/stand-in-provider.ts";
 import { unixFetch } from "../../../tests/support/unix-fetch.ts";
 import { until } from "../../../tests/support/until.ts";
 
-let provider: StandInProvider;
-const benches: BrokerBench[] = [];
-beforeEach(async () => {
-  provider = await startStandInProvider();
-});
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench[Symbol.asyncDispose]();
-  await provider[Symbol.asyncDispose]();
-});
+const benches = brokerBenches();
 
 async function open(options: Partial<BrokerBenchOptions> = {}) {
-  const bench = await openBroker({ baseUrl: provider.baseUrl, ...options });
-  benches.push(bench);
+  const bench = await benches.open(options);
   const socketPath = await bench.listen(holder);
   const apiKey = bench.door.keyOf(holder);
   const shared = { apiKey, fetch: unixFetch(socketPath) };
@@ -65,7 +50,7 @@ describe("the official OpenAI SDK at the door", () => {
 
   test.each(["oai/m", "ant/m"])("gets tool calls of %s", async (model) => {
     const { openai } = await open();
-    provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    benches.provider.next({ toolCall: { name: "look", input: { at: 1 } } });
     const stream = openai.chat.completions.stream({
       model,
       messages,
@@ -90,12 +75,12 @@ describe("the official OpenAI SDK at the door", () => {
     const failed = openai.chat.completions.create({ model: "oai/m", messages });
     await expect(failed).rejects.toMatchObject({ status: 402, code: "budget_exceeded" });
     expect(bench.money.published.filter(({ type }) => type === "budget.exhausted")).toHaveLength(1);
-    expect(provider.requests).toHaveLength(0);
+    expect(benches.provider.requests).toHaveLength(0);
   });
 
   test("is told of a stream that broke", async () => {
     const { openai } = await open();
-    provider.next({ errorAt: 2 });
+    benches.provider.next({ errorAt: 2 });
     const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
     const read = (async () => {
       for await (const _ of stream);
@@ -105,7 +90,7 @@ describe("the official OpenAI SDK at the door", () => {
 
   test("calls the provider off when it stops reading", async () => {
     const { openai, bench } = await open();
-    provider.next({ tokens: 60, tokenDelayMs: 20 });
+    benches.provider.next({ tokens: 60, tokenDelayMs: 20 });
     const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content === "word ") break;
     stream.controller.abort();
@@ -113,7 +98,7 @@ describe("the official OpenAI SDK at the door", () => {
       const [row] = bench.money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
       return row?.held.costNanoUsd === 0 && row.bounded === 1;
     });
-    expect(provider.books[0]?.outputTokens).toBeLessThan(60);
+    expect(benches.provider.books[0]?.outputTokens).toBeLessThan(60);
   });
 });
 
@@ -129,7 +114,7 @@ describe("the official Anthropic SDK at the door", () => {
 
   test("gets a tool call", async () => {
     const { anthropic } = await open();
-    provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    benches.provider.next({ toolCall: { name: "look", input: { at: 1 } } });
     const tools = [{ name: "look", input_schema: { type: "object" as const } }];
     const message = await anthropic.messages.stream({ model: "ant/m", messages, tools, max_tokens: 20 }).finalMessage();
     expect(message.content[0]).toMatchObject({ type: "tool_use", name: "look", input: { at: 1 } });
@@ -169,7 +154,7 @@ describe("the phantom key", () => {
   test("is all that an agent ever sees: the provider's key is in nothing that comes out of the door", async () => {
     const { socketPath, apiKey } = await open();
     const refusals = [400, 401, 403, 404, 422].map((status) => ({ status, refusal: "You sent KEY" }));
-    provider.next(
+    benches.provider.next(
       {},
       {},
       ...refusals,
@@ -188,9 +173,11 @@ describe("the phantom key", () => {
         return `${JSON.stringify([...answer.headers])}${await answer.text()}`;
       }),
     );
-    expect(provider.requests.every(({ headers }) => headers.authorization === `Bearer ${canaryKey}`)).toBe(true);
+    expect(benches.provider.requests.every(({ headers }) => headers.authorization === `Bearer ${canaryKey}`)).toBe(
+      true,
+    );
     expect(seen.join("\n")).not.toContain(canaryKey);
-    expect(JSON.stringify(provider.requests)).not.toContain(apiKey);
+    expect(JSON.stringify(benches.provider.requests)).not.toContain(apiKey);
   });
 });
 

@@ -1,131 +1,72 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  agentCaller,
-  type BrokerBench,
-  type BrokerBenchOptions,
-  canaryKey,
-  inputNano,
-  openBroker,
-  outputNano,
-} from "../../../tests/support/broker.ts";
+import { describe, expect, test } from "@jest/globals";
+import { canaryKey } from "../../../tests/support/broker.ts";
+import { asks, brokerBenches, call, ledger } from "../../../tests/support/broker-benches.ts";
 import { costLimit, usd } from "../../../tests/support/budget.ts";
-import { type StandInProvider, startStandInProvider } from "../../../tests/support/stand-in-provider.ts";
 import { until } from "../../../tests/support/until.ts";
-import { readAsk } from "./llm.ts";
 
-let provider: StandInProvider;
-const benches: BrokerBench[] = [];
-beforeEach(async () => {
-  provider = await startStandInProvider();
-});
-afterEach(async () => {
-  for (const bench of benches.splice(0)) await bench[Symbol.asyncDispose]();
-  await provider[Symbol.asyncDispose]();
-});
-
-const open = async (options: Partial<BrokerBenchOptions> = {}) => {
-  const bench = await openBroker({ baseUrl: provider.baseUrl, ...options });
-  benches.push(bench);
-  return bench;
-};
-let number = 0;
-const openaiAsk = (more: object = {}) =>
-  readAsk("openai", {
-    model: "oai/m",
-    messages: [{ role: "user", content: `Hello ${++number}` }],
-    max_tokens: 64,
-    ...more,
-  });
-const anthropicAsk = (more: object = {}) =>
-  readAsk("anthropic", {
-    model: "ant/m",
-    messages: [{ role: "user", content: `Hello ${++number}` }],
-    max_tokens: 64,
-    ...more,
-  });
-
-/** Makes one call and gathers what was streamed. */
-async function call({ broker }: BrokerBench, ask: ReturnType<typeof readAsk>, signal = new AbortController().signal) {
-  const events: string[] = [];
-  const answered = await broker.chat(ask, agentCaller, ({ data }) => void events.push(data), signal);
-  return { ...answered, events, text: events.join("\n") };
-}
-
-/** What the ledger has booked. */
-function ledger({ money }: BrokerBench) {
-  const [row] = money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
-  if (row === undefined) throw new Error("The ledger adds up to no row");
-  const { spent, held, inputTokens, outputTokens, bounded } = row;
-  return { cost: spent.costNanoUsd, held: held.costNanoUsd, calls: spent.calls, inputTokens, outputTokens, bounded };
-}
-
-/** What the provider has billed. */
-function billed() {
-  const inputTokens = provider.books.reduce((sum, entry) => sum + entry.inputTokens, 0);
-  const outputTokens = provider.books.reduce((sum, entry) => sum + entry.outputTokens, 0);
-  return { inputTokens, outputTokens, cost: inputTokens * inputNano + outputTokens * outputNano };
-}
+const benches = brokerBenches();
+const { openaiAsk, anthropicAsk } = asks();
 
 describe("a provider in trouble", () => {
   test("is tried again after 429 and 5xx, which cost nothing", async () => {
-    const bench = await open();
-    provider.next({ status: 429, headers: { "retry-after-ms": "30" } }, { status: 503 });
+    const bench = await benches.open();
+    benches.provider.next({ status: 429, headers: { "retry-after-ms": "30" } }, { status: 503 });
     await call(bench, openaiAsk());
-    expect(provider.requests).toHaveLength(3);
-    expect(ledger(bench)).toEqual({ ...billed(), held: 0, calls: 1, bounded: 0 });
+    expect(benches.provider.requests).toHaveLength(3);
+    expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
   });
 
   test("is given up after so many tries, and the reservation given back", async () => {
-    const bench = await open();
-    provider.next({ status: 500 }, { status: 502 }, { status: 503 });
+    const bench = await benches.open();
+    benches.provider.next({ status: 500 }, { status: 502 }, { status: 503 });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
-    expect(provider.requests).toHaveLength(3);
+    expect(benches.provider.requests).toHaveLength(3);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
   test("is not waited for longer than is allowed", async () => {
-    const bench = await open();
-    provider.next({ status: 429, headers: { "retry-after": "60" } });
+    const bench = await benches.open();
+    benches.provider.next({ status: 429, headers: { "retry-after": "60" } });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({
       code: "LLM_PROVIDER_UNAVAILABLE",
       details: { retry_after_ms: 60_000 },
     });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
-    expect(provider.requests).toHaveLength(1);
+    expect(benches.provider.requests).toHaveLength(1);
   });
 
   test("is stood in for by the fallback", async () => {
-    const bench = await open({ fallbacks: { "oai/m": ["ant/m"] } });
-    provider.next({ status: 500 }, { status: 500 }, { status: 500 });
+    const bench = await benches.open({ fallbacks: { "oai/m": ["ant/m"] } });
+    benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
     const { model } = await call(bench, openaiAsk());
     expect(model).toBe("ant/m");
     expect(bench.published).toMatchObject([{ type: "llm.fallback_used", data: { from: "oai/m", to: "ant/m" } }]);
-    expect(ledger(bench)).toEqual({ ...billed(), held: 0, calls: 1, bounded: 0 });
+    expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
   });
 
   test("is left alone when it fails again and again, told of once, and tried again later", async () => {
-    const bench = await open({ failuresMax: 3, openMs: 200 });
-    provider.next({ status: 500 }, { status: 500 }, { status: 500 });
+    const bench = await benches.open({ failuresMax: 3, openMs: 200 });
+    benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
     await expect(call(bench, openaiAsk())).rejects.toThrow();
     for (let i = 0; i < 3; i++)
       await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
-    expect(provider.requests).toHaveLength(3);
+    expect(benches.provider.requests).toHaveLength(3);
     await until("the circuit to let one through", async () => await call(bench, openaiAsk()).catch(() => undefined));
     expect(bench.published.map(({ type }) => type)).toEqual(["llm.provider_unavailable", "llm.provider_recovered"]);
   });
 
   test("that refuses is quoted, but never about the key", async () => {
-    const bench = await open();
-    provider.next({ status: 400, refusal: "Bad request with KEY" }, { status: 401, refusal: "Wrong key KEY" });
+    const bench = await benches.open();
+    benches.provider.next({ status: 400, refusal: "Bad request with KEY" }, { status: 401, refusal: "Wrong key KEY" });
     const errors = [await call(bench, openaiAsk()).catch(String), await call(bench, openaiAsk()).catch(String)];
     expect(errors[0]).toContain("Bad request with [key]");
     expect(errors.join()).not.toContain(canaryKey);
-    expect(provider.requests).toHaveLength(2);
+    expect(benches.provider.requests).toHaveLength(2);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
   test("that cannot be reached costs nothing", async () => {
-    const bench = await open({ baseUrl: "http://127.0.0.1:1" });
+    const bench = await benches.open({ baseUrl: "http://127.0.0.1:1" });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
@@ -134,12 +75,12 @@ describe("a provider in trouble", () => {
     ["does not begin to answer", { stallAt: "head" as const }],
     ["breaks off before the answer", { breakAt: "head" as const }],
   ])("that %s is tried again, and the lost try booked at its bound", async (_, behaviour) => {
-    const bench = await open({ headMs: 150 });
-    provider.next(behaviour);
+    const bench = await benches.open({ headMs: 150 });
+    benches.provider.next(behaviour);
     await call(bench, openaiAsk());
     const { cost, held, bounded } = ledger(bench);
     expect({ held, bounded }).toEqual({ held: 0, bounded: 1 });
-    expect(cost).toBeGreaterThanOrEqual(billed().cost);
+    expect(cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
 
   test.each([
@@ -147,76 +88,76 @@ describe("a provider in trouble", () => {
     ["breaks off", { breakAt: 3, tokenDelayMs: 5 }],
     ["reports an error", { errorAt: 3 }],
   ])("that %s in the middle of a stream ends the answer, booked at its bound", async (_, behaviour) => {
-    const bench = await open({ idleMs: 150 });
-    provider.next(behaviour);
+    const bench = await benches.open({ idleMs: 150 });
+    benches.provider.next(behaviour);
     await expect(call(bench, openaiAsk({ stream: true }))).rejects.toMatchObject({ code: "LLM_STREAM_FAILED" });
     const { cost, held, bounded } = ledger(bench);
     expect({ held, bounded }).toEqual({ held: 0, bounded: 1 });
-    expect(cost).toBeGreaterThanOrEqual(billed().cost);
-    expect(provider.requests).toHaveLength(1);
+    expect(cost).toBeGreaterThanOrEqual(benches.billed().cost);
+    expect(benches.provider.requests).toHaveLength(1);
   });
 
   test.each([
     ["openai", openaiAsk],
     ["anthropic", anthropicAsk],
   ])("that writes more than it was asked to is cut (%s)", async (_, ask) => {
-    const bench = await open();
-    provider.next({ tokens: 500, tokenDelayMs: 1 });
+    const bench = await benches.open();
+    benches.provider.next({ tokens: 500, tokenDelayMs: 1 });
     await expect(call(bench, ask({ stream: true, max_tokens: 10 }))).rejects.toMatchObject({ code: "LLM_CUT" });
-    await until("the provider to be left", () => !provider.books[0]?.isWhole);
-    expect(provider.books[0]?.outputTokens).toBeLessThan(100);
+    await until("the provider to be left", () => !benches.provider.books[0]?.isWhole);
+    expect(benches.provider.books[0]?.outputTokens).toBeLessThan(100);
     expect(bench.published).toMatchObject([{ type: "llm.answer_cut" }]);
     expect(ledger(bench)).toMatchObject({ held: 0, bounded: 1 });
   });
 
   test("that reports no usage is booked at the bound", async () => {
-    const bench = await open();
-    provider.next({ usage: "missing" }, { usage: "missing" });
+    const bench = await benches.open();
+    benches.provider.next({ usage: "missing" }, { usage: "missing" });
     await call(bench, openaiAsk());
     await call(bench, openaiAsk({ stream: true }));
     expect(ledger(bench)).toMatchObject({ held: 0, bounded: 2 });
-    expect(ledger(bench).cost).toBeGreaterThanOrEqual(billed().cost);
+    expect(ledger(bench).cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
 
   test("that bills more than it may is believed, and told of", async () => {
-    const bench = await open();
-    provider.next({ usageFactor: 100 });
+    const bench = await benches.open();
+    benches.provider.next({ usageFactor: 100 });
     await call(bench, openaiAsk());
-    expect(ledger(bench)).toEqual({ ...billed(), held: 0, calls: 1, bounded: 0 });
+    expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
     expect(bench.money.published.map(({ type }) => type)).toEqual(["budget.overrun"]);
   });
 });
 
 describe("a call that is called off", () => {
   test("ends at the provider, too, and is booked at its bound", async () => {
-    const bench = await open();
-    provider.next({ tokens: 60, tokenDelayMs: 20 });
+    const bench = await benches.open();
+    benches.provider.next({ tokens: 60, tokenDelayMs: 20 });
     const off = new AbortController();
     const running = call(bench, openaiAsk({ stream: true }), off.signal);
-    await until("the first token", () => (provider.books[0]?.outputTokens ?? 0) > 0);
+    await until("the first token", () => (benches.provider.books[0]?.outputTokens ?? 0) > 0);
     off.abort(new Error("enough"));
     await expect(running).rejects.toThrow("enough");
-    const writtenBy = provider.books[0]?.outputTokens ?? 0;
+    const writtenBy = benches.provider.books[0]?.outputTokens ?? 0;
     expect(writtenBy).toBeLessThan(60);
     expect(ledger(bench)).toMatchObject({ held: 0, bounded: 1 });
-    expect(ledger(bench).cost).toBeGreaterThanOrEqual(billed().cost);
+    expect(ledger(bench).cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
 
   test("by its own deadline says so", async () => {
-    const bench = await open({ callMs: 150 });
-    provider.next({ stallAt: "head" });
+    const bench = await benches.open({ callMs: 150 });
+    benches.provider.next({ stallAt: "head" });
     await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "TIMED_OUT" });
   });
 });
 
 test("many calls at once, of all kinds, leave no drift between the ledger and the provider", async () => {
-  const bench = await open({ limits: [costLimit("global", "day", usd(5))] });
-  for (let i = 0; i < 40; i++) provider.next(i % 5 === 0 ? { status: 500 } : i % 7 === 0 ? { tokens: 3 } : {});
+  const bench = await benches.open({ limits: [costLimit("global", "day", usd(5))] });
+  for (let i = 0; i < 40; i++) benches.provider.next(i % 5 === 0 ? { status: 500 } : i % 7 === 0 ? { tokens: 3 } : {});
   const asks = Array.from({ length: 120 }, (_, i) =>
     (i % 3 === 0 ? anthropicAsk : openaiAsk)({ stream: i % 2 === 0, ...(i % 3 === 1 ? { model: "ant/m" } : {}) }),
   );
   const outcomes = await Promise.allSettled(asks.map((ask) => call(bench, ask)));
   expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(60);
   const { cost, inputTokens, outputTokens, held } = ledger(bench);
-  expect({ cost, inputTokens, outputTokens, held }).toEqual({ ...billed(), held: 0 });
+  expect({ cost, inputTokens, outputTokens, held }).toEqual({ ...benches.billed(), held: 0 });
 });
