@@ -1,6 +1,7 @@
 import { ConnectionError } from "@armorclaw/client-sdk";
 import type { AgentActivity } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
+import { pause } from "./pause.ts";
 
 /** A loop that fails this often in a row is broken: the agent ends, and the bridge decides about a new start. */
 const failuresMax = 5;
@@ -66,17 +67,3 @@ const isLoopsOwn = (error: Error, { connected }: HostOptions): boolean =>
   connected() && !(error instanceof ConnectionError && error.code === "CLOSED");
 
 const messageOf = (error: Error): string => error.message.slice(0, messageCharsMax - 40);
-
-/** Resolves after `ms` or when the signal aborts, whichever is first. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, Math.max(0, ms));
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
-  });
-}

@@ -1,4 +1,5 @@
 import type { Loop } from "../loop.ts";
+import { pause } from "../pause.ts";
 import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
 import { espeak, type SpeechSynthesizer } from "../voice/speech-engines.ts";
@@ -55,17 +56,4 @@ export function createLoop(synthesizer: SpeechSynthesizer = espeak): Loop {
       log(`${calls.size} calls`);
     },
   };
-}
-
-/** Resolves after `ms` or when the signal aborts, whichever is first. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

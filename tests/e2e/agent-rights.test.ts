@@ -1,24 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { describeOnEngines } from "../support/engines.ts";
+import { insideAgent } from "../support/inside-agent.ts";
 import { until } from "../support/until.ts";
-
-/** The files by which a process joins the agent's own cgroups, in cgroup v1 or v2. */
-function cgroupsOf(pid: number): string[] {
-  const lines = (of: number | "self") => readFileSync(`/proc/${of}/cgroup`, "utf8").trim().split("\n");
-  const shared = new Set(lines("self"));
-  return lines(pid)
-    .filter((line) => !shared.has(line))
-    .map((line) => {
-      const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-      return join("/sys/fs/cgroup", controllers.replace(/^name=/, ""), path, "cgroup.procs");
-    })
-    .filter((file) => existsSync(file));
-}
 
 /** Sends lines from inside an agent's container, as that agent, over its own socket, and gives what came back. */
 async function asAgent(
@@ -29,12 +15,8 @@ async function asAgent(
   const { pid } = await client.agent.get({ agent_id });
   const lines = requests.map((request, id) => JSON.stringify({ jsonrpc: "2.0", id, ...request })).join("\n");
   const script = `const s=require("node:net").connect("/run/bridge/agent.sock");s.end(${JSON.stringify(`${lines}\n`)});s.pipe(process.stdout);s.on("error",e=>console.log(e.code))`;
-  const uid = spawnSync("stat", ["-c", "%u", `/proc/${pid}`], { encoding: "utf8" }).stdout.trim();
-  const inside = ["nsenter", "-t", String(pid), "-m", "-S", uid, "-G", uid, "--", "/bin/node", "-e", script];
-  // The socket serves processes of the agent's container alone, so the caller joins its cgroups first.
-  const joining = cgroupsOf(pid ?? 0).map((file) => `echo $$ >${file}`);
-  const program = ["-c", [...joining, 'exec "$@"'].join(" && "), "sh", ...inside];
-  const { stdout, stderr } = spawnSync("sh", program, { encoding: "utf8", timeout: 20_000 });
+  const { command, args } = insideAgent(pid ?? 0, ["/bin/node", "-e", script]);
+  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 20_000 });
   const answers = stdout
     .split("\n")
     .filter((line) => line.startsWith("{"))

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { listenOnLoopback } from "../support/loopback.ts";
 import { startPager } from "../support/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { unixFetch } from "../support/unix-fetch.ts";
@@ -31,9 +31,7 @@ async function startHost() {
     host.calls += 1;
     request.resume().on("end", () => response.writeHead(host.status).end());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnLoopback(server);
   const close = async () => {
     server.closeAllConnections();
     server.close();

@@ -2,8 +2,9 @@ import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DoctorCheck } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
+import type { Finished } from "../support/collect.ts";
 import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
-import { type Finished, run, startTestDaemon } from "../support/daemon.ts";
+import { run, startTestDaemon } from "../support/daemon.ts";
 import { describeIf } from "../support/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 

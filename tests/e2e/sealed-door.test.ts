@@ -9,6 +9,7 @@ import { hasChromium, startChromium } from "../support/chromium.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { describeIf } from "../support/require-part.ts";
 import { sdkForPages, servePage } from "../support/sdk-page.ts";
+import { expectSealedTraffic } from "../support/sealed-traffic.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
@@ -53,16 +54,7 @@ describe("the sealed door of the real daemon", () => {
   test("serves calls, long ones too, and events", async () => {
     await using client = await open({ sealKey });
     expect(await client.call("rpc.ping")).toEqual({ pong: true });
-    const names = await Promise.all(Array.from({ length: 50 }, () => client.loop.list()));
-    expect(names).toHaveLength(50);
-    await using events = client.subscribe({ channels: ["sealed.>"] });
-    await events.ready;
-    const text = "ü".repeat(20_000);
-    await client.call("event.publish", { channel: "sealed.x", type: "sealed.told", data: { text } });
-    for await (const event of events) {
-      expect(event.data).toEqual({ text });
-      break;
-    }
+    await expectSealedTraffic(client, 50);
   });
 
   test("turns away who does not seal, and who seals under another key", async () => {

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { run, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { expectSealedTraffic } from "../support/sealed-traffic.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { WireClient } from "../support/wire-client.ts";
@@ -33,16 +34,7 @@ describe("the bridge's own socket, sealed", () => {
 
   test("serves calls, long ones and many at once, and events", async () => {
     await using client = await open({});
-    const listed = await Promise.all(Array.from({ length: 500 }, () => client.loop.list()));
-    expect(listed).toHaveLength(500);
-    await using events = client.subscribe({ channels: ["sealed.>"] });
-    await events.ready;
-    const text = "ü".repeat(20_000);
-    await client.call("event.publish", { channel: "sealed.x", type: "sealed.told", data: { text } });
-    for await (const event of events) {
-      expect(event.data).toEqual({ text });
-      break;
-    }
+    await expectSealedTraffic(client, 500);
   });
 
   test("a bridge whose key file others may read does not start", async () => {

@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { methods, Secret } from "@armorclaw/protocol";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll } from "@jest/globals";
 import { isPublic } from "../../bridge/adapters/http/addresses.ts";
 import { forms, scrub } from "../../bridge/adapters/http/scrub.ts";
 import { Attachments } from "../../bridge/attachments/attachments.ts";
 import { cefLine } from "../../bridge/audit/audit.ts";
+import { testAnalogues } from "../support/advisories.ts";
 import { type Analogue, rightsUnderAttack } from "../support/guard-rights.ts";
 
 const attacked = rightsUnderAttack();
@@ -137,17 +137,4 @@ const analogues: Analogue[] = [
   ],
 ];
 
-test.each(analogues)("%s, %s: %s", async (_class, _advisory, _attack, isRefused) => {
-  expect(await isRefused()).toBe(true);
-});
-
-test("docs/security.md lists each of them, and thirty at least in all", () => {
-  const text = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
-  const rows = [...text.matchAll(/^\| \d+ \| (.+? \| .+? \| .+?) \|$/gm)].map(([, row]) => row);
-  expect(
-    analogues
-      .map(([kind, advisory, attack]) => `${kind} | ${advisory} | ${attack}`)
-      .filter((row) => !rows.includes(row)),
-  ).toEqual([]);
-  expect(rows.length).toBeGreaterThanOrEqual(30);
-});
+testAnalogues(analogues);

@@ -1,27 +1,13 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
+import { collect, type Finished, type Running } from "./collect.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
 export const repositoryRoot = new URL("../..", import.meta.url).pathname;
 export const nodeBinary = join(repositoryRoot, "node_modules/node/bin/node");
 export const program = join(repositoryRoot, "bin/armorclaw.mjs");
-
-export interface Finished {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A running program whose output is collected. */
-export interface Running {
-  readonly child: ChildProcess;
-  readonly output: { stdout: string; stderr: string };
-  readonly finished: Promise<Finished>;
-}
 
 /** The environment of a person with nothing set, plus `extra`. */
 const cleanEnvironment = (extra: Record<string, string>) => ({
@@ -37,21 +23,6 @@ export const run = (args: readonly string[], env: Record<string, string> = {}, i
 /** Runs a line as a shell does. */
 export const shell = (line: string, env: Record<string, string> = {}): Promise<Finished> =>
   collect(spawn("sh", ["-c", line], { env: cleanEnvironment(env), cwd: repositoryRoot })).finished;
-
-function collect(child: ChildProcessWithoutNullStreams, input?: string): Running {
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    output.stderr += text;
-  });
-  // A program that has ended takes no more input.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
-  const finished = once(child, "close").then(([code, signal]) => ({ code, signal, ...output }) as Finished);
-  return { child, output, finished };
-}
 
 export interface TestDaemonOptions {
   readonly engine: "auto" | "docker" | "sandbox" | "process";

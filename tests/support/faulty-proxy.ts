@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { listenOnLoopback } from "./loopback.ts";
 
 /** What the proxy does with requests. `answer-lost`: the server gets the request, and the client never hears of it. `sync-stalls`: a sync is never answered. */
 export type Fault =
@@ -59,12 +60,9 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
         forward(incoming, answer, targetPort, fault);
     }
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     get fault() {
       return state.fault;
     },

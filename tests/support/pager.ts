@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { listenOnLoopback } from "./loopback.ts";
 
 export interface Told {
   readonly path: string;
@@ -42,12 +43,9 @@ export async function startPager(answer?: (nth: number) => PagerAnswer | undefin
       response.writeHead(status, headers).end();
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     told,
     get status() {
       return state.status;

@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { repositoryRoot } from "./daemon.ts";
+import { listenOnLoopback } from "./loopback.ts";
 
 /** Serves one page, whose origin the bridge is to allow. */
 export async function servePage(script: string) {
@@ -13,9 +12,7 @@ export async function servePage(script: string) {
       `<!doctype html><title>Dashboard</title><script>${script.replaceAll("</script", "<\\/script")}</script>`,
     );
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `http://127.0.0.1:${await listenOnLoopback(server)}`;
   return { origin, [Symbol.dispose]: () => void server.close().closeAllConnections() };
 }
 

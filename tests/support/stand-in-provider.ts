@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { listenOnLoopback } from "./loopback.ts";
 
 /** What the provider does with one call. Without any, it answers with as many tokens as it may, eight at most. */
 export interface Behaviour {
@@ -69,10 +69,9 @@ export async function startStandInProvider(): Promise<StandInProvider> {
       await answer(request, response, body, behaviours.shift() ?? {}, books);
     })().catch(() => response.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
+  const port = await listenOnLoopback(server);
   return {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    baseUrl: `http://127.0.0.1:${port}`,
     books,
     requests,
     next: (...more) => void behaviours.push(...more),

@@ -5,6 +5,7 @@ import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type CachedTree, directoryOf, provideTree } from "./cached-tree.ts";
+import { listenOnLoopback } from "./loopback.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
@@ -97,13 +98,10 @@ async function boot(data: string, port: number, extra = "{}"): Promise<ChildProc
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  const port = await listenOnLoopback(server);
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  return port;
 }
 
 async function register(url: string, username: string, password: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { listenOnLoopback } from "../../../tests/support/loopback.ts";
 import { loadSession, logIn, saveSession } from "./session.ts";
 
 describe("logIn", () => {
@@ -20,10 +21,7 @@ describe("logIn", () => {
       answer.writeHead(status, { "content-type": "application/json" });
       answer.end(JSON.stringify(reply));
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    url = typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}` : "";
+    url = `http://127.0.0.1:${await listenOnLoopback(server)}`;
   });
   afterEach(async () => {
     server.closeAllConnections();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { expect, test } from "@jest/globals";
 import { hasCoturn, startCoturn, turnSecret } from "../../../tests/support/coturn.ts";
+import { listenOnLoopback } from "../../../tests/support/loopback.ts";
 import { describeIf } from "../../../tests/support/require-part.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { checkTurn } from "./turn-check.ts";
@@ -39,9 +40,7 @@ test("a port where nothing listens is told at once, and a name that is not known
 
 test("what answers in another language is no relay", async () => {
   const server = createServer((socket) => void socket.resume().end("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
+  const port = await listenOnLoopback(server);
   expect(await look(`turn:127.0.0.1:${port}?transport=tcp`)).toMatchObject([
     { outcome: "unreachable", message: "what listens there is no relay" },
   ]);
