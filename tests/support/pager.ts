@@ -26,8 +26,8 @@ export interface Pager extends AsyncDisposable {
   status: number;
 }
 
-/** @param answer to the nth request, counted from 1; the pager's status when undefined */
-export async function startPager(answer?: (nth: number) => PagerAnswer | undefined): Promise<Pager> {
+/** @param answer to the nth request, counted from 1, and its path; the pager's status when undefined */
+export async function startPager(answer?: (nth: number, path: string) => PagerAnswer | undefined): Promise<Pager> {
   const told: Told[] = [];
   const state = { status: 200 };
   const server = createServer((request, response) => {
@@ -37,9 +37,10 @@ export async function startPager(answer?: (nth: number) => PagerAnswer | undefin
     });
     request.on("end", () => {
       const text = body === "" ? "" : String((JSON.parse(body) as { text?: unknown }).text);
-      const { status, headers = {} }: PagerAnswer = answer?.(told.length + 1) ?? state;
+      const path = request.url ?? "";
+      const { status, headers = {} }: PagerAnswer = answer?.(told.length + 1, path) ?? state;
       const key = String(request.headers["idempotency-key"]);
-      told.push({ path: request.url ?? "", text, key, at: performance.now(), isTaken: status < 300 });
+      told.push({ path, text, key, at: performance.now(), isTaken: status < 300 });
       response.writeHead(status, headers).end();
     });
   });
