@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFilesMax, tmpFilesMax } from "./engine-options.ts";
+import { launcherProgram, launcherSteps, type MountFlag } from "./launcher-program.ts";
 import { speechMounts } from "./speech-programs.ts";
 
 /** What one sandbox is made of. */
@@ -24,7 +25,7 @@ export interface SandboxPlan {
 }
 
 /** The launcher's own descriptors, beyond its standard ones. */
-const descriptors = { args: 3, info: 4, seccomp: 5, mounts: 6, status: 7 } as const;
+export const descriptors = { info: 3, seccomp: 4, status: 5 } as const;
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -32,36 +33,55 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export const launcherEnvironment = { PATH: path };
 
 /**
- * The program to run and its arguments. A shell sets the limits and becomes bubblewrap by exec. As root it first makes
- * the file system and the socket directory visible under a neutral path in a mount namespace of its own, because the
- * directories that hold them are closed to the agent's uid, and then becomes that uid without any rights.
+ * The program to run and its arguments. It puts itself under the limits and becomes bubblewrap. As root it first puts
+ * the file system together under a neutral path in a mount namespace of its own, because the directories that hold its
+ * parts are closed to the agent's uid, and then becomes that uid without any rights.
  */
 export function launcher(plan: SandboxPlan): readonly [program: string, args: readonly string[]] {
-  const bounds = `prlimit --nofile=${openFilesMax} --core=0 --msgqueue=0`;
-  const bubblewrap = `bwrap --args ${descriptors.args} -- /bin/node ${plan.command.map(quote).join(" ")}`;
-  const limits = ["echo 500 >/proc/self/oom_score_adj", ...plan.joinFiles.map((file) => `echo 0 >${quote(file)}`)];
-  if (!plan.asRoot) return ["sh", ["-c", [...limits, `exec ${bounds} ${bubblewrap}`].join(" && ")]];
-  const drop = `setpriv --reuid=${plan.uid} --regid=${plan.uid} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs`;
-  const mounts = `mount -n -a -T /proc/self/fd/${descriptors.mounts}`;
-  const script = [...limits, mounts, `exec ${bounds} ${drop} ${bubblewrap} ${descriptors.mounts}<&-`].join(" && ");
-  return ["unshare", ["--mount", "--propagation", "private", "sh", "-c", script]];
+  const { write, limit, become } = launcherSteps(process.arch);
+  const steps = [
+    ...plan.joinFiles.map((file) => write(file, "0")),
+    write("/proc/self/oom_score_adj", "500"),
+    ...[limit("openFiles", openFilesMax), limit("coreFile", 0), limit("messageQueues", 0)],
+    ...(plan.asRoot ? [...mountSteps(plan), ...become(plan.uid)] : []),
+  ];
+  return ["perl", launcherProgram(steps, ["bwrap", ...bubblewrapOptions(plan), "--", "/bin/node", ...plan.command])];
 }
 
-/** The mounts that the launcher makes as root, in fstab's form; undefined when it makes none. */
-export function launcherMounts(plan: SandboxPlan): string {
-  const place = neutralPlace(plan);
-  const escapeField = (text: string) =>
-    text.replaceAll(/[\s\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+/** In one go what would cost bubblewrap most of its time, and a /tmp that runs nothing and is bounded in files, which it has not. */
+function mountSteps(plan: SandboxPlan): string[] {
+  const { mount, ownMounts } = launcherSteps(process.arch);
+  const root = neutralPlace(plan);
+  const bind = (source: string, target: string, flags: readonly MountFlag[]) => [
+    mount(target, { source, flags: ["bind"] }),
+    mount(target, { flags: ["bind", "remount", "nosuid", "nodev", ...flags] }),
+  ];
   return [
-    `none ${place} tmpfs mode=0711,size=64k 0 0`,
-    `${escapeField(plan.rootfs)} ${place}/root none bind,X-mount.mkdir 0 0`,
-    `${escapeField(plan.endpointDirectory)} ${place}/run none bind,X-mount.mkdir 0 0`,
-    `none ${place}/tmp tmpfs mode=1777,noexec,nosuid,nodev,size=${plan.tmpBytes},nr_inodes=${tmpFilesMax},X-mount.mkdir 0 0`,
-    ...(plan.workspaceDirectory === undefined
-      ? []
-      : [`${escapeField(plan.workspaceDirectory)} ${place}/workspace none bind,X-mount.mkdir 0 0`]),
-    "",
-  ].join("\n");
+    ...ownMounts(),
+    ...bind(plan.rootfs, root, ["readOnly"]),
+    ...bind(plan.endpointDirectory, `${root}/run/bridge`, ["readOnly"]),
+    ...(plan.workspaceDirectory === undefined ? [] : bind(plan.workspaceDirectory, `${root}/workspace`, ["noexec"])),
+    mount(`${root}/tmp`, {
+      type: "tmpfs",
+      flags: ["nosuid", "nodev", "noexec"],
+      options: `mode=1777,size=${plan.tmpBytes},nr_inodes=${tmpFilesMax}`,
+    }),
+    ...deviceSteps(`${root}/dev`),
+  ];
+}
+
+const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
+
+/** No terminals and no shared memory in it, and nothing to write to but the devices. */
+function deviceSteps(place: string): string[] {
+  const { mount, device, link } = launcherSteps(process.arch);
+  const links = { fd: "", stdin: "/0", stdout: "/1", stderr: "/2" };
+  return [
+    mount(place, { type: "tmpfs", flags: ["nosuid", "noexec"], options: "mode=0755,size=64k" }),
+    ...Object.entries(devices).flatMap(([name, numbers]) => device(`${place}/${name}`, numbers)),
+    ...Object.entries(links).map(([name, end]) => link(`${place}/${name}`, `/proc/self/fd${end}`)),
+    mount(place, { flags: ["bind", "remount", "readOnly", "nosuid", "noexec"] }),
+  ];
 }
 
 /** A directory that every Linux has and that holds none of the sources, as it is covered while they are bound. */
@@ -71,33 +91,29 @@ function neutralPlace({ rootfs, endpointDirectory, workspaceDirectory = "" }: Sa
   return ["/mnt", "/media", "/srv"].find((place) => !covers(place)) ?? "/opt";
 }
 
-/**
- * Bubblewrap's options. They travel by descriptor, so that host paths show in no command line. The agent is pid 1 of
- * its own process list: no process of bubblewrap is in there with it, whose environment and arguments it could read.
- */
-export function bubblewrapOptions(plan: SandboxPlan): string {
-  const place = neutralPlace(plan);
-  const [rootfs, endpoint] = plan.asRoot ? [`${place}/root`, `${place}/run`] : [plan.rootfs, plan.endpointDirectory];
+/** The agent is pid 1 of its own process list: no process of bubblewrap is in there, whose arguments it could read. */
+function bubblewrapOptions(plan: SandboxPlan): readonly string[] {
   const id = String(plan.uid);
   return [
     ["--unshare-all", "--unshare-user", "--disable-userns", "--new-session", "--as-pid-1"],
     plan.outlives ? [] : ["--die-with-parent"],
     ["--clearenv", "--setenv", "HOME", "/tmp", "--hostname", "agent", "--uid", id, "--gid", id, "--cap-drop", "ALL"],
-    ["--ro-bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
-    maskedFiles.filter(existsSync).flatMap((file) => ["--ro-bind", "/dev/null", file]),
-    // Bubblewrap's own tmpfs has neither noexec nor a bound on the number of files; the launcher's has both.
-    plan.asRoot
-      ? ["--bind", `${place}/tmp`, "/tmp"]
-      : ["--perms", "1777", "--size", String(plan.tmpBytes), "--tmpfs", "/tmp"],
+    // What the launcher has mounted is locked as it is: bubblewrap's user namespace may not undo its flags.
+    plan.asRoot ? ["--dev-bind", neutralPlace(plan), "/"] : ["--ro-bind", plan.rootfs, "/"],
+    ["--proc", "/proc", ...maskedFiles.filter(existsSync).flatMap((file) => ["--ro-bind", "/dev/null", file])],
+    plan.asRoot ? [] : ownMountOptions(plan),
     plan.hasSpeech ? speechMounts().flatMap(({ from, to }) => ["--ro-bind", from, to]) : [],
-    plan.workspaceDirectory === undefined ? [] : ["--bind", `${place}/workspace`, "/workspace"],
-    ["--ro-bind", endpoint, "/run/bridge", "--chdir", "/app"],
+    ["--chdir", "/app"],
     ["--seccomp", String(descriptors.seccomp), "--info-fd", String(descriptors.info)],
     ["--json-status-fd", String(descriptors.status)],
-  ]
-    .flat()
-    .join("\0");
+  ].flat();
 }
+
+/** Where the launcher may mount nothing. */
+const ownMountOptions = ({ tmpBytes, endpointDirectory }: SandboxPlan): readonly string[] => [
+  ...["--dev", "/dev", "--remount-ro", "/dev", "--perms", "1777", "--size", String(tmpBytes), "--tmpfs", "/tmp"],
+  ...["--ro-bind", endpointDirectory, "/run/bridge"],
+];
 
 /** What of the kernel's own state container engines hide. */
 const maskedFiles = ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"].map(
@@ -118,5 +134,3 @@ export function anonymousFile(directory: string, name: string, content: string |
 export function closeAll(files: readonly number[]): void {
   for (const file of files) closeSync(file);
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

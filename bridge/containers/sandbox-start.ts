@@ -3,11 +3,14 @@ import type { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
 import { messageOf } from "./engine-options.ts";
 import type { AgentOutput } from "./output.ts";
+import { descriptors } from "./sandbox-launch.ts";
+
+export const installHint = "install it with `apt-get install bubblewrap perl-base`";
 
 /** Bubblewrap says on its information descriptor which process became the agent. */
 export function agentPid(child: ChildProcess, output: AgentOutput, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const status = child.stdio[4] as Readable;
+    const status = child.stdio[descriptors.info] as Readable;
     let text = "";
     const fail = (why: string, cause?: unknown) => {
       signal.removeEventListener("abort", onAbort);
@@ -18,7 +21,9 @@ export function agentPid(child: ChildProcess, output: AgentOutput, signal: Abort
       fail(messageOf(signal.reason), signal.reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    child.once("error", (error) => fail(error.message, error));
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      fail(error.code === "ENOENT" ? `${error.path} is not installed; ${installHint}` : error.message, error),
+    );
     child.once("close", (code) => fail(output.lastLine?.line ?? `the launcher ended with exit code ${code}`));
     status.on("error", () => status.destroy());
     status.setEncoding("utf8").on("data", (part: string) => {

@@ -6,6 +6,7 @@ import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/pr
 import type { Container, ContainerSpec } from "./engine.ts";
 import { messageOf, unboundedSwap } from "./engine-options.ts";
 import { launcherEnvironment } from "./sandbox-launch.ts";
+import { installHint } from "./sandbox-start.ts";
 import { workspaceStatus } from "./workspaces.ts";
 
 export interface SandboxProbe {
@@ -20,7 +21,6 @@ const probeTimeoutMs = 10_000;
 /** Says that it runs, then sleeps until it is killed. */
 const probeScript =
   'require("node:fs").writeSync(1, "ready\\n"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';
-const installHint = "install it with `apt-get install bubblewrap`";
 
 /** Starts a sandbox with nothing in it, lets the kernel confirm it, and says in words what holds and what does not. */
 export async function sandboxStatus(probe: SandboxProbe): Promise<EngineStatus> {

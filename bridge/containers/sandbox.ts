@@ -26,15 +26,7 @@ import { isRunning, ProcessRecords } from "./records.ts";
 import { Removals } from "./removals.ts";
 import { prepareRootfs, removeOldRootfs } from "./rootfs.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
-import {
-  anonymousFile,
-  bubblewrapOptions,
-  closeAll,
-  launcher,
-  launcherEnvironment,
-  launcherMounts,
-  type SandboxPlan,
-} from "./sandbox-launch.ts";
+import { anonymousFile, closeAll, launcher, launcherEnvironment, type SandboxPlan } from "./sandbox-launch.ts";
 import { agentPid, startFailure } from "./sandbox-start.ts";
 import { sandboxStatus } from "./sandbox-status.ts";
 import { loopProfile, programsProfile } from "./seccomp.ts";
@@ -210,14 +202,12 @@ export class SandboxEngine implements Engine {
 
   #spawn(id: string, plan: SandboxPlan, output: AgentOutput): ChildProcess {
     const open = (name: string, content: string | Buffer) => anonymousFile(this.#directory, `${id}.${name}`, content);
-    const args = open("args", bubblewrapOptions(plan));
     const filter = plan.hasSpeech ? compileSeccomp(programsProfile, process.arch) : this.#filter;
     const seccomp = open("seccomp", filter ?? this.#filter);
-    const mounts = open("mounts", launcherMounts(plan));
     const status = openSync(this.#statusFile(id), "w", 0o600);
     const pipes = openPipes(this.#options.native);
     const [program, programArgs] = launcher(plan);
-    const files = [args, "pipe", seccomp, plan.asRoot ? mounts : "ignore", status] as const;
+    const files = ["pipe", seccomp, status] as const;
     try {
       // In a session of its own: a Ctrl-C at the bridge's terminal is the bridge's to handle.
       const child = spawn(program, programArgs, {
@@ -230,7 +220,7 @@ export class SandboxEngine implements Engine {
       output.read(pipes === undefined ? (child.stderr as Readable) : pipeReader(pipes.stderr.read), "stderr");
       return child;
     } finally {
-      closeAll([args, seccomp, mounts, status]);
+      closeAll([seccomp, status]);
       if (pipes !== undefined) closeAll([pipes.stdout.write, pipes.stderr.write]);
     }
   }
