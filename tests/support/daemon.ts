@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { collect, type Finished, type Running } from "./collect.ts";
 import { tempDirectory } from "./temp.ts";
-import { until } from "./until.ts";
+import { Hopeless, until } from "./until.ts";
 
 export const repositoryRoot = new URL("../..", import.meta.url).pathname;
 export const nodeBinary = join(repositoryRoot, "node_modules/node/bin/node");
@@ -18,13 +18,24 @@ const cleanEnvironment = (extra: Record<string, string>) => ({
 
 /** Starts the real program. */
 export const run = (args: readonly string[], env: Record<string, string> = {}, input?: string): Running =>
-  collect(spawn(nodeBinary, [program, ...args], { env: cleanEnvironment(env) }), input);
+  launch([nodeBinary, program], args, env, input);
+
+function launch(
+  [command, ...first]: readonly [string, ...string[]],
+  args: readonly string[],
+  env: Record<string, string>,
+  input?: string,
+): Running {
+  return collect(spawn(command, [...first, ...args], { env: cleanEnvironment(env) }), input);
+}
 
 /** Runs a line as a shell does. */
 export const shell = (line: string, env: Record<string, string> = {}): Promise<Finished> =>
   collect(spawn("sh", ["-c", line], { env: cleanEnvironment(env), cwd: repositoryRoot })).finished;
 
 export interface TestDaemonOptions {
+  /** What starts it, in place of node and this repository's program. */
+  readonly command?: readonly [string, ...string[]];
   readonly engine: "auto" | "docker" | "sandbox" | "process";
   readonly env?: Record<string, string>;
   readonly flags?: readonly string[];
@@ -59,8 +70,10 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
   const set = ["--set", `agents.start=${(options.start ?? []).join(",")}`];
   const sealed: Record<string, string> = options.seal ? { ARMORCLAW_RPC_SEAL_KEY_FILE: options.seal.file } : {};
   const sealKey = options.seal ? { sealKey: options.seal.key } : {};
-  const daemon = run(["run", ...flags, ...set, ...(options.flags ?? [])], { ...options.env, ...sealed });
+  const words = ["run", ...flags, ...set, ...(options.flags ?? [])];
+  const daemon = launch(options.command ?? [nodeBinary, program], words, { ...options.env, ...sealed });
   const env = { ARMORCLAW_SOCKET: socket, ...sealed };
+  const hasEnded = () => daemon.child.exitCode !== null || daemon.child.signalCode !== null;
   const end = async (signal: NodeJS.Signals) => {
     daemon.child.kill(signal);
     return await daemon.finished;
@@ -69,7 +82,7 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
     const client = await until(
       "the bridge's socket",
       async () => {
-        if (daemon.child.exitCode !== null) throw new Error(`the bridge ended: ${daemon.output.stderr}`);
+        if (hasEnded()) throw new Hopeless("The bridge ended");
         return await connect({ socketPath: socket, reconnect: false, ...sealKey });
       },
       60_000,
@@ -85,13 +98,14 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
       end,
       async [Symbol.asyncDispose]() {
         await client.close();
-        if (daemon.child.exitCode === null && daemon.child.signalCode === null) await end("SIGTERM");
+        if (!hasEnded()) await end("SIGTERM");
         temp[Symbol.dispose]();
       },
     };
   } catch (error) {
-    if (daemon.child.exitCode === null) await end("SIGKILL");
+    const { code, signal, stderr } = await end("SIGKILL");
     temp[Symbol.dispose]();
-    throw new Error(`The bridge did not serve; it said: ${daemon.output.stderr.slice(-2_000)}`, { cause: error });
+    const ended = error instanceof Hopeless ? ` and ended with ${code ?? signal}` : "";
+    throw new Error(`The bridge did not serve${ended}; it said: ${stderr.slice(-2_000)}`, { cause: error });
   }
 }

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Resolves with the first value that is neither undefined nor false; fails after `deadlineMs`, naming what was awaited. */
+/** What a probe throws when there is nothing left to wait for. */
+export class Hopeless extends Error {}
+
+/**
+ * Resolves with the first value that is neither undefined nor false; fails after `deadlineMs`, naming what was awaited, or at once when
+ * the probe throws `Hopeless`.
+ */
 export async function until<T>(
   what: string,
   probe: () => Promise<T> | T,
@@ -14,6 +20,7 @@ export async function until<T>(
       if (value !== undefined && value !== false && value !== null) return value as Exclude<NonNullable<T>, false>;
       last = value;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = error;
     }
     if (performance.now() > end) throw new Error(`${what} did not happen within ${deadlineMs} ms`, { cause: last });
