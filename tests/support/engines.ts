@@ -4,7 +4,7 @@ import { describeIf } from "./require-part.ts";
 export type TestedEngine = "docker" | "sandbox" | "process";
 
 const dockerHost = (): string | undefined => process.env["ARMORCLAW_TEST_DOCKER_HOST"];
-const hasBubblewrap = (): boolean => spawnSync("bwrap", ["--version"]).status === 0;
+export const hasBubblewrap = (): boolean => spawnSync("bwrap", ["--version"]).status === 0;
 
 /** Runs the same tests on every engine; what this machine lacks is said in one line, and fails in CI. */
 export function describeOnEngines(
