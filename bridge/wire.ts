@@ -43,9 +43,6 @@ export interface WireDeps {
 const asker: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
 const healthDeadlineMs = 10_000;
 
-/** Expired tokens' connections are looked for this often. */
-const expiryEveryMs = 5_000;
-
 /** Constructs what stands around the dispatcher: rates, figures, API tokens, and the doors besides the bridge's own socket. */
 export function composeWire(deps: WireDeps) {
   const { config, store, clock, server } = deps;
@@ -73,26 +70,7 @@ export function composeWire(deps: WireDeps) {
     gate: (method: MethodEntry, principal: Principal, now?: number) =>
       scopeRefusal(method.name, principal) ?? rates.gate(method, principal, now),
     handlers: tokenHandlers(tokens, clock.now, (principal) => server().disconnect(principal)),
-    services: [tokenExpiry(tokens, deps), ...webDoors] as readonly Service[],
-  };
-}
-
-/** Closes the connections of tokens that have expired. */
-function tokenExpiry(tokens: ApiTokens, { clock, server }: WireDeps): Service {
-  let since = clock.now();
-  let timer: { cancel(): void } | undefined;
-  return {
-    name: "token expiry",
-    async start() {
-      timer = clock.every(expiryEveryMs, () => {
-        const expired = tokens.expiredSince(since);
-        since = clock.now();
-        for (const name of expired) server().disconnect(`token:${name}`);
-      });
-    },
-    async stop() {
-      timer?.cancel();
-    },
+    services: webDoors as readonly Service[],
   };
 }
 

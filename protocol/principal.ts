@@ -17,5 +17,7 @@ export type Principal =
       readonly methods?: readonly string[];
       /** Only these channels; all when left out. */
       readonly channels?: readonly string[];
+      /** When what it came in by expires, since the epoch; its connections end then. Never when left out. */
+      readonly expiresAtMs?: number;
     }
   | { readonly kind: "agent"; readonly id: `agent:${string}`; readonly agentId: AgentId; readonly role: "agent" };

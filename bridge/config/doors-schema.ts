@@ -35,7 +35,11 @@ export const DoorsConfig = z
       .strictObject({
         issuer: z.string().min(1).optional().describe("Whose JWTs open a door; none when left out."),
         audience: z.string().min(1).default("armorclaw").describe("What a JWT has to be for."),
-        jwks: z.string().min(1).optional().describe("The issuer's keys: an https URL, or a file."),
+        jwks: z
+          .string()
+          .min(1)
+          .optional()
+          .describe("The issuer's keys: an https URL, or a file, which is read again when it changes."),
         role_claim: z.string().min(1).default("armorclaw_role").describe("The claim that holds the role."),
       })
       .prefault({}),

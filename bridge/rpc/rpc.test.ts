@@ -2,6 +2,7 @@ import { BridgeError } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { type ServeOptions, serveFixtures } from "../../tests/support/serve.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
 import type { AnyHandler } from "./rpc.ts";
@@ -284,6 +285,21 @@ describe("drain", () => {
     await wire.server.drain(AbortSignal.timeout(50));
     expect((await wire.client.next()).error?.data.code).toBe("SHUTTING_DOWN");
   });
+});
+
+test("a connection ends when what opened it expires, and one that has no end does not", async () => {
+  const clock = new ManualClock();
+  const token = { kind: "token", id: "token:brief", role: "viewer" } as const;
+  await using brief = await open({ clock, principal: { ...token, expiresAtMs: clock.now() + 60_000 } });
+  await using lasting = await open({ clock, principal: token });
+  for (const { client } of [brief, lasting]) expect((await client.call("ping")).result).toBe("pong");
+  clock.advance(59_000);
+  expect((await brief.client.call("ping")).result).toBe("pong");
+  clock.advance(1_000);
+  expect((await brief.client.next()).error?.data.code).toBe("UNAUTHENTICATED");
+  await brief.client.ended();
+  expect(brief.log.filter(({ message }) => message === "A connection was ended")).toHaveLength(1);
+  expect((await lasting.client.call("ping")).result).toBe("pong");
 });
 
 test("close ends every connection", async () => {

@@ -73,6 +73,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   return new Server(options);
 }
 
+const hasExpired = (principal: Principal, now: number): boolean =>
+  "expiresAtMs" in principal && principal.expiresAtMs !== undefined && principal.expiresAtMs <= now;
+
 /** The connections of one principal. */
 interface Group extends PrincipalShare {
   readonly connections: Set<Connection>;
@@ -96,6 +99,7 @@ class Server implements RpcServer {
     "TOO_MANY_CONNECTIONS",
     "Others needed the room, and nothing had been sent here",
   );
+  readonly #expiry = new BridgeError("UNAUTHENTICATED", "The token that opened this connection has expired");
   readonly #correlationPrefix = randomBytes(4).toString("hex");
   #correlations = 0;
   #connectionIds = 0;
@@ -120,10 +124,9 @@ class Server implements RpcServer {
     const bounds = { bodyBytesMax: frameBytesMax, requestDeadlineMs: lineDeadlineMs };
     this.#http = http === undefined ? undefined : createHttpTakeover({ rpc: this, clock, ...bounds, ...http });
     const shortest = Math.min(writeDeadlineMs, lineDeadlineMs, callDeadlineMs) / sweepsPerDeadline;
-    this.#sweeper = options.clock.every(Math.max(10, Math.min(1_000, shortest)), () => {
-      const now = options.clock.monotonic();
-      for (const connection of this.#open) connection.sweep(now);
-    });
+    this.#sweeper = clock.every(Math.max(10, Math.min(1_000, shortest)), () =>
+      this.#sweep(clock.monotonic(), clock.now()),
+    );
   }
 
   get stats(): RpcStats {
@@ -208,6 +211,13 @@ class Server implements RpcServer {
       this.#onSettled?.();
     });
     return connection;
+  }
+
+  #sweep(monotonic: number, now: number): void {
+    for (const connection of this.#open) {
+      if (hasExpired(connection.principal, now)) connection.cut(this.#expiry);
+      connection.sweep(monotonic);
+    }
   }
 
   #groupOf(principal: Principal): Group {

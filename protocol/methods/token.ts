@@ -6,7 +6,10 @@ import { people } from "../roles.ts";
 const TokenName = z
   .string()
   .max(40)
-  .regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, "Expected kebab-case: lower-case letters, digits and single hyphens")
+  .regex(
+    /^(?!jwt-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
+    "Expected kebab-case: lower-case letters, digits and single hyphens, and not jwt- first, as JWTs have it",
+  )
   .meta({ id: "TokenName", description: "An API token, in kebab-case. Its principal is token:NAME." });
 
 const scope = {

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/browser.ts";
 import { hasChromium, startChromium } from "../support/chromium.ts";
 import { repositoryRoot, shell, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { doorPort } from "../support/door-port.ts";
 import { describeIf } from "../support/require-part.ts";
 import { sdkForPages, servePage } from "../support/sdk-page.ts";
-import { until } from "../support/until.ts";
 
 const execute = promisify(execFile);
 const requests = [
@@ -35,7 +35,7 @@ describe("every door of the real daemon", () => {
       `doors.websocket.origins=${page.origin}`,
     ];
     daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
-    port = await portOf("http door");
+    port = await doorPort(daemon, "http door");
     const answers = await shell(`printf '%s\\n' "$REQUESTS" | socat -t 10 - UNIX-CONNECT:${daemon.socket}`, {
       REQUESTS: requests.map((request) => JSON.stringify(request)).join("\n"),
     });
@@ -51,14 +51,6 @@ describe("every door of the real daemon", () => {
     await daemon[Symbol.asyncDispose]();
     page[Symbol.dispose]();
   });
-
-  /** Told by the log, since the system chose it. Both doors are to listen at the same place, so they are one. */
-  const portOf = (door: string) =>
-    until(`the ${door}`, () => {
-      const lines = daemon.process.output.stderr.split("\n").filter((text) => text.includes("A door is open"));
-      return lines.map((line) => JSON.parse(line) as { door: string; port: number }).find((told) => told.door === door)
-        ?.port;
-    });
 
   const mint = async (name: string, flags: readonly string[] = []) => {
     const { stdout } = await daemon.cli(["token", "create", "--name", name, "--role", "admin", "--json", ...flags]);

@@ -7,6 +7,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/browser.ts";
 import { hasChromium, startChromium } from "../support/chromium.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { doorPort } from "../support/door-port.ts";
 import { describeIf } from "../support/require-part.ts";
 import { sdkForPages, servePage } from "../support/sdk-page.ts";
 import { expectSealedTraffic } from "../support/sealed-traffic.ts";
@@ -33,11 +34,7 @@ describe("the sealed door of the real daemon", () => {
       `doors.websocket.origins=${page.origin}`,
     ];
     daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
-    const port = await until("the door", () => {
-      const lines = daemon.process.output.stderr.split("\n").filter((text) => text.includes("A door is open"));
-      return lines.map((line) => (JSON.parse(line) as { port: number }).port)[0];
-    });
-    url = `ws://127.0.0.1:${port}`;
+    url = `ws://127.0.0.1:${await doorPort(daemon, "websocket door")}`;
     const { stdout } = await daemon.cli(["token", "create", "--name", "seal", "--role", "admin", "--json"]);
     token = (JSON.parse(stdout) as { token: string }).token;
   }, 60_000);

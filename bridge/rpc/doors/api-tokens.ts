@@ -86,15 +86,8 @@ export class ApiTokens {
       role,
       ...(methods === undefined ? {} : { methods }),
       ...(channels === undefined ? {} : { channels }),
+      ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }),
     };
-  }
-
-  /** Names of those that expired after `since`. */
-  expiredSince(since: number): string[] {
-    const rows = this.#store.read((sql) =>
-      sql.all("SELECT name FROM api_tokens WHERE expires_at > ? AND expires_at <= ?", since, this.#clock.now()),
-    );
-    return rows.map((row) => String(row["name"]));
   }
 }
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { SignJWT } from "jose";
@@ -41,6 +41,27 @@ test("keys that are missing at the first token are asked for again after a pause
   await expect(authenticate(token, "10.0.0.1")).rejects.toMatchObject(unavailable);
   clock.advance(1_000);
   expect(await authenticate(token, "10.0.0.1")).toMatchObject({ id: "token:jwt-ann", role: "viewer" });
+});
+
+test("a file of keys is read again when it has changed, and keys are not taken from one that cannot be read", async () => {
+  using directory = tempDirectory();
+  const jwks = join(directory.path, "jwks.json");
+  writeFileSync(jwks, '{"keys":[]}');
+  const clock = new ManualClock();
+  const verify = createJwtVerifier(settingsOf(jwks), { clock, logger: silentLogger });
+  const token = await sign();
+  await expect(verify(token)).rejects.toThrow("no applicable key");
+  writeFileSync(jwks, keySet);
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => verify(token)));
+  expect(new Set(outcomes.map(({ id }) => id))).toEqual(new Set(["token:jwt-ann"]));
+  for (const make of [() => writeFileSync(jwks, "{"), () => rmSync(jwks)]) {
+    make();
+    await expect(verify(token)).rejects.toMatchObject({ code: "ISSUER_UNAVAILABLE" });
+    writeFileSync(jwks, keySet);
+    await expect(verify(token)).rejects.toMatchObject({ code: "ISSUER_UNAVAILABLE" });
+    clock.advance(1_000);
+    await expect(verify(token)).resolves.toMatchObject({ role: "viewer" });
+  }
 });
 
 test("an issuer that cannot be reached is asked once per pause, however many tokens come at once", async () => {

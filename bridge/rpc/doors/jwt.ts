@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { type Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/logging.ts";
@@ -21,8 +21,8 @@ export interface JwtDeps {
 
 /** The issuer's keys, as they were read once. */
 interface Keys {
-  /** Whether they need not be fetched again. */
-  readonly isFresh: () => boolean;
+  /** Whether they need not be read again. */
+  readonly isFresh: () => boolean | Promise<boolean>;
   readonly verify: (token: string) => Promise<{ readonly payload: Readonly<Record<string, unknown>> }>;
 }
 
@@ -41,7 +41,7 @@ export function createJwtVerifier(settings: JwtSettings, deps: JwtDeps): VerifyJ
   return async (token) => {
     const { verify } = await keysOf();
     const { payload } = await verify(token);
-    return principalOf(payload["sub"], payload[settings.roleClaim]);
+    return principalOf(payload, settings.roleClaim);
   };
 }
 
@@ -49,12 +49,25 @@ async function load({ issuer, audience, jwks }: JwtSettings): Promise<Keys> {
   const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import("jose");
   const options = { issuer, audience, algorithms, clockTolerance: clockToleranceS, requiredClaims: ["exp", "sub"] };
   if (!jwks.startsWith("https://")) {
+    // Before it is read, so that a change meanwhile is one.
+    const version = await versionOf(jwks);
     const keys = createLocalJWKSet(JSON.parse(await readFile(jwks, "utf8")));
-    return { isFresh: () => true, verify: (token) => jwtVerify(token, keys, options) };
+    const isFresh = () =>
+      versionOf(jwks).then(
+        (now) => now === version,
+        () => false,
+      );
+    return { isFresh, verify: (token) => jwtVerify(token, keys, options) };
   }
   const keys = createRemoteJWKSet(new URL(jwks));
   await keys.reload();
   return { isFresh: () => keys.fresh, verify: (token) => jwtVerify(token, keys, options) };
+}
+
+/** What changes when the file does. */
+async function versionOf(file: string): Promise<string> {
+  const { ino, size, mtimeNs } = await stat(file, { bigint: true });
+  return `${ino} ${size} ${mtimeNs}`;
 }
 
 /** Loads once for all who wait, keeps what was loaded and forgets a failure after a pause. */
@@ -77,7 +90,7 @@ function loader(load: () => Promise<Keys>, { clock, logger }: JwtDeps): () => Pr
     }
   };
   return async () => {
-    if (keys?.isFresh() === true) return keys;
+    if (keys !== undefined && (await keys.isFresh())) return keys;
     const leftMs = failedAt === undefined ? 0 : failedAt + pauseMs - clock.monotonic();
     if (leftMs > 0) throw unavailable(leftMs);
     loading ??= attempt();
@@ -88,9 +101,10 @@ function loader(load: () => Promise<Keys>, { clock, logger }: JwtDeps): () => Pr
 const unavailable = (retryAfterMs: number, cause?: unknown) =>
   new BridgeError("ISSUER_UNAVAILABLE", undefined, { retry_after_ms: Math.ceil(retryAfterMs) }, { cause });
 
-function principalOf(subject: unknown, claimed: unknown): Principal {
-  const role = Role.exclude(["agent"]).parse(claimed);
-  if (typeof subject !== "string" || !/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(subject) || subject.length > 40)
+function principalOf(payload: Readonly<Record<string, unknown>>, roleClaim: string): Principal {
+  const { sub, exp } = payload;
+  const role = Role.exclude(["agent"]).parse(payload[roleClaim]);
+  if (typeof sub !== "string" || !/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(sub) || sub.length > 40)
     throw new Error("The subject is no name that a principal can have");
-  return { kind: "token", id: `token:jwt-${subject}`, role };
+  return { kind: "token", id: `token:jwt-${sub}`, role, expiresAtMs: (Number(exp) + clockToleranceS) * 1000 };
 }
