@@ -146,7 +146,8 @@ function compose(
   const table = createMethodTable(contract, handlersOf(ground, config, info, domains), aliases);
   const server = createRpcServer({
     ...{ table, clock, limits: rpcLimits(config), logger: logging.child("rpc") },
-    ...{ around: guards.around, gate: wire.gate, onCall: wire.onCall, http: wire.pages },
+    ...{ around: guards.around, onForbidden: guards.onForbidden, gate: wire.gate },
+    ...{ onCall: wire.onCall, http: wire.pages },
     hasHungUp: hangUpProbe(native),
     validateResults: options.validateResults,
   });
@@ -201,7 +202,7 @@ function composeDomains(
   const directory = agentDirectory(agents);
   const disconnect = (principal: string) => standing(late.server).disconnect(principal);
   const guards = composeGuards({ ...common, version, contract, agents: directory, credentialsDirectory, disconnect });
-  const { approvals, keystore, access, around } = guards;
+  const { approvals, keystore, access, around, onForbidden } = guards;
   const money = composeMoney({
     ...{ ...common, approvals, keystore },
     brake: agentBrake(agents),
@@ -213,7 +214,7 @@ function composeDomains(
     calls: () =>
       directCalls({
         table: standing(late.table),
-        around,
+        ...{ around, onForbidden },
         gate: wire.gate,
         deadlineMs: config.rpc.call_deadline_ms,
       }),

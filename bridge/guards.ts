@@ -37,6 +37,7 @@ export interface GuardDeps {
 }
 
 type Around = NonNullable<RpcServerOptions["around"]>;
+type AroundCall = Parameters<Around>[0];
 
 /** Constructs the keystore, the record, the approvals and the rights, and what stands between a call and its handler. */
 export function composeGuards(deps: GuardDeps) {
@@ -73,6 +74,7 @@ export function composeGuards(deps: GuardDeps) {
     approvals,
     circuits: () => broker.circuits,
     around: around(audit, approvalGate(approvals, access, config.approvals.rules)),
+    onForbidden: onForbidden(audit),
     /** In their start order. The keystore is opened first: the record's key is in it. */
     services: [
       {
@@ -153,13 +155,22 @@ function makeApprovals({ store, clock, logging, config, publish }: GuardDeps): A
 
 const unlocking: MethodName = "keystore.unlock";
 
+const isRecorded = ({ spec, isWrite }: AroundCall["entry"], principal: Principal): boolean =>
+  spec.audited ?? (isWrite && principal.kind !== "agent");
+
+/** A recorded act that its handler refused has that in its own record. */
+function onForbidden(audit: Audit): NonNullable<RpcServerOptions["onForbidden"]> {
+  return ({ entry, principal, correlationId }, isAdmitted) => {
+    if (!(isAdmitted && isRecorded(entry, principal))) audit.refused(principal.id, entry.name, correlationId);
+  };
+}
+
 /** First the record, then the approval, then the handler. Calls that need neither stay as fast as they were. */
 function around(audit: Audit, approve: ApprovalGate): Around {
   return ({ entry, principal, correlationId }, params, handle) => {
     const approval = approve(principal, entry.name, params);
     const checked = approval === undefined ? handle : () => approval().then(handle);
-    const isRecorded = entry.spec.audited ?? (entry.isWrite && principal.kind !== "agent");
-    if (!isRecorded) return checked();
+    if (!isRecorded(entry, principal)) return checked();
     const act = { principal: principal.id, method: entry.name, params, correlationId };
     return entry.name === unlocking && !audit.isReady ? audit.recordAfter(act, checked) : audit.record(act, checked);
   };

@@ -57,6 +57,24 @@ describe("Audit.record()", () => {
     expect(await audit.verify()).toEqual({ ok: true, records: 6, anchors: 0 });
   });
 
+  test("calls that are refused are in the chain: each kind's first at once, the rest by their number at the stop", async () => {
+    const audit = await open();
+    for (let call = 0; call < 1_000; call++) audit.refused("agent:mail-1", "keystore.get", `c-${call}`);
+    await fill(audit, 1);
+    await audit.stop();
+    const acts = audit.newest(10).map(({ principal, method, outcome, calls, correlationId }) => {
+      return [principal, method, outcome, calls, correlationId];
+    });
+    expect(acts).toEqual([
+      ["agent:mail-1", "keystore.get", "FORBIDDEN", 1, "c-0"],
+      ["user:0", "keystore.get", "ok", 1, "c-1"],
+      ["agent:mail-1", "keystore.get", "FORBIDDEN", 999, ""],
+    ]);
+    expect(await audit.verify()).toEqual({ ok: true, records: 4, anchors: 1 });
+    store.writeNow((sql) => sql.run("UPDATE audit_entries SET act = 998 WHERE act = 999"));
+    expect(await audit.verify()).toMatchObject({ ok: false, firstBad: 4 });
+  });
+
   test("an act that cannot be recorded does not run", async () => {
     const audit = await open();
     store.writeNow((sql) => sql.run("DROP TABLE audit_entries"));

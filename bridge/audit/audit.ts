@@ -16,6 +16,7 @@ import {
   newestActs,
   prune,
 } from "./records.ts";
+import { Refusals, type Refused } from "./refusals.ts";
 import { type Verdict, verifyChain } from "./verify.ts";
 
 export { anchorFile, anchorLog } from "./anchors.ts";
@@ -53,17 +54,28 @@ export class Audit implements Service {
   #anchored: Link = firstLink;
   #timer: Timer | undefined;
   #isStopped = false;
+  readonly #refusals: Refusals;
+  /** Records of refused calls that are being written; nobody else waits for them. */
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(deps: AuditDeps) {
     this.#deps = deps;
+    const { clock, logger } = deps;
+    this.#refusals = new Refusals(
+      clock,
+      (refused) => this.#writeRefused(refused),
+      (calls) => logger.error({ calls }, "Refused calls are not in the record"),
+    );
   }
 
   async start(): Promise<void> {
     this.#anchored = this.#deps.store.read(headLink);
   }
 
-  /** Anchors what has none yet. */
+  /** Writes what is still to be written, and anchors what has no anchor yet. */
   async stop(): Promise<void> {
+    this.#refusals.close();
+    await Promise.all(this.#writing);
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -93,6 +105,11 @@ export class Audit implements Service {
     const value = await run();
     const begun = await this.#begin(act);
     return await this.#finish(act, begun, () => value);
+  }
+
+  /** Counts a call that the caller's rights do not reach. Its answer does not wait for the record: nothing was done. */
+  refused(principal: string, method: string, correlationId: string): void {
+    this.#refusals.count(principal, method, correlationId);
   }
 
   newest(limit: number): Act[] {
@@ -125,6 +142,18 @@ export class Audit implements Service {
     }
     await end("ok");
     return value;
+  }
+
+  #writeRefused({ principal, method, correlationId, calls }: Refused): boolean {
+    if (this.#key === undefined) return false;
+    const act = { principal, method, params: {}, correlationId };
+    const written = this.#append(act, { kind: "refused", act: calls, result: "FORBIDDEN" })
+      .catch((error: unknown) =>
+        this.#deps.logger.error({ error, principal, method, calls }, "Refused calls could not be recorded"),
+      )
+      .then(() => void this.#writing.delete(written));
+    this.#writing.add(written);
+    return true;
   }
 
   async #append(act: PrivilegedAct, kind: Pick<EntryFields, "kind" | "act" | "result">): Promise<Link> {

@@ -2,7 +2,7 @@ import type { Act } from "./records.ts";
 
 /** One JSON object, its keys in one order. */
 export function jsonLine(act: Act): string {
-  const { seq, time, principal, method, paramsDigest, outcome, correlationId, subject, mac } = act;
+  const { seq, time, principal, method, paramsDigest, outcome, correlationId, subject, calls, mac } = act;
   return JSON.stringify({
     seq,
     time: new Date(time).toISOString(),
@@ -12,13 +12,14 @@ export function jsonLine(act: Act): string {
     result: outcome,
     correlation_id: correlationId,
     subject,
+    calls,
     mac: Buffer.from(mac).toString("hex"),
   });
 }
 
 /** The Common Event Format, version 0, as log collectors read it. */
 export function cefLine(version: string, act: Act): string {
-  const { seq, time, principal, method, paramsDigest, outcome, correlationId, subject } = act;
+  const { seq, time, principal, method, paramsDigest, outcome, correlationId, subject, calls } = act;
   const severity = outcome === "ok" ? 3 : 6;
   const head = ["CEF:0", "ArmorClaw", "bridge", version, method, method, String(severity)].map(header).join("|");
   const fields = {
@@ -26,6 +27,7 @@ export function cefLine(version: string, act: Act): string {
     externalId: String(seq),
     suser: principal,
     outcome,
+    cnt: String(calls),
     cs1Label: "params_digest",
     cs1: paramsDigest,
     cs2Label: "correlation_id",

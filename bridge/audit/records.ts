@@ -16,9 +16,10 @@ export const auditMigrations: readonly Migration[] = [
 
 /**
  * `act`: something privileged begins. `end`: how the act with the seq `act` ended. `pruned`: the entries up to the seq `act`
- * were taken out by the retention; `paramsDigest` is the code of the last of them.
+ * were taken out by the retention; `paramsDigest` is the code of the last of them. `refused`: `act` calls that the caller's rights do
+ * not reach, with the first one's correlation id where it stands for one alone.
  */
-export type EntryKind = "act" | "end" | "pruned";
+export type EntryKind = "act" | "end" | "pruned" | "refused";
 
 export interface EntryFields {
   readonly kind: EntryKind;
@@ -99,6 +100,8 @@ export const entriesAfter = (sql: Sql, seq: number, limit: number): Entry[] =>
 /** An act and how it ended. */
 export interface Act extends Entry {
   readonly outcome: string;
+  /** How many calls it stands for. */
+  readonly calls: number;
 }
 
 const acts = `SELECT a.*, e.result AS outcome FROM audit_entries a LEFT JOIN audit_entries e ON e.act = a.seq AND e.kind = 'end'
@@ -133,5 +136,6 @@ function entryOf(row: Row): Entry {
 
 function actOf(row: Row): Act {
   const entry = entryOf(row);
-  return { ...entry, outcome: String(row["outcome"] ?? (entry.kind === "act" ? "unfinished" : entry.result)) };
+  const outcome = String(row["outcome"] ?? (entry.kind === "act" ? "unfinished" : entry.result));
+  return { ...entry, outcome, calls: entry.kind === "refused" ? (entry.act ?? 1) : 1 };
 }

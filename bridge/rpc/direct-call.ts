@@ -2,12 +2,12 @@ import type { Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Call, Peer, StreamingCall } from "./call.ts";
 import type { DispatcherOptions } from "./dispatcher.ts";
-import type { MethodTable } from "./method-table.ts";
+import type { MethodEntry, MethodTable } from "./method-table.ts";
 
 /** Items that are kept of what a method streams. */
 const itemsMax = 200;
 
-export interface DirectCallOptions extends Pick<DispatcherOptions, "gate" | "around"> {
+export interface DirectCallOptions extends Pick<DispatcherOptions, "gate" | "around" | "onForbidden"> {
   readonly table: MethodTable;
   readonly deadlineMs: number;
 }
@@ -26,17 +26,13 @@ export interface DirectCalls {
 /** There is nobody to push to. */
 const noPeer: Peer = { id: 0, push: () => false, writable: () => undefined, onClose: () => undefined };
 
-export function directCalls({ table, gate, around, deadlineMs }: DirectCallOptions): DirectCalls {
+export function directCalls({ table, gate, around, onForbidden, deadlineMs }: DirectCallOptions): DirectCalls {
   let calls = 0;
   return {
     effectOf: (method) => table.get(method)?.spec.effect,
     async call(method, params, principal) {
       const entry = table.get(method);
       if (entry === undefined) throw table.notFound(method);
-      if (!entry.roles.has(principal.role satisfies Role))
-        throw new BridgeError("FORBIDDEN", `${method} may not be called with the role ${principal.role}`);
-      const refusal = gate?.(entry, principal);
-      if (refusal !== undefined) throw refusal;
       const items: unknown[] = [];
       const call: Call & Pick<StreamingCall<unknown>, "write"> = {
         principal,
@@ -47,10 +43,25 @@ export function directCalls({ table, gate, around, deadlineMs }: DirectCallOptio
           if (items.length < itemsMax) items.push(item);
         },
       };
-      const parsed = entry.readParams(params, false);
-      const handle = () => entry.handle(parsed, call);
-      const result = await (around === undefined ? handle() : around({ ...call, entry }, parsed, handle));
-      return { result, items };
+      let isAdmitted = false;
+      try {
+        admit(entry, principal, gate);
+        const parsed = entry.readParams(params, false);
+        isAdmitted = true;
+        const handle = () => entry.handle(parsed, call);
+        const result = await (around === undefined ? handle() : around({ ...call, entry }, parsed, handle));
+        return { result, items };
+      } catch (error) {
+        if (error instanceof BridgeError && error.code === "FORBIDDEN") onForbidden?.({ ...call, entry }, isAdmitted);
+        throw error;
+      }
     },
   };
+}
+
+function admit(entry: MethodEntry, principal: Principal, gate: DirectCallOptions["gate"]): void {
+  if (!entry.roles.has(principal.role satisfies Role))
+    throw new BridgeError("FORBIDDEN", `${entry.name} may not be called with the role ${principal.role}`);
+  const refusal = gate?.(entry, principal);
+  if (refusal !== undefined) throw refusal;
 }

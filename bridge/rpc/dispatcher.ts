@@ -34,6 +34,11 @@ export interface DispatcherOptions {
    * that it returns as it is keeps its speed.
    */
   readonly around?: ((call: AroundCall, params: unknown, handle: () => unknown) => unknown) | undefined;
+  /**
+   * Told of each call that is answered with FORBIDDEN.
+   * @param isAdmitted whether it came as far as `around`, and a handler refused it
+   */
+  readonly onForbidden?: ((call: AroundCall, isAdmitted: boolean) => void) | undefined;
   /** Told of each call that was answered. `errorCode` is undefined for a success. */
   readonly onCall?:
     | ((method: string, principal: Principal, durationMs: number, errorCode: string | undefined) => void)
@@ -113,6 +118,7 @@ export class Dispatcher {
     try {
       this.#admit(call);
       const params = entry.readParams(value.params, exact);
+      call.isAdmitted = true;
       const { around } = this.#options;
       result =
         around === undefined ? entry.handle(params, call) : around(call, params, () => entry.handle(params, call));
@@ -201,7 +207,8 @@ export class Dispatcher {
   }
 
   #observe(call: RunningCall, errorCode: string | undefined): void {
-    const { onCall, clock } = this.#options;
+    const { onCall, onForbidden, clock } = this.#options;
+    if (errorCode === "FORBIDDEN") onForbidden?.(call, call.isAdmitted);
     onCall?.(call.entry.name, call.principal, clock.monotonic() - call.startedAt, errorCode);
   }
 }

@@ -32,6 +32,8 @@ export class RunningCall implements StreamingCall<unknown> {
   /** Only of calls that did not answer at once. */
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly startedAt: number;
+  /** Its caller's rights reach it, and its params are right. */
+  isAdmitted = false;
   readonly #batch: Batch | undefined;
   #isAnswered = false;
   #controller: AbortController | undefined;

@@ -23,6 +23,7 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits>;
   readonly gate?: DispatcherOptions["gate"];
   readonly around?: DispatcherOptions["around"];
+  readonly onForbidden?: DispatcherOptions["onForbidden"];
   readonly onCall?: DispatcherOptions["onCall"];
   /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
@@ -117,6 +118,7 @@ class Server implements RpcServer {
       gate: (method, principal, now) =>
         this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal, now),
       around: options.around,
+      onForbidden: options.onForbidden,
       onCall: options.onCall,
     });
     const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs, frameBytesMax } = this.#limits;

@@ -8,10 +8,11 @@ export const AuditRecord = z
     seq: z.int(),
     time: Timestamp,
     principal: PrincipalId,
-    method: z.string(),
+    method: z.string().describe("`*` for refused calls of several methods, where there were very many."),
     params_digest: z.string().describe("HMAC-SHA-256 of the params without their secrets."),
     result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge died in it."),
     correlation_id: z.string(),
+    calls: z.int().describe("How many calls it stands for. More than one only where they were refused: FORBIDDEN."),
     subject: z.string().nullable().describe("The key, agent, approval or grant that it was about."),
   })
   .meta({ id: "AuditRecord" });
@@ -25,11 +26,12 @@ const exampleRecord = {
   params_digest: "3f1d7b5f7f5a3f0d4f1c2b3a4958677665544332211000ffeeddccbbaa998877",
   result: "ok",
   correlation_id: "1f2e3d4c-7",
+  calls: 1,
   subject: "openai",
 };
 
 export const tail = defineMethod({
-  summary: "Show the newest privileged acts.",
+  summary: "Show the newest privileged acts, and the calls that were refused for want of rights.",
   roles: people,
   effect: "read",
   params: z.strictObject({

@@ -1,32 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
-import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { asAgent } from "../support/agent-line.ts";
+import { startTestDaemon } from "../support/daemon.ts";
 import { describeOnEngines } from "../support/engines.ts";
-import { insideAgent } from "../support/inside-agent.ts";
 import { until } from "../support/until.ts";
-
-/** Sends lines from inside an agent's container, as that agent, over its own socket, and gives what came back. */
-async function asAgent(
-  { client }: TestDaemon,
-  agent_id: string,
-  requests: readonly { method: string; params?: object }[],
-) {
-  const { pid } = await client.agent.get({ agent_id });
-  const lines = requests.map((request, id) => JSON.stringify({ jsonrpc: "2.0", id, ...request })).join("\n");
-  const script = `const s=require("node:net").connect("/run/bridge/agent.sock");s.end(${JSON.stringify(`${lines}\n`)});s.pipe(process.stdout);s.on("error",e=>console.log(e.code))`;
-  const { command, args } = insideAgent(pid ?? 0, ["/bin/node", "-e", script]);
-  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", timeout: 20_000 });
-  const answers = stdout
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line));
-  if (answers.length !== requests.length) throw new Error(`${stdout}${stderr}`);
-  return answers.sort((a, b) => a.id - b.id) as {
-    result?: Record<string, unknown>;
-    error?: { data: { code: string } };
-  }[];
-}
 
 describeOnEngines(
   "an agent on its own socket",
@@ -45,6 +22,14 @@ describeOnEngines(
       );
       expect(refused.map(({ error }) => error?.data.code)).toEqual(forbidden.map(() => "FORBIDDEN"));
       expect(forbidden.length).toBeGreaterThan(10);
+      const onRecord = await until("the record", async () => {
+        const { records } = await daemon.client.audit.tail({ limit: 100 });
+        const found = records.filter((record) => record.principal === "agent:heartbeat-1" && record.calls === 1);
+        return found.length >= 16 ? found : undefined;
+      });
+      expect(onRecord.map(({ method, result }) => [method, result])).toEqual(
+        forbidden.slice(0, 16).map(([method]) => [method, "FORBIDDEN"]),
+      );
 
       const before = await daemon.client.agent.get({ agent_id: "system-monitor-1" });
       const other = "agent.system-monitor-1.metrics";

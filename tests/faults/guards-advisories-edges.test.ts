@@ -114,6 +114,7 @@ const analogues: Analogue[] = [
         method: "m",
         paramsDigest: "",
         result: "",
+        calls: 1,
         outcome: "ok",
         correlationId: "",
         subject: "x\nCEF:0|fake",

@@ -51,4 +51,5 @@ const wireRecord = (act: Act) => ({
   result: act.outcome,
   correlation_id: act.correlationId,
   subject: act.subject,
+  calls: act.calls,
 });
