@@ -1,5 +1,6 @@
 import { type BridgeClient, createClient } from "@armorclaw/client-sdk";
 import type { AgentActivity, Result } from "@armorclaw/protocol";
+import { untilNextBeat } from "./beat-times.ts";
 import { runtimeVersion } from "./version.ts";
 
 /** A restarted bridge is found again soon, without 15 agents knocking in step. */
@@ -96,8 +97,9 @@ class Heart {
     const lagMs = Math.max(0, performance.now() - this.#dueMs);
     if (!this.#connected()) return;
     void this.#send(Math.round(lagMs * 10) / 10);
-    this.#dueMs = performance.now() + this.#everyMs;
-    this.#timer = setTimeout(() => this.#next(), this.#everyMs);
+    const waitMs = untilNextBeat(performance.timeOrigin + performance.now(), this.#everyMs);
+    this.#dueMs = performance.now() + waitMs;
+    this.#timer = setTimeout(() => this.#next(), waitMs);
   }
 
   async #send(lagMs: number): Promise<void> {
