@@ -17,7 +17,7 @@ async function fill(directory: string): Promise<void> {
     );
   }
   await guards.audit.stop();
-  guards.close();
+  await guards.close();
 }
 
 /** Everything that the bridge would read and rely on. */
@@ -55,7 +55,7 @@ test("every byte of every value in the keystore's and the record's tables, flipp
       }
     }
   }
-  guards.close();
+  await guards.close();
   expect(missed).toEqual([]);
   process.stderr.write(`${flips} flips of values, every one found\n`);
   expect(flips).toBeGreaterThan(1_000);
@@ -112,7 +112,7 @@ test(`every ${stride}th byte of the store's file, flipped in turn, is found out 
   new DatabaseSync(path).exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
   const reference = await guardsOn(directory.path);
   const good = await everything(reference);
-  reference.close();
+  await reference.close();
   const bytes = readFileSync(path);
   const missed: number[] = [];
   let found = 0;
@@ -125,7 +125,7 @@ test(`every ${stride}th byte of the store's file, flipped in turn, is found out 
       try {
         if ((await everything(guards)) !== good) missed.push(at);
       } finally {
-        guards.close();
+        await guards.close();
       }
     } catch {
       found += 1;

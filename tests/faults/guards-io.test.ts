@@ -23,7 +23,7 @@ describeIf(hasStrace, "strace cannot be used here", "a disk that fails at the k-
       using seed = tempDirectory();
       using tools = tempDirectory();
       const writer = bundleWriter(tools.path);
-      (await guardsOn(seed.path)).close();
+      await (await guardsOn(seed.path)).close();
       const untyped: unknown[] = [];
       let injected = 0;
       for (let k = 1; ; k++) {
@@ -57,7 +57,7 @@ describeIf(hasStrace, "strace cannot be used here", "a disk that fails at the k-
         );
         for (const id of said) expect(guards.approvals.get(id).status).toBe("used");
         expect({ k, ok: verdict.ok, reason: verdict.reason }).toEqual({ k, ok: true, reason: undefined });
-        guards.close();
+        await guards.close();
       }
       expect(untyped).toEqual([]);
       process.stderr.write(`${error} in ${calls}: ${injected} calls failed in turn\n`);

@@ -88,7 +88,7 @@ async function check(directory: string, seen: Acknowledged): Promise<number> {
     }
     expect(lost).toEqual([]);
   } finally {
-    guards.close();
+    await guards.close();
   }
   return recoveryMs;
 }

@@ -31,11 +31,14 @@ export async function guardsOn(directory: string) {
     store.close();
     throw error;
   }
-  const close = () => {
-    void approvals.stop();
-    void audit.stop();
-    keystore.lock();
-    store.close();
+  const close = async () => {
+    try {
+      await approvals.stop();
+      await audit.stop();
+      keystore.lock();
+    } finally {
+      store.close();
+    }
   };
   return { store, keystore, audit, approvals, close, secret: (text: string) => Secret.fromText(text) };
 }

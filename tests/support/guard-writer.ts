@@ -15,7 +15,7 @@ for (let step = 0; step < Number(limit); step++) {
   }
 }
 try {
-  guards.close();
+  await guards.close();
   say("closed");
 } catch (error) {
   say(`error ${(error as { code?: string }).code ?? String(error)}`);
