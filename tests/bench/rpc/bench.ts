@@ -4,9 +4,9 @@ import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { type Figures, loads } from "./loads.ts";
+import { type Figures, loads, placements } from "./loads.ts";
 import { type PeerName, peerNames } from "./peers.ts";
-import { median, type Results, reportText, verdicts } from "./report.ts";
+import { medians, reportText, verdicts } from "./report.ts";
 import { runCell } from "./run-cell.ts";
 
 const { values: flags } = parseArgs({
@@ -43,8 +43,8 @@ try {
 } finally {
   rmSync(directory, { recursive: true });
 }
-const results = medians();
-const judged = verdicts(results);
+const results = medians(measured);
+const judged = verdicts(measured);
 const machine = { node: process.version, platform: process.platform, arch: process.arch };
 process.stdout.write(
   flags.json ? `${JSON.stringify({ machine, results, targets: judged }, null, 2)}\n` : reportText(results, judged),
@@ -55,27 +55,16 @@ async function runLoad(load: string, isReversed: boolean): Promise<void> {
   const names = flags.peers.split(",") as PeerName[];
   for (const peer of isReversed ? names.reverse() : names) {
     process.stderr.write(`${load} ${peer}\n`);
-    const figures = await runCell(directory, { peer, load }, Number(flags.ms));
+    const figures = await runCell(
+      directory,
+      { peer, load, placement: placements[load] ?? "anywhere" },
+      Number(flags.ms),
+    );
     if (figures === undefined) continue;
     const byPeer = measured.get(load) ?? new Map<PeerName, Figures[]>();
     measured.set(load, byPeer);
     byPeer.set(peer, [...(byPeer.get(peer) ?? []), figures]);
   }
-}
-
-function medians(): Results {
-  return Object.fromEntries(
-    [...measured].map(([load, byPeer]) => [
-      load,
-      Object.fromEntries([...byPeer].map(([peer, rounds]) => [peer, medianFigures(rounds)])),
-    ]),
-  );
-}
-
-function medianFigures(rounds: readonly Figures[]): Figures {
-  return Object.fromEntries(
-    Object.keys(rounds[0] ?? {}).map((key) => [key, median(rounds.map((figures) => figures[key] ?? Number.NaN))]),
-  );
 }
 
 /** The workspaces' packages are bundled from their sources. */

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { largeParams, type Peer, type PeerClient, smallParams } from "./peer.ts";
+import type { Placement } from "./placement.ts";
 
 /** What the server has used so far. */
 export interface Usage {
@@ -192,10 +193,17 @@ const idlePush: Load = async ({ peer, path, durationMs }) => {
 
 export const loads: Readonly<Record<string, Load>> = {
   sequential,
+  sequential_2_cores: sequential,
   pipelined_64: saturated(1, 64),
   clients_32: saturated(32, 1),
   fan_out_100: fanOut,
   payload_1_mib: largePayload,
   stream_100_mib: stream,
   idle_push: idlePush,
+};
+
+/** Where both ends of a load run, when that is not left to the scheduler. */
+export const placements: Readonly<Record<string, Placement>> = {
+  sequential: "one processor",
+  sequential_2_cores: "two processors",
 };

@@ -4,10 +4,12 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Figures } from "./loads.ts";
 import type { PeerName } from "./peers.ts";
+import { type Placement, startOn } from "./placement.ts";
 
 export interface Cell {
   readonly peer: PeerName;
   readonly load: string;
+  readonly placement: Placement;
 }
 
 /** Every server is started as `npm start` starts the bridge: a small young generation costs no speed and saves 40 MiB. */
@@ -21,13 +23,20 @@ const overheadMs = 20_000;
  */
 export async function runCell(directory: string, cell: Cell, durationMs: number): Promise<Figures | undefined> {
   const path = join(directory, `${process.pid}.sock`);
-  const start = (program: string, args: readonly string[], execArgv: string[] = []) =>
-    fork(join(directory, program), [...args], { stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv });
-  const server = start("server.js", [cell.peer, path], serverFlags);
+  const start = (end: "server" | "client", args: readonly string[], flags: readonly string[] = []) => {
+    const { execPath, execArgv } = startOn(cell.placement, end);
+    const stdio = ["ignore", "inherit", "inherit", "ipc"] as const;
+    return fork(join(directory, `${end}.js`), [...args], {
+      stdio: [...stdio],
+      execPath,
+      execArgv: [...execArgv, ...flags],
+    });
+  };
+  const server = start("server", [cell.peer, path], serverFlags);
   const children: ChildProcess[] = [server];
   try {
     await messageOf(server);
-    const client = start("client.js", [cell.peer, path, cell.load, String(durationMs)]);
+    const client = start("client", [cell.peer, path, cell.load, String(durationMs)]);
     children.push(client);
     const signal = AbortSignal.timeout(durationMs + overheadMs);
     for (;;) {
