@@ -11,6 +11,8 @@ import { checkDocker, type DockerInfo, dockerStatus, dockerUid, isPodman } from 
 import type { ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
 import { type EngineOptions, openFilesMax, tmpFilesMax } from "./engine-options.ts";
 import { createBody, labels, writePodmanProfiles } from "./hardening.ts";
+import { startedBy } from "./init.ts";
+import { readKernelFile } from "./proc.ts";
 import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
 import { speechMounts } from "./speech-programs.ts";
@@ -70,7 +72,7 @@ export class DockerEngine implements Engine {
     try {
       const container = await this.#create(body, signal);
       await tolerate([304], container.start({ abortSignal: limit(signal) }));
-      return this.#watched(spec, container, await container.inspect({ abortSignal: limit(signal) }), false);
+      return await this.#watched(spec, container, await container.inspect({ abortSignal: limit(signal) }), false);
     } catch (error) {
       // A call that is cut off here still runs in the engine, so what it may have made is removed by its name.
       await this.#removeQuietly(body.name);
@@ -83,7 +85,7 @@ export class DockerEngine implements Engine {
     try {
       const said = await container.inspect({ abortSignal: limit(signal) });
       if (said.Config.Labels[labels.install] !== this.#options.installId || !said.State.Running) return undefined;
-      return this.#watched(spec, container, said, true);
+      return await this.#watched(spec, container, said, true);
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw translateDockerError(error, "AGENT_START_FAILED");
@@ -131,18 +133,20 @@ export class DockerEngine implements Engine {
     this.#closing.abort();
   }
 
-  #watched(
+  async #watched(
     spec: ContainerSpec,
     container: Docker.Container,
     { Name, State, HostConfig }: Docker.ContainerInspectInfo,
     isAdopted: boolean,
   ) {
     const name = Name.replace(/^\//, "");
+    const isHere = readKernelFile(`/proc/${State.Pid}/cgroup`)?.includes(container.id) === true;
+    const hasInit = isHere && HostConfig.Init === true;
     const watched = new DockerContainer({
       docker: this.#docker,
       container,
       name,
-      pid: State.Pid,
+      pid: hasInit ? await startedBy(State.Pid, this.#options.clock) : State.Pid,
       runtime: { asked: this.#options.runtime, applied: HostConfig.Runtime },
       promised: this.#promised(spec),
       clock: this.#options.clock,

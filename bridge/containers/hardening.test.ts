@@ -97,7 +97,7 @@ test("Podman gets its filter as a file, its writable directories closed, and no 
   });
 });
 
-test("a grant of the host's programs adds read-only mounts, and child processes without namespaces of their own", () => {
+test("a grant of the host's programs adds read-only mounts, and child processes without namespaces of their own, which an init buries", () => {
   const programs = [{ from: "/usr/bin/espeak-ng", to: "/tmp/speech/bin/espeak-ng" }];
   const { HostConfig: plain } = createBody(spec, context);
   const { HostConfig: granted } = createBody(spec, { ...context, programs });
@@ -114,5 +114,5 @@ test("a grant of the host's programs adds read-only mounts, and child processes 
   ]);
   expect(cloneRule(plain)).toMatchObject({ op: "SCMP_CMP_MASKED_EQ", valueTwo: 0x10000 });
   expect(cloneRule(granted)).toMatchObject({ op: "SCMP_CMP_MASKED_EQ", valueTwo: 0 });
-  expect({ ...granted, SecurityOpt: [], Mounts: [] }).toEqual({ ...plain, SecurityOpt: [], Mounts: [] });
+  expect({ ...granted, SecurityOpt: [], Mounts: [] }).toEqual({ ...plain, SecurityOpt: [], Mounts: [], Init: true });
 });

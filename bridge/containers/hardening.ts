@@ -76,6 +76,8 @@ function hostConfig({ limits, endpointDirectory, workspace }: ContainerSpec, con
     SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     ReadonlyRootfs: true,
     IpcMode: "none",
+    // Programs may leave processes behind, which Node as process 1 does not bury.
+    ...(programs.length > 0 ? { Init: true } : {}),
     Tmpfs: {
       ...(isPodman ? { "/run": closed, "/var/tmp": closed } : {}),
       "/tmp": `rw,noexec,nosuid,nodev,size=${limits.tmp_bytes},${isPodman ? "" : `nr_inodes=${tmpFilesMax},`}mode=1777`,

@@ -91,11 +91,15 @@ function neutralPlace({ rootfs, endpointDirectory, workspaceDirectory = "" }: Sa
   return ["/mnt", "/media", "/srv"].find((place) => !covers(place)) ?? "/opt";
 }
 
-/** The agent is pid 1 of its own process list: no process of bubblewrap is in there, whose arguments it could read. */
+/**
+ * An agent that starts no programs is pid 1 of its own process list: no process of bubblewrap is in there with it. Where it may start
+ * some, bubblewrap's init is, whose environment is empty.
+ */
 function bubblewrapOptions(plan: SandboxPlan): readonly string[] {
   const id = String(plan.uid);
   return [
-    ["--unshare-all", "--unshare-user", "--disable-userns", "--new-session", "--as-pid-1"],
+    ["--unshare-all", "--unshare-user", "--disable-userns", "--new-session"],
+    plan.hasSpeech ? [] : ["--as-pid-1"],
     plan.outlives ? [] : ["--die-with-parent"],
     ["--clearenv", "--setenv", "HOME", "/tmp", "--hostname", "agent", "--uid", id, "--gid", id, "--cap-drop", "ALL"],
     // What the launcher has mounted is locked as it is: bubblewrap's user namespace may not undo its flags.

@@ -18,6 +18,7 @@ import {
   tmpFilesMax,
 } from "./engine-options.ts";
 import { thaw } from "./freezer.ts";
+import { startedBy } from "./init.ts";
 import { AgentOutput } from "./output.ts";
 import { openPipes, pipeReader, reopenPipe } from "./pipes.ts";
 import { sharesContainer } from "./proc.ts";
@@ -166,9 +167,11 @@ export class SandboxEngine implements Engine {
     const cgroup = this.#cgroups.create(id, spec.limits);
     const output = new AgentOutput();
     try {
-      const child = this.#spawn(id, this.#plan(spec, command, cgroup), output);
+      const plan = this.#plan(spec, command, cgroup);
+      const child = this.#spawn(id, plan, output);
       const end = endOfChild(child, output);
-      const pid = await agentPid(child, output, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
+      const first = await agentPid(child, output, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
+      const pid = plan.hasSpeech ? await startedBy(first, this.#options.clock) : first;
       this.#records.write({ container_id: id, agent_id: spec.agentId, epoch: spec.epoch, pid });
       return this.#container({ id, spec, pid, cgroup, output, end, failure: () => startFailure(child, output) });
     } catch (error) {

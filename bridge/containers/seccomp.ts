@@ -64,11 +64,16 @@ export const loopProfile: SeccompProfile = {
 
 const namespaceFlags = 0x7e02_0000;
 
-/** The same for an agent that may start the programs in its own sandbox: processes, and still no namespaces. */
+/**
+ * The same for an agent that may start the programs in its own sandbox: processes, and still no namespaces. The init
+ * that buries them puts the agent in a process group of its own.
+ */
 export const programsProfile: SeccompProfile = {
-  rules: loopProfile.rules.map((rule) =>
-    rule.names.includes("clone") ? { names: ["clone"], argument: { index: 0, value: 0, mask: namespaceFlags } } : rule,
-  ),
+  rules: [
+    ...loopProfile.rules.filter(({ names }) => !names.includes("clone")),
+    { names: ["clone"], argument: { index: 0, value: 0, mask: namespaceFlags } },
+    { names: ["setpgid"] },
+  ],
 };
 
 const dockerArchitectures: Readonly<Record<string, string>> = { x64: "SCMP_ARCH_X86_64", arm64: "SCMP_ARCH_AARCH64" };

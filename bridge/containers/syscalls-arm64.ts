@@ -22,5 +22,5 @@ export const syscallsArm64 = parseSyscallTable(`
   nanosleep:101 gettimeofday:169 getrandom:278 connect:203 sendto:206 recvfrom:207 sendmsg:211 recvmsg:212
   sendmmsg:269 recvmmsg:243 shutdown:210 getsockname:204 getpeername:205 getsockopt:209 setsockopt:208 socketpair:199
   execve:221 exit:93 exit_group:94 wait4:260 waitid:95 clone:220 clone3:435 socket:198 io_uring_setup:425
-  io_uring_enter:426 io_uring_register:427
+  io_uring_enter:426 io_uring_register:427 setpgid:154
 `);

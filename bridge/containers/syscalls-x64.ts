@@ -25,5 +25,5 @@ export const syscallsX64 = parseSyscallTable(`
   gettimeofday:96 time:201 getrandom:318 connect:42 sendto:44 recvfrom:45 sendmsg:46 recvmsg:47 sendmmsg:307
   recvmmsg:299 shutdown:48 getsockname:51 getpeername:52 getsockopt:55 setsockopt:54 socketpair:53 execve:59 exit:60
   exit_group:231 wait4:61 waitid:247 clone:56 clone3:435 socket:41 io_uring_setup:425 io_uring_enter:426
-  io_uring_register:427
+  io_uring_register:427 setpgid:109
 `);

@@ -14,6 +14,7 @@ import {
 } from "../../bridge/containers/containers.ts";
 import { attacks, networkAttacks, type Targets } from "./engine-attacks.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "./engine-harness.ts";
+import { initConformance } from "./engine-init.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
@@ -169,6 +170,8 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       await expect(probe.container.attest()).rejects.toMatchObject({ code: "AGENT_START_FAILED" });
     });
   });
+
+  if (isolates) initConformance(() => engine, directory.path);
 
   test("output arrives line by line, long lines cut", async () => {
     await using probe = await startProbe(engine, directory.path);
