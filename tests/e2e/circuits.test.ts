@@ -125,7 +125,7 @@ test("two webhooks at a receiver that is down leave it alone together, and lose 
   });
   // What was not tried counts as no attempt.
   expect(sent.reduce((sum, { attempts }) => sum + attempts, 0)).toBe(receiver.told.length);
-  process.stdout.write(
+  process.stderr.write(
     `circuits: ${whileDown} requests while the receiver was down, ${taken().length} of ${sent.length} messages taken after\n`,
   );
 }, 90_000);

@@ -142,7 +142,7 @@ describe("tasks and the outbox through the daemon", () => {
     const begun = performance.now();
     await client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { place: "the kitchen" } });
     await until("the alarm", () => isTold("Fire in the kitchen"));
-    process.stdout.write(`event to webhook ${Math.round(performance.now() - begun)} ms\n`);
+    process.stderr.write(`event to webhook ${Math.round(performance.now() - begun)} ms\n`);
     await until("word of the failed delivery", () => isTold("was given up: gone answered 404"));
     const dead = await daemon.cli(["queue", "ls", "--state", "dead", "--json"]);
     expect(dead.stderr).toBe("");
@@ -176,7 +176,7 @@ describe("tasks and the outbox through the daemon", () => {
     process.kill(pid, "SIGKILL");
     const { text, at } = await until("the alert", () => pager.told[0]);
     expect(text).toMatch(/^heartbeat-1 ended unasked: /);
-    process.stdout.write(`agent death to webhook ${Math.round(at - begun)} ms\n`);
+    process.stderr.write(`agent death to webhook ${Math.round(at - begun)} ms\n`);
   });
 
   test("a task is created, listed and deleted; one for nobody is refused", async () => {
@@ -221,7 +221,7 @@ describe("tasks and the outbox through the daemon", () => {
     }
     const counts = await Promise.all(reading);
     const rss = (await daemon.client.bridge.status()).memory_bytes;
-    process.stdout.write(`100 readers and one that never reads: rss ${rssBefore >> 20} -> ${rss >> 20} MiB\n`);
+    process.stderr.write(`100 readers and one that never reads: rss ${rssBefore >> 20} -> ${rss >> 20} MiB\n`);
     expect(counts.every((count) => count === 2_000)).toBe(true);
     mute.destroy();
     await Promise.all(clients.map((client) => client.close()));

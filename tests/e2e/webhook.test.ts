@@ -54,7 +54,7 @@ test("a webhook that asks to wait, fails and is cut off by kill -9 gets every me
   expect([...byKey.values()]).toEqual(texts);
   const keysOf = (text: string) => new Set(pager.told.filter((one) => one.text === text).map(({ key }) => key)).size;
   expect(texts.map(keysOf)).toEqual(texts.map(() => 1));
-  process.stdout.write(`webhook: ${pager.told.length} requests for ${texts.length} messages, ${byKey.size} taken\n`);
+  process.stderr.write(`webhook: ${pager.told.length} requests for ${texts.length} messages, ${byKey.size} taken\n`);
 }, 120_000);
 
 test("under the default digest the first alert that can wait is told at once, the next are gathered, and a critical one does not wait", async () => {

@@ -70,7 +70,7 @@ test(`${readers} readers get each of ${events} events as soon as without one tha
   const rssMib = ((await publisher.bridge.status()).memory_bytes - rssBefore) / 1024 / 1024;
   for (const socket of bad) socket.destroy();
   const [before, after] = [percentile(alone.ms, 0.99), percentile(among.ms, 0.99)];
-  process.stdout.write(
+  process.stderr.write(
     `${readers} readers: p99 ${before.toFixed(1)} ms alone, ${after.toFixed(1)} ms among bad ones (ratio ${(after / before).toFixed(2)}), rss ${rssMib.toFixed(0)} MiB more, ${alone.lost + among.lost} lost\n`,
   );
   expect(alone.lost + among.lost).toBe(0);
@@ -111,7 +111,7 @@ test(`${storms} times all connections break at once: durable readers resume with
   await Promise.all(stormy);
   const lost = seen.reduce((sum, one) => sum + published - one.size, 0);
   const { dead_letters } = await daemon.client.event.dead_letters({});
-  process.stdout.write(`${rounds * names.length} broken connections, ${published} events, ${lost} lost\n`);
+  process.stderr.write(`${rounds * names.length} broken connections, ${published} events, ${lost} lost\n`);
   expect(lost).toBe(0);
   expect(dead_letters).toEqual([]);
 }, 120_000);

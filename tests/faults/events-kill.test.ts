@@ -138,7 +138,7 @@ test(
     );
     const repeats = readers.map(({ seqs }) => assertInOrder(seqs));
     const twice = [...keysOf()].filter(([, told]) => new Set(told.map(({ key }) => key)).size !== 1);
-    process.stdout.write(
+    process.stderr.write(
       `${kills} kills: ${acked.length} acknowledged events, 0 lost, redelivered ${repeats.join(", ")}; ${alarms.length} alarms, ${twice.length} twice\n`,
     );
     expect(twice).toEqual([]);
