@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { BridgeError, Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
@@ -39,6 +40,26 @@ const act = (params: unknown = { id: "openai" }) => ({
 const fill = async (audit: Audit, count: number) => {
   for (let number = 0; number < count; number++) await audit.record(act({ id: `key-${number}` }), () => number);
 };
+
+/** Changes ends, and takes the index out of the schema while they are changed back, so that it keeps the change. */
+function editIndexAlone(change: string): void {
+  const edit = (...statements: string[]) => {
+    const database = new DatabaseSync(join(directory.path, "store.db"), { defensive: false });
+    for (const statement of ["PRAGMA writable_schema = ON", ...statements]) database.exec(statement);
+    database.close();
+  };
+  edit(
+    "CREATE TABLE kept AS SELECT seq, act FROM audit_entries WHERE kind = 'end'",
+    `UPDATE audit_entries SET ${change} WHERE kind = 'end'`,
+    "CREATE TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'audit_ends'",
+    "DELETE FROM sqlite_schema WHERE name = 'audit_ends'",
+  );
+  edit(
+    "UPDATE audit_entries SET act = kept.act FROM kept WHERE kept.seq = audit_entries.seq",
+    "INSERT INTO sqlite_schema SELECT * FROM hidden",
+  );
+  edit("DROP TABLE kept", "DROP TABLE hidden");
+}
 
 describe("Audit.record()", () => {
   test("writes who did what and how it ended, without what is secret", async () => {
@@ -135,6 +156,25 @@ describe("Audit.verify()", () => {
     });
     expect(await audit.verify()).toMatchObject({ ok: false, firstBad });
   });
+
+  test.each([
+    ["changed places", "act = 4 - act", ["INTERNAL", "ok"]],
+    ["is of no act", "act = act + 100", ["unfinished", "unfinished"]],
+  ])(
+    "finds an end that %s in the index, by which ends are shown, though every record is as it was",
+    async (_, change, shown) => {
+      const audit = await open();
+      await fill(audit, 1);
+      await expect(audit.record(act(), () => Promise.reject(new Error("x")))).rejects.toThrow();
+      await audit.stop();
+      store.close();
+      editIndexAlone(change);
+      store = new Store(join(directory.path, "store.db"), auditMigrations, now);
+      const after = await open();
+      expect(after.newest(2).map(({ outcome }) => outcome)).toEqual(shown);
+      expect(await after.verify()).toMatchObject({ ok: false, firstBad: 1 });
+    },
+  );
 
   test("finds every byte of the anchors that is flipped, but for a last line's end", async () => {
     const audit = await open();

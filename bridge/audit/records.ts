@@ -97,6 +97,16 @@ export function prune(sql: Sql, key: Uint8Array, seq: number, time: number): num
 export const entriesAfter = (sql: Sql, seq: number, limit: number): Entry[] =>
   sql.all("SELECT * FROM audit_entries WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit).map(entryOf);
 
+/** The ends, up to `head`, of the acts after one and up to another: as the index has them, by which they are shown. */
+export const endsByIndex = (sql: Sql, after: number, upTo: number, head: number): { act: number; seq: number }[] =>
+  sql
+    .all(
+      `SELECT act, seq FROM audit_entries INDEXED BY audit_ends
+        WHERE act > ? AND act <= ? AND kind = 'end' AND seq <= ?`,
+      ...[after, upTo, head],
+    )
+    .map((row) => ({ act: Number(row["act"]), seq: Number(row["seq"]) }));
+
 /** An act and how it ended. */
 export interface Act extends Entry {
   readonly outcome: string;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Store } from "../store/store.ts";
 import { type AnchorSink, parseAnchor } from "./anchors.ts";
-import { baseLink, type Entry, entriesAfter, entryMac, headLink, type Link } from "./records.ts";
+import { baseLink, type Entry, endsByIndex, entriesAfter, entryMac, headLink, type Link } from "./records.ts";
 
 export interface Verdict {
   readonly ok: boolean;
@@ -21,6 +21,8 @@ export async function verifyChain(store: Store, key: Uint8Array, sinks: readonly
   while (chain.link.seq < end && chain.fault === undefined) {
     const entries = store.read((sql) => entriesAfter(sql, chain.link.seq, entriesPerTurn));
     if (entries.length === 0) chain.fail(chain.link.seq + 1, "the record is missing");
+    const last = entries.at(-1)?.seq ?? 0;
+    for (const shown of store.read((sql) => endsByIndex(sql, chain.link.seq, last, end))) chain.willEnd(shown);
     for (const entry of entries) if (chain.fault === undefined) chain.take(entry);
     await nextTurn();
   }
@@ -41,6 +43,8 @@ class ChainCheck {
   link: Link;
   records = 0;
   fault: { readonly seq: number; readonly reason: string } | undefined;
+  /** By the index: acts whose ends were not reached yet. The chain holds the entries, and not which end is shown with which act. */
+  readonly #ends = new Map<number, number>();
   readonly #key: Uint8Array;
   #isBaseSaid: boolean;
 
@@ -52,6 +56,11 @@ class ChainCheck {
     this.codes.set(base.seq, hex(base.mac));
   }
 
+  willEnd({ act, seq }: { readonly act: number; readonly seq: number }): void {
+    if (this.#ends.has(act)) this.fail(act, "the record is shown with two ends");
+    this.#ends.set(act, seq);
+  }
+
   take(entry: Entry): void {
     const expected = this.link.seq + 1;
     if (entry.seq !== expected || hex(entryMac(this.#key, this.link, entry)) !== hex(entry.mac)) {
@@ -61,12 +70,20 @@ class ChainCheck {
     }
     if (entry.kind === "pruned" && entry.act === this.base.seq && entry.paramsDigest === hex(this.base.mac))
       this.#isBaseSaid = true;
+    if (entry.kind === "end" && entry.act !== null && entry.act > this.base.seq) {
+      if (this.#ends.get(entry.act) !== entry.seq)
+        this.fail(entry.act, "the record is shown with another end than it had");
+      this.#ends.delete(entry.act);
+    }
     this.link = entry;
     this.codes.set(entry.seq, hex(entry.mac));
     this.records += 1;
   }
 
   finish(): void {
+    const [open] = this.#ends.keys();
+    if (this.fault === undefined && open !== undefined)
+      this.fail(open, "the record is shown with an end that it has not");
     if (this.fault === undefined && !this.#isBaseSaid)
       this.fail(this.base.seq + 1, "the records before it were taken out, and not by the retention");
   }
