@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { asAgent } from "../support/agent-line.ts";
 import { type MatrixWorld, startMatrixWorld } from "../support/matrix-daemon.ts";
 import { describeIf } from "../support/require-part.ts";
 import { synapseIsThere } from "../support/synapse.ts";
@@ -8,14 +10,15 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
   let world: MatrixWorld;
   beforeAll(async () => {
     world = await startMatrixWorld({
-      start: ["heartbeat"],
-      config: ({ room }) => `[loops.heartbeat]\nrooms = ["${room}"]\npark = { after_ms = 1500 }\n`,
+      engine: "sandbox",
+      start: ["heartbeat", "system-monitor"],
+      config: ({ room }) => `[loops.heartbeat]\nrooms = ["${room}"]\npark = { after_ms = 1500 }
+        [loops.system-monitor]\nrooms = ["${room}"]\n`,
     });
   }, 120_000);
   afterAll(async () => await world[Symbol.asyncDispose]());
 
   test("is handed what is written there in its own handler, is woken by it over kill -9 of the bridge, and hears no other room", async () => {
-    const flags = ["--set", "allow_unsandboxed=true"];
     const { room, openRoom } = world;
     const heard: string[] = [];
     const handed = async (client: Awaited<ReturnType<MatrixWorld["startBridge"]>>["client"], body: string) => {
@@ -40,7 +43,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
     const stateOf = async (client: Awaited<ReturnType<MatrixWorld["startBridge"]>>["client"]) =>
       (await client.agent.get({ agent_id: "heartbeat-1" })).state;
     {
-      await using bridge = await world.startBridge({ flags });
+      await using bridge = await world.startBridge();
       await world.logIn(bridge);
       await world.say(room, "good morning");
       await handed(bridge.client, "good morning");
@@ -48,7 +51,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
       await world.say(room, "wake up");
       await bridge.end("SIGKILL");
     }
-    await using bridge = await world.startBridge({ flags });
+    await using bridge = await world.startBridge();
     await handed(bridge.client, "wake up");
     await world.say(openRoom, "not for it");
     await world.say(room, "and this");
@@ -59,5 +62,42 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
     expect(foreign).toBeDefined();
     expect(had.events.map(({ data }) => data["event_id"])).not.toContain(foreign?.id);
     expect(heard.filter((type) => type === "matrix.message").length).toBeGreaterThanOrEqual(3);
+  }, 120_000);
+
+  test("reads the files of its room, and none of another's, whatever it calls them", async () => {
+    const { room, openRoom, ann } = world;
+    await using bridge = await world.startBridge();
+    const bytes = randomBytes(40_000);
+    const { cursor } = await bridge.client.call("matrix.receive", {});
+    const send = async (roomId: string) => {
+      const file = { roomId, bytes, mimetype: "application/pdf", name: "plan.pdf" };
+      const uploaded = await until("the upload", () => ann.adapter.media.upload(file, AbortSignal.timeout(15_000)));
+      return await world.say(roomId, "the plan", { msgtype: "m.file", filename: "plan.pdf", ...uploaded });
+    };
+    const own = await send(room);
+    const foreign = await send(openRoom);
+    await until("both at the bridge", async () => {
+      const { events } = await bridge.client.call("matrix.receive", { cursor });
+      return [own, foreign].every((id) => events.some(({ event_id }) => event_id === id));
+    });
+
+    const agent = "system-monitor-1";
+    await until("the agent", async () => (await bridge.client.agent.get({ agent_id: agent })).ready);
+    const download = (room_id: string, event_id: string) => ({
+      method: "matrix.download",
+      params: { room_id, event_id },
+    });
+    const [received, file, elsewhere, disguised] = await asAgent(bridge, agent, [
+      { method: "matrix.receive", params: { cursor } },
+      download(room, own),
+      download(openRoom, foreign),
+      download(room, foreign),
+    ]);
+    expect(received?.result).toMatchObject({ events: [{ event_id: own, media: { name: "plan.pdf" } }] });
+    expect(file?.result).toMatchObject({ name: "plan.pdf", size_bytes: bytes.length, sender: "@ann:localhost" });
+    const parts = (file?.items ?? []).map((item) => Buffer.from((item as { content: string }).content, "base64"));
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+    expect([elsewhere?.error?.data.code, elsewhere?.items]).toEqual(["FORBIDDEN", []]);
+    expect([disguised?.error?.data.code, disguised?.items]).toEqual(["MATRIX_REFUSED", []]);
   }, 120_000);
 });

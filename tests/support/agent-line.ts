@@ -10,7 +10,14 @@ export interface AgentAnswer {
     readonly message: string;
     readonly data: { readonly code: string; readonly details?: Record<string, unknown> };
   };
+  /** What it streamed before that. */
+  readonly items: readonly unknown[];
 }
+
+type Line = Omit<AgentAnswer, "items"> & {
+  readonly id?: number;
+  readonly params?: { readonly id: number; readonly item: unknown };
+};
 
 const deadlineMs = 30_000;
 
@@ -34,10 +41,14 @@ export async function asAgent(
   });
   child.stdin.end(requests.map((request, id) => `${JSON.stringify({ jsonrpc: "2.0", id, ...request })}\n`).join(""));
   await once(child, "close");
-  const answers = text
+  const lines = text
     .split("\n")
-    .filter((line) => line.includes('"id"'))
-    .map((line) => JSON.parse(line) as AgentAnswer & { readonly id: number });
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Line);
+  const answers = lines.flatMap(({ id, params: _, ...answer }) => {
+    if (id === undefined) return [];
+    return [{ ...answer, id, items: lines.flatMap(({ params }) => (params?.id === id ? [params.item] : [])) }];
+  });
   if (answers.length !== requests.length) throw new Error(`${answers.length} of ${requests.length} answers: ${text}`);
   return answers.sort((a, b) => a.id - b.id);
 }
