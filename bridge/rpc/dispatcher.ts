@@ -171,15 +171,15 @@ export class Dispatcher {
 
   #succeed(call: RunningCall, result: unknown): void {
     if (call.isAnswered) return;
-    let text = "";
+    let json = "";
     try {
       call.entry.checks?.result(result);
-      if (call.idText !== undefined) text = resultText(call.idText, this.#resultJson(call, result));
+      if (call.idText !== undefined) json = this.#resultJson(call, result);
     } catch (error) {
       this.fail(call, error);
       return;
     }
-    call.answer(text);
+    call.succeed(json);
     this.#observe(call, undefined);
   }
 

@@ -44,8 +44,10 @@ export function idTextOf(value: unknown): string {
   return isId(id) ? idText(id) : unknownId;
 }
 
+export const resultHead = (id: string): string => `{"jsonrpc":"2.0","id":${id},"result":`;
+
 /** Composed around the result's text: a third cheaper than stringifying the whole. */
-export const resultText = (id: string, result: string): string => `{"jsonrpc":"2.0","id":${id},"result":${result}}`;
+export const resultText = (id: string, result: string): string => `${resultHead(id)}${result}}`;
 
 export const errorText = (id: string, error: WireError | JSONRPCError): string =>
   `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;

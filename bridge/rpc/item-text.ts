@@ -47,7 +47,7 @@ export type WithBytes<Item> = Item extends string
 export function itemLine(head: string, item: unknown, tail: string, buffers: LineBuffers): string | LentLine {
   const parts = [head, ...itemParts(item), tail];
   return parts.some((part) => part instanceof Base64 && part.length >= lentMin)
-    ? bytesOf([...parts, "\n"], buffers)
+    ? buffers.compose([...parts, "\n"])
     : parts.map((part) => (part instanceof Base64 ? part.toJSON() : part)).join("");
 }
 
@@ -58,12 +58,4 @@ function itemParts(item: unknown): (string | Base64)[] {
   if (!members.some(([, value]) => value instanceof Base64)) return [JSON.stringify(item)];
   const parts = members.flatMap(([key, value]) => [`,${JSON.stringify(key)}:`, ...itemParts(value)]);
   return ["{", String(parts[0]).slice(1), ...parts.slice(1), "}"];
-}
-
-function bytesOf(parts: readonly (string | Base64)[], buffers: LineBuffers): LentLine {
-  const length = (part: string | Base64) => (part instanceof Base64 ? part.length : Buffer.byteLength(part));
-  const line = buffers.lend(parts.reduce((sum, part) => sum + length(part), 0));
-  let at = 0;
-  for (const part of parts) at += part instanceof Base64 ? part.writeTo(line.bytes, at) : line.bytes.write(part, at);
-  return line;
 }

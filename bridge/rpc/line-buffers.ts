@@ -9,12 +9,25 @@ export interface LentLine {
   readonly onWritten: (error?: Error | null) => void;
 }
 
+/** Part of a line: text, or what writes itself and tells its bytes. */
+export type LinePart = string | { readonly length: number; writeTo(line: Buffer, at: number): number };
+
 /**
  * Buffers for the long lines of streams, used again and again: to get a new one for each line from the kernel, page by page, and to
  * collect it costs as much as all else that is done for the line.
  */
 export class LineBuffers {
   readonly #kept: Buffer[] = [];
+
+  /** Puts a line together from its parts, the newline among them. */
+  compose(parts: readonly LinePart[]): LentLine {
+    const length = (part: LinePart) => (typeof part === "string" ? Buffer.byteLength(part) : part.length);
+    const line = this.lend(parts.reduce((sum, part) => sum + length(part), 0));
+    let at = 0;
+    for (const part of parts)
+      at += typeof part === "string" ? line.bytes.write(part, at) : part.writeTo(line.bytes, at);
+    return line;
+  }
 
   lend(length: number): LentLine {
     if (length > keptBytes) return { bytes: Buffer.allocUnsafeSlow(length), onWritten: () => undefined };

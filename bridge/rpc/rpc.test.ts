@@ -67,6 +67,24 @@ describe("a call", () => {
     expect((await wire.client.call("rpc.nothing")).error?.code).toBe(-32601);
   });
 
+  test.each([65_000, 66_000, 1_000_000])(
+    "is answered with %i characters as they are, among the others and in a batch",
+    async (length) => {
+      await using wire = await open();
+      const params = ["ä€😀\n".repeat(length / 4), length];
+      const echo = (id: number) => ({ jsonrpc: "2.0", method: "echo", params, id });
+      const answer = (id: number) => ({ jsonrpc: "2.0", id, result: params });
+      wire.client.send('{"jsonrpc":"2.0","method":"ping","id":1}');
+      wire.client.send(JSON.stringify(echo(2)));
+      wire.client.send('{"jsonrpc":"2.0","method":"ping","id":3}');
+      wire.client.send(JSON.stringify([echo(4), echo(5)]));
+      expect((await wire.client.next()).id).toBe(1);
+      expect(await wire.client.next()).toEqual(answer(2));
+      expect((await wire.client.next()).id).toBe(3);
+      expect(await wire.client.next()).toEqual([answer(4), answer(5)]);
+    },
+  );
+
   test("by an alias reaches the method", async () => {
     const { createMethodTable } = await import("./method-table.ts");
     const table = createMethodTable(

@@ -220,14 +220,19 @@ describe("connections beyond the bound", () => {
 
 test("a stream of 64 MiB moves with flat memory, however slowly it is granted", async () => {
   await using served = await serveFixtures();
-  await using client = await WireClient.open(served.path);
+  const take = async () => {
+    await using client = await WireClient.open(served.path);
+    client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":1024,"bytes":65536},"id":"s"}');
+    for (let taken = 1; taken <= 1024; taken++) {
+      expect((await client.next()).params?.seq).toBe(taken);
+      client.lines[taken - 1] = "";
+      if (taken % 32 === 0) client.send('{"jsonrpc":"2.0","method":"rpc.stream_credit","params":{"id":"s","n":32}}');
+    }
+    expect((await client.next()).result).toBe(1024);
+  };
+  // The first one also grows the heap to what two ends in one process turn over.
+  await take();
   const before = process.memoryUsage().rss;
-  client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":1024,"bytes":65536},"id":"s"}');
-  for (let taken = 1; taken <= 1024; taken++) {
-    expect((await client.next()).params?.seq).toBe(taken);
-    client.lines[taken - 1] = "";
-    if (taken % 32 === 0) client.send('{"jsonrpc":"2.0","method":"rpc.stream_credit","params":{"id":"s","n":32}}');
-  }
-  expect((await client.next()).result).toBe(1024);
+  await take();
   expect(process.memoryUsage().rss - before).toBeLessThan(64 * mebibyte);
 });
