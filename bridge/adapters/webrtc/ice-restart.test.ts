@@ -6,7 +6,8 @@ import { openFarEnd } from "../../../tests/support/voice.ts";
 import { IceRestarts } from "./ice-restart.ts";
 import { forgetDefaultStun } from "./no-strangers.ts";
 
-async function openCall() {
+/** @param restartsFirst how often the far end restarts ICE before it takes an answer */
+async function openCall(restartsFirst = 0) {
   const stack = new AsyncDisposableStack();
   const far = stack.use(await openFarEnd());
   const near = new RTCPeerConnection({
@@ -31,6 +32,13 @@ async function openCall() {
   };
   await take(false);
   await restarts.after();
+  for (let restart = 0; restart < restartsFirst; restart++) {
+    const { localUsername, remoteUsername } = iceOf(near);
+    await take(true);
+    await restarts.after();
+    expect([localUsername, remoteUsername]).not.toContain(iceOf(near).remoteUsername);
+    expect(iceOf(near).localUsername).not.toBe(localUsername);
+  }
   await far.accept(near.localDescription?.sdp ?? "");
   await until("the call", () => [near, far.connection].every(({ connectionState }) => connectionState === "connected"));
   const nearIce = iceOf(near);
@@ -67,6 +75,21 @@ describe("a far end that restarts ICE", () => {
       await call.arrives(`${round}, anew`);
     }
   });
+
+  test.each([1, 3])(
+    "before the call is connected, and %d times, is called with its last credentials",
+    async (restarts) => {
+      await using call = await openCall(restarts);
+      const first = call.nearIce.nominated;
+      expect(first).toBeDefined();
+      await call.arrives("hello");
+      await call.take(true);
+      await call.arrives("meanwhile");
+      await Promise.all([call.restarts.after(), call.accept()]);
+      expect(call.nearIce.nominated).not.toBe(first);
+      await call.arrives("anew");
+    },
+  );
 
   test("keeps its pair when its offer restarts nothing", async () => {
     await using call = await openCall();
