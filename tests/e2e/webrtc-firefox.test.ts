@@ -69,9 +69,11 @@ describeIf(
 
     async function pageHears(page: FirefoxPage, hertz: number): Promise<void> {
       agentPlays(agent, hertz, 6);
-      const heard = await recordFromBridge(page, 1_200);
-      // The beginning may be from before the tone.
-      expect(toneShare(heard.slice(-24_000), hertz, 48_000)).toBeGreaterThan(0.95);
+      // What was said before is heard to its end first, and a recording may begin in it.
+      await until(`${hertz} Hz in the page`, async () => {
+        const heard = await recordFromBridge(page, 1_200);
+        return toneShare(heard.slice(-24_000), hertz, 48_000) > 0.95;
+      });
     }
 
     test("is heard on both sides over host candidates, keys and an ICE restart included", async () => {
@@ -95,6 +97,7 @@ describeIf(
       const heardBefore = agent.heard().length;
       await until("a second of sound", () => agent.heard().length > heardBefore + 16_000);
       await agentHears(agent, microphoneHertz);
+      await pageHears(page, 1_500);
       await page.evaluate("bridgeCall.end().then(() => true)");
       await until("the end", () => agent.messages("ended").some(({ reason }) => reason === "hang_up"));
     }, 60_000);
