@@ -2,24 +2,12 @@ import { BridgeError } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
-import { type ServeOptions, serveFixtures } from "../../tests/support/serve.ts";
-import { WireClient } from "../../tests/support/wire-client.ts";
+import { hang, openWire, type ServeOptions } from "../../tests/support/serve.ts";
 import type { AnyHandler } from "./rpc.ts";
-
-async function open(options: ServeOptions = {}) {
-  const stack = new AsyncDisposableStack();
-  const served = stack.use(await serveFixtures(options));
-  const client = stack.use(await WireClient.open(served.path));
-  return { ...served, client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
-/** A method that ends when its call is aborted, with the reason. */
-const hang: AnyHandler = (_, call) =>
-  new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));
 
 describe("a call", () => {
   test("gets its id back as it was sent", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     const numbers = [
       "7",
       "-1",
@@ -40,7 +28,7 @@ describe("a call", () => {
   });
 
   test.each(["1234567890123456789", "1.0", "1E2", '"a"'])("with the id %s is cancelled by that id", async (id) => {
-    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send(`{"jsonrpc":"2.0","method":"hang","id":${id}}`);
     wire.client.send(`{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":${id}},"id":"c"}`);
     expect((await wire.client.next()).error?.data.code).toBe("CANCELLED");
@@ -49,7 +37,7 @@ describe("a call", () => {
   });
 
   test("is cancelled by the spelling of its id also where that stands by position", async () => {
-    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":1.0}');
     wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":[1],"id":"another"}');
     expect((await wire.client.next()).result).toEqual({ cancelled: false });
@@ -59,7 +47,7 @@ describe("a call", () => {
   });
 
   test("of an unknown method is told the nearest one", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     expect((await wire.client.call("subtrct")).error).toMatchObject({
       code: -32601,
       message: "No method is named subtrct; did you mean subtract?",
@@ -70,7 +58,7 @@ describe("a call", () => {
   test.each([65_000, 66_000, 1_000_000])(
     "is answered with %i characters as they are, among the others and in a batch",
     async (length) => {
-      await using wire = await open();
+      await using wire = await openWire();
       const params = ["ä€😀\n".repeat(length / 4), length];
       const echo = (id: number) => ({ jsonrpc: "2.0", method: "echo", params, id });
       const answer = (id: number) => ({ jsonrpc: "2.0", id, result: params });
@@ -92,25 +80,25 @@ describe("a call", () => {
       { "a.b": () => 1 },
       new Map([["b", "a.b"]]),
     );
-    await using wire = await open({ table });
+    await using wire = await openWire({ table });
     expect((await wire.client.call("b")).result).toBe(1);
   });
 
   test("with a role that the method does not name is forbidden", async () => {
     const methods = { restricted: [{ ...fixture(z.strictObject({})), roles: ["operator"] }, () => 1] } as const;
-    await using wire = await open({ methods });
+    await using wire = await openWire({ methods });
     expect((await wire.client.call("restricted")).error?.data.code).toBe("FORBIDDEN");
   });
 
   test("that the gate refuses gets the gate's error", async () => {
     const gate: ServeOptions["gate"] = ({ name }) => (name === "echo" ? new BridgeError("RATE_LIMITED") : undefined);
-    await using wire = await open({ gate });
+    await using wire = await openWire({ gate });
     expect((await wire.client.call("echo")).error?.data.code).toBe("RATE_LIMITED");
     expect((await wire.client.call("ping")).result).toBe("pong");
   });
 
   test("that meets a bug is told only a correlation id, and the log has the rest under it", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     const { error } = await wire.client.call("fail_async");
     expect(error).toMatchObject({ code: -32603, data: { code: "INTERNAL" } });
     expect(JSON.stringify(error)).not.toContain("secret-detail");
@@ -128,7 +116,7 @@ describe("a call", () => {
 
   test("is observed once, with its outcome", async () => {
     const seen: unknown[] = [];
-    await using wire = await open({ onCall: (method, { id }, ms, code) => seen.push([method, id, ms >= 0, code]) });
+    await using wire = await openWire({ onCall: (method, { id }, ms, code) => seen.push([method, id, ms >= 0, code]) });
     await wire.client.call("ping");
     await wire.client.call("slow", [1]);
     await wire.client.call("fail_custom");
@@ -140,7 +128,7 @@ describe("a call", () => {
   });
 
   test("with an id that is in flight is refused, and the first one is answered", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     wire.client.send('{"jsonrpc":"2.0","method":"slow","params":[50],"id":"a"}');
     expect((await wire.client.call("ping", undefined, "a")).error?.data.code).toBe("DUPLICATE_ID");
     expect(await wire.client.next()).toEqual({ jsonrpc: "2.0", id: "a", result: 50 });
@@ -148,7 +136,7 @@ describe("a call", () => {
   });
 
   test("that is cancelled is answered so, its handler's signal aborts, and what it then does is dropped", async () => {
-    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":"h"}');
     wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":"h"},"id":2}');
     expect((await wire.client.next()).error?.data.code).toBe("CANCELLED");
@@ -158,7 +146,10 @@ describe("a call", () => {
   });
 
   test("that passes its deadline is answered so", async () => {
-    await using wire = await open({ limits: { callDeadlineMs: 100 }, methods: { hang: [fixture(z.unknown()), hang] } });
+    await using wire = await openWire({
+      limits: { callDeadlineMs: 100 },
+      methods: { hang: [fixture(z.unknown()), hang] },
+    });
     expect((await wire.client.call("hang")).error?.data.code).toBe("TIMED_OUT");
   });
 
@@ -168,7 +159,7 @@ describe("a call", () => {
       call.signal.addEventListener("abort", () => resolve(call.signal.reason));
       return hang(undefined as never, call);
     };
-    await using wire = await open({ methods: { watch: [fixture(z.unknown()), watch] } });
+    await using wire = await openWire({ methods: { watch: [fixture(z.unknown()), watch] } });
     wire.client.send('{"jsonrpc":"2.0","method":"watch","id":1}');
     await wire.client.call("ping", undefined, 2);
     wire.client.socket.destroy();
@@ -178,7 +169,7 @@ describe("a call", () => {
 
 describe("a line", () => {
   test("that holds a part of a value is told how to send it whole", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     wire.client.send('{\n"jsonrpc": "2.0",\n"method": "ping"\n}');
     const { error } = await wire.client.next();
     expect(error?.code).toBe(-32700);
@@ -186,7 +177,7 @@ describe("a line", () => {
   });
 
   test("of HTTP ends the connection before its body is run", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     wire.client.socket.write('POST / HTTP/1.1\r\n\r\n{"jsonrpc":"2.0","method":"ping","id":1}\n');
     await wire.client.ended();
     expect(wire.client.lines.join()).not.toContain("pong");
@@ -194,7 +185,7 @@ describe("a line", () => {
   });
 
   test("that is deeper or longer than allowed is refused, and only a longer one ends the connection", async () => {
-    await using wire = await open({ limits: { frameBytesMax: 2_000 } });
+    await using wire = await openWire({ limits: { frameBytesMax: 2_000 } });
     expect((await wire.client.call("echo", JSON.parse(`${"[".repeat(70)}${"]".repeat(70)}`))).error?.message).toContain(
       "deeper than 64",
     );
@@ -203,7 +194,7 @@ describe("a line", () => {
   });
 
   test("without a newline is answered when the peer half-closes, and then the connection ends", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     wire.client.socket.end('{"jsonrpc":"2.0","method":"slow","params":[20],"id":1}');
     expect((await wire.client.next()).result).toBe(20);
     await wire.client.ended();
@@ -212,7 +203,7 @@ describe("a line", () => {
 
 describe("a batch", () => {
   test("is answered as one array, with what each element deserves", async () => {
-    await using wire = await open();
+    await using wire = await openWire();
     wire.client.send(
       '[1,null,[],{"jsonrpc":"2.0","method":"slow","params":[5],"id":1},{"jsonrpc":"2.0","method":"update"},{"jsonrpc":"2.0","method":"ping","id":"p"}]',
     );
@@ -227,7 +218,7 @@ describe("a batch", () => {
   });
 
   test("of notifications is not answered, an empty or too long one with an error", async () => {
-    await using wire = await open({ limits: { batchMax: 2 } });
+    await using wire = await openWire({ limits: { batchMax: 2 } });
     wire.client.send('[{"jsonrpc":"2.0","method":"update"}]');
     wire.client.send("[]");
     expect((await wire.client.next()).error?.message).toBe("The batch is empty");
@@ -236,7 +227,7 @@ describe("a batch", () => {
   });
 
   test("whose answers grow past the bound gets errors for the rest of them", async () => {
-    await using wire = await open({ limits: { replyBytesMax: 10_000 } });
+    await using wire = await openWire({ limits: { replyBytesMax: 10_000 } });
     const one = (id: number) => `{"jsonrpc":"2.0","method":"big","params":[4000],"id":${id}}`;
     wire.client.send(`[${[1, 2, 3, 4].map(one).join(",")}]`);
     const answers = (await wire.client.next()) as unknown as { error?: unknown }[];
@@ -254,7 +245,7 @@ describe("validateResults", () => {
       wrong_item: [declared, async (_: never, call: Parameters<AnyHandler>[1]) => call.write("x")],
       right: [{ ...declared, errors: ["AGENT_NOT_FOUND"] }, () => Promise.reject(new BridgeError("AGENT_NOT_FOUND"))],
     } as const;
-    await using wire = await open({ validateResults: true, methods });
+    await using wire = await openWire({ validateResults: true, methods });
     for (const name of ["wrong_result", "wrong_error", "wrong_item"]) {
       expect((await wire.client.call(name)).error?.data.code).toBe("INTERNAL");
     }
@@ -263,7 +254,7 @@ describe("validateResults", () => {
   });
 
   test("costs nothing when off", async () => {
-    await using wire = await open({ methods: { wrong: [declared, () => ({ n: "1" })] } });
+    await using wire = await openWire({ methods: { wrong: [declared, () => ({ n: "1" })] } });
     expect((await wire.client.call("wrong")).result).toEqual({ n: "1" });
   });
 });
@@ -274,7 +265,7 @@ describe("a push", () => {
       call.peer.push(Buffer.from('{"jsonrpc":"2.0","method":"greeting"}\n'));
       return "done";
     };
-    await using wire = await open({ methods: { greet: [fixture(z.unknown()), greet] } });
+    await using wire = await openWire({ methods: { greet: [fixture(z.unknown()), greet] } });
     expect((await wire.client.call("greet")).result).toBe("done");
     expect((await wire.client.next()).method).toBe("greeting");
   });

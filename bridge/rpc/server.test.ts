@@ -2,25 +2,12 @@ import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
-import { type ServeOptions, serveFixtures } from "../../tests/support/serve.ts";
-import { WireClient } from "../../tests/support/wire-client.ts";
-import type { AnyHandler } from "./rpc.ts";
-
-async function open(options: ServeOptions = {}) {
-  const stack = new AsyncDisposableStack();
-  const served = stack.use(await serveFixtures(options));
-  const client = stack.use(await WireClient.open(served.path));
-  return { ...served, client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
-/** A method that ends when its call is aborted, with the reason. */
-const hang: AnyHandler = (_, call) =>
-  new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));
+import { hang, openWire } from "../../tests/support/serve.ts";
 
 describe("drain", () => {
   test("refuses writes, ends streams that read, and waits for the calls in flight", async () => {
     const write = { ...fixture(z.unknown()), effect: "write" } as const;
-    await using wire = await open({ limits: { streamCredit: 1 }, methods: { write: [write, () => 1] } });
+    await using wire = await openWire({ limits: { streamCredit: 1 }, methods: { write: [write, () => 1] } });
     await wire.client.call("stream", { count: 5, bytes: 1 }, "s");
     wire.client.send('{"jsonrpc":"2.0","method":"slow","params":[100],"id":"slow"}');
     await wire.client.call("ping");
@@ -33,7 +20,7 @@ describe("drain", () => {
   });
 
   test("ends at its deadline, and what has not finished is told", async () => {
-    await using wire = await open({ methods: { hang: [fixture(z.unknown()), hang] } });
+    await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":1}');
     await wire.client.call("ping", undefined, 2);
     await wire.server.drain(AbortSignal.timeout(50));
@@ -44,8 +31,8 @@ describe("drain", () => {
 test("a connection ends when what opened it expires, and one that has no end does not", async () => {
   const clock = new ManualClock();
   const token = { kind: "token", id: "token:brief", role: "viewer" } as const;
-  await using brief = await open({ clock, principal: { ...token, expiresAtMs: clock.now() + 60_000 } });
-  await using lasting = await open({ clock, principal: token });
+  await using brief = await openWire({ clock, principal: { ...token, expiresAtMs: clock.now() + 60_000 } });
+  await using lasting = await openWire({ clock, principal: token });
   for (const { client } of [brief, lasting]) expect((await client.call("ping")).result).toBe("pong");
   clock.advance(59_000);
   expect((await brief.client.call("ping")).result).toBe("pong");
@@ -57,7 +44,7 @@ test("a connection ends when what opened it expires, and one that has no end doe
 });
 
 test("close ends every connection", async () => {
-  await using wire = await open();
+  await using wire = await openWire();
   await wire.client.call("ping");
   await wire.server.close();
   await wire.client.ended();

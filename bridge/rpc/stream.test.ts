@@ -2,21 +2,14 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
-import { serveFixtures } from "../../tests/support/serve.ts";
+import { openWire, serveFixtures } from "../../tests/support/serve.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
 import { Base64, itemBytes } from "./item-text.ts";
 import type { AnyHandler } from "./rpc.ts";
 
-async function open(options: Parameters<typeof serveFixtures>[0]) {
-  const stack = new AsyncDisposableStack();
-  const served = stack.use(await serveFixtures(options));
-  const client = stack.use(await WireClient.open(served.path));
-  return { client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
 describe("a stream", () => {
   test("sends its items in order, waits for credit, and ends with its result", async () => {
-    await using wire = await open({ limits: { streamCredit: 2 } });
+    await using wire = await openWire({ limits: { streamCredit: 2 } });
     wire.client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":5,"bytes":1},"id":"s"}');
     const first = [await wire.client.next(), await wire.client.next()];
     expect(first.map(({ method, params }) => [method, params?.id, params?.seq, params?.item])).toEqual([
@@ -34,7 +27,7 @@ describe("a stream", () => {
     const endless: AnyHandler = async (_, call) => {
       for (;;) await call.write(1).catch((reason: unknown) => Promise.reject(resolve(reason) ?? reason));
     };
-    await using wire = await open({ methods: { endless: [fixture(z.unknown(), z.number()), endless] } });
+    await using wire = await openWire({ methods: { endless: [fixture(z.unknown(), z.number()), endless] } });
     wire.client.send('{"jsonrpc":"2.0","method":"endless","id":1}');
     await wire.client.until(() => wire.client.lines.length === 64, "the initial credit to be used");
     wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":1}}');
@@ -43,7 +36,7 @@ describe("a stream", () => {
   });
 
   test("needs an id, and a connection has only so many", async () => {
-    await using wire = await open({ limits: { streamCredit: 1, streamsMax: 1 } });
+    await using wire = await openWire({ limits: { streamCredit: 1, streamsMax: 1 } });
     wire.client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":5,"bytes":1},"id":null}');
     expect((await wire.client.next()).error?.data.code).toBe("INVALID_REQUEST");
     await wire.client.call("stream", { count: 5, bytes: 1 }, 1);
@@ -51,7 +44,7 @@ describe("a stream", () => {
   });
 
   test("goes on without credit for a peer that has half-closed, which can grant none", async () => {
-    await using wire = await open({ limits: { streamCredit: 1 } });
+    await using wire = await openWire({ limits: { streamCredit: 1 } });
     wire.client.socket.end('{"jsonrpc":"2.0","method":"stream","params":{"count":100,"bytes":1},"id":1}\n');
     await wire.client.ended();
     expect(wire.client.lines).toHaveLength(101);
@@ -88,7 +81,7 @@ describe("a stream", () => {
       call.signal.addEventListener("abort", () => resolve());
       return call.write(1);
     };
-    await using wire = await open({
+    await using wire = await openWire({
       limits: { streamCredit: 1 },
       methods: { watch: [fixture(z.unknown(), z.number()), watch] },
     });

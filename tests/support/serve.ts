@@ -11,6 +11,7 @@ import type { AnyHandler, RpcServer, RpcServerOptions } from "../../bridge/rpc/r
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../bridge/rpc/rpc.ts";
 import { serveSocket } from "../../bridge/rpc/socket-server.ts";
 import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
+import { WireClient } from "./wire-client.ts";
 
 export interface Served extends AsyncDisposable {
   readonly path: string;
@@ -65,3 +66,15 @@ export async function serveFixtures({
     },
   };
 }
+
+/** The same, and a client of it. */
+export async function openWire(options: ServeOptions = {}) {
+  const stack = new AsyncDisposableStack();
+  const served = stack.use(await serveFixtures(options));
+  const client = stack.use(await WireClient.open(served.path));
+  return { ...served, client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Ends when its call is aborted, with the reason. */
+export const hang: AnyHandler = (_, call) =>
+  new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));
