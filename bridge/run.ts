@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { agentLine, banner, painter } from "./banner.ts";
 import { processIo, reportFailure } from "./cli/cli.ts";
+import { configFlags } from "./cli/config-flags.ts";
 import { UsageError } from "./cli/usage-error.ts";
 import { clientSocketPaths, type LoadedConfig, loadConfig } from "./config/config.ts";
 import { runDaemon } from "./daemon.ts";
@@ -87,13 +88,7 @@ function parseFlags(argv: readonly string[]): Record<string, string> {
       "`armorclaw run --help` lists the flags",
     );
   }
-  const { set = [], ...flags } = values as Record<string, string> & { set?: string[] };
-  const pairs = (set as string[]).map((pair) => {
-    const at = pair.indexOf("=");
-    if (at < 1) throw new UsageError(`--set takes KEY=VALUE, not ${pair}`, "`armorclaw config schema` lists the keys");
-    return [pair.slice(0, at), pair.slice(at + 1)] as const;
-  });
-  return { ...(flags as Record<string, string>), ...Object.fromEntries(pairs) };
+  return configFlags(values);
 }
 
 /** The first SIGINT or SIGTERM begins the orderly stop, a second one ends the drain. */

@@ -69,6 +69,13 @@ const configFlags: readonly FlagSpec[] = [
     choices: ["debug", "info", "warn", "error", "silent"],
     description: "What goes to stderr.",
   },
+  {
+    name: "set",
+    key: "set",
+    kind: "list",
+    placeholder: "KEY=VALUE",
+    description: "Any key of the configuration, as agents.max or webhooks.pager. May be repeated.",
+  },
 ];
 
 const eventFlags: readonly FlagSpec[] = [
@@ -119,7 +126,7 @@ export const commands: readonly Command[] = [
     name: "doctor",
     group: "Bridge",
     summary: "What is wrong and what mends it, also when the bridge is down; ends with 1 when something is",
-    flags: configFlags.filter(({ name }) => /^(?:config|.*-dir)$/.test(name)),
+    flags: configFlags.filter(({ name }) => /^(?:config|set|.*-dir)$/.test(name)),
   },
   {
     name: "panic",

@@ -1,4 +1,5 @@
 import { configJsonSchema, type LoadedConfig, loadConfig } from "../config/config.ts";
+import { configFlags } from "./config-flags.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Invocation, Runner } from "./invocation.ts";
 import { visible } from "./visible.ts";
@@ -32,28 +33,39 @@ export const schema: Runner = async ({ out, io }) => {
 };
 
 function load({ values, io }: Invocation): LoadedConfig {
-  const flags = Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
-  );
-  return loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
+  return loadConfig({ flags: configFlags(values), env: io.env, uid: process.getuid?.(), platform: process.platform });
 }
 
 type Origins = ReadonlyMap<string, string>;
 
 /** The configuration as its file would have it: values first, then tables. */
-function tomlLines(table: object, origins: Origins | undefined, prefix = ""): string[] {
+function tomlLines(table: object, origins: Origins | undefined, path: readonly string[] = []): string[] {
   const entries = Object.entries(table).filter(([, value]) => value !== undefined);
-  const isTable = (value: unknown): value is object =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
   const lines = entries.flatMap(([name, value]) => {
     if (isTable(value)) return [];
-    const origin = origins?.get(prefix + name);
-    return [`${name} = ${visible(JSON.stringify(value))}${origin === undefined ? "" : `  # ${visible(origin)}`}`];
+    const origin = origins?.get([...path, name].join("."));
+    return [`${tomlKey(name)} = ${tomlValue(value)}${origin === undefined ? "" : `  # ${visible(origin)}`}`];
   });
   const tables = entries.flatMap(([name, value]) => {
     if (!isTable(value)) return [];
-    const inner = tomlLines(value, origins, `${prefix}${name}.`);
-    return inner.length === 0 || inner[0]?.startsWith("[") === true ? inner : ["", `[${prefix}${name}]`, ...inner];
+    const own = [...path, name];
+    const inner = tomlLines(value, origins, own);
+    return inner.length === 0 || inner[0]?.startsWith("[") === true
+      ? inner
+      : ["", `[${own.map(tomlKey).join(".")}]`, ...inner];
   });
   return [...lines, ...tables];
+}
+
+const isTable = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const tomlKey = (name: string): string => (/^[\w-]+$/.test(name) ? name : visible(JSON.stringify(name)));
+
+function tomlValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(tomlValue).join(", ")}]`;
+  if (!isTable(value)) return visible(JSON.stringify(value));
+  return `{ ${Object.entries(value)
+    .flatMap(([name, inner]) => (inner === undefined ? [] : [`${tomlKey(name)} = ${tomlValue(inner)}`]))
+    .join(", ")} }`;
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
+import { parse } from "smol-toml";
 import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
 import { commands } from "./commands.ts";
 
@@ -35,6 +36,26 @@ describe("tools", () => {
     expect(parsed.origins.engine).toBe("default");
     expect(JSON.parse((await cli("config schema")).out)).toHaveProperty("properties.engine");
     expect((await cli("config validate")).code).toBe(0);
+  });
+
+  test("`config show` with `--set` is a configuration file that says the same", async () => {
+    const set = [
+      'matrix.users."@ann=x:example.org"=operator',
+      "loops.system-monitor.park.after_ms=1500",
+      'alerts.to=[{"destination":"webhook","lane":"pager"}]',
+      "webhooks.pager=http://127.0.0.1:9/?a=b",
+    ].flatMap((pair) => ["--set", pair]);
+    const show = async (...flags: string[]) =>
+      (await runLine(["config", "show", ...set, ...flags], testIo({ socket: "/no.sock" }))).out;
+    const config = JSON.parse(await show("--json"));
+    expect(config).toMatchObject({
+      matrix: { users: { "@ann=x:example.org": "operator" } },
+      webhooks: { pager: "http://127.0.0.1:9/?a=b" },
+    });
+    // All but tables that are empty.
+    expect(config).toMatchObject(parse(await show("--origin")));
+    const wrong = await runLine(["config", "show", "--set", "agents.max"], testIo({ socket: "/no.sock" }));
+    expect([wrong.code, wrong.error]).toEqual([2, expect.stringContaining("--set takes KEY=VALUE, not agents.max")]);
   });
 
   test("`version` is the program's", async () => {

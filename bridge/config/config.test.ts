@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BridgeError } from "@armorclaw/protocol";
+import { type BridgeError, LoopName } from "@armorclaw/protocol";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import {
   type ConfigIssue,
@@ -79,6 +79,55 @@ describe("loadConfig()", () => {
     expect(config.allow_unsandboxed).toBe(true);
     expect(config.loops).toEqual({ heartbeat: { limits: { cpus: 1 } } });
     expect(config.docker.host).toBe("unix:///run/other.sock");
+  });
+
+  test("reads flags for entries of tables, also with quoted names, and leaves the rest of the table as it is", () => {
+    const toml = '[loops.system-monitor]\nttl_ms = 5000\n[webhooks]\nother = "http://127.0.0.1:2"\n';
+    const { config, origins } = withFile(toml, {
+      flags: {
+        "loops.system-monitor.park.after_ms": "1500",
+        "loops.heartbeat": '{"limits":{"cpus":1}}',
+        "webhooks.pager": "http://127.0.0.1:1",
+        'matrix.users."@ann=x:example.org"': "operator",
+        "webrtc.rooms.'!a:example.org'": "user:1000, user:1001",
+        'llm.fallbacks."openai/gpt-5"': '["anthropic/x"]',
+        "budget.service_prices.search": "0.5",
+      },
+    });
+    expect(config.loops[LoopName.parse("system-monitor")]).toEqual({
+      ttl_ms: 5_000,
+      park: { after_ms: 1_500, by: "stop" },
+    });
+    expect(config.loops[LoopName.parse("heartbeat")]).toEqual({ limits: { cpus: 1 } });
+    expect(config.webhooks).toEqual({ other: "http://127.0.0.1:2", pager: "http://127.0.0.1:1" });
+    expect(config.matrix.users).toEqual({ "@ann=x:example.org": "operator" });
+    expect(config.webrtc.rooms).toEqual({ "!a:example.org": ["user:1000", "user:1001"] });
+    expect(config.budget.service_prices).toEqual({ search: 0.5 });
+    expect(config.llm.fallbacks).toEqual({ "openai/gpt-5": ["anthropic/x"] });
+    expect(origins.get("webhooks.pager")).toBe("flag --webhooks.pager");
+  });
+
+  test.each([
+    ["an unknown key in an entry", { "loops.heartbeat.maks": "1" }, "loops.heartbeat.maks", /^Unknown key/],
+    [
+      "a value that does not fit in an entry",
+      { "loops.heartbeat.ttl_ms": "soon" },
+      "loops.heartbeat.ttl_ms",
+      /expected number/,
+    ],
+    ["a name that does not fit", { "webhooks.Pager": "http://x" }, "webhooks.Pager", /Invalid key/],
+    ["a table in place of a value", { agents: "{}" }, "agents", /^Unknown key/],
+    [
+      "a name that wants quotes",
+      { "matrix.users.@ann:x": "operator" },
+      "matrix.users.@ann:x",
+      /in quotes: matrix\.users\."/,
+    ],
+    ["two lines", { "webhooks.a = 1\nwebhooks.b": "http://x" }, "webhooks.a = 1\nwebhooks.b", /^Not a key/],
+  ])("refuses the flag with %s", (_, flags, key, message) => {
+    const [issue] = issuesOf(() => loadConfig({ ...base, flags }));
+    expect([issue?.key, issue?.origin]).toEqual([key, `flag --${key}`]);
+    expect(issue?.message).toMatch(message);
   });
 
   test.each([

@@ -3,16 +3,18 @@ import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
+import { type ConfigIssue, fromEnvironment, fromFlags, unknownKey } from "./overrides.ts";
 import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
-import { type Config, ConfigSchema, environmentName, leaves, unwrap } from "./schema.ts";
+import { type Config, ConfigSchema, leaves } from "./schema.ts";
 
 export { clientSealKey } from "./client-seal-key.ts";
+export type { ConfigIssue } from "./overrides.ts";
 export { clientSocketPaths, type Environment } from "./paths.ts";
 export type { Config } from "./schema.ts";
 export { environmentName, leaves } from "./schema.ts";
 
 export interface ConfigSources {
-  /** Dotted key or kebab-case flag name (without dashes) → value as text, e.g. `runtime-dir`, `agents.max`. */
+  /** Kebab-case flag name (without dashes) or key as in the file → value as text, e.g. `runtime-dir`, `agents.max`. */
   readonly flags: Readonly<Record<string, string>>;
   readonly env: Environment;
   readonly uid: number | undefined;
@@ -28,15 +30,6 @@ export interface LoadedConfig {
   readonly socketPath: string;
 }
 
-export interface ConfigIssue {
-  readonly key: string;
-  readonly message: string;
-  readonly origin: string;
-}
-
-/** Variables with the prefix that are not configuration keys. */
-const otherVariables = new Set(["ARMORCLAW_CONFIG", "ARMORCLAW_SOCKET", "ARMORCLAW_AGENT_SOCKET"]);
-
 /**
  * File, then environment, then flags; the later wins.
  * @throws BridgeError CONFIG_INVALID, with `details.issues` naming each wrong key, its origin and the nearest known key
@@ -51,9 +44,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const issues: ConfigIssue[] = [];
   for (const key of keysOf(fromFile ?? {})) origins.set(key, `file ${file}`);
   const overrides = [...fromEnvironment(sources.env, issues), ...fromFlags(sources.flags, issues)];
-  for (const { key, text, origin } of overrides) {
-    setPath(values, key, fromText(key, text));
-    origins.set(key, origin);
+  for (const { path, value, origin } of overrides) {
+    setPath(values, path, value);
+    origins.set(path.join("."), origin);
   }
   const parsed = ConfigSchema.safeParse(values);
   if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
@@ -95,62 +88,7 @@ function readToml(file: string, mustExist: boolean): Record<string, unknown> | u
   }
 }
 
-interface Override {
-  readonly key: string;
-  readonly text: string;
-  readonly origin: string;
-}
-
-function fromEnvironment(env: Environment, issues: ConfigIssue[]): Override[] {
-  const keys = new Map(leaves().map(({ key }) => [environmentName(key), key]));
-  const docker = env["DOCKER_HOST"];
-  const standard = docker === undefined ? [] : [{ key: "docker.host", text: docker, origin: "env DOCKER_HOST" }];
-  const own = Object.entries(env).flatMap(([name, text]) => {
-    if (!name.startsWith("ARMORCLAW_") || text === undefined) return [];
-    const key = keys.get(name);
-    if (key !== undefined) return [{ key, text, origin: `env ${name}` }];
-    if (!otherVariables.has(name) && !name.startsWith("ARMORCLAW_TEST_")) {
-      issues.push({ key: name, message: unknownKey(nearest(name, keys.keys())), origin: `env ${name}` });
-    }
-    return [];
-  });
-  return [...standard, ...own];
-}
-
-function fromFlags(flags: Readonly<Record<string, string>>, issues: ConfigIssue[]): Override[] {
-  const keys = leaves().map(({ key }) => key);
-  return Object.entries(flags).flatMap(([name, text]) => {
-    if (name === "config") return [];
-    const key = name.replaceAll("-", "_");
-    if (keys.includes(key)) return [{ key, text, origin: `flag --${name}` }];
-    issues.push({ key, message: unknownKey(nearest(key, keys)), origin: `flag --${name}` });
-    return [];
-  });
-}
-
-const unknownKey = (near: string | undefined): string =>
-  near === undefined ? "Unknown key" : `Unknown key; did you mean ${near}?`;
-
-/** Text from the environment or a flag as the key's type; what does not fit is left for the schema to refuse. */
-function fromText(key: string, text: string): unknown {
-  const leaf = leaves().find((candidate) => candidate.key === key);
-  const type = leaf === undefined ? undefined : unwrap(leaf.schema);
-  if (type instanceof z.ZodBoolean)
-    return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
-  if (type instanceof z.ZodNumber) return text.trim() === "" ? text : Number.isNaN(Number(text)) ? text : Number(text);
-  if (type instanceof z.ZodArray) return text === "" ? [] : text.split(",").map((item) => item.trim());
-  if (type instanceof z.ZodRecord) {
-    try {
-      return JSON.parse(text);
-    } catch {
-      return text;
-    }
-  }
-  return text;
-}
-
-function setPath(target: Record<string, unknown>, key: string, value: unknown): void {
-  const [head, ...rest] = key.split(".");
+function setPath(target: Record<string, unknown>, [head, ...rest]: readonly string[], value: unknown): void {
   if (head === undefined) return;
   if (rest.length === 0) {
     target[head] = value;
@@ -158,7 +96,7 @@ function setPath(target: Record<string, unknown>, key: string, value: unknown): 
   }
   target[head] ??= {};
   const child = target[head];
-  if (typeof child === "object" && child !== null) setPath(child as Record<string, unknown>, rest.join("."), value);
+  if (typeof child === "object" && child !== null) setPath(child as Record<string, unknown>, rest, value);
 }
 
 function keysOf(value: Record<string, unknown>, prefix = ""): string[] {

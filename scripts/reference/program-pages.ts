@@ -57,7 +57,7 @@ export function configPage(): string {
     ];
   });
   return page("Configuration", [
-    "A TOML file, then the environment, then flags of `armorclaw run`; the later wins. A key with a dot is in the table of that name: `agents.max` is `max` in `[agents]`. An unknown key is an error. `armorclaw config show --origin` prints what is in effect. A JSON Schema is in [config.schema.json](config.schema.json).",
+    "A TOML file, then the environment, then flags of `armorclaw run`; the later wins. A key with a dot is in the table of that name: `agents.max` is `max` in `[agents]`. A table whose names you choose takes `--set` for each: `--set webhooks.pager=https://…`, `--set 'matrix.users.\"@ann:example.org\"=operator'`; its variable takes JSON. An unknown key is an error. `armorclaw config show --origin` prints what is in effect. A JSON Schema is in [config.schema.json](config.schema.json).",
     markdownTable(["Key", "Type", "Default", "Variable", "Meaning"], rows),
   ]);
 }

@@ -160,15 +160,10 @@ describe("tasks and the outbox through the daemon", () => {
 
   test("a person hears within seconds of an agent that is killed", async () => {
     await using pager = await startPager();
-    using temp = tempDirectory();
-    const config = join(temp.path, "armorclaw.toml");
-    writeFileSync(
-      config,
-      `[webhooks]\npager = "${pager.url}"\n[[alerts.to]]\ndestination = "webhook"\nlane = "pager"\n`,
-    );
+    const to = JSON.stringify([{ destination: "webhook", lane: "pager" }]);
     await using daemon = await startTestDaemon({
       ...daemonOptions,
-      flags: [...daemonOptions.flags, "--config", config],
+      flags: [...daemonOptions.flags, "--set", `webhooks.pager=${pager.url}`, "--set", `alerts.to=${to}`],
       start: ["heartbeat"],
     });
     const pid = await until("the agent", async () => (await daemon.client.agent.get({ agent_id: "heartbeat-1" })).pid);

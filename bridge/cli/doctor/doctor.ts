@@ -1,5 +1,6 @@
 import type { Result } from "@armorclaw/protocol";
 import { type LoadedConfig, loadConfig } from "../../config/config.ts";
+import { configFlags } from "../config-flags.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { describeFailure } from "../failure.ts";
 import type { Invocation, Runner } from "../invocation.ts";
@@ -26,9 +27,7 @@ export const run: Runner = async (invocation) => {
 };
 
 function readConfig({ values, io }: Invocation): { finding: Finding; loaded: LoadedConfig | undefined } {
-  const flags = Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
-  );
+  const flags = configFlags(values);
   try {
     const loaded = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
     const { file } = loaded;
