@@ -5,7 +5,8 @@ import { runtimeVersion } from "./version.ts";
 
 /** A restarted bridge is found again soon, without 15 agents knocking in step. */
 const reconnect = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 10 * 60_000 };
-const helloDeadlineMs = 10_000;
+/** Long, as the bridge lets one that stands by wait for its answer. A bridge that ends, or wants it no more, ends the connection. */
+const helloDeadlineMs = 24 * 60 * 60_000;
 
 export type Hello = Result<"agent.hello">;
 
@@ -39,6 +40,8 @@ export function openLink(options: LinkOptions): Link {
   const client = createClient({
     socketPath: options.socketPath,
     reconnect,
+    // The agent's own heartbeats tell whether the bridge answers.
+    heartbeatMs: 0,
     greet: async (call) => {
       const params = { runtime_version: runtimeVersion, pid: options.pid };
       const answer = await call("agent.hello", params, { deadlineMs: helloDeadlineMs });

@@ -51,6 +51,12 @@ export const AgentInfo = z
     message: z.string().nullable().describe("Why the agent is in this state, where there is something to say."),
     container_id: ContainerId.nullable(),
     pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
+    spare_pid: z
+      .int()
+      .nullable()
+      .describe(
+        "The process that stands by to take over; it is not listened to before that. Null where there is none.",
+      ),
     isolation: Isolation.nullable().describe("As read back from the kernel, not as asked for."),
     epoch: z.int().describe("Counts the starts of this agent; each has its own socket."),
     restarts: z.int(),
@@ -74,6 +80,7 @@ export const exampleAgent = {
   message: null,
   container_id: "heartbeat-1.1",
   pid: 4720,
+  spare_pid: null,
   isolation: "sandbox",
   epoch: 1,
   restarts: 0,

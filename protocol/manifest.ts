@@ -136,6 +136,10 @@ export const LoopManifest = z
     capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,
     workspace: Workspace.optional().describe("None when left out."),
+    spare: z
+      .boolean()
+      .default(false)
+      .describe("Each of its agents keeps a second container, which stands by and takes over when the first one dies."),
     schedule: z.strictObject({ every_ms: z.int().min(100) }).describe("How often the loop's work runs."),
     heartbeat_ms: z.int().min(100).max(60_000).describe("How often the agent tells the bridge that it is alive."),
     ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),

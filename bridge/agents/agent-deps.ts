@@ -10,6 +10,7 @@ import type { AgentPlan } from "./plan.ts";
 import type { Quota } from "./quota.ts";
 import type { AgentRecords } from "./records.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
+import type { Spare } from "./spare.ts";
 import type { StartGate } from "./start-gate.ts";
 
 /** What one agent works with. */
@@ -22,6 +23,7 @@ export interface AgentDeps {
   readonly mail: AgentMail;
   readonly policy: RestartPolicy;
   readonly gate: StartGate;
+  readonly spare: Spare;
   readonly engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> };
   readonly log: LogBook;
   readonly eventQuota: Quota;

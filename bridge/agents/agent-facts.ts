@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import type { AgentActivity, AgentInfo, AgentState, ExitInfo } from "@armorclaw/protocol";
 import type { Logger } from "../logging/logging.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
+import type { AgentDeps } from "./agent-deps.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { AgentPlan } from "./plan.ts";
 import type { AgentRecord } from "./records.ts";
+import type { Spare } from "./spare.ts";
 import { isUp, mayMove } from "./state.ts";
 
 /** What is known of an agent now. Its state changes by `move` alone. */
@@ -12,6 +14,7 @@ export class AgentFacts {
   readonly #plan: AgentPlan;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #spare: Spare;
   #state: AgentState = "requested";
   #startedAt: string | null = null;
   #lastHeartbeatAt: string | null = null;
@@ -20,8 +23,9 @@ export class AgentFacts {
   activity: AgentActivity | null = null;
   exit: ExitInfo | null = null;
 
-  constructor(plan: AgentPlan, clock: Clock, logger: Logger) {
+  constructor(plan: AgentPlan, { clock, logger, spare }: Pick<AgentDeps, "clock" | "logger" | "spare">) {
     this.#plan = plan;
+    this.#spare = spare;
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -85,6 +89,7 @@ export class AgentFacts {
       message: this.message,
       container_id: container?.id ?? null,
       pid: isUp(this.#state) ? (container?.pid ?? null) : null,
+      spare_pid: this.#spare.pid,
       isolation: incarnation?.isolation ?? null,
       epoch: incarnation?.epoch ?? record.epoch,
       restarts: record.restarts,

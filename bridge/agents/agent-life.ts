@@ -12,6 +12,8 @@ export interface AgentLifeParts {
   readonly epoch: number;
   /** The container that an earlier bridge started for it. */
   readonly adopted: ContainerRecord | undefined;
+  /** Its container stands by already. */
+  readonly spare: Incarnation | undefined;
   readonly deps: AgentDeps;
   readonly facts: AgentFacts;
   readonly voice: AgentVoice;
@@ -29,16 +31,9 @@ export class AgentLife {
 
   constructor(parts: AgentLifeParts) {
     this.#parts = parts;
-    const { plan, epoch, deps, facts, voice } = parts;
+    const { plan, epoch, deps, spare, voice } = parts;
     voice.epoch = epoch;
-    this.incarnation = new Incarnation(plan, epoch, {
-      engine: deps.engine,
-      endpoints: deps.endpoints,
-      workspaces: deps.workspaces,
-      onOutput: (line) => deps.log.writeOutput(line),
-      lastSeen: () => deps.log.lastSeen(),
-      onContainer: () => facts.move("starting"),
-    });
+    this.incarnation = spare ?? new Incarnation(plan, epoch, deps);
   }
 
   /** Undefined before its hello. */
@@ -51,7 +46,12 @@ export class AgentLife {
     const { adopted, deps, facts, stopping } = this.#parts;
     facts.move("creating");
     const deadline = AbortSignal.any([AbortSignal.timeout(deps.helloDeadlineMs), stopping]);
-    const container = await this.incarnation.bringUp(deadline, adopted?.id);
+    const owner = {
+      onOutput: deps.log.writeOutput.bind(deps.log),
+      lastSeen: () => deps.log.lastSeen(),
+      onContainer: () => facts.move("starting"),
+    };
+    const container = await this.incarnation.bringUp(deadline, owner, adopted?.id);
     this.#attendance = this.#attend(container);
     if (facts.state !== "starting") return;
     facts.move("running");
@@ -62,6 +62,7 @@ export class AgentLife {
       this.#parts.restarts,
     );
     this.#attendance.begin();
+    deps.spare.prepare(this.#parts.epoch + 1);
   }
 
   /** It was ended because it has nothing to do. */
@@ -72,6 +73,7 @@ export class AgentLife {
   /** Ends it: it has nothing to do. */
   async retire(graceMs: number): Promise<void> {
     this.#isRetired = true;
+    await this.#parts.deps.spare.release();
     await this.incarnation.container?.stop(graceMs);
   }
 

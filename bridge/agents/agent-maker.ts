@@ -8,6 +8,7 @@ import { Quota } from "./quota.ts";
 import type { Readiness } from "./readiness.ts";
 import type { AgentRecord } from "./records.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { Spare } from "./spare.ts";
 import { StartGate } from "./start-gate.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
@@ -32,36 +33,23 @@ export class AgentMaker {
     const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
-    return new Agent(
-      { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs },
-      record,
-      {
-        ...{
-          engine,
-          endpoints,
-          workspaces,
-          records,
-          mail,
-          publish,
-          clock,
-          logger,
-          helloDeadlineMs,
-          hangAfterMs,
-          stopGraceMs,
-        },
-        policy: new RestartPolicy(restart, random),
-        gate: this.#gate,
-        engineWatch: this.#engineWatch,
-        log: this.#log(agentId),
-        eventQuota: new Quota(clock, eventQuota),
-        awaitDependencies: (plan, onWait, isPatient, signal) =>
-          this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
-        onReady: () => this.#readiness.changed(),
-        background: (work) => {
-          work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
-        },
+    const plan = { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs };
+    const toStart = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, gate: this.#gate };
+    return new Agent(plan, record, {
+      ...toStart,
+      ...{ records, mail, publish, hangAfterMs, stopGraceMs },
+      spare: new Spare(plan, toStart),
+      policy: new RestartPolicy(restart, random),
+      engineWatch: this.#engineWatch,
+      log: this.#log(agentId),
+      eventQuota: new Quota(clock, eventQuota),
+      awaitDependencies: (plan, onWait, isPatient, signal) =>
+        this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
+      onReady: () => this.#readiness.changed(),
+      background: (work) => {
+        work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
       },
-    );
+    });
   }
 
   #log(agentId: string): LogBook {

@@ -32,7 +32,7 @@ export class Agent {
     this.#record = record;
     this.#deps = deps;
     this.#voice = new AgentVoice(plan, deps.publish);
-    this.#facts = new AgentFacts(plan, deps.clock, deps.logger);
+    this.#facts = new AgentFacts(plan, deps);
     const message = "Its time to live is over";
     this.#expiry = new Expiry(deps.clock, () =>
       deps.background(this.stop(deps.stopGraceMs, { isWanted: false, message })),
@@ -58,7 +58,6 @@ export class Agent {
     return this.#facts.isReady;
   }
 
-  /** The running container. */
   get container(): Container | undefined {
     return isUp(this.state) ? this.#life?.incarnation.container : undefined;
   }
@@ -87,11 +86,12 @@ export class Agent {
     this.#stopping = new AbortController();
     this.#expiry.arm(this.plan.expiresAtMs);
     const first = Promise.withResolvers<void>();
-    this.#task = this.#watch(first, options).catch((error: unknown) => {
+    const watch = this.#watch(first, options).catch((error: unknown) => {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
       this.#facts.broke("A bug in the bridge ended the watch over it");
       first.reject(error);
     });
+    this.#task = watch.then(() => this.#deps.spare.release());
     return first.promise;
   }
 
@@ -223,9 +223,10 @@ export class Agent {
   async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
     const epoch = adopted?.epoch ?? this.#record.epoch + 1;
     await this.#save({ epoch, isParked: false });
-    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice };
     const { restarts } = this.#record;
-    const life = new AgentLife({ ...parts, epoch, adopted, restarts, stopping: this.#stopping.signal });
+    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice, restarts };
+    const spare = await this.#deps.spare.take(epoch);
+    const life = new AgentLife({ ...parts, epoch, spare, adopted, stopping: this.#stopping.signal });
     this.#life = life;
     await life.begin();
     return life;

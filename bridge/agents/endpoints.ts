@@ -11,8 +11,12 @@ export interface AgentEndpoint {
 
 /** What an endpoint asks about those who connect, and what it tells. */
 export interface EndpointGuard {
-  /** Whether this process of the host is in the agent's attested container. Settles when that is known, at the latest with the start's end. */
-  admits(pid: number): Promise<boolean>;
+  /**
+   * Whether this process of the host is in the agent's attested container, and it may speak. Settles when that is known, at the
+   * latest with the start's end.
+   * @param pid undefined where the host does not tell who connected
+   */
+  admits(pid: number | undefined): Promise<boolean>;
   /** A connection has ended: perhaps with the agent. */
   disconnected(): void;
 }

@@ -7,6 +7,10 @@ export interface IncarnationDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
   readonly workspaces: Workspaces;
+}
+
+/** Whoever lives the start through. */
+export interface IncarnationOwner {
   readonly onOutput: (line: OutputLine) => void;
   /** Up to where the output of a container that is taken over is known. */
   readonly lastSeen: () => LastSeen;
@@ -53,29 +57,45 @@ export class Incarnation {
 
   /**
    * Opens the socket, starts the container or takes over the one that is there, has its isolation confirmed and waits
-   * for the agent's hello.
+   * for the agent's hello. Of one that stands by, only the last two are left.
    * @param adopted the container that an earlier bridge started for this epoch
    * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; `release` is still owed
    */
-  async bringUp(deadline: AbortSignal, adopted?: ContainerId): Promise<Container> {
-    const { engine, endpoints, onOutput, lastSeen, onContainer } = this.#deps;
+  async bringUp(deadline: AbortSignal, owner: IncarnationOwner, adopted?: ContainerId): Promise<Container> {
+    const container = this.#container ?? (await this.#open(deadline, adopted));
+    container.output(owner.onOutput, adopted === undefined ? {} : owner.lastSeen());
+    owner.onContainer();
+    await this.#attest(container);
+    this.#attested.resolve();
+    // A bridge that was killed may have left it frozen, and then it cannot say hello.
+    if (adopted !== undefined) await container.resume();
+    await this.#awaitHello(container, deadline);
+    return container;
+  }
+
+  /**
+   * Opens the socket, starts the container and has its isolation confirmed, ahead of `bringUp`. Nothing that it says is read
+   * until then.
+   */
+  async standBy(deadline: AbortSignal): Promise<Container> {
+    const container = await this.#open(deadline, undefined);
+    await this.#attest(container);
+    return container;
+  }
+
+  async #open(deadline: AbortSignal, adopted: ContainerId | undefined): Promise<Container> {
+    const { engine, endpoints } = this.#deps;
     const { agentId, slot } = this.#plan;
     this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot), {
       admits: async (pid) => {
         await this.#attested.promise;
-        return this.#container?.holds(pid) !== false;
+        return pid === undefined || this.#container?.holds(pid) !== false;
       },
       disconnected: () => this.#container?.look(),
     });
     const container = await this.#obtain(this.#endpoint.directory, deadline, adopted);
     if (container === undefined) throw new BridgeError("AGENT_START_FAILED", `${agentId} ended with the bridge`);
     this.#container = container;
-    container.output(onOutput, adopted === undefined ? {} : lastSeen());
-    onContainer();
-    await this.#attest(container);
-    // A bridge that was killed may have left it frozen, and then it cannot say hello.
-    if (adopted !== undefined) await container.resume();
-    await this.#awaitHello(container, deadline);
     return container;
   }
 
@@ -110,7 +130,6 @@ export class Incarnation {
       throw new BridgeError("ATTESTATION_FAILED", message, { missing: attestation.missing });
     }
     this.#isolation = attestation.isolation;
-    this.#attested.resolve();
   }
 
   async #awaitHello(container: Container, deadline: AbortSignal): Promise<void> {

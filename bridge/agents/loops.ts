@@ -16,6 +16,7 @@ export interface LoopOverride {
   readonly ttl_ms?: number | undefined;
   readonly park?: Parking | undefined;
   readonly workspace?: LoopManifest["workspace"];
+  readonly spare?: boolean | undefined;
 }
 
 /** The loops that can be started, with what the operator made of them. */
@@ -26,7 +27,7 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttl_ms, park, workspace } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttl_ms, park, workspace, spare } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
@@ -35,6 +36,7 @@ export class Loops {
           ...(ttl_ms === undefined ? {} : { ttl_ms }),
           ...(park === undefined ? {} : { park }),
           ...(workspace === undefined ? {} : { workspace }),
+          ...(spare === undefined ? {} : { spare }),
         };
       });
     this.#manifests = new Map(manifests.map((manifest) => [manifest.name, manifest]));
@@ -57,9 +59,16 @@ export class Loops {
     throw new BridgeError("LOOP_NOT_FOUND", `No loop is called ${loop}${hint}`, { loop });
   }
 
-  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them */
+  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them, or for a spare beside a workspace */
   check(): void {
-    for (const { name } of this.all()) this.#walk(name, []);
+    for (const { name, spare, workspace } of this.all()) {
+      this.#walk(name, []);
+      if (spare && workspace !== undefined)
+        throw new BridgeError(
+          "CONFIG_INVALID",
+          `The loop ${name} has a workspace, which two containers cannot share: it may have no spare`,
+        );
+    }
   }
 
   #walk(loop: string, trail: readonly string[]): void {

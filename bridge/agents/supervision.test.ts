@@ -196,6 +196,15 @@ describe("loops that come after others", () => {
   });
 });
 
+test("a loop with a workspace may have no spare", async () => {
+  const loops = { pulse: { workspace: { size_bytes: 8 * 1024 * 1024 }, spare: true } };
+  const { supervisor } = setUp({ loops });
+  await expect(supervisor.start()).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringContaining("it may have no spare"),
+  });
+});
+
 test("an agent's time to live ends it for good", async () => {
   const { supervisor, records } = setUp();
   const agent = await supervisor.launch("pulse", undefined, 100);

@@ -229,6 +229,12 @@ export const ConfigSchema = z.strictObject({
           .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
         park: Parking.optional().describe("Instead of the manifest's: when its agents are put away."),
         workspace: Workspace.optional().describe("Instead of the manifest's: a directory that is kept."),
+        spare: z
+          .boolean()
+          .optional()
+          .describe(
+            "Instead of the manifest's: whether each of its agents keeps a second container, which stands by and takes over when the first one dies. It costs the memory of an idle agent.",
+          ),
         rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
         secrets: z
           .array(SecretRequest)

@@ -86,8 +86,7 @@ function guarded(
     const onError = () => socket.destroy();
     socket.on("error", onError);
     socket.once("close", () => guard.disconnected());
-    const admitted = peer === undefined ? Promise.resolve(true) : guard.admits(peer.pid);
-    admitted.then(
+    guard.admits(peer?.pid).then(
       (isIn) => {
         socket.off("error", onError);
         if (socket.destroyed) return;

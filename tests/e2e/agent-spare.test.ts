@@ -1,0 +1,84 @@
+import { existsSync, readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { describeOnEngines } from "../support/engines.ts";
+import { until } from "../support/until.ts";
+
+const agentOf = async ({ client }: TestDaemon) => await client.agent.get({ agent_id: "heartbeat-1" });
+
+/** Waits until the agent runs, in this start where one is given, and a spare that is none of these stands by. */
+const standing = async (daemon: TestDaemon, epoch: number | undefined, not: readonly (number | null)[]) =>
+  await until("a spare stands by", async () => {
+    const agent = await agentOf(daemon);
+    const isNew = agent.spare_pid !== null && !not.includes(agent.spare_pid);
+    return agent.state === "running" && (epoch ?? agent.epoch) === agent.epoch && isNew ? agent : undefined;
+  });
+
+const gone = async (pid: number | null) => await until(`${pid} is gone`, () => !existsSync(`/proc/${pid}`));
+
+/** Speaks on an agent's socket, as if it were the agent. */
+function speak(path: string) {
+  const socket = connect(path);
+  const heard = { bytes: 0, isClosed: false };
+  socket.on("data", (data) => {
+    heard.bytes += data.length;
+  });
+  socket
+    .on("error", () => undefined)
+    .on("close", () => {
+      heard.isClosed = true;
+    });
+  socket.write('{"jsonrpc":"2.0","id":1,"method":"rpc.ping"}\n{"jsonrpc":"2.0","id":2,"method":"agent.hello"}\n');
+  return heard;
+}
+
+describeOnEngines(
+  "an agent's spare",
+  (engine, engineEnv) => {
+    const env = () => ({ ...engineEnv(), ARMORCLAW_LOOPS: JSON.stringify({ heartbeat: { spare: true } }) });
+
+    test("stands by unheard, takes over from a dead agent, and is made anew", async () => {
+      await using daemon = await startTestDaemon({ engine, env: env(), start: ["heartbeat"] });
+      const before = await standing(daemon, 1, []);
+      expect(before.spare_pid).not.toBe(before.pid);
+      const heard = speak(join(daemon.directories.runtime, "agents", "heartbeat-1.2", "agent.sock"));
+      expect((await daemon.cli(["agent", "get", "heartbeat-1"])).stdout).toContain(`pid ${before.spare_pid} stands by`);
+      expect(heard).toEqual({ bytes: 0, isClosed: false });
+
+      process.kill(before.pid ?? 0, "SIGKILL");
+      const after = await standing(daemon, 2, [before.spare_pid]);
+      expect(after).toMatchObject({ pid: before.spare_pid, restarts: 1, isolation: before.isolation });
+      await until("its own heartbeats come", async () => (await agentOf(daemon)).heartbeats > 1);
+      // Only then is it known who spoke: nobody of its container.
+      await until("the stranger's connection is ended", () => heard.isClosed);
+      expect(heard.bytes).toBe(0);
+
+      process.kill(after.spare_pid ?? 0, "SIGKILL");
+      expect(await standing(daemon, 2, [after.spare_pid])).toMatchObject({ pid: after.pid, restarts: 1 });
+    }, 60_000);
+
+    test("goes with a bridge that was killed, with a panic and with its agent", async () => {
+      await using killed = await startTestDaemon({ engine, env: env(), start: ["heartbeat"] });
+      const first = await standing(killed, 1, []);
+      await killed.end("SIGKILL");
+      const { directories } = killed;
+      await using daemon = await startTestDaemon({ engine, env: env(), start: ["heartbeat"], directories });
+      const second = await standing(daemon, undefined, [first.spare_pid]);
+      expect(second.pid).toBe(first.pid);
+      await gone(first.spare_pid);
+
+      await daemon.client.bridge.panic({ reason: "a test" });
+      expect(existsSync(`/proc/${second.spare_pid}`)).toBe(false);
+      await daemon.client.bridge.resume();
+      const third = await standing(daemon, undefined, [second.spare_pid]);
+
+      await daemon.client.agent.stop({ agent_id: "heartbeat-1" });
+      expect(existsSync(`/proc/${third.spare_pid}`)).toBe(false);
+      expect(await agentOf(daemon)).toMatchObject({ state: "stopped", spare_pid: null });
+      expect(readdirSync(join(directories.runtime, "agents"))).toEqual([]);
+    }, 60_000);
+  },
+  ["sandbox", "docker"],
+);
