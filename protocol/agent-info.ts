@@ -117,6 +117,8 @@ export type UsageSample = z.output<typeof UsageSample>;
 export const AgentUsage = UsageSample.omit({ time: true })
   .extend({
     agent_id: AgentId,
+    workspace_bytes: z.int().nullable().describe("In its workspace; null without one, and where it cannot be seen."),
+    workspace_size_bytes: z.int().nullable().describe("What its workspace can hold."),
     log_bytes: z.int().describe("Written to its log since the bridge's start."),
     log_bytes_dropped: z.int().describe("Not kept, as they were over its quota."),
     events_refused: z.int().describe("Not published, as they were over its quota."),
@@ -132,6 +134,8 @@ export const exampleUsage = {
   pids: 8,
   io_read_bytes: 2_000_000,
   io_write_bytes: 40_000,
+  workspace_bytes: 1_048_576,
+  workspace_size_bytes: 14_680_064,
   log_bytes: 1_200,
   log_bytes_dropped: 0,
   events_refused: 0,

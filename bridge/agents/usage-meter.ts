@@ -1,4 +1,5 @@
 import type { AgentUsage, UsageSample } from "@armorclaw/protocol";
+import { type WorkspaceFill, workspaceFill } from "../containers/containers.ts";
 import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Agent } from "./agent.ts";
 
@@ -44,9 +45,12 @@ export class UsageMeter {
   async read(agent: Agent, historyLength: number): Promise<AgentUsage> {
     const { time: _, ...sample } = await this.#measure(agent);
     const history = this.#history.get(agent) ?? [];
+    const workspace = await fillOf(agent);
     return {
       agent_id: agent.plan.agentId,
       ...sample,
+      workspace_bytes: workspace?.usedBytes ?? null,
+      workspace_size_bytes: workspace?.sizeBytes ?? null,
       log_bytes: agent.log.bytesWritten,
       log_bytes_dropped: agent.log.bytesDropped,
       events_refused: agent.eventQuota.refused,
@@ -88,4 +92,9 @@ export class UsageMeter {
     this.#before.set(container, { at, cpuNs, percent });
     return percent;
   }
+}
+
+async function fillOf({ plan, container }: Agent): Promise<WorkspaceFill | undefined> {
+  const pid = container?.pid ?? null;
+  return plan.manifest.workspace === undefined || pid === null ? undefined : await workspaceFill(pid);
 }

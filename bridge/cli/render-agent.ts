@@ -1,4 +1,4 @@
-import type { AgentInfo, LogLine, Result } from "@armorclaw/protocol";
+import type { AgentInfo, AgentUsage, LogLine, Result } from "@armorclaw/protocol";
 import { formatAge, formatBytes, formatDuration, formatTime } from "./format.ts";
 import type { View } from "./output.ts";
 import { renderTable } from "./table.ts";
@@ -66,6 +66,12 @@ export function renderStopped(agent: Result<"agent.stop">): string {
   return visible(`${agent.agent_id} is ${agent.state}${agent.exit === null ? "" : `: ${agent.exit.message}`}`);
 }
 
+/** What is in it, of what it can hold. */
+export const workspaceOf = (usage: AgentUsage | undefined): string => {
+  const { workspace_bytes = null, workspace_size_bytes = null } = usage ?? {};
+  return workspace_bytes === null ? "-" : `${formatBytes(workspace_bytes)} of ${formatBytes(workspace_size_bytes)}`;
+};
+
 export function renderUsage({ agents }: Result<"agent.usage">, view: View): string {
   if (agents.length === 0) return "No agent runs.";
   const rows = agents.map((usage) => [
@@ -73,8 +79,14 @@ export function renderUsage({ agents }: Result<"agent.usage">, view: View): stri
     formatBytes(usage.memory_bytes),
     usage.cpu_percent === null ? "-" : `${usage.cpu_percent.toFixed(1)} %`,
     usage.pids === null ? "-" : String(usage.pids),
+    workspaceOf(usage),
   ]);
-  return renderTable([{ title: "AGENT" }, { title: "MEMORY" }, { title: "CPU" }, { title: "PIDS" }], rows, view);
+  const titles = ["AGENT", "MEMORY", "CPU", "PIDS", "WORKSPACE"];
+  return renderTable(
+    titles.map((title) => ({ title })),
+    rows,
+    view,
+  );
 }
 
 export function renderLoops({ loops }: Result<"loop.list">, view: View): string {

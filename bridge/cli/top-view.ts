@@ -1,7 +1,7 @@
 import type { AgentInfo, AgentUsage, LogLine } from "@armorclaw/protocol";
 import { formatAge, formatBytes } from "./format.ts";
 import type { View } from "./output.ts";
-import { renderLogLine } from "./render-agent.ts";
+import { renderLogLine, workspaceOf } from "./render-agent.ts";
 import { type Limit, renderBurn } from "./render-budget.ts";
 import { renderTable } from "./table.ts";
 import { visible } from "./visible.ts";
@@ -36,6 +36,7 @@ const columns = [
   { title: "PIDS", dropOrder: 4 },
   { title: "READ", dropOrder: 5 },
   { title: "WRITTEN", dropOrder: 5 },
+  { title: "WORKSPACE", dropOrder: 4 },
   { title: "RESTARTS", dropOrder: 3 },
   { title: "HEARTBEAT", dropOrder: 2 },
   { title: "UPTIME", dropOrder: 1 },
@@ -98,6 +99,7 @@ const cellsOf =
     String(usage?.pids ?? "-"),
     formatBytes(usage?.io_read_bytes ?? null),
     formatBytes(usage?.io_write_bytes ?? null),
+    workspaceOf(usage),
     String(agent.restarts),
     formatAge(agent.last_heartbeat_at, view.nowMs),
     formatAge(agent.started_at, view.nowMs),

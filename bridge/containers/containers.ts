@@ -18,7 +18,7 @@ export {
 } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";
 export { bootId } from "./proc.ts";
-export { Workspaces } from "./workspaces.ts";
+export { type WorkspaceFill, Workspaces, workspaceFill } from "./workspaces.ts";
 
 /**
  * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protocol";
@@ -7,6 +8,23 @@ import { makeDirectory } from "../platform/make-directory.ts";
 import type { Workspace } from "./engine.ts";
 import { messageOf, ownUid } from "./engine-options.ts";
 import { launcherEnvironment } from "./sandbox-launch.ts";
+
+export interface WorkspaceFill {
+  readonly usedBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** How full the workspace of a running agent is, by the word of its file system. Undefined when it cannot be seen. */
+export async function workspaceFill(pid: number): Promise<WorkspaceFill | undefined> {
+  try {
+    const { blocks, bfree, bavail, bsize } = await statfs(`/proc/${pid}/root/workspace`);
+    const used = blocks - bfree;
+    // Without what the file system keeps for itself, so that a full one is told as full.
+    return { usedBytes: used * bsize, sizeBytes: (used + bavail) * bsize };
+  } catch {
+    return undefined;
+  }
+}
 
 /** What holds for every way to a workspace. */
 export const workspaceOptions = "nosuid,nodev,noexec";

@@ -29,6 +29,11 @@ describeIf(process.getuid?.() === 0, "only root can bound a workspace", "workspa
         writeFileSync(join(first, "kept"), "kept");
         expect(() => writeFileSync(join(first, "much"), Buffer.alloc(2 * sizeBytes))).toThrow(/ENOSPC/);
 
+        const [usage] = (await killed.client.agent.usage()).agents;
+        expect(usage?.workspace_size_bytes).toBeLessThanOrEqual(sizeBytes);
+        expect((usage?.workspace_bytes ?? 0) / (usage?.workspace_size_bytes ?? 1)).toBeGreaterThan(0.99);
+        expect((await killed.cli(["agent", "usage"])).stdout).toMatch(/WORKSPACE\nheartbeat-1 .* ([\d.]+ MiB) of \1\n/);
+
         await killed.end("SIGKILL");
         await using daemon = await startTestDaemon({ engine, env, directories: killed.directories });
         await until("the agent is taken over", async () => {
