@@ -2,7 +2,8 @@ import type { Engine } from "../containers/containers.ts";
 import type { PublishEvent } from "../events/events.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 
-const pingDeadlineMs = 5_000;
+/** Above the engine's own limit, whose message is the better one. */
+const pingDeadlineMs = 12_000;
 /** How often an engine that is away is asked. */
 const awayPollMs = 250;
 

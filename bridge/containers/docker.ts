@@ -17,7 +17,9 @@ import { Removals } from "./removals.ts";
 import { collectRuntimeFiles } from "./runtime-files.ts";
 import { speechMounts } from "./speech-programs.ts";
 
-const probeTimeoutMs = 3_000;
+// An engine that is gone refuses at once; one that only has much to do takes seconds, and is not to be taken for gone.
+const openTimeoutMs = 5_000;
+const pingTimeoutMs = 10_000;
 const callTimeoutMs = 30_000;
 
 /** Runs agents in hardened containers of a Docker engine. Its containers outlive the bridge. */
@@ -45,7 +47,7 @@ export class DockerEngine implements Engine {
     if (!mayAnswer(options.dockerHost))
       throw new BridgeError("ENGINE_UNAVAILABLE", "No Docker engine answers: there is no socket");
     const docker = await connectDocker(options.dockerHost);
-    const info = await dockerInfo(docker, AbortSignal.timeout(probeTimeoutMs)).catch((error: unknown) => {
+    const info = await dockerInfo(docker, AbortSignal.timeout(openTimeoutMs)).catch((error: unknown) => {
       throw dockerUnavailable(error);
     });
     checkDocker(info, options.runtime);
@@ -122,7 +124,7 @@ export class DockerEngine implements Engine {
 
   async ping(signal: AbortSignal): Promise<void> {
     try {
-      await pingDocker(this.#docker, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
+      await pingDocker(this.#docker, AbortSignal.any([signal, AbortSignal.timeout(pingTimeoutMs)]));
     } catch (error) {
       throw dockerUnavailable(error);
     }
