@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
-import { tempDirectory } from "../support/temp.ts";
+import { type FixtureProcess, startFixtureProcess } from "../support/fixture-process.ts";
 import { until } from "../support/until.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -13,43 +9,23 @@ const mebibyte = 1024 * 1024;
 const idleConnections = 10_000;
 
 describe("what others notice of a hostile peer", () => {
-  const directory = tempDirectory();
-  const path = join(directory.path, "fixture.sock");
-  let server: ChildProcess;
+  let server: FixtureProcess;
 
   beforeAll(async () => {
-    const script = join(import.meta.dirname, "../support/fixture-server.ts");
-    const flags = ["--socket", path, "--connections-max", String(idleConnections + 100)];
-    server = spawn(process.execPath, ["--conditions=armorclaw-source", script, ...flags], {
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, NODE_OPTIONS: "" },
-    });
-    await until("the fixture server's start", async () => {
-      await using client = await WireClient.open(path);
-      return await client.call("ping");
-    });
+    server = await startFixtureProcess(["--connections-max", String(idleConnections + 100)]);
   });
 
-  afterAll(async () => {
-    server.kill();
-    await once(server, "close");
-    directory[Symbol.dispose]();
-  });
-
-  const residentMib = () => {
-    const status = readFileSync(`/proc/${server.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-  };
+  afterAll(async () => await server[Symbol.asyncDispose]());
 
   /** What a bystander and the server's memory notice of one attack, which goes on until its disposal. */
   async function row(name: string, memoryMibMax: number, attack: () => Promise<AsyncDisposable>): Promise<void> {
-    await using bystander = await WireClient.open(path);
+    await using bystander = await WireClient.open(server.path);
     const calls = () => p99Of(bystander, "ping");
     const quiet = await bestP99(calls);
-    const before = residentMib();
+    const before = server.residentBytes() / mebibyte;
     await using _ = await attack();
     const among = await bestP99(calls, boundMs(quiet));
-    const grown = residentMib() - before;
+    const grown = server.residentBytes() / mebibyte - before;
     process.stderr.write(
       `hostile: ${name}: p99 ${quiet.toFixed(2)} → ${among.toFixed(2)} ms, memory +${grown.toFixed(0)} MiB (at most ${memoryMibMax})\n`,
     );
@@ -61,7 +37,7 @@ describe("what others notice of a hostile peer", () => {
     const idle: WireClient[] = [];
     await using _ = endOf(idle);
     await row(`${idleConnections} idle connections`, 200, async () => {
-      for (let opened = 0; opened < idleConnections; opened += 100) idle.push(...(await openMany(path, 100)));
+      for (let opened = 0; opened < idleConnections; opened += 100) idle.push(...(await openMany(server.path, 100)));
       return endOf([]);
     });
     expect(idle.filter(({ isEnded }) => !isEnded)).toHaveLength(idleConnections);
@@ -70,7 +46,7 @@ describe("what others notice of a hostile peer", () => {
   test("that sends lines a byte at a time on 500 connections", async () => {
     let sent = 0;
     await row("slowloris on 500 connections", 64, async () => {
-      const slow = await openMany(path, 500);
+      const slow = await openMany(server.path, 500);
       // A few at a time: what the attack costs in this process is not what the bystander is to measure.
       const dripping = setInterval(() => {
         for (let n = 0; n < 25; n++, sent++)
@@ -84,7 +60,7 @@ describe("what others notice of a hostile peer", () => {
 
   test("that subscribes and never reads", async () => {
     await row("a subscriber that never reads", 64, async () => {
-      const [deaf, publisher] = await openMany(path, 2);
+      const [deaf, publisher] = await openMany(server.path, 2);
       assert(deaf && publisher);
       await deaf.call("subscribe", ["t"]);
       deaf.socket.pause();
@@ -100,7 +76,7 @@ describe("what others notice of a hostile peer", () => {
 
   test("that asks for 2 GiB and never reads", async () => {
     await row("2 GiB of answers that are never read", 64, async () => {
-      const deaf = await openMany(path, 1);
+      const deaf = await openMany(server.path, 1);
       deaf[0]?.socket.pause();
       for (let id = 0; id < 2_000; id++)
         deaf[0]?.send(JSON.stringify({ jsonrpc: "2.0", method: "big", params: [mebibyte], id }));
