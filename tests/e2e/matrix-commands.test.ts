@@ -132,6 +132,15 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask("!pause heartbeat-1", world.room, bob)).toMatch(/^FORBIDDEN: .*viewer/);
     expect(await ask("!panic", world.room, bob)).toMatch(/^FORBIDDEN/);
     expect(await ask("!ps", world.room, bob)).toMatch(/^heartbeat-1: running/);
+    const refused = await until("the record of both", async () => {
+      const { records } = await daemon.client.audit.tail({ limit: 1_000 });
+      const found = records.filter(({ principal }) => principal === "matrix:@bob:localhost");
+      return found.length >= 2 ? found : undefined;
+    });
+    expect(refused.map(({ method, result }) => [method, result])).toEqual([
+      ["agent.pause", "FORBIDDEN"],
+      ["bridge.panic", "FORBIDDEN"],
+    ]);
     expect(await ask("!panic", world.openRoom)).toMatch(/only in an encrypted room/);
     expect(await stateOf("heartbeat-1")).toBe("running");
   });
