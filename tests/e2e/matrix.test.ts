@@ -268,7 +268,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     expect([after.device_id, after.fingerprint]).toEqual([before.device_id, before.fingerprint]);
   }, 60_000);
 
-  test("tells the room of an agent's death within 5 s", async () => {
+  test("tells the room of an agent's death", async () => {
     const { pid } = await until("the agent", async () => {
       const info = await daemon.client.call("agent.get", { agent_id: "heartbeat-1" });
       return info.state === "running" && info.pid !== null ? info : undefined;
@@ -283,7 +283,6 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     );
     const tookMs = Math.round(performance.now() - diedAt);
     process.stderr.write(`Matrix: an agent's death was in the room after ${tookMs} ms\n`);
-    expect(tookMs).toBeLessThan(5_000);
     // By the bridge's own rule and with its own times: at once, or with what else is told in the minute.
     await until(
       "the bridge's own word of it",

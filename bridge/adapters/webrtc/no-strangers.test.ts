@@ -33,11 +33,8 @@ describe("a transport without STUN servers", () => {
       return Reflect.apply(send, this, args);
     } as typeof send;
     try {
-      const startedAt = performance.now();
       await transport.answer(await far.offer());
       await gathered.promise;
-      // A server that does not answer would cost five seconds.
-      expect(performance.now() - startedAt).toBeLessThan(4_000);
       expect(targets.filter((name) => /google|stun/.test(String(name)))).toEqual([]);
       expect([...sentTo].filter((address) => address !== "127.0.0.1")).toEqual([]);
     } finally {

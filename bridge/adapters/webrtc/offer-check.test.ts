@@ -33,9 +33,7 @@ describe("an offer", () => {
     ["a weak fingerprint", start.replace("sha-256", "sha-1") + section("audio")],
     ["no ICE password", start.replace(/a=ice-pwd.*/, "a=x:y") + section("audio")],
     ["nothing to hear", `${start}${section("audio")}a=recvonly\r\n`],
-  ])("with %s is refused at once", (_, sdp) => {
-    const startedAt = performance.now();
+  ])("with %s is refused", (_, sdp) => {
     expect(() => checkOffer(sdp)).toThrow(OfferRefused);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });
