@@ -28,7 +28,8 @@ type EngineReport = { readonly faults: FaultReport; readonly attacks: readonly A
 const engines: Record<string, EngineReport> = {};
 for (const engine of values.engine as ("sandbox" | "docker")[]) {
   const engineKills = engine === "docker" ? sizes.engineKills : 0;
-  const faults = await runContainerFaults(engine, { ...sizes, engineKills }, random);
+  const onProgress = (done: number, all: number) => process.stderr.write(`${engine}: ${done} of ${all} faults\n`);
+  const faults = await runContainerFaults(engine, { ...sizes, engineKills }, random, onProgress);
   engines[engine] = { faults, attacks: await attacks(engine) };
 }
 const report = { seed: values.seed, nightly: values.nightly, ...engines };

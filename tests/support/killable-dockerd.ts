@@ -4,12 +4,23 @@ import { join } from "node:path";
 import { engineAnswers } from "./dockerd.ts";
 import { until } from "./until.ts";
 
+const startDeadlineMs = 120_000;
+
 /** A dockerd of its own whose containers go on without it, to be killed and started again. It runs when this resolves. */
 export async function startKillableDockerd(directory: string, flags: readonly string[] = []) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const host = `unix://${join(directory, "docker.sock")}`;
   let child: ChildProcess | undefined;
   const start = async () => {
+    launch();
+    const answers = async () => {
+      // One that gives up because the machine was too slow for it is started again, as a service manager does.
+      if (child?.exitCode !== null || child.signalCode !== null) launch();
+      return await engineAnswers(host);
+    };
+    await until("dockerd answers", answers, startDeadlineMs);
+  };
+  const launch = () => {
     // Where nobody reaps the containerd that died with a killed dockerd, its pid would count as alive.
     for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(directory, pid), { force: true });
     child = spawn(
@@ -21,7 +32,6 @@ export async function startKillableDockerd(directory: string, flags: readonly st
       ],
       { stdio: "ignore" },
     );
-    await until("dockerd answers", () => engineAnswers(host), 30_000);
   };
   const end = async (signal: "SIGKILL" | "SIGTERM") => {
     const ended = new Promise((resolve) => child?.once("close", resolve));
