@@ -78,10 +78,25 @@ interface MountParts {
   readonly options?: string;
 }
 
-/** The arguments that make Perl take the steps and become `command`. */
-export function launcherProgram(steps: readonly string[], command: readonly [string, ...string[]]): string[] {
-  const become = `exec(${command.map(quote).join(", ")}) or failed(${quote(command[0])});`;
-  return ["-e", [...prelude, ...steps, become].join("\n")];
+/**
+ * The arguments that make Perl take the steps and become `program`. It gets its options by a pipe, whose descriptor
+ * `--args` names, as bubblewrap reads them: no command line shows them.
+ */
+export function launcherProgram(
+  steps: readonly string[],
+  program: string,
+  options: readonly string[],
+  args: readonly string[],
+): string[] {
+  const handOver = [
+    "$^F = 255;",
+    "pipe(my $from, my $to) or failed('pipe');",
+    `my $options = join("\\0", ${options.map(quote).join(", ")});`,
+    "syswrite($to, $options) == length($options) or failed('pipe');",
+    "close($to);",
+  ];
+  const words = [quote(program), "'--args'", "fileno($from)", ...args.map(quote)].join(", ");
+  return ["-e", [...prelude, ...steps, ...handOver, `exec(${words}) or failed(${quote(program)});`].join("\n")];
 }
 
 const quote = (text: string): string => `'${text.replaceAll(/[\\']/g, "\\$&")}'`;

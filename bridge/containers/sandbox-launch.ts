@@ -45,7 +45,7 @@ export function launcher(plan: SandboxPlan): readonly [program: string, args: re
     ...[limit("openFiles", openFilesMax), limit("coreFile", 0), limit("messageQueues", 0)],
     ...(plan.asRoot ? [...mountSteps(plan), ...become(plan.uid)] : []),
   ];
-  return ["perl", launcherProgram(steps, ["bwrap", ...bubblewrapOptions(plan), "--", "/bin/node", ...plan.command])];
+  return ["perl", launcherProgram(steps, "bwrap", bubblewrapOptions(plan), ["--", "/bin/node", ...plan.command])];
 }
 
 /** In one go what would cost bubblewrap most of its time, and a /tmp that runs nothing and is bounded in files, which it has not. */
@@ -93,7 +93,7 @@ function neutralPlace({ rootfs, endpointDirectory, workspaceDirectory = "" }: Sa
 
 /**
  * An agent that starts no programs is pid 1 of its own process list: no process of bubblewrap is in there with it. Where it may start
- * some, bubblewrap's init is, whose environment is empty.
+ * some, bubblewrap's init is, whose environment and arguments tell nothing.
  */
 function bubblewrapOptions(plan: SandboxPlan): readonly string[] {
   const id = String(plan.uid);

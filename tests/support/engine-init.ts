@@ -17,6 +17,10 @@ const others = `import("node:fs").then((fs) => fs.readdirSync("/proc")
   .map((name) => { try { return fs.readFileSync("/proc/" + name + "/stat", "utf8") } catch { return "" } })
   .filter(Boolean))`;
 
+/** What an agent can read of the process that is 1 in its container. */
+const aboutInit = `import("node:fs").then((fs) => ["cmdline", "environ"]
+  .map((name) => fs.readFileSync("/proc/1/" + name, "utf8")).join())`;
+
 /** Registers the test of what agents that may start programs leave behind. */
 export function initConformance(engine: () => Engine, directory: string): void {
   const mayStartPrograms = speechMounts().length > 0;
@@ -29,6 +33,7 @@ export function initConformance(engine: () => Engine, directory: string): void {
     const expected = mayStartPrograms ? expect.any(Number) : expect.stringMatching(/^E/);
     expect(left).toEqual(Array.from(left, () => expected));
     await until("they are gone", async () => ((await probe.evaluate(others)) as string[]).length === 0);
+    expect(await probe.evaluate(aboutInit)).not.toContain(directory);
     // What stops it reaches the agent itself and not its init alone, and its own end is what is told.
     await probe.container.stop(10_000);
     expect(await probe.container.exited).toMatchObject({ code: 0, reason: "completed" });
