@@ -25,6 +25,8 @@ export type Load = (bench: Bench) => Promise<Figures | undefined>;
  * leave the one with more code half compiled. Slow peers are given up on after the second time.
  */
 const warmUpRequests = 30_000;
+/** Each of them goes to a hundred. */
+const warmUpEvents = 3_000;
 const warmUpMs = 400;
 const warmUpMsMax = 5_000;
 const mebibyte = 1024 * 1024;
@@ -120,7 +122,8 @@ const fanOut: Load = async ({ peer, path, durationMs, usage }) => {
     }
   };
   const workers = Array.from({ length: 8 }, keepPublishing);
-  await sleep(warmUpMs);
+  for (const end = microseconds() + warmUpMsMax * 1000; published < warmUpEvents && microseconds() < end; )
+    await sleep(20);
   const before = await usage();
   const [startCount, start] = [received, microseconds()];
   await sleep(durationMs);
