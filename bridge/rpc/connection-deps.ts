@@ -3,6 +3,7 @@ import type { Principal } from "@armorclaw/protocol";
 import type { BridgeError } from "@armorclaw/protocol/errors";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HttpTakeover } from "./doors/http-takeover.ts";
+import type { Flusher } from "./flusher.ts";
 import type { JoinedLines } from "./joined-lines.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { LineBuffers } from "./line-buffers.ts";
@@ -20,6 +21,7 @@ export interface ConnectionDeps {
   readonly dispatcher: Dispatcher;
   readonly lineBuffers: LineBuffers;
   readonly joinedLines: JoinedLines;
+  readonly flusher: Flusher;
   readonly limits: RpcLimits;
   readonly monotonic: () => number;
   readonly nextCorrelationId: () => string;

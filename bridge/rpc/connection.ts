@@ -49,7 +49,7 @@ export class Connection implements Caller, LineSink {
     this.#deps = deps;
     this.inFlight = new InFlight((call, reason) => deps.dispatcher.fail(call, reason));
     this.#reader = new LineReader(this);
-    this.#outbox = new Outbox(socket, deps.joinedLines);
+    this.#outbox = new Outbox(socket, deps.joinedLines, deps.flusher);
     this.#queueWatch = new QueueWatch(deps.limits);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());

@@ -1,10 +1,11 @@
 import { Writable } from "node:stream";
 import { expect, test } from "@jest/globals";
+import { Flusher } from "./flusher.ts";
 import { JoinedLines } from "./joined-lines.ts";
 import { LineBuffers } from "./line-buffers.ts";
 import { Outbox } from "./outbox.ts";
 
-function open(joined = new JoinedLines()) {
+function open(joined = new JoinedLines(), flusher = new Flusher()) {
   const writes: Buffer[] = [];
   const socket = new Writable({
     write(chunk: Buffer, _, done) {
@@ -12,7 +13,7 @@ function open(joined = new JoinedLines()) {
       done();
     },
   });
-  return { outbox: new Outbox(socket, joined), writes, socket };
+  return { outbox: new Outbox(socket, joined, flusher), writes, socket };
 }
 
 const line = (text: string) => Buffer.from(`${text}\n`);
@@ -57,6 +58,24 @@ test("what many connections are to get is put together once for all of them", ()
   expect(written.map(String)).toEqual(connections.map(() => "a\nb\nc\n"));
   expect(new Set(written).size).toBe(2);
   expect(other.writes.map(String)).toEqual(["d\ne\nf\n"]);
+});
+
+test("what may not wait goes out at the end of the tick, once for each connection", async () => {
+  const [joined, flusher] = [new JoinedLines(), new Flusher()];
+  const connections = Array.from({ length: 3 }, () => open(joined, flusher));
+  const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
+  for (const round of ["first", "second"]) {
+    for (const { outbox } of connections) {
+      outbox.push(line(`${round} push`), false);
+      outbox.flush();
+      outbox.add(`${round} answer`, false);
+      outbox.push(line(`${round} push`), false);
+    }
+    for (const { writes } of connections) expect(writes).toHaveLength(1);
+    await tick();
+    const expected = [`${round} push\n`, `${round} answer\n${round} push\n`];
+    for (const { writes } of connections) expect(writes.splice(0).map(String)).toEqual(expected);
+  }
 });
 
 test("a single push goes out uncopied, and a long burst in pieces", () => {

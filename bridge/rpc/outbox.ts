@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import type { Flushable, Flusher } from "./flusher.ts";
 import type { JoinedLines } from "./joined-lines.ts";
 import type { LentLine } from "./line-buffers.ts";
 
@@ -7,9 +8,10 @@ const flushAnswers = 16;
 const flushCharacters = 32 * 1024;
 
 /** What goes out of one connection, in order and in few writes: answers are joined as text, and pushes once for all that get the same. */
-export class Outbox {
+export class Outbox implements Flushable {
   readonly #socket: Writable;
   readonly #joined: JoinedLines;
+  readonly #flusher: Flusher;
   #text = "";
   #answers = 0;
   #lines: Uint8Array[] = [];
@@ -19,9 +21,10 @@ export class Outbox {
   #isHolding = false;
   #isScheduled = false;
 
-  constructor(socket: Writable, joined: JoinedLines) {
+  constructor(socket: Writable, joined: JoinedLines, flusher: Flusher) {
     this.#socket = socket;
     this.#joined = joined;
+    this.#flusher = flusher;
   }
 
   /** Bytes that the peer has not taken, counting a character as one. */
@@ -73,6 +76,11 @@ export class Outbox {
     for (const line of held) this.push(line, mayWait);
   }
 
+  endTick(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
   flush(): void {
     if (this.#lines.length > 0) {
       if (this.#text !== "") this.#sealText();
@@ -105,9 +113,6 @@ export class Outbox {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(() => {
-      this.#isScheduled = false;
-      this.flush();
-    });
+    this.#flusher.add(this);
   }
 }

@@ -10,6 +10,7 @@ import type { PrincipalShare } from "./connection-deps.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
 import { createHttpTakeover, type HttpTakeover } from "./doors/http-takeover.ts";
 import type { LineServer } from "./doors/line-server.ts";
+import { Flusher } from "./flusher.ts";
 import { JoinedLines } from "./joined-lines.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 import { LineBuffers } from "./line-buffers.ts";
@@ -88,6 +89,7 @@ class Server implements RpcServer {
   readonly #dispatcher: Dispatcher;
   readonly #lineBuffers = new LineBuffers();
   readonly #joinedLines = new JoinedLines();
+  readonly #flusher = new Flusher();
   /** By principal. Connections that are being ended are in none. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
@@ -189,6 +191,7 @@ class Server implements RpcServer {
       dispatcher: this.#dispatcher,
       lineBuffers: this.#lineBuffers,
       joinedLines: this.#joinedLines,
+      flusher: this.#flusher,
       limits: this.#limits,
       monotonic: () => this.#options.clock.monotonic(),
       nextCorrelationId: () => `${this.#correlationPrefix}-${++this.#correlations}`,
