@@ -14,8 +14,9 @@ interface Message {
  * The least that a client of newline JSON does, for every server that speaks it.
  * @param isCareful whether it writes the requests of one tick together, reads into a buffer of its own and joins the pieces of a
  *   long line once, as our SDK does
+ * @param inFlight how many requests it will have in flight at once
  */
-export async function connectLines(path: string, isCareful: boolean): Promise<PeerClient> {
+export async function connectLines(path: string, isCareful: boolean, inFlight = 1): Promise<PeerClient> {
   const buffer = Buffer.allocUnsafeSlow(256 * 1024);
   let reader: LineReader | undefined;
   const callback = (bytes: number) => {
@@ -53,7 +54,7 @@ export async function connectLines(path: string, isCareful: boolean): Promise<Pe
       pending.set(lastId, waiting);
       const line = `${JSON.stringify({ jsonrpc: "2.0", id: lastId, method, params })}\n`;
       // The only one in flight has none to be written with.
-      if (!isCareful || pending.size === 1) socket.write(line);
+      if (!isCareful || inFlight === 1) socket.write(line);
       else {
         if (unsent === "") process.nextTick(flush);
         unsent += line;

@@ -79,7 +79,7 @@ async function serve(path: string): Promise<void> {
 export const armorclaw: Peer = {
   pushes: true,
   serve,
-  connect: (path) => connectLines(path, true),
+  connect: (path, inFlight) => connectLines(path, true, inFlight),
 };
 
 /** With its own SDK, whose subscriptions are for the daemon's events. */
