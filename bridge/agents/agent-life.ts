@@ -62,7 +62,7 @@ export class AgentLife {
       this.#parts.restarts,
     );
     this.#attendance.begin();
-    deps.spare.prepare(this.#parts.epoch + 1);
+    deps.spare.prepare(this.#parts.epoch);
   }
 
   /** It was ended because it has nothing to do. */

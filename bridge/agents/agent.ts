@@ -15,6 +15,8 @@ import { judge, untilNext, type Verdict } from "./verdict.ts";
 /** One agent: one state machine, and the one task that starts it, watches over it and starts it again. */
 export class Agent {
   readonly plan: AgentPlan;
+  readonly log: AgentDeps["log"];
+  readonly eventQuota: AgentDeps["eventQuota"];
   readonly #deps: AgentDeps;
   readonly #voice: AgentVoice;
   #record: AgentRecord;
@@ -29,6 +31,8 @@ export class Agent {
 
   constructor(plan: AgentPlan, record: AgentRecord, deps: AgentDeps) {
     this.plan = plan;
+    this.log = deps.log;
+    this.eventQuota = deps.eventQuota;
     this.#record = record;
     this.#deps = deps;
     this.#voice = new AgentVoice(plan, deps.publish);
@@ -45,14 +49,6 @@ export class Agent {
     return this.#facts.state;
   }
 
-  get log() {
-    return this.#deps.log;
-  }
-
-  get eventQuota() {
-    return this.#deps.eventQuota;
-  }
-
   /** It runs, and says of itself that it works. */
   get isReady(): boolean {
     return this.#facts.isReady;
@@ -62,9 +58,9 @@ export class Agent {
     return isUp(this.state) ? this.#life?.incarnation.container : undefined;
   }
 
-  /** The epoch of the present start, whose container may only be about to be. */
-  get epoch(): number {
-    return this.#record.epoch;
+  /** Of the present start, whose container may only be about to be, of the next one and of the spare. */
+  get epochs(): readonly number[] {
+    return [this.#record.epoch, this.#record.epoch + 1, this.#deps.spare.lastEpoch];
   }
 
   get endpointPath(): string | undefined {
@@ -91,7 +87,7 @@ export class Agent {
       this.#facts.broke("A bug in the bridge ended the watch over it");
       first.reject(error);
     });
-    this.#task = watch.then(() => this.#deps.spare.release());
+    this.#task = watch.then(() => this.#endSpare());
     return first.promise;
   }
 
@@ -221,15 +217,14 @@ export class Agent {
   }
 
   async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
-    const epoch = adopted?.epoch ?? this.#record.epoch + 1;
+    const spare = await this.#deps.spare.take();
+    const epoch = adopted?.epoch ?? spare?.epoch ?? Math.max(this.#record.epoch, this.#deps.spare.lastEpoch) + 1;
     await this.#save({ epoch, isParked: false });
     const { restarts } = this.#record;
     const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice, restarts };
-    const spare = await this.#deps.spare.take(epoch);
-    const life = new AgentLife({ ...parts, epoch, spare, adopted, stopping: this.#stopping.signal });
-    this.#life = life;
-    await life.begin();
-    return life;
+    this.#life = new AgentLife({ ...parts, epoch, spare, adopted, stopping: this.#stopping.signal });
+    await this.#life.begin();
+    return this.#life;
   }
 
   #judge(
@@ -287,10 +282,15 @@ export class Agent {
     if (this.isReady && !wasReady) this.#deps.onReady();
   }
 
-  #requireRunning(): Container {
-    const { container } = this;
-    if (this.state === "running" && container !== undefined) return container;
-    throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
+  #requireRunning(): void {
+    if (this.state !== "running" || this.container === undefined)
+      throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
+  }
+
+  async #endSpare(): Promise<void> {
+    const { spare } = this.#deps;
+    await spare.release();
+    if (spare.lastEpoch > this.#record.epoch) await this.#save({ epoch: spare.lastEpoch });
   }
 
   async #save(change: Partial<AgentRecord>): Promise<void> {

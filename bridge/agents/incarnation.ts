@@ -22,6 +22,7 @@ export class Incarnation {
   readonly epoch: number;
   readonly #plan: AgentPlan;
   readonly #deps: IncarnationDeps;
+  readonly #connected = Promise.withResolvers<void>();
   readonly #attested = Promise.withResolvers<void>();
   readonly #helloed = Promise.withResolvers<void>();
   #container: Container | undefined;
@@ -69,17 +70,18 @@ export class Incarnation {
     this.#attested.resolve();
     // A bridge that was killed may have left it frozen, and then it cannot say hello.
     if (adopted !== undefined) await container.resume();
-    await this.#awaitHello(container, deadline);
+    await this.#await(this.#helloed.promise, "say hello", container, deadline);
     return container;
   }
 
   /**
-   * Opens the socket, starts the container and has its isolation confirmed, ahead of `bringUp`. Nothing that it says is read
-   * until then.
+   * Opens the socket, starts the container, has its isolation confirmed and waits until the agent has connected, ahead of
+   * `bringUp`. Nothing that it says is read until then.
    */
   async standBy(deadline: AbortSignal): Promise<Container> {
     const container = await this.#open(deadline, undefined);
     await this.#attest(container);
+    await this.#await(this.#connected.promise, "connect", container, deadline);
     return container;
   }
 
@@ -88,6 +90,7 @@ export class Incarnation {
     const { agentId, slot } = this.#plan;
     this.#endpoint = await endpoints.open(agentId, this.epoch, engine.uidForSlot(slot), {
       admits: async (pid) => {
+        this.#connected.resolve();
         await this.#attested.promise;
         return pid === undefined || this.#container?.holds(pid) !== false;
       },
@@ -132,16 +135,16 @@ export class Incarnation {
     this.#isolation = attestation.isolation;
   }
 
-  async #awaitHello(container: Container, deadline: AbortSignal): Promise<void> {
+  async #await(sign: Promise<void>, what: string, container: Container, deadline: AbortSignal): Promise<void> {
     const late = Promise.withResolvers<"late">();
     const onAbort = () => late.resolve("late");
     deadline.addEventListener("abort", onAbort, { once: true });
     if (deadline.aborted) onAbort();
-    const hello = this.#helloed.promise.then(() => "hello" as const);
-    const outcome: ExitInfo | "hello" | "late" = await Promise.race([hello, container.exited, late.promise]);
+    const done = sign.then(() => "done" as const);
+    const outcome: ExitInfo | "done" | "late" = await Promise.race([done, container.exited, late.promise]);
     deadline.removeEventListener("abort", onAbort);
-    if (outcome === "hello") return;
-    const reason = outcome === "late" ? "did not say hello in time" : `ended before its hello: ${outcome.message}`;
+    if (outcome === "done") return;
+    const reason = outcome === "late" ? `did not ${what} in time` : `ended before its hello: ${outcome.message}`;
     throw new BridgeError("AGENT_START_FAILED", `${this.#plan.agentId} ${reason}`);
   }
 }

@@ -60,10 +60,7 @@ export class Keeper {
       const containers = await this.list();
       const running = new Set<string>(containers.filter((one) => one.running).map(({ id }) => id));
       for (const { container } of live()) if (container !== undefined && !running.has(container.id)) container.look();
-      const held = live().flatMap(({ plan: { agentId }, epoch }) => [
-        { agentId, epoch },
-        { agentId, epoch: epoch + 1 },
-      ]);
+      const held = live().flatMap(({ plan: { agentId }, epochs }) => epochs.map((epoch) => ({ agentId, epoch })));
       const found = findOrphans(containers, held, this.#suspects);
       this.#suspects = found.suspects;
       await this.remove(found.orphans, "no agent holds it");

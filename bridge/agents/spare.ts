@@ -23,6 +23,7 @@ export class Spare {
   readonly #plan: AgentPlan;
   readonly #deps: SpareDeps;
   #standing: Incarnation | undefined;
+  #lastEpoch = 0;
   #ending = new AbortController();
   #keeping: Promise<void> = Promise.resolve();
 
@@ -36,21 +37,27 @@ export class Spare {
     return this.#standing?.container?.pid ?? null;
   }
 
-  /** Begins to make the start of this epoch. */
+  /** The highest that it has used. What an epoch leaves may still be being removed, so none is used twice. */
+  get lastEpoch(): number {
+    return this.#lastEpoch;
+  }
+
+  /** Begins to make a start that comes after the one of this epoch. */
   prepare(epoch: number): void {
     if (!this.#plan.manifest.spare) return;
+    this.#lastEpoch = Math.max(this.#lastEpoch, epoch);
     this.#ending.abort();
     this.#ending = new AbortController();
     const before = this.#keeping;
-    this.#keeping = this.#keep(before, epoch, this.#ending.signal).catch((error: unknown) =>
+    this.#keeping = this.#keep(before, this.#ending.signal).catch((error: unknown) =>
       this.#deps.logger.error({ error, agent: this.#plan.agentId }, "a spare could not be kept"),
     );
   }
 
-  /** Gives away the one that stands by for this epoch. What is only about to stand is given up. */
-  async take(epoch: number): Promise<Incarnation | undefined> {
-    const standing = this.#standing?.epoch === epoch ? this.#standing : undefined;
-    if (standing !== undefined) this.#standing = undefined;
+  /** Gives away the one that stands by. What is only about to stand is given up. */
+  async take(): Promise<Incarnation | undefined> {
+    const standing = this.#standing;
+    this.#standing = undefined;
     await this.release();
     return standing;
   }
@@ -61,10 +68,11 @@ export class Spare {
     await this.#keeping;
   }
 
-  async #keep(before: Promise<void>, epoch: number, ending: AbortSignal): Promise<void> {
+  async #keep(before: Promise<void>, ending: AbortSignal): Promise<void> {
     await before;
     for (let tries = 0; tries < triesMax && !ending.aborted; tries++) {
-      const incarnation = new Incarnation(this.#plan, epoch, this.#deps);
+      this.#lastEpoch += 1;
+      const incarnation = new Incarnation(this.#plan, this.#lastEpoch, this.#deps);
       const isTaken = await this.#stand(incarnation, ending);
       if (isTaken) return;
       await incarnation.release();
