@@ -65,7 +65,7 @@ export const messagesMissed = defineEvent({
   channel: "matrix.<room>.messages_missed",
   priority: "high",
   data: z.object({ ...where, reason: z.string() }),
-  example: { ...exampleRoom, reason: "only the newest 5000 events of the gap were read" },
+  example: { ...exampleRoom, reason: "only the oldest 5000 events of the gap were read" },
 });
 
 export const delivery = defineEvent({

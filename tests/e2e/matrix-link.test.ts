@@ -232,7 +232,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     const missed = { channels: ["matrix.>"], filter: { types: ["matrix.messages_missed"] } };
     const { events } = await daemon.client.event.history(missed);
     expect(events.map(({ data }) => data)).toEqual([
-      expect.objectContaining({ room_id: world.openRoom, reason: "only the newest 0 events of the gap were read" }),
+      expect.objectContaining({ room_id: world.openRoom, reason: "only the oldest 0 events of the gap were read" }),
     ]);
     expect((await daemon.cli(["matrix", "recovery-key"])).stderr).toMatch(/REVEAL_DISABLED/);
     await until("the alert", () => wasTold(`Messages of the room ${world.openRoom} may not have been heard`));

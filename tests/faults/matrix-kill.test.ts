@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import type { TestDaemon } from "../support/daemon.ts";
 import { bodies, type TestAccount } from "../support/matrix.ts";
-import { startMatrixWorld } from "../support/matrix-daemon.ts";
+import { everythingHeard, startMatrixWorld } from "../support/matrix-daemon.ts";
 import { describeIf } from "../support/require-part.ts";
 import { synapseIsThere } from "../support/synapse.ts";
 import { until } from "../support/until.ts";
@@ -100,14 +100,4 @@ async function keepSending(account: TestAccount, roomId: string, signal: AbortSi
 async function identityOf({ client }: TestDaemon) {
   const { device_id: deviceId, fingerprint, is_cross_signed: isSigned } = await client.call("matrix.status", {});
   return fingerprint === null ? undefined : { deviceId, fingerprint, isSigned };
-}
-
-async function everythingHeard({ client }: TestDaemon): Promise<string[]> {
-  const heard: string[] = [];
-  for (let cursor = 0; ; ) {
-    const page = await client.call("matrix.receive", { cursor, limit: 1000 });
-    heard.push(...page.events.map(({ body }) => body));
-    if (page.count === 0) return heard;
-    cursor = page.cursor;
-  }
 }

@@ -25,13 +25,20 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly stalled: number;
 }
 
-/** An HTTP proxy in front of a server, which can go wrong in the ways that networks and servers do. */
-export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
+/**
+ * An HTTP proxy in front of a server, which can go wrong in the ways that networks and servers do.
+ * @param isHeld requests to these are never answered
+ */
+export async function startFaultyProxy(
+  targetPort: number,
+  isHeld: (url: string) => boolean = () => false,
+): Promise<FaultyProxy> {
   const state = { fault: "none" as Fault, hits: 0, requests: 0, stalled: 0 };
   const held = new Set<ServerResponse>();
   const server = createServer((incoming, answer) => {
     const { fault } = state;
     state.requests += 1;
+    if (isHeld(incoming.url ?? "")) return;
     if (fault !== "none") state.hits += 1;
     switch (fault) {
       case "refuse":

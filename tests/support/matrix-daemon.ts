@@ -105,3 +105,14 @@ export async function startMatrixWorld(options: MatrixWorldOptions = {}): Promis
     },
   };
 }
+
+/** The bodies of all messages that the bridge heard, in order. */
+export async function everythingHeard({ client }: TestDaemon): Promise<string[]> {
+  const heard: string[] = [];
+  for (let cursor = 0; ; ) {
+    const page = await client.call("matrix.receive", { cursor, limit: 1000 });
+    heard.push(...page.events.map(({ body }) => body));
+    if (page.count === 0) return heard;
+    cursor = page.cursor;
+  }
+}

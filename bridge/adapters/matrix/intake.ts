@@ -1,20 +1,9 @@
-import {
-  ClientEvent,
-  Direction,
-  EventTimeline,
-  type MatrixClient,
-  type MatrixEvent,
-  MatrixEventEvent,
-  type Room,
-  RoomEvent,
-} from "matrix-js-sdk";
-import { type Clock, delay } from "../../platform/clock.ts";
+import { ClientEvent, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { delay } from "../../platform/clock.ts";
 import { callEventTypes } from "./call-events.ts";
-import { sdkFailure } from "./sdk-failure.ts";
+import { RoomPast, type RoomPastDeps } from "./room-past.ts";
 import { eventTrust } from "./trust.ts";
 import type { InboundEvent } from "./worker-protocol.ts";
-
-const pageSize = 100;
 
 /** How long a room waits for the key of an event: keys come just before or just after what they open. */
 const keyWaitMs = 3000;
@@ -24,9 +13,7 @@ const hopedForMax = 200;
 
 const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
 
-export interface IntakeDeps {
-  readonly client: MatrixClient;
-  readonly clock: Clock;
+export interface IntakeDeps extends RoomPastDeps {
   /** The last handled event of each room. */
   readonly cursors: ReadonlyMap<string, string>;
   /** Resolves when it is stored. */
@@ -35,10 +22,6 @@ export interface IntakeDeps {
   readonly moved: (roomId: string, eventId: string) => void;
   /** An event could not be handled, and nothing after it may be: the worker must be started anew. */
   readonly failed: (error: unknown) => void;
-  /** The most events that are fetched from a room's past after a time without connection. */
-  readonly backfillMax: number;
-  /** Something of the room's past may stay unread. Said before anything newer is delivered. */
-  readonly missed: (roomId: string, reason: string) => void;
 }
 
 interface RoomState {
@@ -54,6 +37,7 @@ interface RoomState {
  */
 export class Intake {
   readonly #deps: IntakeDeps;
+  readonly #past: RoomPast;
   readonly #rooms = new Map<string, RoomState>();
   /** Keys that were waited for in vain: their next events do not wait again. */
   readonly #missingKeys = new Set<string>();
@@ -62,6 +46,7 @@ export class Intake {
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
+    this.#past = new RoomPast(deps);
     deps.client.on(RoomEvent.Timeline, (event, room, toStart, _removed, { timeline }) => {
       if (room === undefined || toStart === true || timeline !== room.getLiveTimeline() || event.status !== null)
         return;
@@ -132,44 +117,10 @@ export class Intake {
       const timeline = room.getLiveTimeline();
       const live = [...timeline.getEvents()];
       const known = live.findIndex((event) => event.getId() === state.cursor);
-      const past = known === -1 ? await this.#past(room, timeline, state.cursor) : [];
-      for (const event of past) await this.#handle(room, event, true);
+      if (known === -1 && state.cursor !== undefined)
+        for await (const event of this.#past.since(room, timeline, state.cursor)) await this.#handle(room, event, true);
       for (const event of live.slice(known + 1)) await this.#handle(room, event, true);
     });
-  }
-
-  /** The events between the cursor and the live timeline, oldest first. */
-  async #past(room: Room, timeline: EventTimeline, cursor: string | undefined): Promise<MatrixEvent[]> {
-    const { client, backfillMax, missed } = this.#deps;
-    const toEvent = client.getEventMapper({ decrypt: false });
-    const past: MatrixEvent[] = [];
-    let from = timeline.getPaginationToken(EventTimeline.BACKWARDS);
-    while (from !== null && past.length < backfillMax) {
-      const { chunk, end } = await this.#page(room.roomId, from);
-      for (const raw of chunk) {
-        if (raw.event_id === cursor) return past.toReversed();
-        past.push(toEvent(raw));
-      }
-      from = chunk.length === 0 ? null : (end ?? null);
-    }
-    // Which of them are older than the last handled event is not known.
-    if (from !== null) missed(room.roomId, `only the newest ${past.length} events of the gap were read`);
-    else missed(room.roomId, "the homeserver does not give the room's past back to the last message that was read");
-    return past.toReversed();
-  }
-
-  /** One page, however long the homeserver is away: what is newer waits behind it. */
-  async #page(roomId: string, from: string) {
-    const { client, clock } = this.#deps;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await client.createMessagesRequest(roomId, from, pageSize, Direction.Backward);
-      } catch (error) {
-        if (sdkFailure(error).kind === "refused") return { chunk: [] };
-        if (attempt === 20) throw error;
-        await delay(clock, Math.min(10_000, 200 * 2 ** attempt));
-      }
-    }
   }
 
   #move(room: Room, eventId: string): void {

@@ -1,0 +1,48 @@
+import { expect, test } from "@jest/globals";
+import { startFaultyProxy } from "../support/faulty-proxy.ts";
+import { everythingHeard, startMatrixWorld } from "../support/matrix-daemon.ts";
+import { describeIf } from "../support/require-part.ts";
+import { synapseIsThere } from "../support/synapse.ts";
+import { until } from "../support/until.ts";
+
+/** More than a first sync and what one life gets of the past bring along. */
+const written = 250;
+const pagesOfOneLife = 1;
+const livesMax = 6;
+
+describeIf(synapseIsThere(), "no Synapse", "a bridge that has much to catch up on", () => {
+  test("keeps what it read of a room's past when it is killed before it has read it all", async () => {
+    let pages = 0;
+    const isHeld = (url: string) => url.includes("/messages?") && ++pages > pagesOfOneLife;
+    const proxies = new AsyncDisposableStack();
+    await using _ = proxies;
+    await using world = await startMatrixWorld({
+      homeserver: async ({ port }) => proxies.use(await startFaultyProxy(port, isHeld)).url,
+    });
+    const first = await world.startBridge();
+    await world.logIn(first);
+    await world.say(world.openRoom, "before");
+    await until("the first message", async () => (await everythingHeard(first)).length === 1);
+    await first.client.close();
+    await first.end("SIGKILL");
+    for (let n = 0; n < written; n++)
+      await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/past${n}`, {
+        ...{ msgtype: "m.text", body: `past ${n}` },
+      });
+
+    let heard: string[] = [];
+    let lives = 0;
+    for (; heard.length <= written && lives < livesMax; lives++) {
+      pages = 0;
+      await using bridge = await world.startBridge();
+      await until("all that this life can read", async () => {
+        heard = await everythingHeard(bridge);
+        return pages > pagesOfOneLife || heard.length > written;
+      });
+      await bridge.client.close();
+      await bridge.end("SIGKILL");
+    }
+    expect(heard).toEqual(["before", ...Array.from({ length: written }, (_, n) => `past ${n}`)]);
+    expect(lives).toBeGreaterThan(1);
+  }, 180_000);
+});
