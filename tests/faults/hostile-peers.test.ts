@@ -52,8 +52,7 @@ describe("a server with default settings", () => {
     for (let id = 0; id < 2_000; id++) {
       attacker.send(`{"jsonrpc":"2.0","method":"big","params":[${mebibyte}],"id":${id}}`);
     }
-    await attacker.until(() => attacker.socket.writableLength === 0, "the requests");
-    // Each answered ping is a turn in which the server could have made more of what nobody reads.
+    // It may stop to read the requests. Each answered ping is a turn in which the server could have made more of what nobody reads.
     await using bystander = await WireClient.open(server.path);
     for (let turn = 0; turn < 500; turn++) await bystander.call("ping");
     expect(server.residentBytes() - before).toBeLessThan(64 * mebibyte);
