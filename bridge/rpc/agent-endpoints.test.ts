@@ -1,10 +1,12 @@
 import { lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { AgentId } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
+import { until } from "../../tests/support/until.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
 import { silentLogger } from "../logging/logging.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -84,6 +86,30 @@ describe("an agent's endpoint", () => {
     await using client = await WireClient.open(endpoint.socketPath);
     expect((await client.next()).error?.data.code).toBe("UNAUTHENTICATED");
     await client.ended();
+    await endpoint.close();
+  });
+
+  test("lets few wait until it is known who they are, and those that came first", async () => {
+    using directory = tempDirectory();
+    await using port = endpoints(join(directory.path, "agents"));
+    const isKnown = Promise.withResolvers<void>();
+    let asked = 0;
+    const admits = async () => {
+      const isFirst = ++asked === 1;
+      await isKnown.promise;
+      return isFirst;
+    };
+    const endpoint = await port.open(agentId, 1, ownUid, { ...anyone, admits });
+    await using first = await WireClient.open(endpoint.socketPath);
+    const knocks = Array.from({ length: 50 }, () =>
+      connect(endpoint.socketPath)
+        .on("error", () => undefined)
+        .resume(),
+    );
+    await until("those beyond the bound are sent away", () => knocks.filter(({ closed }) => closed).length >= 35);
+    for (const socket of knocks) socket.destroy();
+    isKnown.resolve();
+    expect((await first.call("whoami")).error).toBeUndefined();
     await endpoint.close();
   });
 

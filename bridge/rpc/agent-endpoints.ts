@@ -33,6 +33,11 @@ export interface AgentEndpointsOptions {
 
 /** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
 const directoryMode = 0o711;
+/**
+ * Connections to one socket of which it is not known yet whose they are. Beside a spare that takes days, and as none of them is
+ * read, it would not even be seen that a peer has closed its own.
+ */
+const waitingMax = 16;
 
 /**
  * One directory for each agent and epoch, with its socket and the side doors'. A directory that an earlier run of the bridge left
@@ -81,13 +86,20 @@ function guarded(
   native: NativeCalls | undefined,
   logger: Logger,
 ): (socket: Socket) => void {
+  let waiting = 0;
   return (socket) => {
+    if (waiting >= waitingMax) {
+      socket.destroy();
+      return;
+    }
+    waiting += 1;
     const peer = native?.peerCredentials(socket);
     const onError = () => socket.destroy();
     socket.on("error", onError);
     socket.once("close", () => guard.disconnected());
     guard.admits(peer?.pid).then(
       (isIn) => {
+        waiting -= 1;
         socket.off("error", onError);
         if (socket.destroyed) return;
         if (isIn) {
@@ -98,7 +110,10 @@ function guarded(
         socket.destroy();
       },
       // The start that the socket belongs to has ended.
-      () => socket.destroy(),
+      () => {
+        waiting -= 1;
+        socket.destroy();
+      },
     );
   };
 }
