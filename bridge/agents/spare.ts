@@ -11,9 +11,11 @@ export interface SpareDeps extends IncarnationDeps {
   readonly helloDeadlineMs: number;
 }
 
-/** One that does not come to stand, or ends while it does, is made anew after this long, and so often. */
+/** One that does not come to stand, or ends while it does, is made anew after this long, and so often in a row. */
 const againMs = 1_000;
 const triesMax = 5;
+/** One that ends after this long was none of a row. */
+const longMs = 10 * 60_000;
 
 /**
  * The next start of one agent, made ahead where its loop asks for it: its container runs and was attested, and not a byte
@@ -70,14 +72,20 @@ export class Spare {
 
   async #keep(before: Promise<void>, ending: AbortSignal): Promise<void> {
     await before;
-    for (let tries = 0; tries < triesMax && !ending.aborted; tries++) {
+    const { clock, logger } = this.#deps;
+    for (let tries = 1; tries <= triesMax; tries++) {
+      if (ending.aborted) return;
+      const begunAt = clock.monotonic();
       this.#lastEpoch += 1;
       const incarnation = new Incarnation(this.#plan, this.#lastEpoch, this.#deps);
       const isTaken = await this.#stand(incarnation, ending);
       if (isTaken) return;
       await incarnation.release();
-      await delay(this.#deps.clock, againMs, ending).catch(() => undefined);
+      if (clock.monotonic() - begunAt >= longMs) tries = 0;
+      await delay(clock, againMs, ending).catch(() => undefined);
     }
+    if (!ending.aborted)
+      logger.warn({ agent: this.#plan.agentId }, "no spare is made any more before the agent's next start");
   }
 
   /** Resolves when it stands no more: with whether it was taken. */
