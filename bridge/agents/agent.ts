@@ -37,12 +37,10 @@ export class Agent {
     this.#deps = deps;
     this.#voice = new AgentVoice(plan, deps.publish);
     this.#facts = new AgentFacts(plan, deps);
-    const message = "Its time to live is over";
-    this.#expiry = new Expiry(deps.clock, () =>
-      deps.background(this.stop(deps.stopGraceMs, { isWanted: false, message })),
-    );
-    const save = (change: Partial<AgentRecord>) => this.#save(change);
-    this.#parking = new Parking(plan, { ...deps, facts: this.#facts, voice: this.#voice, save });
+    const expired = { isWanted: false, message: "Its time to live is over" };
+    this.#expiry = new Expiry(deps.clock, () => deps.background(this.stop(deps.stopGraceMs, expired)));
+    const own = { facts: this.#facts, voice: this.#voice };
+    this.#parking = new Parking(plan, { ...deps, ...own, save: (change) => this.#save(change) });
   }
 
   get state(): AgentState {
@@ -82,12 +80,12 @@ export class Agent {
     this.#stopping = new AbortController();
     this.#expiry.arm(this.plan.expiresAtMs);
     const first = Promise.withResolvers<void>();
-    const watch = this.#watch(first, options).catch((error: unknown) => {
+    this.#task = this.#watch(first, options).catch(async (error: unknown) => {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
       this.#facts.broke("A bug in the bridge ended the watch over it");
       first.reject(error);
+      await this.#deps.spare.release();
     });
-    this.#task = watch.then(() => this.#endSpare());
     return first.promise;
   }
 
@@ -174,7 +172,7 @@ export class Agent {
       if (this.#record.isParked && previous === undefined) {
         first.resolve();
         this.#life = undefined;
-        if (!(await this.#parking.untilNeeded(this.#stopping.signal))) return this.#end(this.#endMessage);
+        if (!(await this.#parking.untilNeeded(this.#stopping.signal))) return await this.#end(this.#endMessage);
       }
       const begunAt = clock.monotonic();
       const failure = await this.#live(first, previous, keepTrying);
@@ -191,7 +189,7 @@ export class Agent {
       await untilNext(verdict, clock, this.#deps.engineWatch, this.#stopping.signal);
       if (this.#stopping.signal.aborted) {
         first.reject(new BridgeError("AGENT_START_FAILED", `${this.plan.agentId} was stopped before it ran`));
-        return this.#end(this.#endMessage);
+        return await this.#end(this.#endMessage);
       }
       if (verdict.isRestart) await this.#save({ restarts: this.#record.restarts + 1 });
     }
@@ -202,8 +200,8 @@ export class Agent {
     const { gate, logger, awaitDependencies } = this.#deps;
     const stopping = this.#stopping.signal;
     try {
-      const onWait = (why: string) => this.#facts.waits(why);
-      if (adopted === undefined) await awaitDependencies(this.plan, onWait, isPatient, stopping);
+      if (adopted === undefined)
+        await awaitDependencies(this.plan, (why) => this.#facts.waits(why), isPatient, stopping);
       const life = await gate.through(() => this.#begin(adopted), stopping);
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
@@ -219,10 +217,11 @@ export class Agent {
   async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
     const spare = await this.#deps.spare.take();
     const epoch = adopted?.epoch ?? spare?.epoch ?? Math.max(this.#record.epoch, this.#deps.spare.lastEpoch) + 1;
+    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice };
+    const start = { epoch, spare, adopted, restarts: this.#record.restarts };
+    // Before what may fail, so that a spare that was taken is released.
+    this.#life = new AgentLife({ ...parts, ...start, stopping: this.#stopping.signal });
     await this.#save({ epoch, isParked: false });
-    const { restarts } = this.#record;
-    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice, restarts };
-    this.#life = new AgentLife({ ...parts, epoch, spare, adopted, stopping: this.#stopping.signal });
     await this.#life.begin();
     return this.#life;
   }
@@ -250,24 +249,25 @@ export class Agent {
     if (verdict.next === "park") return await this.#save({ isParked: true });
     if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
       this.log.write(this.#facts.exit.message);
-      this.#voice.say("agent.exited", {
-        exit: this.#facts.exit,
-        restart_in_ms: verdict.next === "wait" ? verdict.waitMs : null,
-      });
+      const waitMs = verdict.next === "wait" ? verdict.waitMs : null;
+      this.#voice.say("agent.exited", { exit: this.#facts.exit, restart_in_ms: waitMs });
     }
     if (verdict.next !== "rest")
       return this.#facts.move(verdict.next === "wait" ? "backoff" : "engine-unreachable", verdict.message);
     if (verdict.state === "stopped") {
       if (!this.#stopping.signal.aborted) await this.#save({ desired: "rest" });
-      return this.#end(verdict.message);
+      return await this.#end(verdict.message);
     }
     if (!this.#facts.hasRun && verdict.cause === "cannot-start") await this.#save({ desired: "rest" });
+    await this.#endSpare();
+    if (this.#stopping.signal.aborted) return await this.#end(this.#endMessage);
     this.#expiry.cancel();
     this.#facts.move("failed", verdict.message);
     this.#voice.say("agent.failed", { cause: verdict.cause, message: verdict.message, exit: this.#facts.exit });
   }
 
-  #end(message: string | null): void {
+  async #end(message: string | null): Promise<void> {
+    await this.#endSpare();
     this.#expiry.cancel();
     if (this.#facts.may("draining")) this.#facts.move("draining");
     if (this.#facts.activity !== null) this.#facts.activity = "terminated";

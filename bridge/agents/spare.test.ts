@@ -1,8 +1,8 @@
 import { type AgentId, LoopManifest } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
-import { FakeEngine, killed } from "../../tests/support/fake-engine.ts";
+import { completed, FakeEngine, killed } from "../../tests/support/fake-engine.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
-import { manifest } from "../../tests/support/supervisor.ts";
+import { manifest, setUp as setUpSupervisor } from "../../tests/support/supervisor.ts";
 import { until } from "../../tests/support/until.ts";
 import { Workspaces } from "../containers/containers.ts";
 import { silentLogger } from "../logging/logging.ts";
@@ -13,7 +13,7 @@ const agentId = "pulse-1" as AgentId;
 const day = 24 * 60 * 60_000;
 
 /** A spare whose containers connect as soon as there is a socket. */
-function setUp() {
+function standBy() {
   const engine = new FakeEngine();
   const clock = new ManualClock();
   const said: string[] = [];
@@ -44,7 +44,7 @@ function setUp() {
 }
 
 test("one that ends after a long time is made anew, however often that was so", async () => {
-  const { engine, clock, spare, standing } = setUp();
+  const { engine, clock, spare, standing } = standBy();
   spare.prepare(1);
   for (let number = 1; number <= 8; number++) {
     await standing(number);
@@ -57,7 +57,7 @@ test("one that ends after a long time is made anew, however often that was so", 
 });
 
 test("one that ends again and again as soon as it stands is given up, and that is said", async () => {
-  const { engine, clock, spare, standing, said } = setUp();
+  const { engine, clock, spare, standing, said } = standBy();
   spare.prepare(1);
   for (let number = 1; number <= 5; number++) {
     await standing(number);
@@ -69,4 +69,24 @@ test("one that ends again and again as soon as it stands is given up, and that i
   });
   expect(spare.pid).toBeNull();
   await spare.release();
+});
+
+test("an agent rests only once its spare has ended, whose epoch its next start would have", async () => {
+  const { supervisor, engine, types, opened } = setUpSupervisor(
+    {},
+    { manifests: [{ ...manifest("once", "never"), spare: true }] },
+  );
+  await supervisor.launch("once");
+  await until("its spare is made", () => engine.started.length === 2);
+  const killing = Promise.withResolvers<void>();
+  Object.assign(engine.started[1] ?? {}, { kill: () => killing.promise });
+  engine.started[0]?.end(completed);
+  await until("it ends", () => types().includes("agent.exited once-1"));
+  await new Promise(setImmediate);
+  expect(supervisor.get("once-1").state).toBe("running");
+  killing.resolve();
+  await until("it rests", () => supervisor.get("once-1").state === "stopped");
+  await supervisor.launch("once", "once-1" as AgentId);
+  expect(opened.slice(0, 3)).toEqual(["/run/agents/once-1.1", "/run/agents/once-1.2", "/run/agents/once-1.3"]);
+  await supervisor.stop();
 });
