@@ -37,10 +37,10 @@ function speak(path: string) {
 describeOnEngines(
   "an agent's spare",
   (engine, engineEnv) => {
-    const env = () => ({ ...engineEnv(), ARMORCLAW_LOOPS: JSON.stringify({ heartbeat: { spare: true } }) });
+    const options = () => ({ engine, env: engineEnv(), flags: ["--set", "loops.heartbeat.spare=true"] });
 
     test("stands by unheard, takes over from a dead agent, and is made anew", async () => {
-      await using daemon = await startTestDaemon({ engine, env: env(), start: ["heartbeat"] });
+      await using daemon = await startTestDaemon({ ...options(), start: ["heartbeat"] });
       const before = await standing(daemon, 1, []);
       expect(before.spare_pid).not.toBe(before.pid);
       const heard = speak(join(daemon.directories.runtime, "agents", "heartbeat-1.2", "agent.sock"));
@@ -60,11 +60,11 @@ describeOnEngines(
     }, 60_000);
 
     test("goes with a bridge that was killed, with a panic and with its agent", async () => {
-      await using killed = await startTestDaemon({ engine, env: env(), start: ["heartbeat"] });
+      await using killed = await startTestDaemon({ ...options(), start: ["heartbeat"] });
       const first = await standing(killed, 1, []);
       await killed.end("SIGKILL");
       const { directories } = killed;
-      await using daemon = await startTestDaemon({ engine, env: env(), start: ["heartbeat"], directories });
+      await using daemon = await startTestDaemon({ ...options(), start: ["heartbeat"], directories });
       const second = await standing(daemon, undefined, [first.spare_pid]);
       expect(second.pid).toBe(first.pid);
       await gone(first.spare_pid);
