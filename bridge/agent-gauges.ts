@@ -1,7 +1,7 @@
 import { type AgentState, agentStates } from "@armorclaw/protocol";
-import type { AgentSupervisor } from "./agents/agents.ts";
-import type { DurableEventLog } from "./events/events.ts";
-import type { GaugeSource } from "./rpc/rpc.ts";
+import type { AgentSupervisor } from "./agents/index.ts";
+import type { DurableEventLog } from "./events/index.ts";
+import type { GaugeSource } from "./rpc/index.ts";
 
 interface Figure {
   readonly labels: Readonly<Record<string, string>>;

@@ -1,11 +1,11 @@
-import { Alerts, DiskWatch, defaultRules, Pulse } from "./alerts/alerts.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import type { DurableEventLog, PublishEvent } from "./events/events.ts";
-import type { Service } from "./lifecycle/lifecycle.ts";
-import type { Logging } from "./logging/logging.ts";
-import type { Outbox } from "./outbox/outbox.ts";
+import { Alerts, DiskWatch, defaultRules, Pulse } from "./alerts/index.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import type { DurableEventLog, PublishEvent } from "./events/index.ts";
+import type { Service } from "./lifecycle/index.ts";
+import type { Logging } from "./logging/index.ts";
+import type { Outbox } from "./outbox/index.ts";
 import { HostMeter } from "./platform/host-info.ts";
-import type { Store } from "./store/store.ts";
+import type { Store } from "./store/index.ts";
 
 export interface AlertingDeps {
   readonly store: Store;

@@ -2,16 +2,16 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol";
-import { Audit } from "./audit/audit.ts";
+import { Audit } from "./audit/index.ts";
 import { reportFailure } from "./cli/cli.ts";
 import type { CliIo } from "./cli/io.ts";
-import { type Environment, loadConfig } from "./config/config.ts";
-import { Keystore, unlockSource } from "./keystore/keystore.ts";
-import { silentLogger } from "./logging/logging.ts";
+import { type Environment, loadConfig } from "./config/index.ts";
+import { Keystore, unlockSource } from "./keystore/index.ts";
+import { silentLogger } from "./logging/index.ts";
 import { migrations } from "./migrations.ts";
 import { systemClock, timestamp } from "./platform/clock.ts";
 import { openStateDirectory } from "./platform/state-directory.ts";
-import { type BackupHeader, Store, unpackBackup } from "./store/store.ts";
+import { type BackupHeader, Store, unpackBackup } from "./store/index.ts";
 
 /** `armorclaw backup verify|restore FILE`: the tools that work without a bridge. Resolves to the exit code. */
 export async function runBackup(argv: readonly string[], env: Environment, io: CliIo): Promise<number> {

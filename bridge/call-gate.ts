@@ -1,6 +1,6 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { RoomGate } from "./adapters/webrtc/webrtc.ts";
-import type { Config } from "./config/config.ts";
+import type { RoomGate } from "./adapters/webrtc/index.ts";
+import type { Config } from "./config/index.ts";
 import type { RoomSight } from "./rooms.ts";
 
 /**

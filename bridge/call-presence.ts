@@ -1,7 +1,7 @@
 import type { EventData } from "@armorclaw/protocol";
-import type { CallSession, Calls } from "./adapters/webrtc/webrtc.ts";
-import type { DurableEventLog } from "./events/events.ts";
-import type { Logger } from "./logging/logging.ts";
+import type { CallSession, Calls } from "./adapters/webrtc/index.ts";
+import type { DurableEventLog } from "./events/index.ts";
+import type { Logger } from "./logging/index.ts";
 import type { RoomSight } from "./rooms.ts";
 
 /** An agent that ended in any of these ways does not come back to the call that it was in. */

@@ -1,14 +1,14 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DoctorCheck } from "@armorclaw/protocol";
-import { checkTurn, type TurnFinding, type TurnSettings } from "./adapters/webrtc/webrtc.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import type { DurableEventLog } from "./events/events.ts";
+import { checkTurn, type TurnFinding, type TurnSettings } from "./adapters/webrtc/index.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import type { DurableEventLog } from "./events/index.ts";
 import type { Clock } from "./platform/clock.ts";
 import { HostMeter } from "./platform/host-info.ts";
 import type { Handlers } from "./rpc/call.ts";
-import { knockAtDoor } from "./rpc/rpc.ts";
-import type { Store } from "./store/store.ts";
+import { knockAtDoor } from "./rpc/index.ts";
+import type { Store } from "./store/index.ts";
 
 export interface CheckupDeps {
   readonly store: Store;

@@ -1,5 +1,5 @@
-import type { CircuitState } from "./adapters/http/http.ts";
-import type { GaugeSource } from "./rpc/rpc.ts";
+import type { CircuitState } from "./adapters/http/index.ts";
+import type { GaugeSource } from "./rpc/index.ts";
 
 const states: readonly CircuitState[] = ["closed", "open", "half-open"];
 

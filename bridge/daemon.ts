@@ -8,19 +8,19 @@ import {
   AgentSupervisor,
   agentMail,
   StoredAgentRecords,
-} from "./agents/agents.ts";
+} from "./agents/index.ts";
 import { composeAlerting } from "./alerting.ts";
 
 import { checkupHandlers } from "./checkup.ts";
 import { circuitGauges } from "./circuit-gauges.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import { type Engine, selectEngine, Workspaces } from "./containers/containers.ts";
-import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "./events/events.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import { type Engine, selectEngine, Workspaces } from "./containers/index.ts";
+import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "./events/index.ts";
 import { agentDirectory, composeGuards } from "./guards.ts";
 
 import { type BridgeInfo, BridgeState } from "./lifecycle/bridge-state.ts";
-import { runServices, type Service } from "./lifecycle/lifecycle.ts";
-import type { Logging } from "./logging/logging.ts";
+import { runServices, type Service } from "./lifecycle/index.ts";
+import type { Logging } from "./logging/index.ts";
 import { composeMessaging } from "./messaging.ts";
 import { migrations } from "./migrations.ts";
 import { agentBrake, composeMoney } from "./money.ts";
@@ -47,7 +47,7 @@ import {
   directCalls,
   type MethodTable,
   type RpcServer,
-} from "./rpc/rpc.ts";
+} from "./rpc/index.ts";
 import {
   engineSettings,
   loopManifests,
@@ -56,7 +56,7 @@ import {
   socketSealing,
   supervisorSettings,
 } from "./settings.ts";
-import { Store } from "./store/store.ts";
+import { Store } from "./store/index.ts";
 
 import { composeVoice } from "./voice.ts";
 import { composeWire } from "./wire.ts";

@@ -1,24 +1,24 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson, type LoopManifest, type MethodName, type Principal } from "@armorclaw/protocol";
-import { Access, type AgentDirectory, type Contract, tokenPattern } from "./access/access.ts";
-import { HttpBroker } from "./adapters/http/http.ts";
+import { Access, type AgentDirectory, type Contract, tokenPattern } from "./access/index.ts";
+import { HttpBroker } from "./adapters/http/index.ts";
 import { probeKey } from "./adapters/http/probe.ts";
-import { type Approval, Approvals, ruleFor } from "./approvals/approvals.ts";
-import { Attachments } from "./attachments/attachments.ts";
-import { Audit, anchorFile, anchorLog } from "./audit/audit.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import type { PublishEvent } from "./events/events.ts";
-import { ExpiryWatch, Keystore, providerOf, unlockSource } from "./keystore/keystore.ts";
-import type { Logging } from "./logging/logging.ts";
+import { type Approval, Approvals, ruleFor } from "./approvals/index.ts";
+import { Attachments } from "./attachments/index.ts";
+import { Audit, anchorFile, anchorLog } from "./audit/index.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import type { PublishEvent } from "./events/index.ts";
+import { ExpiryWatch, Keystore, providerOf, unlockSource } from "./keystore/index.ts";
+import type { Logging } from "./logging/index.ts";
 import { type Clock, timestamp } from "./platform/clock.ts";
 import { accessHandlers } from "./rpc/handlers/access.ts";
 import { approvalHandlers } from "./rpc/handlers/approval.ts";
 import { auditHandlers } from "./rpc/handlers/audit.ts";
 import { keystoreHandlers } from "./rpc/handlers/keystore.ts";
-import type { RpcServerOptions } from "./rpc/rpc.ts";
+import type { RpcServerOptions } from "./rpc/index.ts";
 import { circuitSettings } from "./settings.ts";
-import { packBackup, type Store } from "./store/store.ts";
+import { packBackup, type Store } from "./store/index.ts";
 
 export interface GuardDeps {
   readonly store: Store;

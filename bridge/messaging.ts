@@ -1,17 +1,17 @@
 import { BridgeError, type LoopManifest, type Principal } from "@armorclaw/protocol";
 import { Circuits } from "./adapters/http/circuits.ts";
 import { webhook } from "./adapters/http/webhook.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import { type Consumers, type DurableEventLog, Mailbox } from "./events/events.ts";
-import type { Logging } from "./logging/logging.ts";
-import { type Destination, Outbox } from "./outbox/outbox.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import { type Consumers, type DurableEventLog, Mailbox } from "./events/index.ts";
+import type { Logging } from "./logging/index.ts";
+import { type Destination, Outbox } from "./outbox/index.ts";
 import type { MessageRights } from "./rpc/handlers/message.ts";
 import { messageHandlers } from "./rpc/handlers/message.ts";
 import { queueHandlers } from "./rpc/handlers/queue.ts";
 import { taskHandlers } from "./rpc/handlers/task.ts";
 import { circuitSettings } from "./settings.ts";
-import type { Store } from "./store/store.ts";
-import { Tasks, type Workers } from "./tasks/tasks.ts";
+import type { Store } from "./store/index.ts";
+import { Tasks, type Workers } from "./tasks/index.ts";
 
 export interface MessagingDeps {
   readonly store: Store;

@@ -1,17 +1,17 @@
-import { accessMigrations } from "./access/access.ts";
-import { matrixMigrations } from "./adapters/matrix/matrix.ts";
-import { webrtcMigrations } from "./adapters/webrtc/webrtc.ts";
-import { agentsMigrations } from "./agents/agents.ts";
-import { alertsMigrations } from "./alerts/alerts.ts";
-import { approvalMigrations } from "./approvals/approvals.ts";
-import { attachmentMigrations } from "./attachments/attachments.ts";
-import { auditMigrations } from "./audit/audit.ts";
-import { budgetMigrations } from "./budget/budget.ts";
-import { eventsMigrations } from "./events/events.ts";
-import { keystoreMigrations } from "./keystore/keystore.ts";
-import { outboxMigrations } from "./outbox/outbox.ts";
-import { tokenMigrations } from "./rpc/rpc.ts";
-import { tasksMigrations } from "./tasks/tasks.ts";
+import { accessMigrations } from "./access/index.ts";
+import { matrixMigrations } from "./adapters/matrix/index.ts";
+import { webrtcMigrations } from "./adapters/webrtc/index.ts";
+import { agentsMigrations } from "./agents/index.ts";
+import { alertsMigrations } from "./alerts/index.ts";
+import { approvalMigrations } from "./approvals/index.ts";
+import { attachmentMigrations } from "./attachments/index.ts";
+import { auditMigrations } from "./audit/index.ts";
+import { budgetMigrations } from "./budget/index.ts";
+import { eventsMigrations } from "./events/index.ts";
+import { keystoreMigrations } from "./keystore/index.ts";
+import { outboxMigrations } from "./outbox/index.ts";
+import { tokenMigrations } from "./rpc/index.ts";
+import { tasksMigrations } from "./tasks/index.ts";
 
 /** Every domain's tables. */
 export const migrations = [

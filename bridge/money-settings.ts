@@ -1,6 +1,6 @@
-import type { ProviderSettings } from "./adapters/llm/llm.ts";
-import { type BrakeSettings, type ConfiguredPrice, type Limit, nanoPerUsd, type Unit } from "./budget/budget.ts";
-import type { Config } from "./config/config.ts";
+import type { ProviderSettings } from "./adapters/llm/index.ts";
+import { type BrakeSettings, type ConfiguredPrice, type Limit, nanoPerUsd, type Unit } from "./budget/index.ts";
+import type { Config } from "./config/index.ts";
 
 const unitOf: Readonly<Record<Config["budget"]["limits"][number]["unit"], Unit>> = {
   usd: "cost_nano_usd",

@@ -10,8 +10,8 @@ import {
   PhantomKeys,
   Providers,
   type SecretReader,
-} from "./adapters/llm/llm.ts";
-import type { Approvals } from "./approvals/approvals.ts";
+} from "./adapters/llm/index.ts";
+import type { Approvals } from "./approvals/index.ts";
 import {
   type AgentBrake,
   type ApprovalGate,
@@ -22,12 +22,12 @@ import {
   type LimitStatus,
   PriceTable,
   ServicePrices,
-} from "./budget/budget.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import { type DurableEventLog, type PublishEvent, subscribeLive } from "./events/events.ts";
-import type { Keystore } from "./keystore/keystore.ts";
-import type { Service } from "./lifecycle/lifecycle.ts";
-import type { Logging } from "./logging/logging.ts";
+} from "./budget/index.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import { type DurableEventLog, type PublishEvent, subscribeLive } from "./events/index.ts";
+import type { Keystore } from "./keystore/index.ts";
+import type { Service } from "./lifecycle/index.ts";
+import type { Logging } from "./logging/index.ts";
 import {
   brakeSettings,
   configuredLimits,
@@ -38,8 +38,8 @@ import {
 import type { Clock } from "./platform/clock.ts";
 import { budgetHandlers } from "./rpc/handlers/budget.ts";
 import { doorName, llmHandlers } from "./rpc/handlers/llm.ts";
-import type { GaugeSource, SideDoor } from "./rpc/rpc.ts";
-import type { Store } from "./store/store.ts";
+import type { GaugeSource, SideDoor } from "./rpc/index.ts";
+import type { Store } from "./store/index.ts";
 
 export interface MoneyDeps {
   readonly store: Store;

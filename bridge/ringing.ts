@@ -1,8 +1,8 @@
-import { type RoomAgents, RoomCalls } from "./adapters/matrix/matrix.ts";
-import type { AgentAudio, Calls } from "./adapters/webrtc/webrtc.ts";
-import type { LoadedConfig } from "./config/config.ts";
-import type { DurableEventLog } from "./events/events.ts";
-import type { Logging } from "./logging/logging.ts";
+import { type RoomAgents, RoomCalls } from "./adapters/matrix/index.ts";
+import type { AgentAudio, Calls } from "./adapters/webrtc/index.ts";
+import type { LoadedConfig } from "./config/index.ts";
+import type { DurableEventLog } from "./events/index.ts";
+import type { Logging } from "./logging/index.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { RoomSight } from "./rooms.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { BridgeError, type EventData, type EventEnvelope } from "@armorclaw/protocol";
-import type { Access } from "./access/access.ts";
+import type { Access } from "./access/index.ts";
 import {
   approvalPrompt,
   decisionNotice,
@@ -22,16 +22,16 @@ import {
   roomMessage,
   roomSegment,
   sealedSecrets,
-} from "./adapters/matrix/matrix.ts";
-import type { Config, LoadedConfig } from "./config/config.ts";
-import { type DurableEventLog, EffectConsumer } from "./events/events.ts";
-import type { Keystore } from "./keystore/keystore.ts";
-import type { Logging } from "./logging/logging.ts";
-import type { Outbox } from "./outbox/outbox.ts";
+} from "./adapters/matrix/index.ts";
+import type { Config, LoadedConfig } from "./config/index.ts";
+import { type DurableEventLog, EffectConsumer } from "./events/index.ts";
+import type { Keystore } from "./keystore/index.ts";
+import type { Logging } from "./logging/index.ts";
+import type { Outbox } from "./outbox/index.ts";
 import type { Clock } from "./platform/clock.ts";
 import { matrixHandlers } from "./rpc/handlers/matrix.ts";
-import type { DirectCalls } from "./rpc/rpc.ts";
-import type { Sql, Store } from "./store/store.ts";
+import type { DirectCalls } from "./rpc/index.ts";
+import type { Sql, Store } from "./store/index.ts";
 
 export interface RoomDeps {
   readonly store: Store;

@@ -6,9 +6,9 @@ import { agentLine, banner, painter } from "./banner.ts";
 import { processIo, reportFailure } from "./cli/cli.ts";
 import { configFlags } from "./cli/config-flags.ts";
 import { UsageError } from "./cli/usage-error.ts";
-import { clientSocketPaths, type LoadedConfig, loadConfig } from "./config/config.ts";
+import { clientSocketPaths, type LoadedConfig, loadConfig } from "./config/index.ts";
 import { runDaemon } from "./daemon.ts";
-import { createLogging, type Logging, type LogLevel } from "./logging/logging.ts";
+import { createLogging, type Logging, type LogLevel } from "./logging/index.ts";
 import { systemClock } from "./platform/clock.ts";
 
 /** The bound on what follows the first signal, whatever hangs: the drain's own grace and this. */

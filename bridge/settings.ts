@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loopMap } from "@armorclaw/agent-runtime";
 import { BridgeError, type LoopManifestInput, LoopName } from "@armorclaw/protocol";
-import type { SupervisorSettings } from "./agents/agents.ts";
-import type { Config, LoadedConfig } from "./config/config.ts";
-import type { EngineOptions } from "./containers/containers.ts";
-import type { RetentionSettings } from "./events/events.ts";
+import type { SupervisorSettings } from "./agents/index.ts";
+import type { Config, LoadedConfig } from "./config/index.ts";
+import type { EngineOptions } from "./containers/index.ts";
+import type { RetentionSettings } from "./events/index.ts";
 import { systemClock } from "./platform/clock.ts";
 import { withRooms } from "./rooms.ts";
-import type { ControlListenerOptions, RpcLimits } from "./rpc/rpc.ts";
+import type { ControlListenerOptions, RpcLimits } from "./rpc/index.ts";
 
 /** The configuration in the supervisor's words. */
 export function supervisorSettings(config: LoadedConfig["config"]): SupervisorSettings {

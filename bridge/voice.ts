@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentId, EventData } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { RoomCalls } from "./adapters/matrix/matrix.ts";
+import type { RoomCalls } from "./adapters/matrix/index.ts";
 import {
   AgentAudio,
   type CallBudget,
@@ -12,19 +12,19 @@ import {
   CallSite,
   Calls,
   type CallsSettings,
-} from "./adapters/webrtc/webrtc.ts";
-import { type Budget, nothing } from "./budget/budget.ts";
+} from "./adapters/webrtc/index.ts";
+import { type Budget, nothing } from "./budget/index.ts";
 import { callGate } from "./call-gate.ts";
 import { watchPresence } from "./call-presence.ts";
-import type { Config, LoadedConfig } from "./config/config.ts";
-import type { DurableEventLog, PublishEvent } from "./events/events.ts";
-import type { Logging } from "./logging/logging.ts";
+import type { Config, LoadedConfig } from "./config/index.ts";
+import type { DurableEventLog, PublishEvent } from "./events/index.ts";
+import type { Logging } from "./logging/index.ts";
 import type { Clock } from "./platform/clock.ts";
 import { composeRinging } from "./ringing.ts";
 import type { RoomSight } from "./rooms.ts";
 import { webrtcHandlers } from "./rpc/handlers/webrtc.ts";
-import type { SideDoor } from "./rpc/rpc.ts";
-import type { Store } from "./store/store.ts";
+import type { SideDoor } from "./rpc/index.ts";
+import type { Store } from "./store/index.ts";
 
 export interface VoiceDeps {
   readonly store: Store;

@@ -1,8 +1,8 @@
 import type { Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Config } from "./config/config.ts";
-import type { Service } from "./lifecycle/lifecycle.ts";
-import type { Logging } from "./logging/logging.ts";
+import type { Config } from "./config/index.ts";
+import type { Service } from "./lifecycle/index.ts";
+import type { Logging } from "./logging/index.ts";
 import type { Clock } from "./platform/clock.ts";
 import { tokenHandlers } from "./rpc/handlers/token.ts";
 import {
@@ -23,8 +23,8 @@ import {
   scopeRefusal,
   type WebDoor,
   type WebSite,
-} from "./rpc/rpc.ts";
-import type { Store } from "./store/store.ts";
+} from "./rpc/index.ts";
+import type { Store } from "./store/index.ts";
 
 export interface WireDeps {
   readonly config: Config;

@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { isTest, type SourceFile, sourceFiles } from "./support/source.ts";
 
@@ -115,17 +115,17 @@ describe("layers", () => {
     expect([...folders].filter((folder) => folder !== "cli" && layers[folder] === undefined)).toEqual([]);
   });
 
-  test("other folders are entered by their front door, the file named after them", () => {
+  test("other folders are entered by their index.ts", () => {
     const wrong = problems(({ path, imports }) =>
       imports.flatMap(({ target }) => {
         const to = target === undefined ? undefined : folderOf(target);
         if (target === undefined || to === undefined || to === folderOf(path) || layers[to] === 1) return [];
         // Of the adapters each folder has its own.
-        const isFrontDoor = basename(target, ".ts") === basename(dirname(target));
+        const isFrontDoor = basename(target) === "index.ts";
         const isEntry = folderOf(path) === undefined;
         return isFrontDoor || isEntry || sideDoors.has(target)
           ? []
-          : [`${path} imports ${target}: import bridge/${to}/${to}.ts`];
+          : [`${path} imports ${target}: import its index.ts`];
       }),
     );
     expect(wrong).toEqual([]);

@@ -7,15 +7,11 @@ import {
   type SecretRequest,
 } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../store/index.ts";
 import { type Delivery, SecretDelivery, type SecretReader } from "./delivery.ts";
 import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./records.ts";
 import { type Contract, channelsOf, coversChannel, type Explanation, explainMethod, methodsOf } from "./rights.ts";
 import { type Holder, PhantomTokens } from "./tokens.ts";
-
-export { accessMigrations, type Destination, type Grant } from "./records.ts";
-export type { Contract } from "./rights.ts";
-export { tokenPattern } from "./tokens.ts";
 
 /** Long enough for an agent to renew in its own time, short enough that a leaked one is soon worthless. */
 const phantomTtlMs = 12 * 3_600_000;

@@ -1,5 +1,5 @@
 import type { HttpMethod, Role, SecretMode } from "@armorclaw/protocol";
-import type { Migration, Row, Sql } from "../store/store.ts";
+import type { Migration, Row, Sql } from "../store/index.ts";
 
 export const accessMigrations: readonly Migration[] = [
   {

@@ -1,7 +1,7 @@
 import type { AnyMethod, Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
-import { coversPattern } from "../events/events.ts";
+import { coversPattern } from "../events/index.ts";
 
 export type Contract = Readonly<Record<string, AnyMethod>>;
 

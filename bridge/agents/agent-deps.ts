@@ -1,7 +1,7 @@
 import type { AgentActivity } from "@armorclaw/protocol";
-import type { ContainerRecord, Engine, Workspaces } from "../containers/containers.ts";
-import type { PublishEvent } from "../events/events.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { ContainerRecord, Engine, Workspaces } from "../containers/index.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { AgentMail } from "./agent-mail.ts";
 import type { AgentEndpoints } from "./endpoints.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AgentActivity, AgentInfo, AgentState, ExitInfo } from "@armorclaw/protocol";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import type { Incarnation } from "./incarnation.ts";

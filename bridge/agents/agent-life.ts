@@ -1,5 +1,5 @@
 import { BridgeError, type ExitInfo } from "@armorclaw/protocol";
-import type { Container, ContainerRecord } from "../containers/containers.ts";
+import type { Container, ContainerRecord } from "../containers/index.ts";
 import type { AgentDeps } from "./agent-deps.ts";
 import type { AgentFacts } from "./agent-facts.ts";
 import type { AgentVoice } from "./agent-voice.ts";

@@ -1,5 +1,5 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
-import type { Consumers } from "../events/events.ts";
+import type { Consumers } from "../events/index.ts";
 
 /** What an agent's own code reads: what its loop hears, and messages. */
 const names = { heard: "events", messages: "inbox" } as const;

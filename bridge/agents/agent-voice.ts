@@ -1,6 +1,6 @@
 import type { EventData, Isolation } from "@armorclaw/protocol";
-import type { Container } from "../containers/containers.ts";
-import type { PublishEvent } from "../events/events.ts";
+import type { Container } from "../containers/index.ts";
+import type { PublishEvent } from "../events/index.ts";
 import type { Beat } from "./agent-deps.ts";
 import type { AgentPlan } from "./plan.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type AgentActivity, type AgentInfo, type AgentState, BridgeError } from "@armorclaw/protocol";
-import type { Container, ContainerRecord } from "../containers/containers.ts";
+import type { Container, ContainerRecord } from "../containers/index.ts";
 import type { AgentDeps, AgentStart, Beat } from "./agent-deps.ts";
 import { AgentFacts } from "./agent-facts.ts";
 import { AgentLife, explainStartFailure } from "./agent-life.ts";

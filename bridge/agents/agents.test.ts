@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { completed, killed } from "../../tests/support/fake-engine.ts";
 import { settings, setUp } from "../../tests/support/supervisor.ts";
 import { until } from "../../tests/support/until.ts";
-import type { AgentSupervisor } from "./agents.ts";
+import type { AgentSupervisor } from "./index.ts";
 
 const stateOf = (supervisor: AgentSupervisor, id: string) => supervisor.get(id).state;
 

@@ -7,8 +7,8 @@ import {
   type LoopManifest,
 } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
-import type { ContainerRecord } from "../containers/containers.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
+import type { ContainerRecord } from "../containers/index.ts";
+import type { Service } from "../lifecycle/index.ts";
 import type { Agent } from "./agent.ts";
 import { AgentMaker } from "./agent-maker.ts";
 import { EngineWatch } from "./engine-watch.ts";
@@ -22,12 +22,6 @@ import { Roster, type Taken } from "./roster.ts";
 import { isLive, isUp, requireResting } from "./state.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 import { UsageMeter } from "./usage-meter.ts";
-
-export type { Agent } from "./agent.ts";
-export { type AgentMail, agentMail } from "./agent-mail.ts";
-export type { AgentEndpoints } from "./endpoints.ts";
-export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./records.ts";
-export type { SupervisorSettings } from "./supervisor-options.ts";
 
 /** Stopped and failed agents that are remembered for `agent.list` and their logs. */
 const restingAgentsMax = 100;

@@ -1,5 +1,5 @@
 import type { ExitInfo } from "@armorclaw/protocol";
-import type { Container } from "../containers/containers.ts";
+import type { Container } from "../containers/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
 

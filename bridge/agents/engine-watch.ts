@@ -1,5 +1,5 @@
-import type { Engine } from "../containers/containers.ts";
-import type { PublishEvent } from "../events/events.ts";
+import type { Engine } from "../containers/index.ts";
+import type { PublishEvent } from "../events/index.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 
 /** Above the engine's own limit, whose message is the better one. */

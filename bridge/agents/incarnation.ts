@@ -1,5 +1,5 @@
 import { BridgeError, type ContainerId, type ExitInfo, type Isolation } from "@armorclaw/protocol";
-import type { Container, Engine, LastSeen, OutputLine, Workspaces } from "../containers/containers.ts";
+import type { Container, Engine, LastSeen, OutputLine, Workspaces } from "../containers/index.ts";
 import type { AgentEndpoint, AgentEndpoints } from "./endpoints.ts";
 import type { AgentPlan } from "./plan.ts";
 

@@ -1,5 +1,5 @@
-import type { ContainerRecord, Engine } from "../containers/containers.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { ContainerRecord, Engine } from "../containers/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Agent } from "./agent.ts";
 import type { EngineWatch } from "./engine-watch.ts";

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { LogBook } from "./log-book.ts";
 import { LogFile } from "./log-file.ts";

@@ -1,5 +1,5 @@
 import type { LogLine } from "@armorclaw/protocol";
-import type { LastSeen, OutputLine } from "../containers/containers.ts";
+import type { LastSeen, OutputLine } from "../containers/index.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Quota } from "./quota.ts";

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSy
 import { appendFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LogLine } from "@armorclaw/protocol";
-import type { LastSeen } from "../containers/containers.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { LastSeen } from "../containers/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 /** Lines are written this long after they came, together. A crash of the bridge loses no more than that. */

@@ -1,4 +1,4 @@
-import type { PublishEvent } from "../events/events.ts";
+import type { PublishEvent } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentRecords } from "./records.ts";

@@ -1,4 +1,4 @@
-import type { ContainerRecord } from "../containers/containers.ts";
+import type { ContainerRecord } from "../containers/index.ts";
 import type { AgentRecord } from "./records.ts";
 
 export interface StartPlan {

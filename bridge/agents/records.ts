@@ -1,6 +1,6 @@
 import { AgentId, LoopName } from "@armorclaw/protocol";
-import { bootId, type EngineKind, engineKinds } from "../containers/containers.ts";
-import type { Migration, Row, Store } from "../store/store.ts";
+import { bootId, type EngineKind, engineKinds } from "../containers/index.ts";
+import type { Migration, Row, Store } from "../store/index.ts";
 
 /** What the bridge must know of an agent to start it again, or to know it again when it is still there. */
 export interface AgentRecord {

@@ -4,8 +4,8 @@ import { completed, FakeEngine, killed } from "../../tests/support/fake-engine.t
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { manifest, setUp as setUpSupervisor } from "../../tests/support/supervisor.ts";
 import { until } from "../../tests/support/until.ts";
-import { Workspaces } from "../containers/containers.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { Workspaces } from "../containers/index.ts";
+import { silentLogger } from "../logging/index.ts";
 import { Spare } from "./spare.ts";
 import { StartGate } from "./start-gate.ts";
 

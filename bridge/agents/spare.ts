@@ -1,4 +1,4 @@
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { Incarnation, type IncarnationDeps } from "./incarnation.ts";
 import type { AgentPlan } from "./plan.ts";

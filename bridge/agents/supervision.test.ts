@@ -5,7 +5,7 @@ import { completed, FakeContainer, FakeEngine, killed } from "../../tests/suppor
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { MemoryRecords, manifest, setUp } from "../../tests/support/supervisor.ts";
 import { until } from "../../tests/support/until.ts";
-import type { AgentSupervisor } from "./agents.ts";
+import type { AgentSupervisor } from "./index.ts";
 import { findOrphans, planStart } from "./reconcile.ts";
 import { redact } from "./redact.ts";
 import { StartGate } from "./start-gate.ts";

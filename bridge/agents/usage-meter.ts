@@ -1,5 +1,5 @@
 import type { AgentUsage, UsageSample } from "@armorclaw/protocol";
-import { type WorkspaceFill, workspaceFill } from "../containers/containers.ts";
+import { type WorkspaceFill, workspaceFill } from "../containers/index.ts";
 import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Agent } from "./agent.ts";
 

@@ -4,11 +4,11 @@ import { describe, expect, test } from "@jest/globals";
 import { draft, openTestLog } from "../../tests/support/event-log.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
-import { contractEvent, type PublishEvent } from "../events/events.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { contractEvent, type PublishEvent } from "../events/index.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import type { Sql } from "../store/store.ts";
-import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, defaultRules, Pulse } from "./alerts.ts";
+import type { Sql } from "../store/index.ts";
+import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, defaultRules, Pulse } from "./index.ts";
 import { tellableAt } from "./quiet-hours.ts";
 import { fill } from "./rules.ts";
 

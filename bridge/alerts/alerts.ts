@@ -1,9 +1,9 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
-import { contractEvent, type DurableEventLog, EffectConsumer, type Emit } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import { contractEvent, type DurableEventLog, EffectConsumer, type Emit } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { type QuietHours, tellableAt } from "./quiet-hours.ts";
 import {
   addPending,
@@ -18,11 +18,6 @@ import {
   saveOpen,
 } from "./rows.ts";
 import { type AlertRule, fill, type Severity, severities } from "./rules.ts";
-
-export { DiskWatch } from "./disk-watch.ts";
-export { Pulse } from "./pulse.ts";
-export { defaultRules } from "./rules.ts";
-export { alertsMigrations } from "./schema.ts";
 
 const tickEveryMs = 1_000;
 /** Lines of one digest; the rest is counted. */

@@ -1,6 +1,6 @@
-import type { PublishEvent } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 const everyMs = 30_000;

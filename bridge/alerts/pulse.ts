@@ -1,5 +1,5 @@
-import type { PublishEvent } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 const deadlineMs = 10_000;

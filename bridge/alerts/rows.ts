@@ -1,4 +1,4 @@
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import type { Severity } from "./rules.ts";
 
 export interface OpenAlert {

@@ -1,5 +1,5 @@
 import type { EventEnvelope, EventType } from "@armorclaw/protocol";
-import { type EventSelector, fieldOf } from "../events/events.ts";
+import { type EventSelector, fieldOf } from "../events/index.ts";
 
 export const severities = ["info", "warning", "critical"] as const;
 export type Severity = (typeof severities)[number];

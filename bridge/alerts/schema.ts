@@ -1,4 +1,4 @@
-import type { Migration } from "../store/store.ts";
+import type { Migration } from "../store/index.ts";
 
 /** `alerts_open`: what was told and is not over. `alerts_pending`: what waits to be told together. */
 export const alertsMigrations: readonly Migration[] = [

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
-import { type Approval, Approvals, approvalMigrations, ruleFor } from "./approvals.ts";
+import { Store } from "../store/index.ts";
+import { type Approval, Approvals, approvalMigrations, ruleFor } from "./index.ts";
 
 let directory: ReturnType<typeof tempDirectory>;
 let store: Store;

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import {
   type Approval,
   decide,
@@ -19,9 +19,6 @@ import {
   questionDigest,
   use,
 } from "./records.ts";
-
-export { ruleFor } from "./policy.ts";
-export { type Approval, approvalMigrations } from "./records.ts";
 
 /** A timer's longest wait; what is due later is looked at again then. */
 const longestWaitMs = 3_600_000;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "@armorclaw/protocol";
-import type { Migration, Row, Sql } from "../store/store.ts";
+import type { Migration, Row, Sql } from "../store/index.ts";
 
 export const approvalMigrations: readonly Migration[] = [
   {

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
-import { type Attachment, Attachments, attachmentMigrations } from "./attachments.ts";
+import { Store } from "../store/index.ts";
 import { lineDiff } from "./diff.ts";
+import { type Attachment, Attachments, attachmentMigrations } from "./index.ts";
 
 let directory: ReturnType<typeof tempDirectory>;
 let store: Store;

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { BridgeError, canonicalJson } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import type { Migration, Row, Sql, Store } from "../store/store.ts";
+import type { Migration, Row, Sql, Store } from "../store/index.ts";
 import { lineDiff } from "./diff.ts";
 
 export const attachmentMigrations: readonly Migration[] = [

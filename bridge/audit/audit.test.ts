@@ -4,10 +4,10 @@ import { DatabaseSync } from "node:sqlite";
 import { BridgeError, Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
-import { Audit, anchorFile, auditMigrations, cefLine, jsonLine } from "./audit.ts";
+import { Store } from "../store/index.ts";
+import { Audit, anchorFile, auditMigrations, cefLine, jsonLine } from "./index.ts";
 
 const key = Buffer.alloc(32, 3);
 const now = "2026-11-21T08:00:00.000Z";

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { BridgeError, canonicalJson } from "@armorclaw/protocol";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../store/index.ts";
 import { type AnchorSink, anchorLine } from "./anchors.ts";
 import {
   type Act,
@@ -18,10 +18,6 @@ import {
 } from "./records.ts";
 import { Refusals, type Refused } from "./refusals.ts";
 import { type Verdict, verifyChain } from "./verify.ts";
-
-export { anchorFile, anchorLog } from "./anchors.ts";
-export { cefLine, jsonLine } from "./formats.ts";
-export { type Act, auditMigrations } from "./records.ts";
 
 /** An anchor is written after this many entries, or this long after the first that has none. */
 const entriesPerAnchor = 64;

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Migration, Row, Sql } from "../store/store.ts";
+import type { Migration, Row, Sql } from "../store/index.ts";
 
 export const auditMigrations: readonly Migration[] = [
   {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../store/index.ts";
 import { type AnchorSink, parseAnchor } from "./anchors.ts";
 import { baseLink, type Entry, endsByIndex, entriesAfter, entryMac, headLink, type Link } from "./records.ts";
 

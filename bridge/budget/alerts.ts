@@ -1,4 +1,4 @@
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import type { Windows } from "./calendar.ts";
 import { type Level, levelsReached, type Standing, standingsOf } from "./checks.ts";
 import type { Attribution } from "./scopes.ts";

@@ -1,10 +1,10 @@
 import type { EventData } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { PublishEvent } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { type AlertContext, record, recordLevels } from "./alerts.ts";
 import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
 import type { Calendar, Windows } from "./calendar.ts";
@@ -16,25 +16,6 @@ import { applyConfigured, type Limit } from "./limits.ts";
 import type { AgentBrake } from "./ports.ts";
 import { type Attribution, everything } from "./scopes.ts";
 import { Teller } from "./teller.ts";
-
-export { type Amounts, nanoPerUsd, nothing, type Unit } from "./amounts.ts";
-export { type BrakeSettings, Brakes } from "./brakes.ts";
-export { Calendar } from "./calendar.ts";
-export { BudgetDesk, type LimitStatus } from "./desk.ts";
-export type { Basis, Spending } from "./ledger.ts";
-export type { Limit } from "./limits.ts";
-export { budgetMigrations } from "./migrations.ts";
-export type { AgentBrake, ApprovalGate } from "./ports.ts";
-export {
-  type ConfiguredPrice,
-  costNanoUsd,
-  type Price,
-  PriceTable,
-  type TokenUsage,
-  worstCaseNanoUsd,
-} from "./prices.ts";
-export type { Attribution } from "./scopes.ts";
-export { ServicePrices } from "./service-prices.ts";
 
 export interface BudgetDeps {
   readonly store: Store;

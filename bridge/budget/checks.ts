@@ -1,4 +1,4 @@
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn, type Unit } from "./amounts.ts";
 import type { WindowKind, Windows } from "./calendar.ts";
 import { balanceOf } from "./counters.ts";

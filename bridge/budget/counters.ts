@@ -1,4 +1,4 @@
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 import type { Amounts } from "./amounts.ts";
 import type { WindowKind, Windows } from "./calendar.ts";
 import { type AttributionField, scopeParts } from "./scopes.ts";

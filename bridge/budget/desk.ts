@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { PublishEvent } from "../events/events.ts";
+import type { PublishEvent } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import type { Unit } from "./amounts.ts";
 import type { Calendar, WindowKind, Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";

@@ -1,4 +1,4 @@
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import type { Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
 import { readLimits } from "./limits.ts";

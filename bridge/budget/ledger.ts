@@ -1,4 +1,4 @@
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 import { type Amounts, nothing } from "./amounts.ts";
 import type { Windows } from "./calendar.ts";
 import { addToCounters, type Balance, flat, fromRow } from "./counters.ts";

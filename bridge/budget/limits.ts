@@ -1,4 +1,4 @@
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 import { type Unit, units } from "./amounts.ts";
 import { type WindowKind, windowKinds } from "./calendar.ts";
 

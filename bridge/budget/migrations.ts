@@ -1,4 +1,4 @@
-import type { Migration } from "../store/store.ts";
+import type { Migration } from "../store/index.ts";
 
 const entries = `
 CREATE TABLE budget_entries (

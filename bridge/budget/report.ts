@@ -1,5 +1,5 @@
 import { BudgetDimension } from "@armorclaw/protocol";
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn } from "./amounts.ts";
 import type { Standing } from "./checks.ts";
 import { fromRow } from "./counters.ts";

@@ -1,5 +1,5 @@
-import type { PublishEvent } from "../events/events.ts";
-import type { Store } from "../store/store.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Store } from "../store/index.ts";
 import { type Alert, markTold, untold } from "./alerts.ts";
 
 /** Publishes recorded alerts, at least once each: one is marked as told only after it was. */

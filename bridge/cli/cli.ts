@@ -91,7 +91,7 @@ async function runConnected(
   await using opened = new AsyncDisposableStack();
   const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
     const { CliConnection } = await import("./connection.ts");
-    const { clientSealKey, clientSocketPaths } = await import("../config/config.ts");
+    const { clientSealKey, clientSocketPaths } = await import("../config/index.ts");
     const where = [call.io.env, process.getuid?.(), process.platform] as const;
     const sockets = socket === undefined ? clientSocketPaths(...where) : [socket];
     const sealKey = clientSealKey(...where);

@@ -1,4 +1,4 @@
-import { configJsonSchema, type LoadedConfig, loadConfig } from "../config/config.ts";
+import { configJsonSchema, type LoadedConfig, loadConfig } from "../config/index.ts";
 import { configFlags } from "./config-flags.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Invocation, Runner } from "./invocation.ts";

@@ -3,14 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BridgeError, LoopName } from "@armorclaw/protocol";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import {
-  type ConfigIssue,
-  clientSocketPaths,
-  configJsonSchema,
-  environmentName,
-  leaves,
-  loadConfig,
-} from "./config.ts";
+import { type ConfigIssue, clientSocketPaths, configJsonSchema, environmentName, leaves, loadConfig } from "./index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "armorclaw-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));

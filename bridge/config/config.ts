@@ -7,12 +7,6 @@ import { type ConfigIssue, fromEnvironment, fromFlags, unknownKey } from "./over
 import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
 import { type Config, ConfigSchema, leaves } from "./schema.ts";
 
-export { clientSealKey } from "./client-seal-key.ts";
-export type { ConfigIssue } from "./overrides.ts";
-export { clientSocketPaths, type Environment } from "./paths.ts";
-export type { Config } from "./schema.ts";
-export { environmentName, leaves } from "./schema.ts";
-
 export interface ConfigSources {
   /** Kebab-case flag name (without dashes) or key as in the file → value as text, e.g. `runtime-dir`, `agents.max`. */
   readonly flags: Readonly<Record<string, string>>;

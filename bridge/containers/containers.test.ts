@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { openProbeEngine, probeOptions, startProbe } from "../../tests/support/engine-harness.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { type ContainerSpec, selectEngine } from "./containers.ts";
+import { type ContainerSpec, selectEngine } from "./index.ts";
 
 describe("selectEngine", () => {
   test("auto takes what works, and without Docker that is not Docker", async () => {

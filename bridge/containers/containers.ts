@@ -5,21 +5,6 @@ import { mayAnswer } from "./docker-client.ts";
 import type { Engine, EngineKind } from "./engine.ts";
 import { type EngineOptions, messageOf } from "./engine-options.ts";
 
-export {
-  type Container,
-  type ContainerRecord,
-  type ContainerSpec,
-  type Engine,
-  type EngineKind,
-  engineKinds,
-  type LastSeen,
-  type OutputLine,
-  type Workspace,
-} from "./engine.ts";
-export type { EngineOptions } from "./engine-options.ts";
-export { bootId } from "./proc.ts";
-export { type WorkspaceFill, Workspaces, workspaceFill } from "./workspaces.ts";
-
 /**
  * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,
  * the strongest that works here: Docker when an engine answers, sandboxes when a real start succeeds, else plain

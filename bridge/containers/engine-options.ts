@@ -1,4 +1,4 @@
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import type { EngineKind } from "./engine.ts";

@@ -2,7 +2,7 @@ import { engineConformance } from "../../tests/support/engine-conformance.ts";
 import { probeOptions } from "../../tests/support/engine-harness.ts";
 import { describeIf } from "../../tests/support/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { selectEngine } from "./containers.ts";
+import { selectEngine } from "./index.ts";
 
 const problem = await whyNoSandbox();
 

@@ -1,5 +1,5 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 import { contractEvent } from "./contract-event.ts";
 import type { Emit } from "./durable-log.ts";
 import type { EventSelector } from "./event-log.ts";

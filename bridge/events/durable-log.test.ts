@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { draft, openTestLog, TestSink } from "../../tests/support/event-log.ts";
 import { until } from "../../tests/support/until.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
+import { Store } from "../store/index.ts";
 import { subscribeLive } from "./live-subscription.ts";
 import { Retention } from "./retention.ts";
 import { eventsMigrations } from "./schema.ts";

@@ -1,8 +1,8 @@
 import { BridgeError, type EventEnvelope, limits } from "@armorclaw/protocol";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
-import type { Row, Sql, Store } from "../store/store.ts";
+import type { Row, Sql, Store } from "../store/index.ts";
 import type { EventDraft, EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
 import { readHistory } from "./history.ts";
 import { Retention, type RetentionSettings } from "./retention.ts";

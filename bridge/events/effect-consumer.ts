@@ -1,7 +1,7 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
-import type { Service } from "../lifecycle/lifecycle.ts";
+import type { Service } from "../lifecycle/index.ts";
 import { type Timer, timestamp } from "../platform/clock.ts";
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-rows.ts";
 import type { Emit } from "./durable-log.ts";
 import type { DurableDeps } from "./durable-subscription.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { openTestLog } from "../../tests/support/event-log.ts";
-import { silentLogger } from "../logging/logging.ts";
-import { contractEvent, coversPattern, eventPublisher } from "./events.ts";
+import { silentLogger } from "../logging/index.ts";
+import { contractEvent, coversPattern, eventPublisher } from "./index.ts";
 import { compilePatterns } from "./pattern.ts";
 
 describe("compilePatterns()", () => {

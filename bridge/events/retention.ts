@@ -1,6 +1,6 @@
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../store/index.ts";
 
 export interface RetentionSettings {
   readonly ageMsMax: number;

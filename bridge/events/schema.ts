@@ -1,4 +1,4 @@
-import type { Migration } from "../store/store.ts";
+import type { Migration } from "../store/index.ts";
 
 /**
  * `reserved`: no `seq` above it was given out before. `forgotten`: durable events up to here may be gone. `is_open`: a

@@ -1,5 +1,5 @@
-import type { Logger } from "../logging/logging.ts";
-import type { Store } from "../store/store.ts";
+import type { Logger } from "../logging/index.ts";
+import type { Store } from "../store/index.ts";
 
 /**
  * Numbers that are reserved in the store before they are used. Volatile events are seen before they are stored, so after a

@@ -1,5 +1,5 @@
 import { BridgeError, KeyId } from "@armorclaw/protocol";
-import type { PublishEvent } from "../events/events.ts";
+import type { PublishEvent } from "../events/index.ts";
 import type { KeyMeta } from "./records.ts";
 
 /** Tells of the keystore. What is damaged is told once for each unlocking, however often it is met. */

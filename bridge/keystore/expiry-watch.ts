@@ -1,6 +1,6 @@
 import { KeyId } from "@armorclaw/protocol";
-import type { PublishEvent } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { KeyMeta } from "./records.ts";
 

@@ -4,12 +4,12 @@ import { inspect } from "node:util";
 import { Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import type { PublishEvent } from "../events/events.ts";
-import { silentLogger } from "../logging/logging.ts";
+import type { PublishEvent } from "../events/index.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
+import { Store } from "../store/index.ts";
 import { associated, open, seal } from "./envelope.ts";
-import { ExpiryWatch, Keystore, keystoreMigrations, type UnlockSource, unlockSource } from "./keystore.ts";
+import { ExpiryWatch, Keystore, keystoreMigrations, type UnlockSource, unlockSource } from "./index.ts";
 import { providers } from "./providers.ts";
 
 const now = "2026-11-21T08:00:00.000Z";

@@ -1,9 +1,9 @@
 import type { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { PublishEvent } from "../events/events.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { PublishEvent } from "../events/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { Announcer } from "./announcer.ts";
 import { findNamed, freeId, internalPrefix, type KeyDraft, type KeyInfo, nextVersion, withUse } from "./draft.ts";
 import { expiresSoonMs } from "./expiry-watch.ts";
@@ -12,13 +12,6 @@ import { allKeys, findKey, type KeyMeta, lastUses, masters, removeKey, saveKey, 
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
 import type { Vault } from "./vault.ts";
-
-export type { KeyInfo } from "./draft.ts";
-export { ExpiryWatch } from "./expiry-watch.ts";
-export { type Provider, providerOf } from "./providers.ts";
-export { keystoreMigrations } from "./records.ts";
-export type { UnlockSource } from "./unlock-key.ts";
-export { type UnlockSourceSettings, unlockSource } from "./unlock-source.ts";
 
 const keysMax = 1_000;
 /** One transaction of a rotation: short enough for others to write between. */

@@ -1,4 +1,4 @@
-import type { Migration, Row, Sql } from "../store/store.ts";
+import type { Migration, Row, Sql } from "../store/index.ts";
 import { associated } from "./envelope.ts";
 import type { UnlockKind, UnlockParameters } from "./unlock-key.ts";
 

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { Store } from "../store/store.ts";
-import { Keystore, keystoreMigrations, type UnlockSourceSettings, unlockSource } from "./keystore.ts";
+import { Store } from "../store/index.ts";
+import { Keystore, keystoreMigrations, type UnlockSourceSettings, unlockSource } from "./index.ts";
 
 let directory: ReturnType<typeof tempDirectory>;
 let store: Store;

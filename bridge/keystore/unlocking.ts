@@ -1,6 +1,6 @@
 import type { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { masters } from "./records.ts";
 import { deriveUnlockKey, newParameters, type UnlockKind, type UnlockSource } from "./unlock-key.ts";
 import { type Unlocked, Vault } from "./vault.ts";

@@ -1,7 +1,7 @@
 import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Sql } from "../store/store.ts";
+import type { Sql } from "../store/index.ts";
 import { associated, keyBytes, open, seal } from "./envelope.ts";
 import {
   addMaster,

@@ -2,9 +2,9 @@ import { describe, expect, test } from "@jest/globals";
 import { openTestLog, type TestLog } from "../../tests/support/event-log.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { backOffMs } from "./back-off.ts";
-import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage } from "./outbox.ts";
+import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage } from "./index.ts";
 
 type Send = (message: QueuedMessage, transactionId: string) => Promise<string | undefined>;
 

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol";
-import { contractEvent, type DurableEventLog } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import { contractEvent, type DurableEventLog } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { backOffMs } from "./back-off.ts";
 import { DeliveryError, type Destination, type OutboundMessage } from "./destination.ts";
 import {
@@ -24,10 +24,6 @@ import {
   removeSentBefore,
   requeue,
 } from "./rows.ts";
-
-export { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "./destination.ts";
-export type { OutboxRow } from "./rows.ts";
-export { outboxMigrations } from "./schema.ts";
 
 /** Messages that wait for one destination. */
 const queuedMax = 10_000;

@@ -1,4 +1,4 @@
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 import type { OutboundMessage, QueuedMessage } from "./destination.ts";
 
 export type MessageState = "queued" | "sent" | "dead";

@@ -1,4 +1,4 @@
-import type { Migration } from "../store/store.ts";
+import type { Migration } from "../store/index.ts";
 
 /** `dedupe_key` makes queueing idempotent, `transaction_id` makes sending so; both live as long as the row. */
 export const outboxMigrations: readonly Migration[] = [

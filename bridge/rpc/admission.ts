@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { errorText, unknownId } from "./envelope.ts";
 import type { Identify } from "./identity.ts";
 import type { RpcServer } from "./server.ts";

@@ -8,10 +8,10 @@ import { fixture } from "../../tests/support/fixture-methods.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { until } from "../../tests/support/until.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { loadNativeCalls } from "../platform/peer-credentials.ts";
-import { createAgentEndpoints, createMethodTable, createRpcServer } from "./rpc.ts";
+import { createAgentEndpoints, createMethodTable, createRpcServer } from "./index.ts";
 
 const anyone = { admits: async () => true, disconnected: () => undefined };
 

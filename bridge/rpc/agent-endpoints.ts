@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { AgentId } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "../agents/endpoints.ts";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import { sharedReads } from "../platform/shared-reads.ts";
 import { assertSocketPathFits, socketsAreFiles } from "../platform/socket-path.ts";

@@ -1,6 +1,6 @@
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Batch } from "./batch.ts";
 import {

@@ -7,7 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 import { describeIf } from "../../tests/support/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { loadNativeCalls } from "../platform/peer-credentials.ts";
 import {
@@ -17,7 +17,7 @@ import {
   createControlListener,
   createMethodTable,
   createRpcServer,
-} from "./rpc.ts";
+} from "./index.ts";
 
 const native = loadNativeCalls();
 const isRoot = process.getuid?.() === 0;

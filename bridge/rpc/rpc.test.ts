@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
 import { hang, openWire, type ServeOptions } from "../../tests/support/serve.ts";
-import type { AnyHandler } from "./rpc.ts";
+import type { AnyHandler } from "./index.ts";
 
 describe("a call", () => {
   test("gets its id back as it was sent", async () => {

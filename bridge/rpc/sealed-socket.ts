@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { looksLikeHttp } from "./doors/http-takeover.ts";
 import { sealedLines } from "./doors/sealed-lines.ts";
 import { errorText, unknownId } from "./envelope.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { lchownSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { assertSocketPathFits, isPipePath } from "../platform/socket-path.ts";
 
 /** What Linux allows at most. Node's own 511 is less than a burst of connections that come while one is dealt with. */

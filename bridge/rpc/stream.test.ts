@@ -4,8 +4,8 @@ import * as z from "zod";
 import { fixture } from "../../tests/support/fixture-methods.ts";
 import { openWire, serveFixtures } from "../../tests/support/serve.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
+import type { AnyHandler } from "./index.ts";
 import { Base64, itemBytes } from "./item-text.ts";
-import type { AnyHandler } from "./rpc.ts";
 
 describe("a stream", () => {
   test("sends its items in order, waits for credit, and ends with its result", async () => {

@@ -7,7 +7,7 @@ import {
   type EventSink,
   type Subscription,
   subscribeLive,
-} from "../events/events.ts";
+} from "../events/index.ts";
 import type { Peer } from "./call.ts";
 
 /** Subscriptions of one connection. */

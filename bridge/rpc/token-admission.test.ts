@@ -4,10 +4,10 @@ import { describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { until } from "../../tests/support/until.ts";
 import { WireClient } from "../../tests/support/wire-client.ts";
-import { silentLogger } from "../logging/logging.ts";
+import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { ownUser } from "./identity.ts";
-import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "./rpc.ts";
+import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "./index.ts";
 import { serveSocket } from "./socket-server.ts";
 import { createTokenAdmission } from "./token-admission.ts";
 

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Logger } from "../logging/logging.ts";
+import type { Logger } from "../logging/index.ts";
 import { readFirstMessage } from "./doors/first-message.ts";
 import type { LineServer } from "./doors/line-server.ts";
 import { errorText, unknownId } from "./envelope.ts";

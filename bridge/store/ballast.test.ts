@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { describeIf } from "../../tests/support/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { type Migration, packBackup, Store, unpackBackup } from "./store.ts";
+import { type Migration, packBackup, Store, unpackBackup } from "./index.ts";
 
 const now = "2026-11-21T08:00:00.000Z";
 const tables: Migration = {

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { type Migration, Store } from "./store.ts";
+import { type Migration, Store } from "./index.ts";
 
 const now = "2026-11-21T08:00:00.000Z";
 const tables: Migration = { domain: "test", version: 1, sql: "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT" };

@@ -4,10 +4,6 @@ import { Ballast } from "./ballast.ts";
 import { Connection, type Sql } from "./database.ts";
 import { type Migration, migrate } from "./migrations.ts";
 
-export { type BackupHeader, packBackup, unpackBackup } from "./backup.ts";
-export type { Row, Sql } from "./database.ts";
-export type { Migration } from "./migrations.ts";
-
 /** Writes that wait for one commit. Past it, `write` refuses: the disk is not keeping up. */
 const queuedWritesMax = 100_000;
 

@@ -1,4 +1,4 @@
-import type { Row, Sql } from "../store/store.ts";
+import type { Row, Sql } from "../store/index.ts";
 
 export type TaskState = "queued" | "running" | "done" | "dead";
 type Payload = Readonly<Record<string, unknown>>;

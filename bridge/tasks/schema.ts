@@ -1,4 +1,4 @@
-import type { Migration } from "../store/store.ts";
+import type { Migration } from "../store/index.ts";
 
 export const tasksMigrations: readonly Migration[] = [
   {

@@ -3,8 +3,8 @@ import { describe, expect, test } from "@jest/globals";
 import { openTestLog } from "../../tests/support/event-log.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
-import { silentLogger } from "../logging/logging.ts";
-import { Tasks, tasksMigrations, type Workers } from "./tasks.ts";
+import { silentLogger } from "../logging/index.ts";
+import { Tasks, tasksMigrations, type Workers } from "./index.ts";
 
 const able: Record<string, readonly string[]> = { "mail-1": ["mail"], "mail-2": ["mail"], "cook-1": ["cook"] };
 const workers: Workers = {

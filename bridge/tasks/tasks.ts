@@ -1,9 +1,9 @@
 import { AgentId, BridgeError } from "@armorclaw/protocol";
-import { contractEvent, type DurableEventLog, type Emit } from "../events/events.ts";
-import type { Service } from "../lifecycle/lifecycle.ts";
-import type { Logger } from "../logging/logging.ts";
+import { contractEvent, type DurableEventLog, type Emit } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
-import type { Sql, Store } from "../store/store.ts";
+import type { Sql, Store } from "../store/index.ts";
 import {
   becameDue,
   countOpen,
@@ -19,9 +19,6 @@ import {
   type TaskDraft,
   type TaskFilter,
 } from "./rows.ts";
-
-export type { Task } from "./rows.ts";
-export { tasksMigrations } from "./schema.ts";
 
 /** Tasks that wait or run. */
 const openMax = 10_000;

@@ -6,7 +6,7 @@ import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli
 import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/exit-codes.ts";
 import { flagHead, flagText } from "../../bridge/cli/flag-lines.ts";
 import { commandNameOf, methodFlags } from "../../bridge/cli/method-flags.ts";
-import { environmentName, leaves } from "../../bridge/config/config.ts";
+import { environmentName, leaves } from "../../bridge/config/index.ts";
 import { jsonSchemaOf, typeText } from "./fields.ts";
 import { code, markdownTable, page } from "./markdown.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { openRpcDocument } from "@armorclaw/protocol/openrpc";
-import { configJsonSchema } from "../../bridge/config/config.ts";
+import { configJsonSchema } from "../../bridge/config/index.ts";
 import { errorsPage, eventsPage, methodsPage } from "./contract-pages.ts";
 import { cliPage, configPage, limitsPage } from "./program-pages.ts";
 

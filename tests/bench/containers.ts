@@ -1,6 +1,6 @@
 // `npm run bench:containers -- --json`: what starts, ends, watching and panic cost, each beside a bare Node child in the same run.
 import { parseArgs } from "node:util";
-import type { EngineKind } from "../../bridge/containers/containers.ts";
+import type { EngineKind } from "../../bridge/containers/index.ts";
 import { bridgeFigures } from "./containers/bridge-figures.ts";
 import { engineFigures } from "./containers/engine-figures.ts";
 import { inWords } from "./containers/report.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { Inbound } from "../../bridge/adapters/matrix/matrix.ts";
+import type { Inbound } from "../../bridge/adapters/matrix/index.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { bodies, logInPerson, type Person, startAccount, type TestAccount } from "../support/matrix.ts";
 import { describeIf } from "../support/require-part.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { Engine } from "../../bridge/containers/containers.ts";
+import type { Engine } from "../../bridge/containers/index.ts";
 import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../support/engine-harness.ts";

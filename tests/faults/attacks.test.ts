@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { EngineKind } from "../../bridge/containers/containers.ts";
+import type { EngineKind } from "../../bridge/containers/index.ts";
 import { type AttackRow, runAttacks } from "../support/attack-suite.ts";
 import { describeIf } from "../support/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";

@@ -2,8 +2,8 @@ import { methods, Secret } from "@armorclaw/protocol";
 import { afterAll } from "@jest/globals";
 import { isPublic } from "../../bridge/adapters/http/addresses.ts";
 import { forms, scrub } from "../../bridge/adapters/http/scrub.ts";
-import { Attachments } from "../../bridge/attachments/attachments.ts";
-import { cefLine } from "../../bridge/audit/audit.ts";
+import { Attachments } from "../../bridge/attachments/index.ts";
+import { cefLine } from "../../bridge/audit/index.ts";
 import { testAnalogues } from "../support/advisories.ts";
 import { type Analogue, rightsUnderAttack } from "../support/guard-rights.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { defaultRpcLimits } from "../../bridge/rpc/rpc.ts";
+import { defaultRpcLimits } from "../../bridge/rpc/index.ts";
 import { type FixtureProcess, startFixtureProcess } from "../support/fixture-process.ts";
 import { serveFixtures } from "../support/serve.ts";
 import { until } from "../support/until.ts";

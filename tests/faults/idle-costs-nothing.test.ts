@@ -2,7 +2,7 @@ import { loopMap } from "@armorclaw/agent-runtime";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { runLoop } from "../../agent-runtime/host.ts";
 import type { Loop, LoopContext } from "../../agent-runtime/loop.ts";
-import { readAsk, TextGatherer } from "../../bridge/adapters/llm/llm.ts";
+import { readAsk, TextGatherer } from "../../bridge/adapters/llm/index.ts";
 import { type BrokerBench, openBroker, openPolicy } from "../support/broker.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { type StandInProvider, startStandInProvider } from "../support/stand-in-provider.ts";

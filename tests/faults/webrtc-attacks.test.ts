@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { WebSocket } from "ws";
-import type { StartRequest, StoredCallRecord } from "../../bridge/adapters/webrtc/webrtc.ts";
+import type { StartRequest, StoredCallRecord } from "../../bridge/adapters/webrtc/index.ts";
 import { until } from "../support/until.ts";
 import { type FarEnd, openFarEnd } from "../support/voice.ts";
 import { admin, plainCall, startVoiceBridge, type VoiceBridge } from "../support/voice-bridge.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentId, LoopName } from "@armorclaw/protocol";
-import type { Engine, EngineKind, EngineOptions } from "../../bridge/containers/containers.ts";
+import type { Engine, EngineKind, EngineOptions } from "../../bridge/containers/index.ts";
 import { forbiddenCalls, foreignCall } from "./attack-calls.ts";
 import { attackProgram, type RawCall, readResults } from "./attack-elf.ts";
 import { hostFile, type ScriptAttack, scriptAttacks } from "./attack-scripts.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach } from "@jest/globals";
-import { readAsk } from "../../bridge/adapters/llm/llm.ts";
+import { readAsk } from "../../bridge/adapters/llm/index.ts";
 import { agentCaller, type BrokerBench, type BrokerBenchOptions, inputNano, openBroker, outputNano } from "./broker.ts";
 import { type StandInProvider, startStandInProvider } from "./stand-in-provider.ts";
 

@@ -10,9 +10,9 @@ import {
   PhantomKeys,
   type ProviderSettings,
   Providers,
-} from "../../bridge/adapters/llm/llm.ts";
-import { Brakes, type ConfiguredPrice, type Limit, PriceTable } from "../../bridge/budget/budget.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+} from "../../bridge/adapters/llm/index.ts";
+import { Brakes, type ConfiguredPrice, type Limit, PriceTable } from "../../bridge/budget/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
 import { type BudgetBench, openBudget } from "./budget.ts";
 import { tempDirectory } from "./temp.ts";

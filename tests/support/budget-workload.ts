@@ -1,8 +1,8 @@
 // A bridge's ledger under load, in a process of its own, so that it can be killed at any moment.
-import { Budget, budgetMigrations, Calendar } from "../../bridge/budget/budget.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { Budget, budgetMigrations, Calendar } from "../../bridge/budget/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { Store } from "../../bridge/store/index.ts";
 import { cost, costLimit } from "./budget.ts";
 
 /** What the workers may spend together: one dollar. */

@@ -7,10 +7,10 @@ import {
   Calendar,
   type Limit,
   nothing,
-} from "../../bridge/budget/budget.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+} from "../../bridge/budget/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import type { Clock } from "../../bridge/platform/clock.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { Store } from "../../bridge/store/index.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { tempDirectory } from "./temp.ts";
 

@@ -11,7 +11,7 @@ import {
   type EngineOptions,
   type OutputLine,
   Workspaces,
-} from "../../bridge/containers/containers.ts";
+} from "../../bridge/containers/index.ts";
 import { attacks, networkAttacks, type Targets } from "./engine-attacks.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "./engine-harness.ts";
 import { initConformance } from "./engine-init.ts";

@@ -9,8 +9,8 @@ import {
   type EngineKind,
   type EngineOptions,
   selectEngine,
-} from "../../bridge/containers/containers.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+} from "../../bridge/containers/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
 import { until } from "./until.ts";

@@ -1,5 +1,5 @@
 // Starts one probe agent as a bridge would, says so on stdout, and stays: for tests that kill it.
-import type { EngineKind } from "../../bridge/containers/containers.ts";
+import type { EngineKind } from "../../bridge/containers/index.ts";
 import { openProbeEngine, probeOptions, startProbe } from "./engine-harness.ts";
 
 const [kind, directory, installId, dockerHost] = process.argv.slice(2);

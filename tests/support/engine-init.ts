@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { Engine } from "../../bridge/containers/containers.ts";
+import type { Engine } from "../../bridge/containers/index.ts";
 import { speechMounts } from "../../bridge/containers/speech-programs.ts";
 import { probeLimits, startProbe } from "./engine-harness.ts";
 import { until } from "./until.ts";

@@ -3,9 +3,9 @@ import type { EventEnvelope } from "@armorclaw/protocol";
 import { DurableEventLog } from "../../bridge/events/durable-log.ts";
 import type { Delivery, EventDraft, EventSink, Gap } from "../../bridge/events/event-log.ts";
 import { eventsMigrations } from "../../bridge/events/schema.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
-import { type Migration, Store } from "../../bridge/store/store.ts";
+import { type Migration, Store } from "../../bridge/store/index.ts";
 import { tempDirectory } from "./temp.ts";
 
 const plenty = 1024 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { type AgentId, BridgeError, type ContainerId, type ExitInfo } from "@armorclaw/protocol";
-import type { Container, ContainerRecord, ContainerSpec, Engine } from "../../bridge/containers/containers.ts";
+import type { Container, ContainerRecord, ContainerSpec, Engine } from "../../bridge/containers/index.ts";
 
 export const killed: ExitInfo = { code: 137, signal: "SIGKILL", reason: "killed", message: "It was killed by SIGKILL" };
 export const completed: ExitInfo = { code: 0, signal: null, reason: "completed", message: "It ended by itself" };

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { hangUpProbe, loadNativeCalls } from "../../bridge/platform/peer-credentials.ts";
 import {
@@ -12,7 +12,7 @@ import {
   defaultRates,
   metricsPage,
   RateLimits,
-} from "../../bridge/rpc/rpc.ts";
+} from "../../bridge/rpc/index.ts";
 import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
 
 // Serves the conformance fixtures with the daemon's own listener, framing, limits and dispatcher, at their defaults.

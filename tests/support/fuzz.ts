@@ -1,8 +1,8 @@
 import { type Duplex, duplexPair } from "node:stream";
 import * as z from "zod";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
-import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../bridge/rpc/rpc.ts";
+import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../bridge/rpc/index.ts";
 import { fixture } from "./fixture-methods.ts";
 
 /** What no input may take, in processor time: the machine may be busy with something else. */

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { BridgeError, LoopManifest, methods, PrincipalId, Secret } from "@armorclaw/protocol";
-import { Access, type AgentDirectory, accessMigrations } from "../../bridge/access/access.ts";
+import { Access, type AgentDirectory, accessMigrations } from "../../bridge/access/index.ts";
 import { allowedUrl } from "../../bridge/adapters/http/destination.ts";
-import { Approvals, approvalMigrations } from "../../bridge/approvals/approvals.ts";
-import { attachmentMigrations } from "../../bridge/attachments/attachments.ts";
+import { Approvals, approvalMigrations } from "../../bridge/approvals/index.ts";
+import { attachmentMigrations } from "../../bridge/attachments/index.ts";
 import { renderApproval } from "../../bridge/cli/render-approval.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { Store } from "../../bridge/store/index.ts";
 import { tempDirectory } from "./temp.ts";
 
 /** Class, advisory, what is tried, and whether it is refused. */

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
-import { Approvals, approvalMigrations } from "../../bridge/approvals/approvals.ts";
-import { Audit, anchorFile, auditMigrations } from "../../bridge/audit/audit.ts";
-import { Keystore, keystoreMigrations, unlockSource } from "../../bridge/keystore/keystore.ts";
+import { Approvals, approvalMigrations } from "../../bridge/approvals/index.ts";
+import { Audit, anchorFile, auditMigrations } from "../../bridge/audit/index.ts";
+import { Keystore, keystoreMigrations, unlockSource } from "../../bridge/keystore/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
-import { type Migration, Store } from "../../bridge/store/store.ts";
+import { type Migration, Store } from "../../bridge/store/index.ts";
 
 /** Not the bridge's own, which would bring the whole log with it. */
 const silentLogger = { debug() {}, info() {}, warn() {}, error() {} };

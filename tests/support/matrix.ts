@@ -1,18 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { matrixDestination, roomMessage } from "../../bridge/adapters/matrix/destination.ts";
-import {
-  type Inbound,
-  MatrixAdapter,
-  matrixMigrations,
-  type SecretStore,
-} from "../../bridge/adapters/matrix/matrix.ts";
+import { type Inbound, MatrixAdapter, matrixMigrations, type SecretStore } from "../../bridge/adapters/matrix/index.ts";
 import { DurableEventLog } from "../../bridge/events/durable-log.ts";
 import { eventsMigrations } from "../../bridge/events/schema.ts";
-import { type Logger, silentLogger } from "../../bridge/logging/logging.ts";
-import { Outbox, outboxMigrations } from "../../bridge/outbox/outbox.ts";
+import { type Logger, silentLogger } from "../../bridge/logging/index.ts";
+import { Outbox, outboxMigrations } from "../../bridge/outbox/index.ts";
 import { systemClock, timestamp } from "../../bridge/platform/clock.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { Store } from "../../bridge/store/index.ts";
 import type { Synapse } from "./synapse.ts";
 
 /** Secrets in memory, which outlive the adapter as the keystore does. */

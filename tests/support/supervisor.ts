@@ -4,10 +4,10 @@ import {
   type AgentRecords,
   AgentSupervisor,
   type SupervisorSettings,
-} from "../../bridge/agents/agents.ts";
-import { Workspaces } from "../../bridge/containers/containers.ts";
-import { contractEvent, type EventDraft } from "../../bridge/events/events.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+} from "../../bridge/agents/index.ts";
+import { Workspaces } from "../../bridge/containers/index.ts";
+import { contractEvent, type EventDraft } from "../../bridge/events/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
 import { FakeEngine } from "./fake-engine.ts";
 

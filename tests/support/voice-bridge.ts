@@ -12,10 +12,10 @@ import {
   type CallsSettings,
   type StartRequest,
   webrtcMigrations,
-} from "../../bridge/adapters/webrtc/webrtc.ts";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+} from "../../bridge/adapters/webrtc/index.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock, timestamp } from "../../bridge/platform/clock.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { Store } from "../../bridge/store/index.ts";
 import { tempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 import { joined, loopback, sine, toneShare } from "./voice.ts";

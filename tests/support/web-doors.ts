@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { silentLogger } from "../../bridge/logging/logging.ts";
+import { silentLogger } from "../../bridge/logging/index.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { ApiTokens, tokenMigrations } from "../../bridge/rpc/doors/api-tokens.ts";
 import { createAuthenticator, type VerifyJwt } from "../../bridge/rpc/doors/authenticator.ts";
 import { createWebDoor, type WebDoor, type WebDoorOptions } from "../../bridge/rpc/doors/web-door.ts";
 import { subprotocol } from "../../bridge/rpc/doors/web-socket-door.ts";
-import { scopeRefusal } from "../../bridge/rpc/rpc.ts";
-import { Store } from "../../bridge/store/store.ts";
+import { scopeRefusal } from "../../bridge/rpc/index.ts";
+import { Store } from "../../bridge/store/index.ts";
 import { type Served, type ServeOptions, serveFixtures } from "./serve.ts";
 import { tempDirectory } from "./temp.ts";
 

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { pipeTokenFile } from "@armorclaw/protocol/pipe";
-import { clientSocketPaths } from "../../bridge/config/config.ts";
+import { clientSocketPaths } from "../../bridge/config/index.ts";
 import { until } from "../support/until.ts";
 import { WireClient } from "../support/wire-client.ts";
 import type { Checks } from "./checks.ts";

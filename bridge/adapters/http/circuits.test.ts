@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { CircuitOpenError, Circuits, type Health } from "./circuits.ts";
 
 const openMs = 30_000;

@@ -6,7 +6,7 @@ import {
   circuitBreaker,
   handleWhen,
 } from "cockatiel";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 
 export interface CircuitSettings {

@@ -1,5 +1,5 @@
 import { BridgeError, type HttpMethod } from "@armorclaw/protocol";
-import type { Destination } from "../../access/access.ts";
+import type { Destination } from "../../access/index.ts";
 
 /** An encoded slash, dot or backslash is read in one way by us and maybe in another by the server. */
 const ambiguousPath = /%2e|%2f|%5c|%00|\\|\/\//i;

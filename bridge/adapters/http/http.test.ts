@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net";
 import { BridgeError, Secret } from "@armorclaw/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { until } from "../../../tests/support/until.ts";
-import type { Destination, Grant } from "../../access/access.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import type { Destination, Grant } from "../../access/index.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { isPublic } from "./addresses.ts";
 import { allowedUrl } from "./destination.ts";
-import { HttpBroker, type HttpCall } from "./http.ts";
+import { HttpBroker, type HttpCall } from "./index.ts";
 import { forms } from "./scrub.ts";
 
 const secret = "sk-proj-canary+/0123456789";

@@ -1,15 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { BridgeError, type HttpMethod, type Secret } from "@armorclaw/protocol";
-import { type Grant, tokenPattern } from "../../access/access.ts";
-import type { Logger } from "../../logging/logging.ts";
+import { type Grant, tokenPattern } from "../../access/index.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { CircuitSettings, CircuitState } from "./circuits.ts";
 import { allowedUrl } from "./destination.ts";
 import type { Answer } from "./exchange.ts";
 import { PatientExchange } from "./patience.ts";
 import { forms, scrub } from "./scrub.ts";
-
-export type { CircuitState } from "./circuits.ts";
 
 /** What the broker needs to know of an agent's tokens. */
 export interface TokenSource {

@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 import {
   CircuitOpenError,

@@ -1,5 +1,5 @@
 import { BridgeError, type Secret } from "@armorclaw/protocol";
-import type { Provider } from "../../keystore/keystore.ts";
+import type { Provider } from "../../keystore/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { exchange } from "./exchange.ts";
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { Circuits } from "./circuits.ts";
 import { webhook } from "./webhook.ts";
 

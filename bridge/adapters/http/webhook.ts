@@ -1,4 +1,4 @@
-import { DeliveryError, type Destination } from "../../outbox/outbox.ts";
+import { DeliveryError, type Destination } from "../../outbox/index.ts";
 import { CircuitOpenError, type Circuits, type Health, type Settled } from "./circuits.ts";
 
 /**

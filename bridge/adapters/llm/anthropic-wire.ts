@@ -1,4 +1,4 @@
-import type { TokenUsage } from "../../budget/budget.ts";
+import type { TokenUsage } from "../../budget/index.ts";
 import { type Json, objectAt, parseObject, stringAt } from "./json.ts";
 import type { SseEvent } from "./sse.ts";
 import { anthropicUsage } from "./usage.ts";

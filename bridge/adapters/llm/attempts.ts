@@ -10,9 +10,9 @@ import {
   type PriceTable,
   type TokenUsage,
   worstCaseNanoUsd,
-} from "../../budget/budget.ts";
-import type { PublishEvent } from "../../events/events.ts";
-import type { Logger } from "../../logging/logging.ts";
+} from "../../budget/index.ts";
+import type { PublishEvent } from "../../events/index.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 import { anthropicWire } from "./anthropic-wire.ts";
 import type { Ask } from "./ask.ts";

@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Brakes } from "../../budget/budget.ts";
+import type { Brakes } from "../../budget/index.ts";
 import { type Ask, refused } from "./ask.ts";
 import { type Answered, type AttemptDeps, type AttemptSettings, Attempts, type Job } from "./attempts.ts";
 import { type LlmCaller, type LlmPolicy, runOf } from "./caller.ts";

@@ -1,4 +1,4 @@
-import type { BrakeSettings } from "../../budget/budget.ts";
+import type { BrakeSettings } from "../../budget/index.ts";
 
 /** Who a call is for. */
 export interface LlmCaller {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
-import type { Service } from "../../lifecycle/lifecycle.ts";
-import type { Logger } from "../../logging/logging.ts";
+import type { Service } from "../../lifecycle/index.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Dialect, readAsk } from "./ask.ts";
 import type { ModelBroker } from "./broker.ts";
 import type { LlmCaller } from "./caller.ts";

@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { TokenUsage } from "../../budget/budget.ts";
+import type { TokenUsage } from "../../budget/index.ts";
 import type { Ask } from "./ask.ts";
 import { type Json, parseObject } from "./json.ts";
 import { SseDecoder, type SseEvent } from "./sse.ts";

@@ -1,5 +1,5 @@
-import type { PublishEvent } from "../../events/events.ts";
-import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { PublishEvent } from "../../events/index.ts";
+import type { Service } from "../../lifecycle/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { Circuit, type CircuitSettings, type CircuitState } from "./circuit.ts";
 import type { ProviderSettings } from "./models.ts";

@@ -1,4 +1,4 @@
-import type { TokenUsage } from "../../budget/budget.ts";
+import type { TokenUsage } from "../../budget/index.ts";
 import { countAt, objectAt } from "./json.ts";
 
 /** Usage as an OpenAI-compatible provider reports it; undefined when it is not whole. */

@@ -1,4 +1,4 @@
-import type { TokenUsage } from "../../budget/budget.ts";
+import type { TokenUsage } from "../../budget/index.ts";
 import type { Ask } from "./ask.ts";
 import type { Json } from "./json.ts";
 import type { SseEvent } from "./sse.ts";

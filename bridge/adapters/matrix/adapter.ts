@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Service } from "../../lifecycle/lifecycle.ts";
-import type { Logger } from "../../logging/logging.ts";
-import type { Store } from "../../store/store.ts";
+import type { Service } from "../../lifecycle/index.ts";
+import type { Logger } from "../../logging/index.ts";
+import type { Store } from "../../store/index.ts";
 import { Changes } from "./changes.ts";
 import { writeDown } from "./heard.ts";
 import { type KeptState, LinkKeeper, type LinkMessage } from "./link-keeper.ts";

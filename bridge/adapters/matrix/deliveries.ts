@@ -1,4 +1,4 @@
-import type { Sql } from "../../store/store.ts";
+import type { Sql } from "../../store/index.ts";
 
 /** What is known of an event that the bridge sent; each state includes those before it. */
 export type DeliveryState = "sent" | "echoed" | "read";

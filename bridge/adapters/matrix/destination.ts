@@ -1,5 +1,5 @@
 import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
-import { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "../../outbox/outbox.ts";
+import { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "../../outbox/index.ts";
 import { eventContent, OutgoingMessage } from "./content.ts";
 import type { Outgoing, Upload, Uploaded } from "./worker-protocol.ts";
 

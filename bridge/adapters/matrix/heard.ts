@@ -1,5 +1,5 @@
-import { contractEvent } from "../../events/events.ts";
-import type { Logger } from "../../logging/logging.ts";
+import { contractEvent } from "../../events/index.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { LinkMessage } from "./link-keeper.ts";
 import type { Recorder, RecorderDeps } from "./recorder.ts";
 import type { WorkerLink } from "./worker-link.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { EventDraft } from "../../events/events.ts";
+import type { EventDraft } from "../../events/index.ts";
 import type { InboundEvent, Trust } from "./worker-protocol.ts";
 
 /** Whom and where the bridge listens to. What is not named is not heard: empty means none. */

@@ -1,4 +1,4 @@
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { WorkerLink } from "./worker-link.ts";
 import type { LinkState, WorkerAccount, WorkerMessage } from "./worker-protocol.ts";

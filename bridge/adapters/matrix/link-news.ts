@@ -1,7 +1,7 @@
-import { contractEvent, type EventDraft } from "../../events/events.ts";
-import type { Logger } from "../../logging/logging.ts";
+import { contractEvent, type EventDraft } from "../../events/index.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Clock, type Timer, timestamp } from "../../platform/clock.ts";
-import type { Migration, Sql } from "../../store/store.ts";
+import type { Migration, Sql } from "../../store/index.ts";
 import type { KeptState } from "./link-keeper.ts";
 import type { EventTransactions } from "./recorder.ts";
 import type { Session } from "./session.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { DurableEventLog } from "../../events/events.ts";
-import type { Outbox, OutboxRow } from "../../outbox/outbox.ts";
-import type { Store } from "../../store/store.ts";
+import type { DurableEventLog } from "../../events/index.ts";
+import type { Outbox, OutboxRow } from "../../outbox/index.ts";
+import type { Store } from "../../store/index.ts";
 import type { OutgoingMessage } from "./content.ts";
 import { destinationName, roomMessage } from "./destination.ts";
 import { type MatrixTrust, roomSegment } from "./inbound.ts";

@@ -1,6 +1,6 @@
-import { contractEvent, type EventDraft } from "../../events/events.ts";
+import { contractEvent, type EventDraft } from "../../events/index.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Sql } from "../../store/store.ts";
+import type { Sql } from "../../store/index.ts";
 import { type RoomCallEvent, readCallEvent } from "./call-events.ts";
 import { type Delivery, noteEcho, noteRead, noteSent } from "./deliveries.ts";
 import { type Inbound, inboundDraft, type MatrixTrust, readInbound, roomSegment } from "./inbound.ts";

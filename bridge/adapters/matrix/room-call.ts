@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 import { type CallCandidate, CallReplies, type CallReply, type RoomCallEvent } from "./call-events.ts";
 import type { MethodCalls, RoomMember } from "./room-commands.ts";

@@ -2,7 +2,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import { describe, expect, test } from "@jest/globals";
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { readCallEvent } from "./call-events.ts";
 import { type RingNote, RoomCalls, type RoomCallsSettings } from "./room-calls.ts";
 import type { InboundEvent, Outgoing } from "./worker-protocol.ts";

@@ -1,4 +1,4 @@
-import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { Service } from "../../lifecycle/index.ts";
 import { delay } from "../../platform/clock.ts";
 import type { CallStep, RoomCallEvent } from "./call-events.ts";
 import type { MatrixTrust } from "./inbound.ts";

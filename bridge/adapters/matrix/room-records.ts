@@ -1,4 +1,4 @@
-import type { Migration, Sql } from "../../store/store.ts";
+import type { Migration, Sql } from "../../store/index.ts";
 import type { InboundEvent } from "./worker-protocol.ts";
 
 /** Events that are remembered to be known again. A fetch of the past looks back less far. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../../tests/support/temp.ts";
-import { Store } from "../../store/store.ts";
+import { Store } from "../../store/index.ts";
 import { sealedSecrets, secretMigrations } from "./sealed-secrets.ts";
 
 test("a secret comes back under its own name and key alone, and stands nowhere in the file", async () => {

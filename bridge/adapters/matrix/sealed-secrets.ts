@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import type { Migration, Store } from "../../store/store.ts";
+import type { Migration, Store } from "../../store/index.ts";
 import type { SecretStore } from "./session.ts";
 
 export const secretMigrations: readonly Migration[] = [

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { type AgentFrame, encodeFrame, FrameReader } from "@armorclaw/protocol/agent-frames";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { ToAgent } from "./agent-messages.ts";
 
 /** Half a second of 16 kHz sound: an agent that is further behind hears what is now rather than what was. */

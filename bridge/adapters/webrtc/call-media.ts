@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { CallSession } from "./call-session.ts";
 import { type Media, MediaLink, type MediaListener } from "./media-link.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import type { Migration, Sql, Store } from "../../store/store.ts";
+import type { Migration, Sql, Store } from "../../store/index.ts";
 
 export const webrtcMigrations: readonly Migration[] = [
   {

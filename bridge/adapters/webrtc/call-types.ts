@@ -1,5 +1,5 @@
 import type { CallState } from "@armorclaw/protocol";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AgentAudio } from "./agent-audio.ts";
 import type { CallLimits } from "./call-limits.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { CallEndReason, CallState, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Service } from "../../lifecycle/lifecycle.ts";
+import type { Service } from "../../lifecycle/index.ts";
 import { delay, type Timer } from "../../platform/clock.ts";
 import { about, CallEntry } from "./call-entry.ts";
 import { assertWithinLimits } from "./call-limits.ts";

@@ -1,5 +1,5 @@
 import type { Result } from "@armorclaw/protocol";
-import { type LoadedConfig, loadConfig } from "../../config/config.ts";
+import { type LoadedConfig, loadConfig } from "../../config/index.ts";
 import { configFlags } from "../config-flags.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { describeFailure } from "../failure.ts";

@@ -3,7 +3,7 @@ import { BlockList, isIPv6 } from "node:net";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../platform/clock.ts";
-import type { Migration, Row, Sql, Store } from "../../store/store.ts";
+import type { Migration, Row, Sql, Store } from "../../store/index.ts";
 
 export const tokenMigrations: readonly Migration[] = [
   {

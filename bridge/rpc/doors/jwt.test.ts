@@ -5,7 +5,7 @@ import { expect, test } from "@jest/globals";
 import { SignJWT } from "jose";
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { tempDirectory } from "../../../tests/support/temp.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { createAuthenticator } from "./authenticator.ts";
 import { createJwtVerifier } from "./jwt.ts";
 

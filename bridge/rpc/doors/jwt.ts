@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { type Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { VerifyJwt } from "./authenticator.ts";
 

@@ -8,7 +8,7 @@ import { SignJWT } from "jose";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { dashboard, openWebDoor, openWebSocket } from "../../../tests/support/web-doors.ts";
 import type { Reply } from "../../../tests/support/wire-client.ts";
-import { silentLogger } from "../../logging/logging.ts";
+import { silentLogger } from "../../logging/index.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createJwtVerifier } from "./jwt.ts";
 

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocket, WebSocketServer } from "ws";
-import type { Logger } from "../../logging/logging.ts";
+import type { Logger } from "../../logging/index.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { readFirstMessage } from "./first-message.ts";
 import type { LineServer } from "./line-server.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BridgeError } from "@armorclaw/protocol";
-import type { Access, Grant } from "../../access/access.ts";
+import type { Access, Grant } from "../../access/index.ts";
 import type { Call, Handlers } from "../call.ts";
 
 type AccessMethods =

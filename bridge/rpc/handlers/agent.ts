@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AgentId } from "@armorclaw/protocol";
-import type { Agent, AgentSupervisor } from "../../agents/agents.ts";
+import type { Agent, AgentSupervisor } from "../../agents/index.ts";
 import type { Call, Handlers } from "../call.ts";
 
 type AgentMethods =

@@ -1,7 +1,7 @@
 import { BridgeError, canonicalJson } from "@armorclaw/protocol";
-import type { Access } from "../../access/access.ts";
-import type { Approval, Approvals } from "../../approvals/approvals.ts";
-import type { Attachment, Attachments } from "../../attachments/attachments.ts";
+import type { Access } from "../../access/index.ts";
+import type { Approval, Approvals } from "../../approvals/index.ts";
+import type { Attachment, Attachments } from "../../attachments/index.ts";
 import type { Call, Handlers } from "../call.ts";
 
 type ApprovalMethods =

@@ -1,5 +1,5 @@
-import { type Act, type Audit, cefLine, jsonLine } from "../../audit/audit.ts";
-import type { BackupHeader } from "../../store/store.ts";
+import { type Act, type Audit, cefLine, jsonLine } from "../../audit/index.ts";
+import type { BackupHeader } from "../../store/index.ts";
 import type { Handlers } from "../call.ts";
 
 /** Copies the store to a file. */

@@ -1,6 +1,6 @@
 import type { EngineStatus } from "@armorclaw/protocol";
-import type { AgentSupervisor } from "../../agents/agents.ts";
-import type { Engine } from "../../containers/containers.ts";
+import type { AgentSupervisor } from "../../agents/index.ts";
+import type { Engine } from "../../containers/index.ts";
 import type { BridgeInfo } from "../../lifecycle/bridge-state.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Handlers } from "../call.ts";

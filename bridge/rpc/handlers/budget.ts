@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError, type Params, type Principal } from "@armorclaw/protocol";
-import type { Budget, BudgetDesk, LimitStatus, ServicePrices } from "../../budget/budget.ts";
+import type { Budget, BudgetDesk, LimitStatus, ServicePrices } from "../../budget/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Handlers } from "../call.ts";
 

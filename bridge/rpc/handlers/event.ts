@@ -1,6 +1,6 @@
 import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
-import type { Access } from "../../access/access.ts";
-import type { AgentSupervisor } from "../../agents/agents.ts";
+import type { Access } from "../../access/index.ts";
+import type { AgentSupervisor } from "../../agents/index.ts";
 import {
   type ConsumerInfo,
   type Consumers,
@@ -8,7 +8,7 @@ import {
   type DurableEventLog,
   type EventSelector,
   readNewest,
-} from "../../events/events.ts";
+} from "../../events/index.ts";
 import type { Handlers } from "../call.ts";
 import { Subscriptions } from "../subscriptions.ts";
 

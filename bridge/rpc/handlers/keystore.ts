@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol";
-import type { KeyInfo, Keystore } from "../../keystore/keystore.ts";
+import type { KeyInfo, Keystore } from "../../keystore/index.ts";
 import type { Handlers } from "../call.ts";
 
 type KeystoreMethods =

@@ -6,7 +6,7 @@ import {
   type ModelBroker,
   readAsk,
   TextGatherer,
-} from "../../adapters/llm/llm.ts";
+} from "../../adapters/llm/index.ts";
 import type { Handlers } from "../call.ts";
 
 export interface LlmHandlerDeps {

@@ -1,4 +1,4 @@
-import type { AgentSupervisor } from "../../agents/agents.ts";
+import type { AgentSupervisor } from "../../agents/index.ts";
 import type { Handlers } from "../call.ts";
 
 export function loopHandlers(agents: AgentSupervisor): Handlers<"loop.list" | "loop.get"> {

@@ -1,5 +1,5 @@
 import { BridgeError, type EventEnvelope, type MatrixMessage, type Params, type Principal } from "@armorclaw/protocol";
-import type { Access } from "../../access/access.ts";
+import type { Access } from "../../access/index.ts";
 import {
   type Credentials,
   type MatrixAdapter,
@@ -8,8 +8,8 @@ import {
   type RoomPosts,
   roomSegment,
   type Verification,
-} from "../../adapters/matrix/matrix.ts";
-import type { DurableEventLog } from "../../events/events.ts";
+} from "../../adapters/matrix/index.ts";
+import type { DurableEventLog } from "../../events/index.ts";
 import type { Call, Handlers, StreamingCall } from "../call.ts";
 import { Base64, itemBytes } from "../item-text.ts";
 

@@ -1,5 +1,5 @@
 import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
-import type { Mailbox } from "../../events/events.ts";
+import type { Mailbox } from "../../events/index.ts";
 import type { Handlers } from "../call.ts";
 
 /** Who may write to whom. */

@@ -1,4 +1,4 @@
-import type { Outbox, OutboxRow } from "../../outbox/outbox.ts";
+import type { Outbox, OutboxRow } from "../../outbox/index.ts";
 import type { Handlers } from "../call.ts";
 
 export function queueHandlers(outbox: Outbox): Handlers<"queue.list" | "queue.retry" | "queue.drop"> {

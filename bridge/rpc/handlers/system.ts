@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol";
-import type { AgentSupervisor } from "../../agents/agents.ts";
+import type { AgentSupervisor } from "../../agents/index.ts";
 import type { HostMeter } from "../../platform/host-info.ts";
 import type { Handlers } from "../call.ts";
 

@@ -1,5 +1,5 @@
 import { AgentId, BridgeError, type Principal } from "@armorclaw/protocol";
-import type { Task, Tasks } from "../../tasks/tasks.ts";
+import type { Task, Tasks } from "../../tasks/index.ts";
 import type { Call, Handlers } from "../call.ts";
 import type { MessageRights } from "./message.ts";
 

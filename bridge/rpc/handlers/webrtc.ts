@@ -1,6 +1,6 @@
 import type { AgentId, Params, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { type CallSession, type Calls, type IceCandidate, withCandidates } from "../../adapters/webrtc/webrtc.ts";
+import { type CallSession, type Calls, type IceCandidate, withCandidates } from "../../adapters/webrtc/index.ts";
 import type { Handlers } from "../call.ts";
 
 type WebrtcMethods =

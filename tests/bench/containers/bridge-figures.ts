@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { EngineKind } from "../../../bridge/containers/containers.ts";
+import type { EngineKind } from "../../../bridge/containers/index.ts";
 import { startTestDaemon, type TestDaemon } from "../../support/daemon.ts";
 import { until } from "../../support/until.ts";
 import { round, summary } from "./summary.ts";

@@ -1,5 +1,5 @@
-import type { Container, Engine, EngineKind } from "../../../bridge/containers/containers.ts";
 import { heapLimitMiB } from "../../../bridge/containers/engine-options.ts";
+import type { Container, Engine, EngineKind } from "../../../bridge/containers/index.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../../support/engine-harness.ts";
 import { tempDirectory } from "../../support/temp.ts";
 import { startBareChild } from "./bare-child.ts";

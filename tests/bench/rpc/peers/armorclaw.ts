@@ -1,11 +1,10 @@
 import { connect } from "@armorclaw/client-sdk";
 import type { AnyMethod } from "@armorclaw/protocol";
 import * as z from "zod";
-import { silentLogger } from "../../../../bridge/logging/logging.ts";
+import { silentLogger } from "../../../../bridge/logging/index.ts";
 import { systemClock } from "../../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../../bridge/platform/peer-credentials.ts";
 import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
-import { Base64, itemBytes } from "../../../../bridge/rpc/item-text.ts";
 import {
   type AnyHandler,
   builtinHandlers,
@@ -16,7 +15,8 @@ import {
   createRpcServer,
   defaultRates,
   RateLimits,
-} from "../../../../bridge/rpc/rpc.ts";
+} from "../../../../bridge/rpc/index.ts";
+import { Base64, itemBytes } from "../../../../bridge/rpc/item-text.ts";
 import { fixture } from "../../../support/fixture-methods.ts";
 import { connectLines } from "../line-client.ts";
 import { eventOf, type Peer } from "../peer.ts";

@@ -1,0 +1,9 @@
+export type { CircuitState } from "./circuits.ts";
+export {
+  HttpBroker,
+  type HttpBrokerDeps,
+  type HttpBrokerSettings,
+  type HttpCall,
+  type HttpResult,
+  type TokenSource,
+} from "./http.ts";

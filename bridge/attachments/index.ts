@@ -1,0 +1,1 @@
+export { type Attachment, Attachments, attachmentMigrations, type Draft } from "./attachments.ts";

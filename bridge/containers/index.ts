@@ -1,0 +1,15 @@
+export { selectEngine } from "./containers.ts";
+export {
+  type Container,
+  type ContainerRecord,
+  type ContainerSpec,
+  type Engine,
+  type EngineKind,
+  engineKinds,
+  type LastSeen,
+  type OutputLine,
+  type Workspace,
+} from "./engine.ts";
+export type { EngineOptions } from "./engine-options.ts";
+export { bootId } from "./proc.ts";
+export { type WorkspaceFill, Workspaces, workspaceFill } from "./workspaces.ts";

@@ -1,0 +1,22 @@
+export type { DeadLetter } from "./consumer-rows.ts";
+export { type ConsumerInfo, Consumers } from "./consumers.ts";
+export { contractEvent } from "./contract-event.ts";
+export { DurableEventLog, type Emit } from "./durable-log.ts";
+export { EffectConsumer } from "./effect-consumer.ts";
+export type {
+  Delivery,
+  EventDraft,
+  EventSelector,
+  EventSink,
+  Gap,
+  PublishEvent,
+  Subscription,
+} from "./event-log.ts";
+export { eventPublisher } from "./events.ts";
+export { readNewest } from "./history.ts";
+export { subscribeLive } from "./live-subscription.ts";
+export { Mailbox } from "./mailbox.ts";
+export { coversPattern } from "./pattern.ts";
+export type { RetentionSettings } from "./retention.ts";
+export { eventsMigrations } from "./schema.ts";
+export { fieldOf } from "./selector.ts";

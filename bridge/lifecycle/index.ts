@@ -1,0 +1,1 @@
+export { type LifecycleOptions, runServices, type Service } from "./lifecycle.ts";

@@ -1,0 +1,1 @@
+export { createLogging, type Logger, type Logging, type LogLevel, silentLogger } from "./logging.ts";
