@@ -1,6 +1,6 @@
 import { createClient } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
-import { LineServer, until } from "../tests/support/line-server.ts";
+import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { serveEvents } from "./hearing.ts";
 import type { Loop, LoopContext } from "./loop.ts";
 

@@ -1,6 +1,6 @@
 import { ConnectionError } from "@armorclaw/client-sdk";
 import { describe, expect, test } from "@jest/globals";
-import { until } from "../tests/support/line-server.ts";
+import { until } from "../tests/support/wire/line-server.ts";
 import { runLoop } from "./host.ts";
 import type { Loop, LoopContext } from "./loop.ts";
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { LineServer, type Received, until } from "../tests/support/line-server.ts";
+import { LineServer, type Received, until } from "../tests/support/wire/line-server.ts";
 import { runtimeVersion } from "./version.ts";
 
 const bundle = fileURLToPath(new URL("../dist/agent/agent.mjs", import.meta.url));

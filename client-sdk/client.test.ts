@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { LineServer, until } from "../tests/support/line-server.ts";
+import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { type BridgeClient, BridgeError, type ClientOptions, connect, createClient, RemoteError } from "./index.ts";
 
 const reconnect = { initialMs: 10, maxMs: 50 };

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { WebSocketServer } from "ws";
-import { LineServer, until } from "../tests/support/line-server.ts";
-import { serveFixtures } from "../tests/support/serve.ts";
-import { openWebDoor } from "../tests/support/web-doors.ts";
+import { LineServer, until } from "../tests/support/wire/line-server.ts";
+import { serveFixtures } from "../tests/support/wire/serve.ts";
+import { openWebDoor } from "../tests/support/wire/web-doors.ts";
 import { BridgeError, connect, createClient } from "./index.ts";
 
 describe("a client at a TCP door", () => {

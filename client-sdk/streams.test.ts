@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { LineServer, type Reply, until } from "../tests/support/line-server.ts";
+import { LineServer, type Reply, until } from "../tests/support/wire/line-server.ts";
 import { type BridgeClient, connect } from "./index.ts";
 
 let server: LineServer;

@@ -1,6 +1,6 @@
 // `npm run faults:budget`: the race on one dollar at its full size. `--json` prints the figures, `--runs N` makes it shorter.
 import { parseArgs } from "node:util";
-import { race } from "../tests/support/budget-race.ts";
+import { race } from "../tests/support/budget/budget-race.ts";
 
 const { values } = parseArgs({
   options: { json: { type: "boolean", default: false }, runs: { type: "string", default: "100" } },

@@ -1,5 +1,5 @@
 // `npm run test:windows`: gets Wine and Windows Node, runs tests/windows/suite.ts there, and ends with one line that counts its tests.
-import { provideWine, runOnWindows, wineIsThere } from "../tests/support/wine.ts";
+import { provideWine, runOnWindows, wineIsThere } from "../tests/support/machine/wine.ts";
 import { provision } from "./provision.ts";
 
 const say = (line: string) => process.stderr.write(`[windows] ${line}\n`);

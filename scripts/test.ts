@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { engineAnswers, startPrivateDockerd } from "../tests/support/dockerd.ts";
-import { provideSynapse } from "../tests/support/synapse.ts";
-import { provideWine } from "../tests/support/wine.ts";
+import { engineAnswers, startPrivateDockerd } from "../tests/support/engines/dockerd.ts";
+import { provideWine } from "../tests/support/machine/wine.ts";
+import { provideSynapse } from "../tests/support/matrix/synapse.ts";
 import { provision } from "./provision.ts";
 import { runJest } from "./run-jest.ts";
 

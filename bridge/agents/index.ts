@@ -1,6 +1,6 @@
-export type { Agent } from "./agent.ts";
-export { type AgentMail, agentMail } from "./agent-mail.ts";
-export { AgentSupervisor } from "./agents.ts";
-export type { AgentEndpoints } from "./endpoints.ts";
-export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./records.ts";
-export type { SupervisorSettings } from "./supervisor-options.ts";
+export type { AgentEndpoints } from "../rpc/index.ts";
+export { AgentSupervisor } from "./fleet/supervisor.ts";
+export type { SupervisorSettings } from "./fleet/supervisor-options.ts";
+export type { Agent } from "./instance/agent.ts";
+export { type AgentMail, agentMail } from "./instance/agent-inbox.ts";
+export { type AgentRecords, agentsMigrations, StoredAgentRecords } from "./instance/records.ts";

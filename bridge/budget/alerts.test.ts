@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { costLimit } from "../../tests/support/budget.ts";
-import { budgetBenches, levels, types } from "../../tests/support/budget-benches.ts";
+import { costLimit } from "../../tests/support/budget/budget.ts";
+import { budgetBenches, levels, types } from "../../tests/support/budget/budget-benches.ts";
 
 const open = budgetBenches();
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type BudgetBench, cost, costLimit, usd } from "../../tests/support/budget.ts";
-import { budgetBenches, types } from "../../tests/support/budget-benches.ts";
+import { type BudgetBench, cost, costLimit, usd } from "../../tests/support/budget/budget.ts";
+import { budgetBenches, types } from "../../tests/support/budget/budget-benches.ts";
 
 const open = budgetBenches();
 

@@ -1,11 +1,11 @@
 import { errorCatalogue } from "@armorclaw/protocol/errors";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
-import { LineServer } from "../../tests/support/line-server.ts";
-import { commands } from "./commands.ts";
-import { exitCodes, exitOfErrorCode } from "./exit-codes.ts";
-import { findCommand } from "./resolve.ts";
-import { loadRunner } from "./runners.ts";
+import { LineServer } from "../../tests/support/wire/line-server.ts";
+import { commands } from "./commands/commands.ts";
+import { loadRunner } from "./commands/runners.ts";
+import { exitCodes, exitOfErrorCode } from "./core/exit-codes.ts";
+import { findCommand } from "./core/resolve.ts";
 
 let server: LineServer;
 beforeEach(async () => {

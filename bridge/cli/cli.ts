@@ -1,20 +1,20 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { limits } from "@armorclaw/protocol/limits";
-import { convert, parseArgs } from "./args.ts";
-import { globalFlags } from "./commands.ts";
-import type { CliConnection } from "./connection.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { reportFailure } from "./failure.ts";
-import { helpText } from "./help.ts";
-import type { Invocation } from "./invocation.ts";
-import { type CliIo, isBrokenPipe } from "./io.ts";
-import { createOutput } from "./output.ts";
-import { findCommand } from "./resolve.ts";
-import { loadRunner } from "./runners.ts";
-import { UsageError } from "./usage-error.ts";
+import { globalFlags } from "./commands/commands.ts";
+import { helpText } from "./commands/help.ts";
+import { loadRunner } from "./commands/runners.ts";
+import { convert, parseArgs } from "./core/args.ts";
+import type { CliConnection } from "./core/connection.ts";
+import { exitCodes } from "./core/exit-codes.ts";
+import { reportFailure } from "./core/failure.ts";
+import type { Invocation } from "./core/invocation.ts";
+import { type CliIo, isBrokenPipe } from "./core/io.ts";
+import { findCommand } from "./core/resolve.ts";
+import { UsageError } from "./core/usage-error.ts";
+import { createOutput } from "./render/output.ts";
 
-export { reportFailure } from "./failure.ts";
-export { type CliIo, processIo } from "./io.ts";
+export { reportFailure } from "./core/failure.ts";
+export { type CliIo, processIo } from "./core/io.ts";
 
 /**
  * Runs one command line (without the program's name) and answers the exit code. Nothing heavy is imported before the
@@ -52,7 +52,7 @@ async function dispatch(argv: readonly string[], io: CliIo, interrupted: AbortSi
   const { json, quiet, timeout, socket, help, ...values } = parsed.values;
   const out = createOutput(io, { json: json === true, quiet: quiet === true });
   if (help === true) {
-    const { commandHelp } = await import("./help-command.ts");
+    const { commandHelp } = await import("./commands/help-command.ts");
     out.text(await commandHelp(name.split(" "), out.view().paint));
     return exitCodes.ok;
   }
@@ -90,7 +90,7 @@ async function runConnected(
 ): Promise<number> {
   await using opened = new AsyncDisposableStack();
   const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
-    const { CliConnection } = await import("./connection.ts");
+    const { CliConnection } = await import("./core/connection.ts");
     const { clientSealKey, clientSocketPaths } = await import("../config/index.ts");
     const where = [call.io.env, process.getuid?.(), process.platform] as const;
     const sockets = socket === undefined ? clientSocketPaths(...where) : [socket];

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import { parse } from "smol-toml";
 import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
-import { commands } from "./commands.ts";
+import { commands } from "./commands/commands.ts";
 
 const cli = (line: string, io: TestIo = testIo({ socket: "/no.sock" })) => runLine(line, io);
 

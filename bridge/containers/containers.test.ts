@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { openProbeEngine, probeOptions, startProbe } from "../../tests/support/engine-harness.ts";
+import { openProbeEngine, probeOptions, startProbe } from "../../tests/support/engines/engine-harness.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { type ContainerSpec, selectEngine } from "./index.ts";
 

@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol";
 import { socketsAreFiles } from "../platform/socket-path.ts";
 import { AwaitedEngine } from "./awaited-engine.ts";
-import { mayAnswer } from "./docker-client.ts";
+import { mayAnswer } from "./docker/docker-client.ts";
 import type { Engine, EngineKind } from "./engine.ts";
 import { type EngineOptions, messageOf } from "./engine-options.ts";
 
@@ -31,7 +31,7 @@ export async function selectEngine(options: EngineOptions): Promise<Engine> {
       reasons.push(error.message);
     }
   }
-  const { ProcessEngine } = await import("./process-engine.ts");
+  const { ProcessEngine } = await import("./process/process-engine.ts");
   return new ProcessEngine(options, reasons.at(-1));
 }
 
@@ -69,15 +69,15 @@ const isUnavailable = (error: unknown): error is BridgeError =>
 async function openEngine(kind: EngineKind, options: EngineOptions): Promise<Engine> {
   switch (kind) {
     case "docker": {
-      const { DockerEngine } = await import("./docker.ts");
+      const { DockerEngine } = await import("./docker/docker.ts");
       return await DockerEngine.open(options);
     }
     case "sandbox": {
-      const { SandboxEngine } = await import("./sandbox.ts");
+      const { SandboxEngine } = await import("./sandbox/sandbox.ts");
       return await SandboxEngine.open(options);
     }
     case "process": {
-      const { ProcessEngine } = await import("./process-engine.ts");
+      const { ProcessEngine } = await import("./process/process-engine.ts");
       return new ProcessEngine(options);
     }
   }

@@ -11,5 +11,5 @@ export {
   type Workspace,
 } from "./engine.ts";
 export type { EngineOptions } from "./engine-options.ts";
-export { bootId } from "./proc.ts";
-export { type WorkspaceFill, Workspaces, workspaceFill } from "./workspaces.ts";
+export { bootId } from "./process/proc.ts";
+export { type WorkspaceFill, Workspaces, workspaceFill } from "./sandbox/workspaces.ts";

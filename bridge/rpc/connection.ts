@@ -9,9 +9,9 @@ import { mayHoldRiskyNumber } from "./exact-json.ts";
 import { LineReader, type LineSink } from "./framing.ts";
 import { InFlight } from "./in-flight.ts";
 import type { LentLine, LineBuffers } from "./line-buffers.ts";
-import { Outbox } from "./outbox.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import type { Caller, RunningCall } from "./running-call.ts";
+import { Outbox } from "./write-queue.ts";
 
 /** One peer's socket: lines in, answers and pushes out, and both bounded. */
 export class Connection implements Caller, LineSink {

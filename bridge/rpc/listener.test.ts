@@ -4,9 +4,9 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSyn
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { describeIf } from "../../tests/support/require-part.ts";
+import { describeIf } from "../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { WireClient } from "../../tests/support/wire-client.ts";
+import { WireClient } from "../../tests/support/wire/wire-client.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { loadNativeCalls } from "../platform/peer-credentials.ts";

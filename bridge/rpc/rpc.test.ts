@@ -1,8 +1,8 @@
 import { BridgeError } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
-import { fixture } from "../../tests/support/fixture-methods.ts";
-import { hang, openWire, type ServeOptions } from "../../tests/support/serve.ts";
+import { fixture } from "../../tests/support/wire/fixture-methods.ts";
+import { hang, openWire, type ServeOptions } from "../../tests/support/wire/serve.ts";
 import type { AnyHandler } from "./index.ts";
 
 describe("a call", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
-import { fixture } from "../../tests/support/fixture-methods.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
-import { hang, openWire } from "../../tests/support/serve.ts";
+import { fixture } from "../../tests/support/wire/fixture-methods.ts";
+import { hang, openWire } from "../../tests/support/wire/serve.ts";
 
 describe("drain", () => {
   test("refuses writes, ends streams that read, and waits for the calls in flight", async () => {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
-import { fixture } from "../../tests/support/fixture-methods.ts";
-import { openWire, serveFixtures } from "../../tests/support/serve.ts";
-import { WireClient } from "../../tests/support/wire-client.ts";
+import { fixture } from "../../tests/support/wire/fixture-methods.ts";
+import { openWire, serveFixtures } from "../../tests/support/wire/serve.ts";
+import { WireClient } from "../../tests/support/wire/wire-client.ts";
 import type { AnyHandler } from "./index.ts";
 import { Base64, itemBytes } from "./item-text.ts";
 

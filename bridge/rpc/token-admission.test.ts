@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { until } from "../../tests/support/until.ts";
-import { WireClient } from "../../tests/support/wire-client.ts";
+import { WireClient } from "../../tests/support/wire/wire-client.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { ownUser } from "./identity.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { describeIf } from "../../tests/support/require-part.ts";
+import { describeIf } from "../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { type Migration, packBackup, Store, unpackBackup } from "./index.ts";
 

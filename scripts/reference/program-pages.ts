@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { limits } from "@armorclaw/protocol/limits";
-import { argsOfMethod, methodNames } from "../../bridge/cli/all-commands.ts";
-import type { FlagSpec } from "../../bridge/cli/args.ts";
-import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli/commands.ts";
-import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/exit-codes.ts";
-import { flagHead, flagText } from "../../bridge/cli/flag-lines.ts";
-import { commandNameOf, methodFlags } from "../../bridge/cli/method-flags.ts";
+import { argsOfMethod, methodNames } from "../../bridge/cli/commands/all-commands.ts";
+import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli/commands/commands.ts";
+import { flagHead, flagText } from "../../bridge/cli/commands/flag-lines.ts";
+import type { FlagSpec } from "../../bridge/cli/core/args.ts";
+import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/core/exit-codes.ts";
+import { commandNameOf, methodFlags } from "../../bridge/cli/core/method-flags.ts";
 import { environmentName, leaves } from "../../bridge/config/index.ts";
 import { jsonSchemaOf, typeText } from "./fields.ts";
 import { code, markdownTable, page } from "./markdown.ts";

@@ -3,10 +3,10 @@ import { writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { canaryKey, holder, openBroker } from "../support/broker.ts";
-import { costLimit, usd } from "../support/budget.ts";
+import { canaryKey, holder, openBroker } from "../support/budget/broker.ts";
+import { costLimit, usd } from "../support/budget/budget.ts";
+import { type Behaviour, startStandInProvider } from "../support/budget/stand-in-provider.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { type Behaviour, startStandInProvider } from "../support/stand-in-provider.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 interface Timed {

@@ -2,8 +2,8 @@
 // to the homeserver.
 // Prints a table, or with --json one object.
 import { setTimeout as sleep } from "node:timers/promises";
-import { startMatrixWorld } from "../support/matrix-daemon.ts";
-import { provideSynapse } from "../support/synapse.ts";
+import { startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { provideSynapse } from "../support/matrix/synapse.ts";
 
 const count = 200;
 

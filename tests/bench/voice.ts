@@ -1,12 +1,12 @@
 // `npm run bench:voice`: what calls cost, and what concealment is worth. `-- --json` prints one JSON object.
 import { espeak } from "../../agent-runtime/voice/speech-engines.ts";
-import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/codec.ts";
-import { MediaLink } from "../../bridge/adapters/webrtc/media-link.ts";
-import type { MediaEvent } from "../../bridge/adapters/webrtc/media-protocol.ts";
-import { Playout } from "../../bridge/adapters/webrtc/playout.ts";
+import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/media/codec.ts";
+import { Playout } from "../../bridge/adapters/webrtc/media/jitter-buffer.ts";
+import { MediaLink } from "../../bridge/adapters/webrtc/media/media-client.ts";
+import type { MediaEvent } from "../../bridge/adapters/webrtc/protocol/media-messages.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { until } from "../support/until.ts";
-import { type FarEnd, loopback, openFarEnd, sine } from "../support/voice.ts";
+import { type FarEnd, loopback, openFarEnd, sine } from "../support/voice/voice.ts";
 
 const callsMax = Number(process.argv.find((argument) => argument.startsWith("--calls="))?.slice(8) ?? 4);
 const seconds = 5;

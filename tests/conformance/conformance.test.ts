@@ -24,7 +24,7 @@ test.each(files)(
     const report = join(directory.path, "report.json");
     const server = spawn(
       process.execPath,
-      ["--conditions=armorclaw-source", join(here, "../support/fixture-server.ts"), "--socket", socket],
+      ["--conditions=armorclaw-source", join(here, "../support/wire/fixture-server.ts"), "--socket", socket],
       { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NODE_OPTIONS: "" } },
     );
     try {

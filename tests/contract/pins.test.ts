@@ -1,6 +1,6 @@
 import { type AnyEvent, type AnyMethod, errorCatalogue, events, methods, roles } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { exitCodes, exitOfErrorCode } from "../../bridge/cli/exit-codes.ts";
+import { exitCodes, exitOfErrorCode } from "../../bridge/cli/core/exit-codes.ts";
 import { callErrorNumbers, callEventTypes, callMethodRoles } from "./call-pins.ts";
 import { eventErrorNumbers, eventEventTypes, eventMethodRoles } from "./events-pins.ts";
 import { guardClassicNames, guardErrorNumbers, guardEventTypes, guardMethodRoles } from "./guards-pins.ts";

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { errorCatalogue } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
-import { FromAgent, toAgentTypes } from "../../bridge/adapters/webrtc/agent-messages.ts";
-import { closeCodes } from "../../bridge/adapters/webrtc/signaling.ts";
+import { FromAgent, toAgentTypes } from "../../bridge/adapters/webrtc/calls/agent-messages.ts";
+import { closeCodes } from "../../bridge/adapters/webrtc/signaling/signaling.ts";
 import {
   signalingMethods,
   signalingNotices,
   signalingProtocol,
-} from "../../bridge/adapters/webrtc/signaling-messages.ts";
+} from "../../bridge/adapters/webrtc/signaling/signaling-messages.ts";
 import { CallEndReason, CallState } from "../../protocol/methods/webrtc.ts";
 
 const text = readFileSync(new URL("../../docs/voice-signaling.md", import.meta.url), "utf8");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
 
 const parsed = (ndjson: string): EventEnvelope[] =>

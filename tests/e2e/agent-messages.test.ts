@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { agentCall, asAgent } from "../support/engines/agent-line.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
 
 describeOnEngines(

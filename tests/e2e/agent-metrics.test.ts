@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { unixFetch } from "../support/unix-fetch.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
+import { unixFetch } from "../support/wire/unix-fetch.ts";
 
 describeOnEngines(
   "figures of agents",

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
 
 const runs = async ({ client }: TestDaemon) => (await client.bridge.status()).agents.running === 1;

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { insideAgent } from "../support/inside-agent.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
+import { insideAgent } from "../support/engines/inside-agent.ts";
 import { until } from "../support/until.ts";
 
 const channel = "agent.heartbeat-1.poked";

@@ -1,8 +1,8 @@
 import { methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
-import { asAgent } from "../support/agent-line.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { asAgent } from "../support/engines/agent-line.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
 
 describeOnEngines(

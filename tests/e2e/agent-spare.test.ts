@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
 
 const agentOf = async ({ client }: TestDaemon) => await client.agent.get({ agent_id: "heartbeat-1" });

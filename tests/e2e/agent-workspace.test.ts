@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { AgentId } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { until } from "../support/until.ts";
 
 const sizeBytes = 16 * 1024 * 1024;

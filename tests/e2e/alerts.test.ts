@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemonOptions } from "../support/daemon.ts";
-import { startPager } from "../support/pager.ts";
+import { startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

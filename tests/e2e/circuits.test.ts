@@ -3,13 +3,13 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { agentCall, asAgent } from "../support/engines/agent-line.ts";
 import { listenOnLoopback } from "../support/loopback.ts";
-import { startPager } from "../support/pager.ts";
+import { startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
-import { unixFetch } from "../support/unix-fetch.ts";
 import { until } from "../support/until.ts";
+import { unixFetch } from "../support/wire/unix-fetch.ts";
 
 const failuresMax = 3;
 

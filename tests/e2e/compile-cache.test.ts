@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeF
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { nodeBinary, program, repositoryRoot, startTestDaemon } from "../support/daemon.ts";
-import { hasBubblewrap } from "../support/engines.ts";
-import { describeIf } from "../support/require-part.ts";
+import { hasBubblewrap } from "../support/engines/engines.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 /** This repository's bridge under an entry of its own, whose cache is its own as well. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
 import { nodeBinary, program } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { DoctorCheck } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
 import type { Finished } from "../support/collect.ts";
-import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
 import { run, startTestDaemon } from "../support/daemon.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
+import { hasCoturn, startCoturn, turnSecret } from "../support/voice/coturn.ts";
 
 /** What `armorclaw doctor --json` printed, by name. */
 function readChecks({ stdout }: Finished) {

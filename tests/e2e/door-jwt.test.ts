@@ -7,9 +7,9 @@ import { connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, UnsecuredJWT } from "jose";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { doorPort } from "../support/door-port.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+import { doorPort } from "../support/wire/door-port.ts";
 
 const issuer = "https://issuer.example.org";
 const minute = 60;

@@ -3,11 +3,11 @@ import { promisify } from "node:util";
 import { connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/browser.ts";
-import { hasChromium, startChromium } from "../support/chromium.ts";
 import { repositoryRoot, shell, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { doorPort } from "../support/door-port.ts";
-import { describeIf } from "../support/require-part.ts";
-import { sdkForPages, servePage } from "../support/sdk-page.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { hasChromium, startChromium } from "../support/voice/chromium.ts";
+import { doorPort } from "../support/wire/door-port.ts";
+import { sdkForPages, servePage } from "../support/wire/sdk-page.ts";
 
 const execute = promisify(execFile);
 const requests = [

@@ -3,9 +3,9 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { run, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { startKillableDockerd } from "../support/killable-dockerd.ts";
-import { startPager } from "../support/pager.ts";
-import { describeIf } from "../support/require-part.ts";
+import { startKillableDockerd } from "../support/engines/killable-dockerd.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

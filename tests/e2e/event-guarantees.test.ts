@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 
 const daemonOptions = { engine: "process", flags: ["--set", "allow_unsandboxed=true"] } as const;
 

@@ -6,7 +6,7 @@ import { connect } from "@armorclaw/client-sdk";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
-import { startPager } from "../support/pager.ts";
+import { startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type AnyMethod, methods, roles } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
+import { agentCall, asAgent } from "../support/engines/agent-line.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

@@ -3,12 +3,12 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { build } from "esbuild";
-import { canaryKey, inputNano, outputNano } from "../support/broker.ts";
+import { canaryKey, inputNano, outputNano } from "../support/budget/broker.ts";
+import { type StandInProvider, startStandInProvider } from "../support/budget/stand-in-provider.ts";
 import { repositoryRoot, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { insideAgent } from "../support/inside-agent.ts";
-import { runIn } from "../support/run-in.ts";
-import { type StandInProvider, startStandInProvider } from "../support/stand-in-provider.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
+import { insideAgent } from "../support/engines/inside-agent.ts";
+import { runIn } from "../support/machine/run-in.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
@@ -184,7 +184,7 @@ describeOnEngines(
       });
       await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
       const bundle = await build({
-        entryPoints: [join(repositoryRoot, "tests/support/sdk-script.ts")],
+        entryPoints: [join(repositoryRoot, "tests/support/budget/sdk-script.ts")],
         ...{ bundle: true, write: false, platform: "node", format: "esm", target: "node24", logLevel: "error" },
       });
       const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });

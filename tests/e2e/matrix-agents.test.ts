@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { asAgent } from "../support/agent-line.ts";
-import { type MatrixWorld, startMatrixWorld } from "../support/matrix-daemon.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { asAgent } from "../support/engines/agent-line.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { type MatrixWorld, startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
 
 describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () => {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser } from "playwright-core";
-import { type CallWorld, startCallWorld } from "../support/call-world.ts";
-import { hasChromium, hearTone, selectedPair, startChromium } from "../support/chromium.ts";
 import type { TestDaemon } from "../support/daemon.ts";
-import { type MatrixPhone, openMatrixPhone } from "../support/matrix-phone.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { type MatrixPhone, openMatrixPhone } from "../support/matrix/matrix-phone.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
-import { openFarEnd, sine, toneShare } from "../support/voice.ts";
+import { type CallWorld, startCallWorld } from "../support/voice/call-world.ts";
+import { hasChromium, hearTone, selectedPair, startChromium } from "../support/voice/chromium.ts";
+import { openFarEnd, sine, toneShare } from "../support/voice/voice.ts";
 
 /** All of it runs at once on a machine that may have other things to do: a homeserver, a browser and two bridges' ends. */
 const patienceMs = 60_000;

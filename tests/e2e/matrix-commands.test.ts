@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { agentCall } from "../support/agent-line.ts";
 import type { TestDaemon } from "../support/daemon.ts";
-import { logInPerson, startAccount, type TestAccount } from "../support/matrix.ts";
-import { type MatrixWorld, startMatrixWorld } from "../support/matrix-daemon.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { agentCall } from "../support/engines/agent-line.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { logInPerson, startAccount, type TestAccount } from "../support/matrix/matrix.ts";
+import { type MatrixWorld, startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
 
 /** Lets the test put an event into a room with another time, as Ann. */

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { encodeRecoveryKey } from "matrix-js-sdk/lib/crypto-api/recovery-key.js";
-import { bodies, logInPerson, memorySecrets, startAccount, type TestAccount } from "../support/matrix.ts";
-import { describeIf } from "../support/require-part.ts";
-import { type Synapse, startSynapse, synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { bodies, logInPerson, memorySecrets, startAccount, type TestAccount } from "../support/matrix/matrix.ts";
+import { type Synapse, startSynapse, synapseIsThere } from "../support/matrix/synapse.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

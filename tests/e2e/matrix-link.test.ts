@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { TestDaemon } from "../support/daemon.ts";
-import { type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
-import { bodies, logInPerson, type Person } from "../support/matrix.ts";
-import { type MatrixWorld, startMatrixWorld } from "../support/matrix-daemon.ts";
-import { type Pager, startPager } from "../support/pager.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { bodies, logInPerson, type Person } from "../support/matrix/matrix.ts";
+import { type MatrixWorld, startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { type Pager, startPager } from "../support/matrix/pager.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/wire/faulty-proxy.ts";
 
 describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver", () => {
   let world: MatrixWorld;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
-import { serveFixtures } from "../support/serve.ts";
+import { serveFixtures } from "../support/wire/serve.ts";
 
 test("the Python client calls, batches, streams and cancels, blocking and with asyncio", async () => {
   await using served = await serveFixtures();

@@ -7,10 +7,10 @@ import { createInterface } from "node:readline";
 import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { run, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { expectSealedTraffic } from "../support/sealed-traffic.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { expectSealedTraffic } from "../support/wire/sealed-traffic.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 
 const sealKey = new Uint8Array(32).fill(42);
 

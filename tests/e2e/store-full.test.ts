@@ -3,7 +3,7 @@ import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

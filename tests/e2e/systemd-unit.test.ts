@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { exitCodes } from "../../bridge/cli/exit-codes.ts";
+import { exitCodes } from "../../bridge/cli/core/exit-codes.ts";
 import { repositoryRoot } from "../support/daemon.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const file = join(repositoryRoot, "packaging/systemd/armorclaw.service");

@@ -4,11 +4,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { canaryKey } from "../support/broker.ts";
+import { canaryKey } from "../support/budget/broker.ts";
+import { type StandInProvider, startStandInProvider } from "../support/budget/stand-in-provider.ts";
 import { nodeBinary, program, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { describeIf } from "../support/require-part.ts";
-import { type StandInProvider, startStandInProvider } from "../support/stand-in-provider.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
-import { type PagerAnswer, startPager } from "../support/pager.ts";
+import { type PagerAnswer, startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

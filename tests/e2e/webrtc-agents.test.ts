@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { expect, test } from "@jest/globals";
 import { espeak, pocketsphinx } from "../../agent-runtime/voice/speech-engines.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
-import { hasSpeech, spokenPart } from "../support/spoken.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { until } from "../support/until.ts";
-import { openFarEnd } from "../support/voice.ts";
+import { hasSpeech, spokenPart } from "../support/voice/spoken.ts";
+import { openFarEnd } from "../support/voice/voice.ts";
 
 const answers = "#JSGF V1.0;\ngrammar g;\npublic <a> = all systems are running | please say that again | good bye;\n";
 

@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
-import { frequenciesOf } from "../../bridge/adapters/webrtc/key-tones.ts";
-import { hasChromium, hearTone, playTone, selectedPair, startChromium } from "../support/chromium.ts";
-import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
+import { frequenciesOf } from "../../bridge/adapters/webrtc/calls/dtmf.ts";
 import { repositoryRoot } from "../support/daemon.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { until } from "../support/until.ts";
+import { hasChromium, hearTone, playTone, selectedPair, startChromium } from "../support/voice/chromium.ts";
+import { hasCoturn, startCoturn, turnSecret } from "../support/voice/coturn.ts";
 import {
   admin,
   agentHears,
@@ -17,7 +17,7 @@ import {
   startVoiceBridge,
   type VoiceBridge,
   voiceSettings,
-} from "../support/voice-bridge.ts";
+} from "../support/voice/voice-bridge.ts";
 
 const pageHears = (page: Page, hertz: number) =>
   until(`${hertz} Hz in the page`, async () => {

@@ -1,10 +1,16 @@
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { hasCoturn, startCoturn, turnSecret } from "../support/coturn.ts";
-import { type Firefox, type FirefoxPage, hasFirefox, recordFromBridge, startFirefox } from "../support/firefox.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { until } from "../support/until.ts";
-import { toneShare } from "../support/voice.ts";
+import { hasCoturn, startCoturn, turnSecret } from "../support/voice/coturn.ts";
+import {
+  type Firefox,
+  type FirefoxPage,
+  hasFirefox,
+  recordFromBridge,
+  startFirefox,
+} from "../support/voice/firefox.ts";
+import { toneShare } from "../support/voice/voice.ts";
 import {
   admin,
   agentHears,
@@ -14,7 +20,7 @@ import {
   startVoiceBridge,
   type VoiceBridge,
   voiceSettings,
-} from "../support/voice-bridge.ts";
+} from "../support/voice/voice-bridge.ts";
 
 /** Firefox pairs no candidate of the loopback interface with its own. */
 const ownAddress = Object.values(networkInterfaces())

@@ -5,12 +5,12 @@ import { createLoop as createStt } from "../../agent-runtime/loops/stt.ts";
 import { createLoop as createTts } from "../../agent-runtime/loops/tts.ts";
 import { createLoop as createDesk } from "../../agent-runtime/loops/voice-desk.ts";
 import { pocketsphinx } from "../../agent-runtime/voice/speech-engines.ts";
-import { hasChromium, recordedSound, startChromium, startRecording } from "../support/chromium.ts";
-import { describeIf } from "../support/require-part.ts";
-import { hasSpeech, sayIntoFile } from "../support/spoken.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { admin, plainCall, startVoiceBridge } from "../support/voice-bridge.ts";
+import { hasChromium, recordedSound, startChromium, startRecording } from "../support/voice/chromium.ts";
+import { hasSpeech, sayIntoFile } from "../support/voice/spoken.ts";
+import { admin, plainCall, startVoiceBridge } from "../support/voice/voice-bridge.ts";
 
 const answers = `#JSGF V1.0;
 grammar g;

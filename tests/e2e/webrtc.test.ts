@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
-import { openFarEnd, sine } from "../support/voice.ts";
+import { openFarEnd, sine } from "../support/voice/voice.ts";
 
 describe("calls through the real bridge", () => {
   let bridge: TestDaemon;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Engine } from "../../bridge/containers/index.ts";
-import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
-import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../support/engine-harness.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../support/engines/engine-harness.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { bestP99, boundMs, p99Of } from "../support/wire/bystander.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 
 /** As the manifests have it. */
 const limits = { ...probeLimits, cpus: 0.5 };

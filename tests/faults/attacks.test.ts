@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { EngineKind } from "../../bridge/containers/index.ts";
-import { type AttackRow, runAttacks } from "../support/attack-suite.ts";
-import { describeIf } from "../support/require-part.ts";
+import { type AttackRow, runAttacks } from "../support/engines/attack-suite.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const dockerHost = process.env["ARMORCLAW_TEST_DOCKER_HOST"];

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { race } from "../support/budget-race.ts";
+import { race } from "../support/budget/budget-race.ts";
 
 test("workers on one dollar, killed between reserve and settle, never have more than a dollar", async () => {
   const figures = await race({ runs: 1, workers: 64, reservationsEach: 600, kills: 2 });

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "@jest/globals";
-import { type FaultSizes, runContainerFaults } from "../support/container-faults.ts";
-import { describeIf } from "../support/require-part.ts";
+import { type FaultSizes, runContainerFaults } from "../support/engines/container-faults.ts";
+import { describeIf } from "../support/machine/require-part.ts";
 
 const isRoot = process.getuid?.() === 0;
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;

@@ -1,8 +1,8 @@
 // `npm run faults:containers -- --json`: kills agents, the bridge and dockerd at random points, and runs the attacks. `--nightly` for the long run.
 import { parseArgs } from "node:util";
-import { type AttackRow, runAttacks } from "../support/attack-suite.ts";
-import { type FaultReport, runContainerFaults } from "../support/container-faults.ts";
-import { startPrivateDockerd } from "../support/dockerd.ts";
+import { type AttackRow, runAttacks } from "../support/engines/attack-suite.ts";
+import { type FaultReport, runContainerFaults } from "../support/engines/container-faults.ts";
+import { startPrivateDockerd } from "../support/engines/dockerd.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const { values } = parseArgs({

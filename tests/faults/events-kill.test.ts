@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type BridgeClient, createClient } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon } from "../support/daemon.ts";
-import { startPager } from "../support/pager.ts";
+import { startPager } from "../support/matrix/pager.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { mutate, openFuzzTarget, seeded } from "../support/fuzz.ts";
+import { mutate, openFuzzTarget, seeded } from "../support/wire/fuzz.ts";
 
 // `npm run fuzz:nightly` runs a hundred times as many.
 const inputs = Number(process.env["ARMORCLAW_TEST_FUZZ_INPUTS"] ?? 10_000);

@@ -4,8 +4,8 @@ import { isPublic } from "../../bridge/adapters/http/addresses.ts";
 import { forms, scrub } from "../../bridge/adapters/http/scrub.ts";
 import { Attachments } from "../../bridge/attachments/index.ts";
 import { cefLine } from "../../bridge/audit/index.ts";
-import { testAnalogues } from "../support/advisories.ts";
-import { type Analogue, rightsUnderAttack } from "../support/guard-rights.ts";
+import { testAnalogues } from "../support/security/advisories.ts";
+import { type Analogue, rightsUnderAttack } from "../support/security/guard-rights.ts";
 
 const attacked = rightsUnderAttack();
 const { access, clock, code, openApprovals, question, reach, store } = attacked;

@@ -1,7 +1,7 @@
 import { methods } from "@armorclaw/protocol";
 import { afterAll } from "@jest/globals";
-import { testAnalogues } from "../support/advisories.ts";
-import { type Analogue, rightsUnderAttack } from "../support/guard-rights.ts";
+import { testAnalogues } from "../support/security/advisories.ts";
+import { type Analogue, rightsUnderAttack } from "../support/security/guard-rights.ts";
 
 const attacked = rightsUnderAttack();
 const { access, approvals, approved, code, epochs, isMatrix, question, shownAs, store, tokenOf, wait } = attacked;

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { type AnyMethod, methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
 import { forms } from "../../bridge/adapters/http/scrub.ts";
-import { agentCall, asAgent } from "../support/agent-line.ts";
 import { startTestDaemon } from "../support/daemon.ts";
-import { describeOnEngines } from "../support/engines.ts";
+import { agentCall, asAgent } from "../support/engines/agent-line.ts";
+import { describeOnEngines } from "../support/engines/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
-import { unixFetch } from "../support/unix-fetch.ts";
 import { until } from "../support/until.ts";
+import { unixFetch } from "../support/wire/unix-fetch.ts";
 
 const canaries = Array.from(
   { length: 40 },

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "@jest/globals";
-import { type KeysAndRecord, keysAndRecordOn } from "../support/guard-store.ts";
+import { type KeysAndRecord, keysAndRecordOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 /** Small pages hold less that is nobody's data; the nightly run takes pages of the size that the bridge has. */

@@ -3,9 +3,9 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { nodeBinary } from "../support/daemon.ts";
-import { bundleWriter } from "../support/guard-bundle.ts";
-import { guardsOn } from "../support/guard-store.ts";
-import { describeIf } from "../support/require-part.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { bundleWriter } from "../support/security/guard-bundle.ts";
+import { guardsOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const hasStrace = spawnSync("strace", ["-e", "inject=fsync:error=EIO:when=1", "true"]).status === 0;

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "@jest/globals";
 import { nodeBinary } from "../support/daemon.ts";
-import { bundleWriter } from "../support/guard-bundle.ts";
-import { guardsOn } from "../support/guard-store.ts";
+import { bundleWriter } from "../support/security/guard-bundle.ts";
+import { guardsOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const kills = Number(process.env["ARMORCLAW_TEST_KILLS"] ?? 300);

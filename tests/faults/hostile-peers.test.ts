@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { defaultRpcLimits } from "../../bridge/rpc/index.ts";
-import { type FixtureProcess, startFixtureProcess } from "../support/fixture-process.ts";
-import { serveFixtures } from "../support/serve.ts";
 import { until } from "../support/until.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { type FixtureProcess, startFixtureProcess } from "../support/wire/fixture-process.ts";
+import { serveFixtures } from "../support/wire/serve.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 
 const mebibyte = 1024 * 1024;
 

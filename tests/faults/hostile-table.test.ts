@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { bestP99, boundMs, p99Of } from "../support/bystander.ts";
-import { type FixtureProcess, startFixtureProcess } from "../support/fixture-process.ts";
 import { until } from "../support/until.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { bestP99, boundMs, p99Of } from "../support/wire/bystander.ts";
+import { type FixtureProcess, startFixtureProcess } from "../support/wire/fixture-process.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 
 const mebibyte = 1024 * 1024;
 const idleConnections = 10_000;

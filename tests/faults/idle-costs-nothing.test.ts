@@ -3,9 +3,9 @@ import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { runLoop } from "../../agent-runtime/host.ts";
 import type { Loop, LoopContext } from "../../agent-runtime/loop.ts";
 import { readAsk, TextGatherer } from "../../bridge/adapters/llm/index.ts";
-import { type BrokerBench, openBroker, openPolicy } from "../support/broker.ts";
+import { type BrokerBench, openBroker, openPolicy } from "../support/budget/broker.ts";
+import { type StandInProvider, startStandInProvider } from "../support/budget/stand-in-provider.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { type StandInProvider, startStandInProvider } from "../support/stand-in-provider.ts";
 
 const hourMs = 3_600_000;
 /** As the configuration has them. */

@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { startFaultyProxy } from "../support/faulty-proxy.ts";
-import { everythingHeard, startMatrixWorld } from "../support/matrix-daemon.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { everythingHeard, startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
+import { startFaultyProxy } from "../support/wire/faulty-proxy.ts";
 
 /** More than a first sync and what one life gets of the past bring along. */
 const written = 250;

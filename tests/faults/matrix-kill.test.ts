@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import type { TestDaemon } from "../support/daemon.ts";
-import { bodies, type TestAccount } from "../support/matrix.ts";
-import { everythingHeard, startMatrixWorld } from "../support/matrix-daemon.ts";
-import { describeIf } from "../support/require-part.ts";
-import { synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { bodies, type TestAccount } from "../support/matrix/matrix.ts";
+import { everythingHeard, startMatrixWorld } from "../support/matrix/matrix-daemon.ts";
+import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
 
 const kills = Number(process.env["ARMORCLAW_TEST_MATRIX_KILLS"] ?? 30);

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { type Fault, startFaultyProxy } from "../support/faulty-proxy.ts";
-import { bodies, logInPerson, startAccount } from "../support/matrix.ts";
-import { describeIf } from "../support/require-part.ts";
-import { startSynapse, synapseIsThere } from "../support/synapse.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { bodies, logInPerson, startAccount } from "../support/matrix/matrix.ts";
+import { startSynapse, synapseIsThere } from "../support/matrix/synapse.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+import { type Fault, startFaultyProxy } from "../support/wire/faulty-proxy.ts";
 
 const partitions = Number(process.env["ARMORCLAW_TEST_MATRIX_PARTITIONS"] ?? 20);
 const faults: readonly (Fault | "restart")[] = [

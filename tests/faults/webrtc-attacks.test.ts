@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { WebSocket } from "ws";
 import type { StartRequest, StoredCallRecord } from "../../bridge/adapters/webrtc/index.ts";
 import { until } from "../support/until.ts";
-import { type FarEnd, openFarEnd } from "../support/voice.ts";
-import { admin, plainCall, startVoiceBridge, type VoiceBridge } from "../support/voice-bridge.ts";
+import { type FarEnd, openFarEnd } from "../support/voice/voice.ts";
+import { admin, plainCall, startVoiceBridge, type VoiceBridge } from "../support/voice/voice-bridge.ts";
 
 interface Answer {
   readonly result?: Record<string, unknown>;

@@ -6,7 +6,7 @@ import { type BridgeClient, connect } from "@armorclaw/client-sdk";
 import { pipeTokenFile } from "@armorclaw/protocol/pipe";
 import { clientSocketPaths } from "../../bridge/config/index.ts";
 import { until } from "../support/until.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { WireClient } from "../support/wire/wire-client.ts";
 import type { Checks } from "./checks.ts";
 import { hasSaid, type Program, start } from "./programs.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { WindowsOutcome } from "../support/wine.ts";
+import type { WindowsOutcome } from "../support/machine/wine.ts";
 
 /** Runs checks one after the other, and keeps what each came to. */
 export class Checks {

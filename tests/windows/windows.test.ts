@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { describeIf } from "../support/require-part.ts";
-import { runOnWindows, wineIsThere } from "../support/wine.ts";
+import { describeIf } from "../support/machine/require-part.ts";
+import { runOnWindows, wineIsThere } from "../support/machine/wine.ts";
 
 // Why `npm test` could not get it: then, and only then, it may be missing in continuous integration as well.
 const reason = process.env["ARMORCLAW_TEST_NO_WINE"];

@@ -2,11 +2,11 @@ import { request } from "node:http";
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, test } from "@jest/globals";
 import OpenAI from "openai";
-import { type BrokerBenchOptions, canaryKey, holder } from "../../../tests/support/broker.ts";
-import { brokerBenches } from "../../../tests/support/broker-benches.ts";
-import { costLimit } from "../../../tests/support/budget.ts";
-import { unixFetch } from "../../../tests/support/unix-fetch.ts";
+import { type BrokerBenchOptions, canaryKey, holder } from "../../../tests/support/budget/broker.ts";
+import { brokerBenches } from "../../../tests/support/budget/broker-benches.ts";
+import { costLimit } from "../../../tests/support/budget/budget.ts";
 import { until } from "../../../tests/support/until.ts";
+import { unixFetch } from "../../../tests/support/wire/unix-fetch.ts";
 
 const benches = brokerBenches();
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { canaryKey } from "../../../tests/support/broker.ts";
-import { asks, brokerBenches, call, ledger } from "../../../tests/support/broker-benches.ts";
-import { costLimit, usd } from "../../../tests/support/budget.ts";
+import { canaryKey } from "../../../tests/support/budget/broker.ts";
+import { asks, brokerBenches, call, ledger } from "../../../tests/support/budget/broker-benches.ts";
+import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
 import { until } from "../../../tests/support/until.ts";
 
 const benches = brokerBenches();

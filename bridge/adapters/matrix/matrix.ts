@@ -1,6 +1,6 @@
 // The bridge's account on a Matrix homeserver, and what passes through its rooms.
-import { linkMigrations } from "./link-news.ts";
-import { roomMigrations } from "./room-records.ts";
-import { secretMigrations } from "./sealed-secrets.ts";
+import { linkMigrations } from "./link/link-events.ts";
+import { secretMigrations } from "./link/sealed-secrets.ts";
+import { roomMigrations } from "./rooms/room-store.ts";
 
 export const matrixMigrations = [...roomMigrations, ...linkMigrations, ...secretMigrations];

@@ -1,6 +1,6 @@
 import type { MethodName, Result } from "@armorclaw/protocol";
-import type { CliConnection } from "../connection.ts";
-import { describeFailure } from "../failure.ts";
+import type { CliConnection } from "../core/connection.ts";
+import { describeFailure } from "../core/failure.ts";
 import { type Finding, trouble } from "./finding.ts";
 import { judgeAgents, judgeBudget, judgeKeystore, judgeMatrix } from "./judge.ts";
 

@@ -1,11 +1,11 @@
 import type { Result } from "@armorclaw/protocol";
 import { type LoadedConfig, loadConfig } from "../../config/index.ts";
-import { configFlags } from "../config-flags.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { describeFailure } from "../failure.ts";
-import type { Invocation, Runner } from "../invocation.ts";
-import { renderFindings } from "../render-doctor.ts";
-import { programVersion } from "../version.ts";
+import { programVersion } from "../commands/version.ts";
+import { configFlags } from "../core/config-flags.ts";
+import { exitCodes } from "../core/exit-codes.ts";
+import { describeFailure } from "../core/failure.ts";
+import type { Invocation, Runner } from "../core/invocation.ts";
+import { renderFindings } from "../render/doctor.ts";
 import { answerDeadlineMs, askBridge } from "./ask.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
 import { checkClockKeeper, checkHost } from "./host.ts";

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
-import { fixture } from "../../../tests/support/fixture-methods.ts";
-import { serveFixtures } from "../../../tests/support/serve.ts";
-import { WireClient } from "../../../tests/support/wire-client.ts";
+import { fixture } from "../../../tests/support/wire/fixture-methods.ts";
+import { serveFixtures } from "../../../tests/support/wire/serve.ts";
+import { WireClient } from "../../../tests/support/wire/wire-client.ts";
 
 const execute = promisify(execFile);
 const http = { health: () => ({ status: "ok" }), metrics: async () => "up 1\n" };

@@ -8,7 +8,7 @@ export interface BareChild extends AsyncDisposable {
   readonly startMs: number;
 }
 
-const probeAgent = join(import.meta.dirname, "../../support/engine-probe-agent.mjs");
+const probeAgent = join(import.meta.dirname, "../../support/engines/engine-probe-agent.mjs");
 let children = 0;
 
 /** The very program that the engines' agents run, as a plain child of the same Node, up to its first message. */

@@ -1,6 +1,6 @@
 import { heapLimitMiB } from "../../../bridge/containers/engine-options.ts";
 import type { Container, Engine, EngineKind } from "../../../bridge/containers/index.ts";
-import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../../support/engine-harness.ts";
+import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../../support/engines/engine-harness.ts";
 import { tempDirectory } from "../../support/temp.ts";
 import { startBareChild } from "./bare-child.ts";
 import { ratio, round, summary } from "./summary.ts";

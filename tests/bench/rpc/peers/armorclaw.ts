@@ -17,7 +17,7 @@ import {
   RateLimits,
 } from "../../../../bridge/rpc/index.ts";
 import { Base64, itemBytes } from "../../../../bridge/rpc/item-text.ts";
-import { fixture } from "../../../support/fixture-methods.ts";
+import { fixture } from "../../../support/wire/fixture-methods.ts";
 import { connectLines } from "../line-client.ts";
 import { eventOf, type Peer } from "../peer.ts";
 

@@ -1,0 +1,226 @@
+import { randomUUID } from "node:crypto";
+import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
+import type { Logger } from "../../../logging/index.ts";
+import { type Clock, delay } from "../../../platform/clock.ts";
+import { type CallCandidate, CallReplies, type CallReply, type RoomCallEvent } from "../protocol/call-events.ts";
+import type { Outgoing } from "../protocol/worker-messages.ts";
+import type { MethodCalls, RoomMember } from "../rooms/commands.ts";
+
+/** What of a call may wait at once. */
+const waitingMax = 32;
+/** Candidates of the caller that are looked at in one call. */
+const candidatesMax = 64;
+const sendAttempts = 4;
+const sendDeadlineMs = 10_000;
+
+/** Who answers in a room. */
+export interface RoomAgents {
+  readonly agentId: string;
+  readonly sttAgentId: string | undefined;
+  readonly ttsAgentId: string | undefined;
+}
+
+/** The media of a session that the bridge's methods have opened. */
+export interface CallMedia {
+  isLive(sessionId: string): boolean;
+  addCandidate(sessionId: string, candidate: string): Promise<unknown>;
+  /** All of the bridge's own candidates. */
+  ownCandidates(sessionId: string): Promise<readonly CallCandidate[]>;
+}
+
+export interface RoomCallDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** With the rights of the person who calls. */
+  readonly methods: MethodCalls;
+  readonly media: CallMedia;
+  readonly send: (outgoing: Outgoing, signal: AbortSignal) => Promise<unknown>;
+}
+
+export interface Ring {
+  readonly roomId: string;
+  readonly caller: RoomMember;
+  readonly call: NonNullable<RoomCallEvent["call"]>;
+  /** Until then, in the clock's monotonic time, the caller waits for an answer. */
+  readonly untilMs: number;
+  readonly agents: RoomAgents;
+}
+
+export type CallEnd = "hung_up" | "answered_elsewhere" | "by_bridge" | "rejected" | "expired";
+
+/** One call from a room: its steps one after the other, and what the bridge says to them. */
+export class RoomCall {
+  readonly #deps: RoomCallDeps;
+  readonly #ring: Ring;
+  readonly #partyId = randomUUID();
+  readonly #replies: CallReplies;
+  readonly #onOver: (end: CallEnd, why: string | undefined) => void;
+  #sessionId: string | undefined;
+  #isOver = false;
+  #isAnswered = false;
+  #candidates = 0;
+  #waiting = 0;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(deps: RoomCallDeps, ring: Ring, onOver: (end: CallEnd, why: string | undefined) => void) {
+    this.#deps = deps;
+    this.#ring = ring;
+    this.#onOver = onOver;
+    this.#replies = new CallReplies(ring.call.id, ring.call.version, this.#partyId);
+  }
+
+  get sessionId(): string | undefined {
+    return this.#sessionId;
+  }
+
+  /** Resolves when all that was begun is done. */
+  get settled(): Promise<void> {
+    return this.#work;
+  }
+
+  /** Whether this party is the one that called. */
+  isFrom(party: string | undefined): boolean {
+    return party === this.#ring.call.party;
+  }
+
+  answer(offer: string): void {
+    this.#queue(() => this.#answer(offer));
+  }
+
+  /** The bridge will not answer. */
+  reject(code: string): void {
+    this.#over("rejected", code);
+    this.#queue(() => this.#refuse("user_busy"));
+  }
+
+  /** @returns false when more came than is looked at */
+  candidates(candidates: readonly string[]): boolean {
+    this.#candidates += candidates.length;
+    if (this.#candidates > candidatesMax) return false;
+    return this.#queue(async () => {
+      for (const candidate of candidates)
+        if (this.#sessionId !== undefined && !this.#isOver)
+          await this.#deps.media.addCandidate(this.#sessionId, candidate);
+    });
+  }
+
+  /** A new offer within the call, as when the caller's network has changed. */
+  negotiate(offer: string): boolean {
+    return this.#queue(async () => {
+      if (this.#sessionId === undefined || this.#isOver) return;
+      const { sdp_answer: sdp } = await this.#call("webrtc.answer", { session_id: this.#sessionId, offer });
+      await this.#say(this.#replies.negotiate(String(sdp)));
+    });
+  }
+
+  /** The caller chose whose answer to take. */
+  selected(party: string): void {
+    if (party !== this.#partyId) this.#end("answered_elsewhere");
+  }
+
+  hungUp(): void {
+    this.#end("hung_up");
+  }
+
+  /** The session has ended on the bridge's side. */
+  ended(reason: string): void {
+    if (this.#isOver) return;
+    this.#over("by_bridge", reason);
+    this.#queue(() => this.#refuse(hangUpReasons[reason] ?? "user_hangup"));
+  }
+
+  async #answer(offer: string): Promise<void> {
+    if (this.#isOver) return;
+    const { roomId, agents } = this.#ring;
+    try {
+      const started = await this.#call("webrtc.start", {
+        ...{ room_id: roomId, agent_id: agents.agentId, offer },
+        ...(agents.sttAgentId === undefined ? {} : { stt_agent_id: agents.sttAgentId }),
+        ...(agents.ttsAgentId === undefined ? {} : { tts_agent_id: agents.ttsAgentId }),
+      });
+      this.#sessionId = String(started["session_id"]);
+      if (this.#isOver) await this.#endSession();
+      else if (!this.#deps.media.isLive(this.#sessionId)) this.ended("error");
+      else if (this.#deps.clock.monotonic() > this.#ring.untilMs) this.#end("expired");
+      else {
+        this.#isAnswered = true;
+        await this.#say(this.#replies.answer(String(started["sdp_answer"])));
+        await this.#say(this.#replies.candidates(await this.#deps.media.ownCandidates(this.#sessionId)));
+      }
+    } catch (error) {
+      if (this.#sessionId !== undefined || !(error instanceof BridgeError)) throw error;
+      if (this.#isOver) return;
+      this.#over("rejected", error.code);
+      await this.#refuse(error.code === "CALL_OFFER_REFUSED" ? "unknown_error" : "user_busy");
+    }
+  }
+
+  async #call(method: string, params: object): Promise<Record<string, unknown>> {
+    const { result } = await this.#deps.methods.call(method, params, this.#ring.caller);
+    return result as Record<string, unknown>;
+  }
+
+  /** The same transaction each time: it is said once, however often that is tried. */
+  async #say({ type, content }: CallReply): Promise<void> {
+    const { clock, send } = this.#deps;
+    const outgoing = { roomId: this.#ring.roomId, type, content, transactionId: randomUUID() };
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await send(outgoing, AbortSignal.timeout(sendDeadlineMs));
+        return;
+      } catch (error) {
+        const mayPass = error instanceof BridgeError && errorCatalogue[error.code].retryable;
+        if (!mayPass || attempt === sendAttempts) throw error;
+        const wanted = Number(error.details?.["retry_after_ms"] ?? 200 * 2 ** attempt);
+        await delay(clock, Math.min(5_000, wanted));
+      }
+    }
+  }
+
+  /** @returns false when too much waits already */
+  #queue(step: () => Promise<void>): boolean {
+    if (this.#waiting >= waitingMax) return false;
+    this.#waiting += 1;
+    this.#work = this.#work
+      .then(step)
+      .catch((error: unknown) => {
+        this.#deps.logger.warn({ error, room_id: this.#ring.roomId }, "A step of a call from a room failed");
+        // Whoever waits for a step that failed would wait for ever.
+        this.#end("by_bridge", "error");
+      })
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return true;
+  }
+
+  #end(end: CallEnd, why?: string): void {
+    if (this.#isOver) return;
+    this.#over(end, why);
+    this.#queue(async () => {
+      await this.#endSession();
+      if (end === "by_bridge") await this.#refuse("unknown_error");
+    });
+  }
+
+  #refuse(reason: string): Promise<void> {
+    return this.#say(this.#isAnswered ? this.#replies.hangUp(reason) : this.#replies.reject(reason));
+  }
+
+  async #endSession(): Promise<void> {
+    if (this.#sessionId !== undefined) await this.#call("webrtc.end", { session_id: this.#sessionId });
+  }
+
+  #over(end: CallEnd, why: string | undefined): void {
+    this.#isOver = true;
+    this.#onOver(end, why);
+  }
+}
+
+/** Why a session ended, in the words that clients know; all else is an ordinary end. */
+const hangUpReasons: Readonly<Record<string, string>> = {
+  ice_failed: "ice_failed",
+  setup_timeout: "ice_timeout",
+  media_timeout: "ice_timeout",
+  error: "unknown_error",
+};

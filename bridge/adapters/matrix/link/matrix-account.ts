@@ -1,0 +1,300 @@
+import { mkdirSync } from "node:fs";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Service } from "../../../lifecycle/index.ts";
+import type { Logger } from "../../../logging/index.ts";
+import type { Store } from "../../../store/index.ts";
+import type { IdentityStatus, Outgoing, RoomInfo, Verification } from "../protocol/worker-messages.ts";
+import { Recorder, type RecorderDeps } from "../rooms/event-recorder.ts";
+import { forgetAll, readRooms } from "../rooms/room-store.ts";
+import { LinkNews } from "./link-events.ts";
+import { MediaDesk } from "./media-transfers.ts";
+import { parseRecoveryKey } from "./recovery-key.ts";
+import { RecoveryKeys } from "./recovery-keys.ts";
+import {
+  type Credentials,
+  forgetSession,
+  loadSession,
+  logIn,
+  logOut,
+  type SecretStore,
+  type Session,
+  saveSession,
+} from "./session.ts";
+import { Changes } from "./state-changes.ts";
+import { VerificationDesk } from "./verification-requests.ts";
+import { removeKeys, workerAccount } from "./worker-account.ts";
+import type { WorkerLink } from "./worker-client.ts";
+import { writeDown } from "./worker-messages.ts";
+import { type KeptState, LinkKeeper, type LinkMessage } from "./worker-supervisor.ts";
+
+const loginDeadlineMs = 60_000;
+
+export interface MatrixDeps extends RecorderDeps {
+  readonly store: Store;
+  readonly secrets: SecretStore;
+  readonly logger: Logger;
+  /** Holds the device's keys. */
+  readonly directory: string;
+  /** How long the homeserver may hold a sync that has nothing to tell. */
+  readonly pollMs: number;
+  /** The most events that are fetched from a room's past after a time without connection. */
+  readonly backfillMax: number;
+  /** A link that is down for so long is told as lost. */
+  readonly lostAfterMs: number;
+  /** The homeserver answers again: what waits for it may be sent. */
+  readonly onLive: () => void;
+  /** Somebody who was in the room is not any more. It may be the bridge's own account. */
+  readonly onLeft: (roomId: string, userId: string) => void;
+}
+
+export interface MatrixStatus {
+  readonly session: Pick<Session, "homeserver" | "userId" | "deviceId"> | undefined;
+  /** `locked`: there may be a login, and the keystore must be unlocked to read it. */
+  readonly state: KeptState | "not_configured" | "locked";
+  readonly identity: IdentityStatus | undefined;
+  readonly lastSyncAtMs: number | undefined;
+  readonly restarts: number;
+  readonly error: string | undefined;
+  readonly verifications: readonly Verification[];
+}
+
+/** The bridge's account on a homeserver. */
+export class MatrixAdapter implements Service {
+  readonly name = "matrix";
+  readonly #deps: MatrixDeps;
+  readonly #recorder: Recorder;
+  readonly #news: LinkNews;
+  readonly recovery = new RecoveryKeys(() => this.#deps.secrets);
+  readonly #changes = new Changes();
+  readonly media = new MediaDesk(() => this.#link());
+  readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
+  #isStarted = false;
+  #isLoggingIn = false;
+  /** A login is kept that cannot be read before the keystore is unlocked. */
+  #isLocked = false;
+  #session: Session | undefined;
+  #keeper: LinkKeeper | undefined;
+  #identity: IdentityStatus | undefined;
+  /** The homeserver asked for silence until then, from the whole account. */
+  #silentUntilMs = 0;
+
+  constructor(deps: MatrixDeps) {
+    this.#deps = deps;
+    this.#recorder = new Recorder(deps);
+    this.#news = new LinkNews(deps);
+  }
+
+  /** Goes on with the login that is kept, if there is one. Does not wait for the homeserver. */
+  async start(): Promise<void> {
+    mkdirSync(this.#deps.directory, { recursive: true, mode: 0o700 });
+    this.#isStarted = true;
+    await this.#goOn();
+  }
+
+  /** The keystore is open: the login can be read. */
+  unlocked(): void {
+    if (this.#isStarted)
+      this.#goOn().catch((error: unknown) => this.#deps.logger.error({ error }, "the login could not be read"));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    this.#news.stop();
+    await this.#keeper?.stop();
+    this.#keeper = undefined;
+  }
+
+  /** Whether there is an account to send from, now or when the keystore is unlocked. */
+  get hasLogin(): boolean {
+    return this.#session !== undefined || this.#isLocked;
+  }
+
+  status(): MatrixStatus {
+    const keeper = this.#keeper;
+    return {
+      session: this.#session,
+      state: keeper?.state ?? (this.#isLocked ? "locked" : "not_configured"),
+      identity: this.#identity,
+      lastSyncAtMs: keeper?.lastSyncAtMs,
+      restarts: keeper?.restarts ?? 0,
+      error: keeper?.lastError,
+      verifications: this.verifications.known,
+    };
+  }
+
+  /**
+   * Logs in and waits until the device is signed and its rooms are synced. Also where the homeserver has ended an earlier
+   * login: the account keeps its identity then, and after a soft logout its device.
+   * @param recoveryKey as clients show it: opens the identity that the account has already
+   */
+  async logIn(homeserver: string, credentials: Credentials, recoveryKey?: string): Promise<MatrixStatus> {
+    const ended = this.#session;
+    const isEnded = this.#keeper?.state === "logged_out";
+    if (this.#isLoggingIn || (ended !== undefined && !isEnded)) throw new BridgeError("MATRIX_ALREADY_LOGGED_IN");
+    // Before the homeserver makes a device whose keys could not be kept.
+    this.#deps.secrets.assertOpen();
+    const key = recoveryKey === undefined ? undefined : parseRecoveryKey(recoveryKey);
+    const deadline = AbortSignal.timeout(loginDeadlineMs);
+    this.#isLoggingIn = true;
+    try {
+      const isSoft = this.#keeper?.isSoftLogout === true;
+      const known = { kept: await this.recovery.all(), ended };
+      const session = await logIn(homeserver, credentials, { recoveryKey: key, ...known, isSoft }, deadline);
+      await this.#begin(session, ended);
+      await this.#changes.until(() => this.#keeper?.state === "live" || undefined, deadline);
+      const password = credentials.kind === "password" ? credentials.password : undefined;
+      await this.#identified(this.#link().call("secure", password === undefined ? {} : { password }, deadline));
+      return this.status();
+    } finally {
+      this.#isLoggingIn = false;
+    }
+  }
+
+  /** @returns whether the key that opens the account to its next login is kept */
+  async logOut(forgetRecoveryKey: boolean): Promise<boolean> {
+    const session = this.#session;
+    if (session === undefined) throw this.#noSession();
+    if (forgetRecoveryKey) this.#deps.secrets.assertOpen();
+    await this.#keeper?.stop();
+    this.#news.stop();
+    this.#keeper = undefined;
+    this.#session = undefined;
+    this.#identity = undefined;
+    // The keys are forgotten here whatever the homeserver says to it.
+    await forgetSession(this.#deps.secrets);
+    if (forgetRecoveryKey) await this.recovery.forget(session.userId);
+    this.#deps.store.writeNow(forgetAll);
+    removeKeys(session, this.#deps.directory);
+    await logOut(session, AbortSignal.timeout(10_000)).catch((error: unknown) =>
+      this.#deps.logger.warn({ error }, "the homeserver did not take the logout"),
+    );
+    return this.recovery.isKept(session.userId);
+  }
+
+  /**
+   * Sends one event, once for each transaction id. Resolves when the homeserver has it.
+   * @throws BridgeError of the 1400 block; those that are `retryable` may be tried again with the same transaction id
+   */
+  async send(outgoing: Outgoing, signal: AbortSignal): Promise<{ eventId: string }> {
+    const { clock, trust } = this.#deps;
+    const { roomId, transactionId } = outgoing;
+    if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
+    const link = this.#link();
+    const silentMs = this.#silentUntilMs - clock.monotonic();
+    if (silentMs > 0) throw new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: Math.ceil(silentMs) });
+    try {
+      const { eventId } = await link.call("send", outgoing, signal);
+      await this.#recorder.sent({ transactionId, roomId, eventId });
+      return { eventId };
+    } catch (error) {
+      if (error instanceof BridgeError && error.code === "MATRIX_RATE_LIMITED")
+        this.#silentUntilMs = clock.monotonic() + Number(error.details?.["retry_after_ms"] ?? 1000);
+      throw error;
+    }
+  }
+
+  rooms(signal: AbortSignal): Promise<readonly RoomInfo[]> {
+    return this.#link().call("rooms", {}, signal);
+  }
+
+  async join(room: string, signal: AbortSignal): Promise<string> {
+    return (await this.#link().call("join", { room }, signal)).roomId;
+  }
+
+  /** Whether the person is in the room now, by the homeserver. Nobody is in a room that the bridge cannot look into. */
+  isMember(roomId: string, userId: string, signal: AbortSignal): Promise<boolean> {
+    return this.#link().call("isMember", { roomId, userId }, signal);
+  }
+
+  #link(): WorkerLink {
+    if (this.#session === undefined || this.#keeper?.state === "logged_out") throw this.#noSession();
+    const link = this.#keeper?.link;
+    if (link === undefined) throw new BridgeError("MATRIX_NOT_READY");
+    return link;
+  }
+
+  #noSession(): BridgeError {
+    if (this.#isLocked) return new BridgeError("KEYSTORE_LOCKED", "The login is in the keystore, which is locked");
+    return new BridgeError("MATRIX_LOGGED_OUT", this.#keeper?.lastError);
+  }
+
+  async #goOn(): Promise<void> {
+    try {
+      const session = await loadSession(this.#deps.secrets);
+      await this.recovery.all();
+      this.#isLocked = false;
+      if (session === undefined || this.#session !== undefined || !this.#isStarted) return;
+      this.#session = session;
+      this.#keep(session);
+    } catch (error) {
+      // It is read when the keystore is unlocked.
+      if (!(error instanceof BridgeError) || error.code !== "KEYSTORE_LOCKED") throw error;
+      this.#isLocked = this.#session === undefined;
+    }
+  }
+
+  /** Goes on with the new login. What is known of the rooms stays when it is the same account's. */
+  async #begin(session: Session, ended: Session | undefined): Promise<void> {
+    const { secrets, store, directory } = this.#deps;
+    await this.#keeper?.stop();
+    this.#keeper = undefined;
+    if (ended === undefined || ended.userId !== session.userId) store.writeNow(forgetAll);
+    if (ended !== undefined && ended.storeKey !== session.storeKey) removeKeys(ended, directory);
+    await saveSession(secrets, session);
+    this.#session = session;
+    this.#keep(session);
+    this.#news.loggedIn(session);
+  }
+
+  #keep(session: Session): void {
+    const { clock, logger, store, directory, pollMs, backfillMax } = this.#deps;
+    const settings = { directory, pollMs, backfillMax };
+    this.#keeper = new LinkKeeper({
+      ...{ clock, logger, pollMs },
+      account: () => workerAccount(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
+      message: (message, link) => this.#heard(message, link),
+      stateChanged: (state, reason) => this.#stateChanged(state, reason),
+    });
+    this.#keeper.start();
+    this.#news.begun(session);
+  }
+
+  #heard(message: LinkMessage, link: WorkerLink): void {
+    const { logger, trust, onLeft } = this.#deps;
+    if (message.kind === "verification") this.verifications.note(message.verification);
+    if (message.kind === "left") {
+      onLeft(message.roomId, message.userId);
+      return;
+    }
+    writeDown({ logger, trust, recorder: this.#recorder }, message, link).catch((error: unknown) =>
+      logger.error({ error, kind: message.kind }, "what came from the homeserver could not be written down"),
+    );
+  }
+
+  #stateChanged(state: KeptState, reason: string | undefined): void {
+    this.#deps.logger.info({ state, reason }, "the link to the homeserver");
+    this.#changes.tell();
+    const session = this.#session;
+    if (session === undefined) return;
+    if (state === "logged_out") this.#news.loggedOut(session, reason ?? "", this.#keeper?.isSoftLogout === true);
+    else if (state !== "connecting") this.#news.changed(state, session, reason);
+    if (state !== "live") return;
+    this.#deps.onLive();
+    this.#readIdentity();
+  }
+
+  async #identified(reading: Promise<IdentityStatus>): Promise<void> {
+    const session = this.#session;
+    this.#identity = await reading;
+    if (session !== undefined && session === this.#session && this.#identity.isRecoverable)
+      await this.recovery.keep(session);
+  }
+
+  #readIdentity(): void {
+    const reading = this.#keeper?.link?.call("identity", {});
+    if (reading !== undefined)
+      this.#identified(reading).catch((error: unknown) =>
+        this.#deps.logger.warn({ error }, "the device's identity could not be read"),
+      );
+  }
+}

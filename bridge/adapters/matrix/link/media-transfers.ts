@@ -1,0 +1,22 @@
+import type { Download, Downloaded, Upload, Uploaded } from "../protocol/worker-messages.ts";
+import type { WorkerLink } from "./worker-client.ts";
+
+/** Files of rooms, out and in. */
+export class MediaDesk {
+  readonly #link: () => WorkerLink;
+
+  /** @param link throws while there is none */
+  constructor(link: () => WorkerLink) {
+    this.#link = link;
+  }
+
+  /** Puts a file where an event of the room can point to it: encrypted where the room is. */
+  async upload(upload: Upload, signal: AbortSignal): Promise<Uploaded> {
+    return await this.#link().call("upload", upload, signal);
+  }
+
+  /** The file of an event as its sender sent it. @throws BridgeError of the 1400 block */
+  async download(wanted: Download, signal: AbortSignal): Promise<Downloaded> {
+    return await this.#link().call("download", wanted, signal);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Verification } from "../protocol/worker-messages.ts";
+import type { Changes } from "./state-changes.ts";
+import type { WorkerLink } from "./worker-client.ts";
+
+/** Verifications that are remembered. */
+const verificationsMax = 16;
+
+/** Comparisons of emoji with other devices. */
+export class VerificationDesk {
+  readonly #changes: Changes;
+  readonly #link: () => WorkerLink;
+  readonly #known = new Map<string, Verification>();
+
+  /** @param link throws while there is none */
+  constructor(changes: Changes, link: () => WorkerLink) {
+    this.#changes = changes;
+    this.#link = link;
+  }
+
+  get known(): readonly Verification[] {
+    return [...this.#known.values()];
+  }
+
+  /** Asks a person's devices to compare emoji; resolves when there are any, or the comparison ended. */
+  async verify(userId: string, signal: AbortSignal): Promise<Verification> {
+    const { flowId } = await this.#link().call("verify", { userId }, signal);
+    return await this.#changes.until(() => {
+      const verification = this.#known.get(flowId);
+      return verification?.state === "requested" ? undefined : verification;
+    }, signal);
+  }
+
+  async compare(flowId: string, isEqual: boolean, signal: AbortSignal): Promise<Verification> {
+    const verification = await this.#link().call("compare", { flowId, isEqual }, signal);
+    if (!isEqual) return verification;
+    return await this.#changes.until(() => {
+      const known = this.#known.get(flowId);
+      return known?.state === "done" || known?.state === "cancelled" ? known : undefined;
+    }, signal);
+  }
+
+  note(verification: Verification): void {
+    this.#known.delete(verification.flowId);
+    this.#known.set(verification.flowId, verification);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > verificationsMax && oldest !== undefined) this.#known.delete(oldest);
+    this.#changes.tell();
+  }
+}

@@ -1,0 +1,181 @@
+import type { EncryptedFile } from "../worker/attachment.ts";
+
+/** What the worker starts with. It holds secrets: it goes to the worker's thread and nowhere else. */
+export interface WorkerAccount {
+  readonly homeserver: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly accessToken: string;
+  /** 32 bytes that encrypt the crypto store. */
+  readonly storeKey: Uint8Array;
+  /** Opens the account's secret storage: 32 bytes. */
+  readonly recoveryKey: Uint8Array;
+  readonly cryptoStorePath: string;
+  /** The last handled event of each room, to go on from. */
+  readonly cursors: ReadonlyMap<string, string>;
+  /** Rooms that were encrypted once: they stay so, whatever a homeserver says later. */
+  readonly encryptedRooms: readonly string[];
+  /** Differs from start to start: a homeserver may answer an equal first sync from its cache, with old members. */
+  readonly firstSyncLimit: number;
+  /** How long the homeserver may hold a sync that has nothing to tell. */
+  readonly pollMs: number;
+  /** The most events that are fetched from a room's past after a time without connection. */
+  readonly backfillMax: number;
+}
+
+/** Only `verified` comes from a device that its owner has signed, in an encrypted event. */
+export type Trust = "plain" | "unverified" | "verified";
+
+export interface InboundEvent {
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly sender: string;
+  readonly type: string;
+  readonly content: Readonly<Record<string, unknown>>;
+  readonly sentAtMs: number;
+  /** How long ago it was sent, by the homeserver's own count where it gives one: its clock may differ from this machine's. */
+  readonly ageMs: number;
+  readonly trust: Trust;
+  /** Fetched from the room's past, after a time without connection. */
+  readonly isBackfilled: boolean;
+  /** Why it could not be decrypted. The content is then the ciphertext's. */
+  readonly undecryptable?: string;
+}
+
+export interface Outgoing {
+  readonly roomId: string;
+  readonly type: string;
+  readonly content: Readonly<Record<string, unknown>>;
+  /** The same id never makes a second event, also after a restart. */
+  readonly transactionId: string;
+}
+
+export interface Upload {
+  readonly roomId: string;
+  readonly bytes: Uint8Array;
+  readonly mimetype: string;
+  readonly name: string;
+}
+
+/** How the file stands in the event: by its address, or, of an encrypted room, with what opens it. */
+export type Uploaded = { readonly url: string } | { readonly file: EncryptedFile };
+
+export interface Download {
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly bytesMax: number;
+}
+
+/** A file as its sender sent it. */
+export interface Downloaded {
+  readonly sender: string;
+  readonly name: string;
+  readonly mimetype: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface RoomInfo {
+  readonly roomId: string;
+  readonly name: string;
+  readonly membership: "join" | "invite";
+  readonly encrypted: boolean;
+  readonly members: number;
+  readonly inviter?: string;
+}
+
+export interface IdentityStatus {
+  /** Of this device: what another client shows for comparison. */
+  readonly fingerprint: string;
+  /** This device is signed by its account: others see no warning. */
+  readonly isCrossSigned: boolean;
+  /** The version of the key backup that is in use. */
+  readonly backupVersion: string | null;
+  /** The recovery key opens the account's secret storage. */
+  readonly isRecoverable: boolean;
+}
+
+export type VerificationState = "requested" | "compare" | "done" | "cancelled";
+
+/** One comparison of emoji with another device. */
+export interface Verification {
+  readonly flowId: string;
+  readonly userId: string;
+  readonly state: VerificationState;
+  /** What both sides must show, in order, while the state is `compare`. */
+  readonly emoji: readonly { readonly symbol: string; readonly name: string }[];
+}
+
+export type FailureKind = "not_ready" | "rate_limited" | "unreachable" | "refused" | "logged_out" | "bug";
+
+/** An error as it crosses the thread. */
+export interface WorkerFailure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** What the bridge asks of the worker. */
+export interface WorkerCalls {
+  readonly send: { readonly params: Outgoing; readonly result: { readonly eventId: string } };
+  readonly upload: { readonly params: Upload; readonly result: Uploaded };
+  readonly download: { readonly params: Download; readonly result: Downloaded };
+  readonly rooms: { readonly params: object; readonly result: readonly RoomInfo[] };
+  readonly join: { readonly params: { readonly room: string }; readonly result: { readonly roomId: string } };
+  readonly isMember: {
+    readonly params: { readonly roomId: string; readonly userId: string };
+    readonly result: boolean;
+  };
+  readonly secure: { readonly params: { readonly password?: string }; readonly result: IdentityStatus };
+  readonly identity: { readonly params: object; readonly result: IdentityStatus };
+  readonly verify: { readonly params: { readonly userId: string }; readonly result: Verification };
+  readonly compare: {
+    readonly params: { readonly flowId: string; readonly isEqual: boolean };
+    readonly result: Verification;
+  };
+  /** Answers to `inbound`. */
+  readonly stored: { readonly params: { readonly eventId: string; readonly isStored: boolean }; readonly result: null };
+}
+export type CallName = keyof WorkerCalls;
+
+export interface CallMessage {
+  readonly id: number;
+  readonly call: CallName;
+  readonly params: WorkerCalls[CallName]["params"];
+}
+
+export type LinkState = "live" | "reconnecting";
+
+/** What the worker says. */
+export type WorkerMessage =
+  | { readonly kind: "answer"; readonly id: number; readonly result?: unknown; readonly failure?: WorkerFailure }
+  /** `live`: a sync came back. `reconnecting`: the homeserver was tried in vain. */
+  | { readonly kind: "link"; readonly state: LinkState }
+  /** The homeserver does not know the token any more. */
+  | { readonly kind: "logged_out"; readonly reason: string; readonly isSoft: boolean }
+  /** Must be answered by `stored` before the room's next event comes. */
+  | { readonly kind: "inbound"; readonly event: InboundEvent }
+  | { readonly kind: "cursor"; readonly roomId: string; readonly eventId: string }
+  /** What was said in the room while there was no link may stay unread in part. */
+  | { readonly kind: "missed"; readonly roomId: string; readonly reason: string }
+  | { readonly kind: "encrypted"; readonly roomId: string }
+  | {
+      readonly kind: "echo";
+      readonly roomId: string;
+      readonly transactionId: string | undefined;
+      readonly eventId: string;
+      readonly sentAtMs: number;
+    }
+  | {
+      readonly kind: "receipt";
+      readonly roomId: string;
+      readonly userId: string;
+      /** Everything of the room up to this time was read. */
+      readonly upToMs: number;
+    }
+  | { readonly kind: "invite"; readonly roomId: string; readonly inviter: string }
+  /** Who was in the room is not any more, of their own will or not. */
+  | { readonly kind: "left"; readonly roomId: string; readonly userId: string }
+  | { readonly kind: "verification"; readonly verification: Verification }
+  | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
+  /** The store could not be written: the worker must be started anew. */
+  | { readonly kind: "fatal"; readonly message: string };

@@ -1,0 +1,42 @@
+import { expect, test } from "@jest/globals";
+import { approvalPrompt, decisionNotice, reactionAnswer } from "./approval-messages.ts";
+
+const asked = {
+  agent_id: "gmail-1",
+  approval_id: "ap_2f4a9c01d3e5b7f8",
+  method: "http.request",
+  request: '{"url":"https://example.org"}',
+  digest: "0".repeat(64),
+  reason: null,
+  expires_at: "2026-11-21T08:15:00.000Z",
+};
+
+test("the whole request is shown, and what would deceive the eye as a number", () => {
+  const tail = `${"x".repeat(19_000)}DELETE EVERYTHING`;
+  expect(approvalPrompt({ ...asked, request: tail })).toContain("DELETE EVERYTHING");
+  const text = approvalPrompt({ ...asked, request: "rm \u202exfr\u202c\u200b \u001b[2K\nsafe", reason: "a\u2066b" });
+  expect(text).toContain("rm \\u{202e}xfr\\u{202c}\\u{200b} \\u{1b}[2K\\u{a}safe");
+  expect(text).toContain("a\\u{2066}b");
+  expect(text).toContain("!approve 2f4a9c01d3e5b7f8");
+});
+
+test("a request that is too long for a room is not shown in part", () => {
+  const text = approvalPrompt({ ...asked, request: "y".repeat(20_001) });
+  expect(text).not.toContain("yyy");
+  expect(text).toContain("0".repeat(64));
+});
+
+test("only plain yes and no emoji are answers", () => {
+  expect(["✅", "👍"].map(reactionAnswer)).toEqual(Array(2).fill("approval.approve"));
+  expect(["❌", "❎", "👎", "🚫"].map(reactionAnswer)).toEqual(Array(4).fill("approval.deny"));
+  expect(["👀", "", "✅✅", "yes", "☑"].map(reactionAnswer)).toEqual(Array(5).fill(undefined));
+});
+
+test("the end of a question is told", () => {
+  const decided = { agent_id: "gmail-1", approval_id: asked.approval_id, method: "m" };
+  expect(decisionNotice({ ...decided, status: "approved", decided_by: "matrix:@ann:x" })).toBe(
+    "Approved by matrix:@ann:x.",
+  );
+  expect(decisionNotice({ ...decided, status: "expired", decided_by: null })).toMatch(/in time/);
+  expect(decisionNotice({ ...decided, status: "used", decided_by: null })).toBeUndefined();
+});

@@ -1,0 +1,127 @@
+import type { Result } from "@armorclaw/protocol";
+import { agentLine, approvalLines, budgetLines } from "./command-replies.ts";
+
+/** A command of a room and the method that it is. Who may use it, and whether it changes something, is the method's to say. */
+export interface RoomCommand {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  readonly method: string;
+  /** Undefined when the words do not fit. */
+  readonly params: (words: readonly string[]) => object | undefined;
+  /** @param items what the method streamed */
+  readonly render: (result: never, items: never) => string;
+}
+
+const none = (words: readonly string[]) => (words.length === 0 ? {} : undefined);
+const one = (field: string) => (words: readonly string[]) => (words.length === 1 ? { [field]: words[0] } : undefined);
+const done = (text: string) => () => text;
+
+/** An approval's number, as it is shown: the part after `ap_` is enough. */
+const approval = (words: readonly string[]) => {
+  const [code] = words;
+  if (code === undefined || words.length !== 1) return undefined;
+  return { approval_id: code.startsWith("ap_") ? code : `ap_${code}` };
+};
+
+export const roomCommands: readonly RoomCommand[] = [
+  {
+    name: "status",
+    usage: "",
+    summary: "how the bridge is",
+    method: "bridge.status",
+    params: none,
+    render: ({ version, state, uptime_ms: uptimeMs, agents, engine }: Result<"bridge.status">) =>
+      `ArmorClaw ${version}: ${state} for ${Math.floor(uptimeMs / 60_000)} min, ${agents.running} of ${agents.total} agents run, in ${engine.kind}.`,
+  },
+  {
+    name: "ps",
+    usage: "",
+    summary: "the agents",
+    method: "agent.list",
+    params: none,
+    render: ({ agents }: Result<"agent.list">) =>
+      agents.length === 0 ? "No agent runs." : agents.map(agentLine).join("\n"),
+  },
+  {
+    name: "logs",
+    usage: "AGENT",
+    summary: "the last lines that an agent wrote",
+    method: "agent.logs",
+    params: ([id, ...more]) => (id !== undefined && more.length === 0 ? { agent_id: id, tail: 20 } : undefined),
+    render: (_: unknown, items: readonly { readonly line: string }[]) =>
+      items.length === 0 ? "It wrote nothing." : items.map(({ line }) => line).join("\n"),
+  },
+  {
+    name: "start",
+    usage: "LOOP",
+    summary: "start an agent",
+    method: "agent.start",
+    params: one("agent_type"),
+    render: ({ agent_id: id, state }: Result<"agent.start">) => `${id}: ${state}`,
+  },
+  {
+    name: "stop",
+    usage: "AGENT",
+    summary: "stop an agent",
+    method: "agent.stop",
+    params: one("agent_id"),
+    render: ({ agent_id: id, state }: Result<"agent.stop">) => `${id}: ${state}`,
+  },
+  {
+    name: "pause",
+    usage: "AGENT",
+    summary: "freeze an agent",
+    method: "agent.pause",
+    params: one("agent_id"),
+    render: agentLine,
+  },
+  {
+    name: "resume",
+    usage: "AGENT",
+    summary: "let a frozen agent go on",
+    method: "agent.resume",
+    params: one("agent_id"),
+    render: agentLine,
+  },
+  {
+    name: "panic",
+    usage: "",
+    summary: "freeze and stop every agent, until somebody resumes",
+    method: "bridge.panic",
+    params: none,
+    render: done("Everything is stopped. `armorclaw bridge resume` on the machine undoes it."),
+  },
+  {
+    name: "budget",
+    usage: "",
+    summary: "what was spent",
+    method: "budget.status",
+    params: none,
+    render: budgetLines,
+  },
+  {
+    name: "approvals",
+    usage: "",
+    summary: "what waits for an answer",
+    method: "approval.list",
+    params: none,
+    render: approvalLines,
+  },
+  {
+    name: "approve",
+    usage: "CODE",
+    summary: "allow a request, once",
+    method: "approval.approve",
+    params: approval,
+    render: done("Approved."),
+  },
+  {
+    name: "deny",
+    usage: "CODE",
+    summary: "refuse a request",
+    method: "approval.deny",
+    params: approval,
+    render: done("Denied."),
+  },
+];

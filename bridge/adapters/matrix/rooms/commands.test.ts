@@ -1,0 +1,186 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import { describe, expect, test } from "@jest/globals";
+import { type RoomCommandSettings, RoomCommands, type RoomMember } from "./commands.ts";
+import type { InboundMessage, MatrixRole } from "./inbound.ts";
+
+const nowMs = Date.parse("2026-11-21T08:00:00.000Z");
+
+const message = (body: string, changes: Partial<InboundMessage> = {}): InboundMessage => ({
+  room_id: "!r:x",
+  room: "!r:x",
+  event_id: "$1",
+  sender: "@ann:x",
+  kind: "text",
+  body,
+  trust: "verified",
+  sent_at: "2026-11-21T07:59:59.000Z",
+  is_backfilled: false,
+  ...changes,
+});
+
+function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSettings["require"] } = {}) {
+  const { role = "operator", require = "verified" } = options;
+  const answers: string[] = [];
+  const calls: { method: string; params: object; caller: RoomMember }[] = [];
+  let monotonic = 0;
+  const results: Record<string, () => unknown> = {
+    "agent.list": () => ({ agents: [] }),
+    "agent.stop": () => ({ agent_id: "heartbeat-1", state: "stopped" }),
+    "agent.logs": () => ({ lines: 2 }),
+    "approval.approve": () => ({}),
+    "bridge.panic": () => ({}),
+    "agent.start": () => {
+      throw new BridgeError("LOOP_NOT_FOUND", "No loop is named x");
+    },
+    "bridge.status": () => {
+      throw new Error("a secret detail");
+    },
+  };
+  const commands = new RoomCommands(
+    {
+      clock: {
+        now: () => nowMs,
+        monotonic: () => monotonic,
+        after: () => ({ cancel() {} }),
+        every: () => ({ cancel() {} }),
+      },
+      trust: { isTrustedRoom: () => true, roleOf: () => role },
+      methods: {
+        effectOf: (method) =>
+          results[method] === undefined
+            ? undefined
+            : ["agent.list", "agent.logs", "bridge.status"].includes(method)
+              ? "read"
+              : "write",
+        call: async (method, params, caller) => {
+          calls.push({ method, params, caller });
+          return { result: results[method]?.(), items: [{ line: "one" }, { line: "two" }] };
+        },
+      },
+      isAskedIn: (approvalId) => approvalId === "ap_2f4a9c01d3e5b7f8",
+      answer: async (_, text) => void answers.push(text),
+    },
+    { require },
+  );
+  const pass = (ms: number) => {
+    monotonic += ms;
+  };
+  return { commands, answers, calls, pass };
+}
+
+describe("RoomCommands", () => {
+  test("calls the method with the person's own identity and role, and answers", async () => {
+    const { commands, answers, calls } = setUp();
+    expect(await commands.handle(message("!stop heartbeat-1"))).toBe(true);
+    expect(calls).toEqual([
+      {
+        method: "agent.stop",
+        params: { agent_id: "heartbeat-1" },
+        caller: { id: "matrix:@ann:x", userId: "@ann:x", role: "operator" },
+      },
+    ]);
+    expect(answers).toEqual(["heartbeat-1: stopped"]);
+  });
+
+  test("takes the code of an approval with or without its beginning", async () => {
+    const { commands, calls } = setUp();
+    await commands.handle(message("!approve 2f4a9c01d3e5b7f8"));
+    await commands.handle(message("!approve ap_2f4a9c01d3e5b7f8"));
+    expect(calls.map(({ params }) => params)).toEqual(Array(2).fill({ approval_id: "ap_2f4a9c01d3e5b7f8" }));
+  });
+
+  test("shows what a method streamed", async () => {
+    const { commands, answers } = setUp();
+    await commands.handle(message("!logs heartbeat-1"));
+    expect(answers).toEqual(["one\ntwo"]);
+  });
+
+  test.each([
+    "hello",
+    "stop heartbeat-1",
+    "! stop",
+    "> !stop heartbeat-1",
+    "please !stop heartbeat-1",
+    "hi\n!stop heartbeat-1",
+    "!STOP heartbeat-1",
+  ])("takes %j for no command", async (body) => {
+    const { commands, calls, answers } = setUp();
+    expect(await commands.handle(message(body))).toBe(false);
+    expect([calls, answers]).toEqual([[], []]);
+  });
+
+  test.each(["notice", "emote", "image", "other"])("takes a %s for no command", async (kind) => {
+    const { commands, calls } = setUp();
+    expect(await commands.handle(message("!stop heartbeat-1", { kind }))).toBe(false);
+    expect(calls).toEqual([]);
+  });
+
+  test.each([
+    ["plain", "verified", false],
+    ["unverified", "verified", false],
+    ["verified", "verified", true],
+    ["plain", "encrypted", false],
+    ["unverified", "encrypted", true],
+    ["plain", "nothing", true],
+  ] as const)(
+    "a command that changes something, in a %s message, where %s is required: %s",
+    async (trust, require, isRun) => {
+      const { commands, calls } = setUp({ require });
+      await commands.handle(message("!stop heartbeat-1", { trust }));
+      expect(calls.length > 0).toBe(isRun);
+    },
+  );
+
+  test("one that only reads needs no encryption", async () => {
+    const { commands, calls } = setUp();
+    await commands.handle(message("!ps", { trust: "plain" }));
+    expect(calls).toHaveLength(1);
+  });
+
+  test("refuses one that comes too late", async () => {
+    const { commands, calls, answers } = setUp();
+    await commands.handle(message("!stop heartbeat-1", { sent_at: "2026-11-21T07:54:00.000Z" }));
+    expect(calls).toEqual([]);
+    expect(answers[0]).toMatch(/too long ago/);
+  });
+
+  test("tells the catalogue's errors with what to do, and nothing of a bug", async () => {
+    const { commands, answers } = setUp();
+    await commands.handle(message("!start x"));
+    await commands.handle(message("!status"));
+    expect(answers[0]).toBe(
+      "LOOP_NOT_FOUND: No loop is named x. `armorclaw loops` lists the loops that this bridge knows.",
+    );
+    expect(answers[1]).not.toContain("secret");
+  });
+
+  test("says how a command is written, which there are, and nothing of those that this bridge does not have", async () => {
+    const { commands, answers } = setUp();
+    await commands.handle(message("!stop"));
+    await commands.handle(message("!budget"));
+    await commands.handle(message("!help"));
+    expect(answers[0]).toBe("Write it as: !stop AGENT");
+    expect(answers[1]).toMatch(/There is no !budget/);
+    expect(answers[2]).toContain("!ps: the agents");
+    expect(answers[2]).not.toContain("!budget");
+  });
+
+  test("answers a flood only in part, says so once, and hears a panic all the same", async () => {
+    const { commands, calls, answers, pass } = setUp();
+    for (let n = 0; n < 10_000; n += 1) await commands.handle(message("!ps"));
+    expect(calls).toHaveLength(30);
+    expect(answers.slice(30)).toEqual(["Too many commands at once; this one was not heard. Wait 2 s."]);
+    await commands.handle(message("!panic"));
+    expect(calls.at(-1)?.method).toBe("bridge.panic");
+    pass(2000);
+    await commands.handle(message("!ps"));
+    expect(calls).toHaveLength(32);
+  });
+
+  test("a code is one only in the room that was asked", async () => {
+    const { commands, calls, answers } = setUp();
+    await commands.handle(message("!approve 0123456789abcdef"));
+    expect(answers).toEqual(["No question with that code was asked in this room."]);
+    expect(calls).toEqual([]);
+  });
+});

@@ -1,0 +1,56 @@
+import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
+import { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "../../../outbox/index.ts";
+import type { Outgoing, Upload, Uploaded } from "../protocol/worker-messages.ts";
+import { eventContent, OutgoingMessage } from "./content.ts";
+
+export const destinationName = "matrix";
+
+/** A message for a room, as the queue takes it. A room's messages keep their order. */
+export const roomMessage = (roomId: string, dedupeKey: string, message: OutgoingMessage): OutboundMessage => ({
+  destination: destinationName,
+  lane: roomId,
+  dedupeKey,
+  body: message,
+});
+
+/** What carries messages to rooms. */
+export interface RoomSender {
+  send(outgoing: Outgoing, signal: AbortSignal): Promise<{ eventId: string }>;
+  readonly media: { upload(upload: Upload, signal: AbortSignal): Promise<Uploaded> };
+}
+
+/** Where the queue's messages for rooms go. */
+export function matrixDestination(adapter: RoomSender): Destination {
+  return {
+    name: destinationName,
+    async send({ lane: roomId, body }: QueuedMessage, transactionId, signal) {
+      const message = OutgoingMessage.parse(body);
+      const { file } = message;
+      try {
+        const uploaded =
+          file &&
+          (await adapter.media.upload(
+            { roomId, bytes: Buffer.from(file.base64, "base64"), mimetype: file.mimetype, name: file.name },
+            signal,
+          ));
+        return (await adapter.send({ roomId, transactionId, ...eventContent(message, uploaded) }, signal)).eventId;
+      } catch (error) {
+        throw deliveryError(error);
+      }
+    },
+  };
+}
+
+/** While the bridge is logged out, or a room is not trusted for now, messages wait for a person to mend it. */
+const waitsForPerson = new Set(["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"]);
+
+function deliveryError(error: unknown): unknown {
+  if (!(error instanceof BridgeError)) return error;
+  const { code, message, details } = error;
+  if (code === "MATRIX_RATE_LIMITED") {
+    const retryAfterMs = Number(details?.["retry_after_ms"] ?? 1000);
+    return new DeliveryError("held", message, { cause: error, retryAfterMs });
+  }
+  const isTransient = errorCatalogue[code].retryable || waitsForPerson.has(code);
+  return new DeliveryError(isTransient ? "transient" : "permanent", message, { cause: error });
+}

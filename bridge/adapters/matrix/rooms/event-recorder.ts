@@ -1,0 +1,96 @@
+import { contractEvent, type EventDraft } from "../../../events/index.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import type { Sql } from "../../../store/index.ts";
+import { type RoomCallEvent, readCallEvent } from "../protocol/call-events.ts";
+import type { InboundEvent } from "../protocol/worker-messages.ts";
+import { type Delivery, noteEcho, noteRead, noteSent } from "./deliveries.ts";
+import { type Inbound, inboundDraft, type MatrixTrust, readInbound, roomSegment } from "./inbound.ts";
+import { admit, moveCursor, rememberEncrypted } from "./room-store.ts";
+
+/** Writes to the store and publishes events in one transaction. */
+export interface EventTransactions {
+  transact<T>(work: (sql: Sql, emit: (draft: EventDraft) => unknown) => T): Promise<T>;
+}
+
+export interface RecorderDeps {
+  readonly events: EventTransactions;
+  readonly clock: Clock;
+  readonly trust: MatrixTrust;
+  /** Called once for each, after it is durable. */
+  readonly onInbound: (inbound: Inbound) => void;
+  /** The same for events of calls, whoever sent them. They are nothing to keep. */
+  readonly onCall: (event: RoomCallEvent) => void;
+}
+
+/** Writes down what comes from the homeserver, each fact together with the event that tells it. */
+export class Recorder {
+  readonly #deps: RecorderDeps;
+
+  constructor(deps: RecorderDeps) {
+    this.#deps = deps;
+  }
+
+  /** The room's cursor moves with it: what was published is not published again, whatever is killed. */
+  async inbound(event: InboundEvent): Promise<void> {
+    const { events, trust, onInbound, onCall } = this.#deps;
+    const call = readCallEvent(event);
+    const inbound = readInbound(event, trust);
+    const isNew = await events.transact((sql, emit) => {
+      if (!admit(sql, event)) return false;
+      if (inbound !== undefined) emit(inboundDraft(inbound));
+      return true;
+    });
+    if (!isNew) return;
+    if (call !== undefined) onCall(call);
+    else if (inbound !== undefined) onInbound(inbound);
+  }
+
+  async moved(roomId: string, eventId: string): Promise<void> {
+    await this.#deps.events.transact((sql) => moveCursor(sql, roomId, eventId));
+  }
+
+  /** Nobody is heard in a room that is not trusted, so that nothing is missed there. */
+  async missed(roomId: string, reason: string): Promise<void> {
+    if (!this.#deps.trust.isTrustedRoom(roomId)) return;
+    const data = { room_id: roomId, room: roomSegment(roomId), reason };
+    await this.publish(contractEvent("matrix.messages_missed", "bridge", data));
+  }
+
+  async encrypted(roomId: string): Promise<void> {
+    await this.#deps.events.transact((sql) => rememberEncrypted(sql, roomId));
+  }
+
+  sent(delivery: Omit<Delivery, "state">): Promise<void> {
+    return this.#deliveries((sql) => [noteSent(sql, delivery, this.#deps.clock.now())]);
+  }
+
+  echo(echo: Parameters<typeof noteEcho>[1], sentAtMs: number): Promise<void> {
+    return this.#deliveries((sql) => [noteEcho(sql, echo, sentAtMs)]);
+  }
+
+  /** Whether strangers read the room is not told. */
+  async read(roomId: string, userId: string, upToMs: number): Promise<void> {
+    if (this.#deps.trust.roleOf(userId) !== undefined) await this.#deliveries((sql) => noteRead(sql, roomId, upToMs));
+  }
+
+  async publish(draft: EventDraft): Promise<void> {
+    await this.#deps.events.transact((_, emit) => emit(draft));
+  }
+
+  async #deliveries(note: (sql: Sql) => readonly (Delivery | undefined)[]): Promise<void> {
+    await this.#deps.events.transact((sql, emit) => {
+      for (const delivery of note(sql)) if (delivery !== undefined) emit(deliveryDraft(delivery));
+    });
+  }
+}
+
+function deliveryDraft({ transactionId, roomId, eventId, state }: Delivery): EventDraft {
+  const room = roomSegment(roomId);
+  return {
+    channel: `matrix.${room}.delivery`,
+    type: "matrix.delivery",
+    source: "bridge",
+    priority: "low",
+    data: { room_id: roomId, room, transaction_id: transactionId, event_id: eventId, state },
+  };
+}

@@ -1,0 +1,184 @@
+import {
+  ClientEvent,
+  createClient,
+  Filter,
+  HttpApiEvent,
+  type MatrixClient,
+  MatrixScheduler,
+  RoomEvent,
+  RoomStateEvent,
+  SyncState,
+} from "matrix-js-sdk";
+import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js";
+import { type Clock, systemClock, type Timer } from "../../../platform/clock.ts";
+import type { InboundEvent, RoomInfo, WorkerAccount, WorkerMessage } from "../protocol/worker-messages.ts";
+import { type DurableIdb, installIdbGlobals, openDurableIdb } from "./durable-idb.ts";
+import { watchMembers } from "./members.ts";
+import { PlaintextGuard } from "./plaintext-guard.ts";
+import { Sender } from "./sender.ts";
+import { Intake } from "./timeline-reader.ts";
+import { Verifications } from "./verifications.ts";
+
+/** Events of a room in one sync; the rest of a longer gap is fetched. */
+const timelineLimit = 100;
+/** How often a lost link is tried again. The SDK by itself waits up to ten seconds. */
+const retryMs = 1000;
+
+export interface AccountDeps {
+  readonly say: (message: WorkerMessage) => void;
+  /** Resolves when the event is stored. */
+  readonly deliver: (event: InboundEvent) => Promise<void>;
+}
+
+/** One account of one homeserver, from its keys to its rooms. */
+export class Account {
+  readonly client: MatrixClient;
+  readonly sender: Sender;
+  readonly verifications: Verifications;
+  readonly #account: WorkerAccount;
+  readonly #deps: AccountDeps;
+  readonly #guard: PlaintextGuard;
+  readonly #intake: Intake;
+  readonly #clock: Clock;
+  #retry: Timer | undefined;
+  #isLive = false;
+  #wasLive = false;
+
+  private constructor(account: WorkerAccount, deps: AccountDeps, clock: Clock) {
+    const { say } = deps;
+    this.#account = account;
+    this.#deps = deps;
+    this.#clock = clock;
+    this.#guard = new PlaintextGuard(account.encryptedRooms, (roomId) => say({ kind: "encrypted", roomId }));
+    this.client = makeClient(account, this.#guard);
+    this.client.on(HttpApiEvent.SessionLoggedOut, (error) => {
+      this.#retry?.cancel();
+      say({ kind: "logged_out", reason: error.message, isSoft: error.data["soft_logout"] === true });
+    });
+    this.sender = new Sender(this.client, this.#guard, () => this.#isLive, say);
+    this.verifications = new Verifications(this.client, (verification) => say({ kind: "verification", verification }));
+    this.#intake = new Intake({
+      client: this.client,
+      clock,
+      cursors: account.cursors,
+      deliver: deps.deliver,
+      moved: (roomId, eventId) => say({ kind: "cursor", roomId, eventId }),
+      failed: (error) => say({ kind: "fatal", message: `the intake failed: ${String(error)}` }),
+      backfillMax: account.backfillMax,
+      missed: (roomId, reason) => say({ kind: "missed", roomId, reason }),
+    });
+  }
+
+  /** Opens the keys and begins to sync. Tells by `link` when it is live. */
+  static async open(account: WorkerAccount, deps: AccountDeps, clock: Clock = systemClock): Promise<Account> {
+    const idb = await openDurableIdb(account.cryptoStorePath, (error) =>
+      deps.say({ kind: "fatal", message: `the crypto store cannot be written: ${String(error)}` }),
+    );
+    const opened = new Account(account, deps, clock);
+    await opened.#start(idb);
+    return opened;
+  }
+
+  rooms(): RoomInfo[] {
+    return this.client
+      .getRooms()
+      .filter((room) => ["join", "invite"].includes(room.getMyMembership()))
+      .map((room) => {
+        const inviter = room.getMyMembership() === "invite" ? room.getDMInviter() : undefined;
+        return {
+          roomId: room.roomId,
+          name: room.name,
+          membership: room.getMyMembership() as "join" | "invite",
+          encrypted: room.hasEncryptionStateEvent() || this.#guard.isEncrypted(room.roomId),
+          members: room.getJoinedMemberCount(),
+          ...(inviter === undefined ? {} : { inviter }),
+        };
+      });
+  }
+
+  async #start(idb: DurableIdb): Promise<void> {
+    installIdbGlobals(idb);
+    const { storeKey, userId } = this.#account;
+    await this.client.initRustCrypto({
+      useIndexedDB: true,
+      cryptoDatabasePrefix: "bridge",
+      storageKey: new Uint8Array(storeKey),
+    });
+    this.#listen();
+    const filter = new Filter(userId);
+    filter.setTimelineLimit(timelineLimit);
+    await this.client.startClient({
+      filter,
+      initialSyncLimit: this.#account.firstSyncLimit,
+      lazyLoadMembers: false,
+      disablePresence: true,
+      pollTimeout: this.#account.pollMs,
+    });
+  }
+
+  #listen(): void {
+    const { client } = this;
+    client.on(ClientEvent.Sync, (state) => void this.#synced(state));
+    client.on(RoomStateEvent.Events, (event) => {
+      const roomId = event.getRoomId();
+      if (event.getType() === "m.room.encryption" && roomId !== undefined) this.#guard.remember(roomId);
+    });
+    client.on(RoomEvent.Receipt, (event, room) => {
+      for (const [eventId, kinds] of Object.entries(event.getContent())) {
+        const readers = (kinds as Record<string, Record<string, { ts?: number }>>)["m.read"] ?? {};
+        for (const [userId, { ts = 0 }] of Object.entries(readers)) {
+          // The receipt may stand on a later event than ours: what counts is when that was sent.
+          const upToMs = room.findEventById(eventId)?.getTs() ?? ts;
+          if (userId !== client.getUserId()) this.#deps.say({ kind: "receipt", roomId: room.roomId, userId, upToMs });
+        }
+      }
+    });
+    watchMembers(client, this.#deps.say);
+  }
+
+  async #synced(state: SyncState): Promise<void> {
+    if (state === SyncState.Syncing || state === SyncState.Prepared || state === SyncState.Catchup) {
+      this.#retry?.cancel();
+      this.#retry = undefined;
+      if (state === SyncState.Catchup) return;
+      if (!this.#wasLive) {
+        this.#wasLive = true;
+        for (const room of this.client.getRooms())
+          if (room.hasEncryptionStateEvent()) this.#guard.remember(room.roomId);
+        // Devices that were added while we were away: without this they would get no keys.
+        await (this.client.getCrypto() as CryptoBackend | undefined)?.markAllTrackedUsersAsDirty();
+        this.#intake.start();
+      }
+      this.#isLive = true;
+      this.#deps.say({ kind: "link", state: "live" });
+      return;
+    }
+    this.#isLive = false;
+    this.sender.linkLost();
+    this.#deps.say({ kind: "link", state: "reconnecting" });
+    this.#retry ??= this.#clock.every(retryMs, () => this.client.retryImmediately());
+  }
+}
+
+function makeClient(account: WorkerAccount, guard: PlaintextGuard): MatrixClient {
+  return createClient({
+    baseUrl: account.homeserver,
+    accessToken: account.accessToken,
+    userId: account.userId,
+    deviceId: account.deviceId,
+    useAuthorizationHeader: true,
+    disableVoip: true,
+    fetchFn: guard.fetch,
+    // The SDK's own queue spans all rooms, gives up after four tries and then forgets what waits: ours is on disk.
+    scheduler: new MatrixScheduler(
+      () => -1,
+      () => null,
+    ),
+    cryptoCallbacks: {
+      getSecretStorageKey: async ({ keys }) => {
+        const [id] = Object.keys(keys);
+        return id === undefined ? null : [id, new Uint8Array(account.recoveryKey)];
+      },
+    },
+  });
+}

@@ -1,0 +1,177 @@
+import { ClientEvent, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { delay } from "../../../platform/clock.ts";
+import { callEventTypes } from "../protocol/call-events.ts";
+import type { InboundEvent } from "../protocol/worker-messages.ts";
+import { RoomPast, type RoomPastDeps } from "./backfill.ts";
+import { eventTrust } from "./trust.ts";
+
+/** How long a room waits for the key of an event: keys come just before or just after what they open. */
+const keyWaitMs = 3000;
+
+/** Undecryptable events that are delivered after all when their key comes late. */
+const hopedForMax = 200;
+
+const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
+
+export interface IntakeDeps extends RoomPastDeps {
+  /** The last handled event of each room. */
+  readonly cursors: ReadonlyMap<string, string>;
+  /** Resolves when it is stored. */
+  readonly deliver: (event: InboundEvent) => Promise<void>;
+  /** Everything up to here is handled. */
+  readonly moved: (roomId: string, eventId: string) => void;
+  /** An event could not be handled, and nothing after it may be: the worker must be started anew. */
+  readonly failed: (error: unknown) => void;
+}
+
+interface RoomState {
+  cursor: string | undefined;
+  /** A fetch that has not begun yet: it will see whatever came until it does. */
+  isFetchQueued: boolean;
+  work: Promise<void>;
+}
+
+/**
+ * Every event of every room, each once and in order. Live events go straight through. Where the sync leaves a gap, or
+ * after a start, the room's past is fetched back to the last handled event before anything newer is delivered.
+ */
+export class Intake {
+  readonly #deps: IntakeDeps;
+  readonly #past: RoomPast;
+  readonly #rooms = new Map<string, RoomState>();
+  /** Keys that were waited for in vain: their next events do not wait again. */
+  readonly #missingKeys = new Set<string>();
+  #hopedFor = 0;
+  #isStarted = false;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#past = new RoomPast(deps);
+    deps.client.on(RoomEvent.Timeline, (event, room, toStart, _removed, { timeline }) => {
+      if (room === undefined || toStart === true || timeline !== room.getLiveTimeline() || event.status !== null)
+        return;
+      if (this.#isStarted) this.#queue(room, () => this.#handle(room, event, false));
+    });
+    deps.client.on(RoomEvent.TimelineReset, (room) => {
+      if (room !== undefined && this.#isStarted) this.#fetch(room);
+    });
+    deps.client.on(ClientEvent.Sync, () => {
+      if (this.#isStarted) this.#beginNewRooms();
+    });
+  }
+
+  /**
+   * To be called once after the first sync that came from the server, when the keys that came with it are known too.
+   * Rooms that were never seen begin with what comes next.
+   */
+  start(): void {
+    this.#isStarted = true;
+    for (const room of this.#deps.client.getRooms()) if (this.#state(room).cursor !== undefined) this.#fetch(room);
+    this.#beginNewRooms();
+  }
+
+  /** What stood in a room before it was joined is not for us. */
+  #beginNewRooms(): void {
+    for (const room of this.#deps.client.getRooms()) {
+      if (room.getMyMembership() !== "join" || this.#state(room).cursor !== undefined) continue;
+      this.#queue(room, async () => {
+        if (this.#state(room).cursor !== undefined) return;
+        const events = room.getLiveTimeline().getEvents();
+        const joinedAt = events.findIndex((event) => this.#isOwnJoin(event));
+        const begin = events[joinedAt === -1 ? events.length - 1 : joinedAt]?.getId();
+        if (begin === undefined) return;
+        this.#move(room, begin);
+        for (const event of joinedAt === -1 ? [] : events.slice(joinedAt + 1)) await this.#handle(room, event, false);
+      });
+    }
+  }
+
+  #isOwnJoin(event: MatrixEvent): boolean {
+    return (
+      event.getType() === "m.room.member" &&
+      event.getStateKey() === this.#deps.client.getUserId() &&
+      event.getContent()["membership"] === "join"
+    );
+  }
+
+  #state(room: Room): RoomState {
+    const known = this.#rooms.get(room.roomId);
+    if (known !== undefined) return known;
+    const state = { cursor: this.#deps.cursors.get(room.roomId), isFetchQueued: false, work: Promise.resolve() };
+    this.#rooms.set(room.roomId, state);
+    return state;
+  }
+
+  #queue(room: Room, work: () => Promise<void>): void {
+    const state = this.#state(room);
+    state.work = state.work.then(work).catch(this.#deps.failed);
+  }
+
+  /** Live events that come meanwhile queue up behind it. */
+  #fetch(room: Room): void {
+    const state = this.#state(room);
+    if (state.isFetchQueued || state.cursor === undefined) return;
+    state.isFetchQueued = true;
+    this.#queue(room, async () => {
+      state.isFetchQueued = false;
+      const timeline = room.getLiveTimeline();
+      const live = [...timeline.getEvents()];
+      const known = live.findIndex((event) => event.getId() === state.cursor);
+      if (known === -1 && state.cursor !== undefined)
+        for await (const event of this.#past.since(room, timeline, state.cursor)) await this.#handle(room, event, true);
+      for (const event of live.slice(known + 1)) await this.#handle(room, event, true);
+    });
+  }
+
+  #move(room: Room, eventId: string): void {
+    this.#state(room).cursor = eventId;
+    this.#deps.moved(room.roomId, eventId);
+  }
+
+  async #handle(room: Room, event: MatrixEvent, isBackfilled: boolean): Promise<void> {
+    const { client, clock, deliver } = this.#deps;
+    const [eventId, sender] = [event.getId(), event.getSender()];
+    if (eventId === undefined || eventId.startsWith("~") || sender === undefined) return;
+    const state = this.#state(room);
+    if (state.cursor === undefined) return;
+    if (!delivered.has(event.getWireType()) || sender === client.getUserId()) return this.#move(room, eventId);
+    await this.#decrypt(room, event);
+    if (!delivered.has(event.getType())) return this.#move(room, eventId);
+    await deliver({
+      roomId: room.roomId,
+      eventId,
+      sender,
+      type: event.getType(),
+      content: event.getContent(),
+      sentAtMs: event.getTs(),
+      ageMs: event.getAge() === undefined ? clock.now() - event.getTs() : event.getLocalAge(),
+      trust: await eventTrust(client, event),
+      isBackfilled,
+      ...(event.isDecryptionFailure() ? { undecryptable: String(event.decryptionFailureReason) } : {}),
+    });
+    state.cursor = eventId;
+  }
+
+  async #decrypt(room: Room, event: MatrixEvent): Promise<void> {
+    const { client, clock } = this.#deps;
+    await client.decryptEventIfNeeded(event).catch(() => undefined);
+    if (!event.isDecryptionFailure()) return;
+    const key = String(event.getWireContent()["session_id"]);
+    const opened = new AbortController();
+    const onDecrypted = () => {
+      if (event.isDecryptionFailure()) return;
+      this.#missingKeys.delete(key);
+      opened.abort();
+    };
+    event.on(MatrixEventEvent.Decrypted, onDecrypted);
+    if (!this.#missingKeys.has(key)) await delay(clock, keyWaitMs, opened.signal).catch(() => undefined);
+    if (opened.signal.aborted) return;
+    this.#missingKeys.add(key);
+    if (this.#hopedFor >= hopedForMax) return;
+    this.#hopedFor += 1;
+    opened.signal.addEventListener("abort", () => {
+      this.#hopedFor -= 1;
+      this.#queue(room, () => this.#handle(room, event, true));
+    });
+  }
+}

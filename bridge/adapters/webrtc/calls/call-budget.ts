@@ -1,0 +1,68 @@
+import type { Clock, Timer } from "../../../platform/clock.ts";
+import type { CallAttribution, CallBudget, CallReservation } from "./ports.ts";
+
+/** A call is paid for this far ahead: what a crash can leave unsettled. */
+const stretchMs = 10_000;
+
+/** Pays for one call, stretch by stretch. */
+export class CallPayments {
+  readonly #budget: CallBudget;
+  readonly #clock: Clock;
+  readonly #call: CallAttribution;
+  readonly #onRefused: (error: unknown) => void;
+  #current: { readonly reservation: CallReservation; readonly sinceMs: number } | undefined;
+  #timer: Timer | undefined;
+  #isOver = false;
+
+  constructor(budget: CallBudget, clock: Clock, call: CallAttribution, onRefused: (error: unknown) => void) {
+    this.#budget = budget;
+    this.#clock = clock;
+    this.#call = call;
+    this.#onRefused = onRefused;
+  }
+
+  /** Reserves the first stretch. @throws BridgeError when there is nothing to call with */
+  async begin(): Promise<void> {
+    const reservation = await this.#budget.reserve(this.#call, stretchMs);
+    this.#current = { reservation, sinceMs: this.#clock.monotonic() };
+  }
+
+  /** Media flows: from now on time is charged. */
+  run(): void {
+    if (this.#isOver || this.#timer !== undefined || this.#current === undefined) return;
+    this.#current = { ...this.#current, sinceMs: this.#clock.monotonic() };
+    this.#extendAfter(this.#current.reservation.ms);
+  }
+
+  /** Settles what is open. */
+  async end(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    const wasRunning = this.#timer !== undefined;
+    await this.#settle(wasRunning);
+  }
+
+  #extendAfter(ms: number): void {
+    this.#timer = this.#clock.after(ms, () => void this.#extend());
+  }
+
+  async #extend(): Promise<void> {
+    try {
+      await this.#settle(true);
+      await this.begin();
+      if (this.#isOver) await this.#settle(true);
+      else this.#extendAfter(this.#current?.reservation.ms ?? stretchMs);
+    } catch (error) {
+      this.#onRefused(error);
+    }
+  }
+
+  async #settle(isCharged: boolean): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    const usedMs = Math.min(current.reservation.ms, Math.round(this.#clock.monotonic() - current.sinceMs));
+    await current.reservation.settle(isCharged ? usedMs : 0);
+  }
+}

@@ -1,0 +1,66 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Logger } from "../../../logging/index.ts";
+import type { Clock, Timer } from "../../../platform/clock.ts";
+import { type Media, MediaLink, type MediaListener } from "../media/media-client.ts";
+import type { MediaSettings } from "../protocol/media-messages.ts";
+import type { CallSession } from "./call-session.ts";
+
+const restartAfterMs = 1_000;
+
+/** The media thread, started again when it dies. Its calls die with it; new ones find a new thread. */
+export class CallMedia {
+  readonly #settings: MediaSettings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #listener: MediaListener;
+  #link: MediaLink | undefined;
+  #restart: Timer | undefined;
+  #isStopped = false;
+
+  constructor(settings: MediaSettings, clock: Clock, logger: Logger, listener: MediaListener) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#listener = listener;
+  }
+
+  /** @throws BridgeError CALL_MEDIA_FAILED while there is no thread */
+  get link(): Media {
+    if (this.#link === undefined) throw new BridgeError("CALL_MEDIA_FAILED");
+    return this.#link;
+  }
+
+  async start(): Promise<void> {
+    this.#launch();
+    await this.#link?.ready;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#restart?.cancel();
+    await this.#link?.close();
+  }
+
+  /** Gives the call a new transport: its caller has come back as a new peer. */
+  async reopen({ id, plan }: CallSession): Promise<void> {
+    await this.link.request(id, "close", null);
+    await this.link.request(id, "open", { rate: plan.rate, relayOnly: plan.relayOnly });
+  }
+
+  close({ id }: CallSession): void {
+    // A thread that is gone has no calls.
+    this.#link?.request(id, "close", null).catch(() => undefined);
+  }
+
+  #launch(): void {
+    this.#link = new MediaLink(this.#settings, this.#clock, {
+      event: (call, event) => this.#listener.event(call, event),
+      ended: (error) => {
+        this.#link = undefined;
+        this.#logger.error({ error }, "The media thread ended");
+        this.#listener.ended(error);
+        if (!this.#isStopped) this.#restart = this.#clock.after(restartAfterMs, () => this.#launch());
+      },
+    });
+  }
+}

@@ -1,0 +1,293 @@
+import { randomBytes } from "node:crypto";
+import type { CallEndReason, CallState, Principal } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Service } from "../../../lifecycle/index.ts";
+import { delay, type Timer } from "../../../platform/clock.ts";
+import type { IceCandidate } from "../media/transport.ts";
+import type { MediaEvent, MediaStats } from "../protocol/media-messages.ts";
+import type { TurnCredentials } from "../turn/turn-credentials.ts";
+import { Recorder } from "./audio-recorder.ts";
+import { Switchboard } from "./audio-router.ts";
+import { CallPayments } from "./call-budget.ts";
+import { about, CallEntry } from "./call-credentials.ts";
+import { assertWithinLimits } from "./call-limits.ts";
+import { CallMedia } from "./call-media.ts";
+import { follow } from "./call-progress.ts";
+import type { CallRecords } from "./call-records.ts";
+import { type CallPlan, CallSession } from "./call-session.ts";
+import type { CallsDeps, CallsSettings, CallWatcher, StartRequest } from "./call-types.ts";
+
+/** Sessions that have ended are shown for a while. */
+const shownAfterEndMs = 60_000;
+
+type Caller = Pick<Principal, "id" | "role">;
+
+export interface StartedCall {
+  readonly session: CallSession;
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
+/** All calls of this bridge. */
+export class Calls implements Service {
+  readonly name = "webrtc";
+  readonly entry: CallEntry;
+  readonly #deps: CallsDeps;
+  readonly #settings: CallsSettings;
+  readonly #media: CallMedia;
+  readonly #switchboard: Switchboard;
+  readonly #sessions = new Map<string, CallSession>();
+  readonly #payments = new Map<string, CallPayments>();
+  readonly #watchers = new Map<string, Set<CallWatcher>>();
+  readonly #forgetting = new Set<Timer>();
+
+  constructor(deps: CallsDeps, settings: CallsSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.entry = new CallEntry(deps.clock, deps.records, settings.turn);
+    this.#media = new CallMedia(settings.media, deps.clock, deps.logger, {
+      event: (sessionId, event) => this.#onMedia(sessionId, event),
+      ended: () => this.endThose("error", () => true),
+    });
+    this.#switchboard = new Switchboard(deps.audio, () => this.#media.link, {
+      transcript: (session, transcript) => {
+        deps.onTranscript(session, transcript);
+        for (const watcher of this.#watching(session)) watcher.transcript?.(transcript);
+      },
+      hangUp: (session) => this.end(session, "hang_up"),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#media.start();
+  }
+
+  async stop(): Promise<void> {
+    const payments = [...this.#payments.values()];
+    this.endThose("shutdown", () => true);
+    for (const timer of this.#forgetting) timer.cancel();
+    await Promise.all(payments.map((payment) => payment.end()));
+    this.#deps.audio.close();
+    await this.#media.stop();
+  }
+
+  get records(): CallRecords {
+    return this.#deps.records;
+  }
+
+  /** Opens a session. @throws BridgeError FORBIDDEN, CALL_LIMIT_REACHED or what the budget says */
+  async open(caller: Caller, request: StartRequest): Promise<StartedCall> {
+    await this.#admit(caller, request);
+    const { tokenTtlMs, maxDurationMs, ...rest } = request;
+    const plan: CallPlan = {
+      ...rest,
+      sessionId: `sess_${randomBytes(16).toString("hex")}`,
+      principal: caller.id,
+      maxDurationMs: Math.min(maxDurationMs ?? this.#settings.maxDurationMs, this.#settings.maxDurationMs),
+    };
+    const joinMs = tokenTtlMs ?? this.#settings.tokenTtlMs;
+    const session = new CallSession(
+      plan,
+      this.#deps.clock,
+      { ...this.#settings, joinMs },
+      {
+        changed: (changed, from) => this.#onState(changed, from),
+        late: (late, reason) => this.end(late, reason),
+      },
+    );
+    this.#sessions.set(session.id, session);
+    try {
+      await this.#pay(session);
+      await this.#deps.records.write({ event: "session.created", ...about(session) });
+      await this.#media.link.request(session.id, "open", { rate: plan.rate, relayOnly: plan.relayOnly });
+    } catch (error) {
+      this.end(session, "error");
+      throw error;
+    }
+    this.#switchboard.open(session);
+    return { session, ...this.entry.mint(session, "join", joinMs) };
+  }
+
+  /** @throws BridgeError CALL_NOT_FOUND, also for a session that the caller may not control */
+  get(sessionId: string, caller: Caller): CallSession {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || (caller.role !== "admin" && caller.id !== session.plan.principal))
+      throw new BridgeError("CALL_NOT_FOUND", `There is no call ${sessionId}`);
+    return session;
+  }
+
+  /** A session that has not ended. */
+  findLive(sessionId: string): CallSession | undefined {
+    const session = this.#sessions.get(sessionId);
+    return session?.hasEnded === true ? undefined : session;
+  }
+
+  list(): CallSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  stats(session: CallSession): Promise<MediaStats> {
+    return this.#media.link.request(session.id, "stats", null);
+  }
+
+  turn(session: CallSession): TurnCredentials | undefined {
+    return this.entry.turn(session);
+  }
+
+  /**
+   * Answers the caller's offer.
+   * @param isFresh whether the caller has come back with a new connection, as when a page was loaded anew
+   * @throws BridgeError CALL_OFFER_REFUSED or CALL_STATE_CONFLICT
+   */
+  async offer(session: CallSession, sdp: string, isFresh: boolean): Promise<string> {
+    session.assertLive();
+    const fingerprint = /^a=fingerprint:(.+)$/m.exec(sdp)?.[1]?.trim();
+    if (session.fingerprint !== undefined && session.fingerprint !== fingerprint) {
+      if (!isFresh) {
+        this.#refused("offer.refused", session, "fingerprint");
+        throw new BridgeError("CALL_OFFER_REFUSED", "The offer comes from another peer than the call's");
+      }
+      await this.#media.reopen(session);
+      if (session.isMuted) await this.mute(session, true);
+    }
+    session.candidates = [];
+    session.isGathered = false;
+    try {
+      session.connecting();
+      const answer = await this.#media.link.request(session.id, "answer", { sdp });
+      session.fingerprint = fingerprint;
+      return answer;
+    } catch (error) {
+      if (error instanceof BridgeError && error.code === "CALL_OFFER_REFUSED")
+        this.#refused("offer.refused", session, error.message);
+      throw error;
+    }
+  }
+
+  /** The bridge's own candidates for the call; those that are found within the time, when it takes longer. */
+  async gathered(session: CallSession, withinMs: number): Promise<readonly IceCandidate[]> {
+    const deadline = this.#deps.clock.monotonic() + withinMs;
+    while (!session.isGathered && !session.hasEnded && this.#deps.clock.monotonic() < deadline)
+      await delay(this.#deps.clock, 10);
+    return session.candidates;
+  }
+
+  /** @returns whether the bridge sends checks to it; without, the caller's own checks connect them */
+  async addCandidate(session: CallSession, candidate: string): Promise<boolean> {
+    session.assertLive();
+    const isTaken = await this.#media.link.request(session.id, "candidate", { candidate });
+    if (!isTaken) this.#refused("candidate.refused", session, this.#settings.media.remoteCandidates);
+    return isTaken;
+  }
+
+  async mute(session: CallSession, isMuted: boolean): Promise<void> {
+    session.assertLive();
+    session.isMuted = isMuted;
+    await this.#media.link.request(session.id, "set", { muted: isMuted });
+  }
+
+  async hold(session: CallSession, isHeld: boolean): Promise<void> {
+    session.hold(isHeld);
+    await this.#media.link.request(session.id, "set", { held: isHeld });
+  }
+
+  /** The caller agrees to be recorded. Nothing is recorded before that, or when no one asked for it. */
+  consent(session: CallSession): void {
+    session.assertLive();
+    if (session.hasConsented) return;
+    session.hasConsented = true;
+    this.#deps.records.note({ event: "recording.consented", ...about(session) });
+    if (!session.plan.recordingWanted) return;
+    const { recordingsDirectory } = this.#settings;
+    this.#switchboard.record(session, new Recorder(recordingsDirectory, session.id, session.plan.rate));
+    this.#deps.records.note({ event: "recording.started", ...about(session) });
+    for (const watcher of this.#watching(session)) watcher.recording?.();
+  }
+
+  isRecording(session: CallSession): boolean {
+    return this.#switchboard.isRecording(session);
+  }
+
+  /** Ends the calls that this is true of. */
+  endThose(reason: CallEndReason, isMeant: (session: CallSession) => boolean): void {
+    for (const session of this.list()) if (!session.hasEnded && isMeant(session)) this.end(session, reason);
+  }
+
+  end(session: CallSession, reason: CallEndReason): void {
+    if (session.hasEnded) return;
+    if (this.isRecording(session)) this.#deps.records.note({ event: "recording.stopped", ...about(session) });
+    session.end(reason);
+    this.#switchboard.close(session);
+    this.#media.close(session);
+    const payments = this.#payments.get(session.id);
+    this.#payments.delete(session.id);
+    payments?.end().catch((error: unknown) => this.#deps.logger.error({ error }, "A call could not be settled"));
+    const timer = this.#deps.clock.after(shownAfterEndMs, () => {
+      this.#forgetting.delete(timer);
+      this.#sessions.delete(session.id);
+      this.#watchers.delete(session.id);
+    });
+    this.#forgetting.add(timer);
+  }
+
+  /** @returns what ends it */
+  watch(session: CallSession, watcher: CallWatcher): () => void {
+    const watchers = this.#watchers.get(session.id) ?? new Set();
+    this.#watchers.set(session.id, watchers.add(watcher));
+    return () => watchers.delete(watcher);
+  }
+
+  #watching(session: CallSession): Iterable<CallWatcher> {
+    return this.#watchers.get(session.id) ?? [];
+  }
+
+  async #admit(caller: Caller, { roomId, userId }: StartRequest): Promise<void> {
+    const { records, rooms } = this.#deps;
+    try {
+      if (!(await rooms.mayCall(caller, roomId, userId)))
+        throw new BridgeError("FORBIDDEN", `${caller.id} may not call in ${roomId}`);
+      const live = this.list().filter((session) => !session.hasEnded);
+      assertWithinLimits(caller.id, live, records, this.#settings.limits);
+    } catch (error) {
+      const why = error instanceof BridgeError ? error.code : "INTERNAL";
+      records.noteRefusal({ event: "session.denied", roomId, principal: caller.id, detail: { why } });
+      throw error;
+    }
+  }
+
+  async #pay(session: CallSession): Promise<void> {
+    const { budget, clock } = this.#deps;
+    const payments = new CallPayments(budget, clock, session.plan, () => this.end(session, "budget"));
+    await payments.begin();
+    this.#payments.set(session.id, payments);
+  }
+
+  #refused(event: "offer.refused" | "candidate.refused", session: CallSession, why: string): void {
+    this.#deps.records.noteRefusal({ event, ...about(session), detail: { why } });
+  }
+
+  #onState(session: CallSession, from: CallState): void {
+    const { endReason, durationMs, state } = session;
+    if (state === "active") this.#payments.get(session.id)?.run();
+    this.#deps.records.note(
+      state === "ended"
+        ? {
+            event: "session.ended",
+            ...about(session),
+            detail: { reason: endReason ?? "error", duration_ms: durationMs },
+          }
+        : { event: "session.state", ...about(session), detail: { from, to: state } },
+    );
+    this.#deps.onState(session, from);
+    for (const watcher of this.#watching(session)) watcher.state?.(session);
+  }
+
+  #onMedia(sessionId: string, event: MediaEvent): void {
+    const session = this.findLive(sessionId);
+    if (session === undefined) return;
+    const reason = follow(session, event, this.#deps.records);
+    if (reason !== undefined) this.end(session, reason);
+    for (const watcher of this.#watching(session)) watcher.media?.(event);
+    this.#switchboard.fromCaller(session, event);
+  }
+}

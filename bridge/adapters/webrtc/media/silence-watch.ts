@@ -1,0 +1,62 @@
+import type { Clock, Timer } from "../../../platform/clock.ts";
+
+/** What a stretch without packets means. `restart`: the far end should try ICE anew. `lost`: no one is there any more. */
+export type Silence = "stalled" | "restart" | "lost" | "resumed";
+
+export interface SilenceLimits {
+  readonly stalledMs: number;
+  readonly restartMs: number;
+  readonly lostMs: number;
+}
+
+export const defaultSilenceLimits: SilenceLimits = { stalledMs: 5_000, restartMs: 12_000, lostMs: 25_000 };
+
+/**
+ * Notices that the far end is gone. The library does not look at DTLS close_notify and stays `connected` when a page closes; only
+ * ICE consent ends it, after half a minute. A browser sends fifty packets a second as long as it lives, muted or not.
+ */
+export class SilenceWatch {
+  readonly #clock: Clock;
+  readonly #limits: SilenceLimits;
+  readonly #report: (silence: Silence) => void;
+  #timer: Timer | undefined;
+  #lastMs = 0;
+  #reported: Silence = "resumed";
+
+  constructor(clock: Clock, limits: SilenceLimits, report: (silence: Silence) => void) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#report = report;
+  }
+
+  /** Begins to count, from now. */
+  start(): void {
+    this.#lastMs = this.#clock.monotonic();
+    this.#timer ??= this.#clock.every(Math.max(10, this.#limits.stalledMs / 5), () => this.#look());
+  }
+
+  packet(): void {
+    this.#lastMs = this.#clock.monotonic();
+    if (this.#reported !== "resumed") this.#say("resumed");
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const silentMs = this.#clock.monotonic() - this.#lastMs;
+    if (silentMs >= this.#limits.lostMs) {
+      this.stop();
+      this.#say("lost");
+    } else if (silentMs >= this.#limits.restartMs) this.#say("restart");
+    else if (silentMs >= this.#limits.stalledMs) this.#say("stalled");
+  }
+
+  #say(silence: Silence): void {
+    if (silence === this.#reported) return;
+    this.#reported = silence;
+    this.#report(silence);
+  }
+}

@@ -1,0 +1,21 @@
+import type { IceCandidate, TransportOptions } from "../media/transport.ts";
+
+/** The description with the candidates in it, for a far end that takes it as a whole. */
+export function withCandidates(sdp: string, candidates: readonly IceCandidate[]): string {
+  const lines = candidates.map(({ candidate }) => `a=${candidate}\r\n`);
+  return `${sdp.replace(/\r?\n?$/, "\r\n")}${lines.join("")}a=end-of-candidates\r\n`;
+}
+
+/**
+ * Whether the far end is told of this address of the bridge's. The library advertises every address of the machine even when it
+ * bound only some of them.
+ */
+export function mayAdvertise(
+  candidate: string,
+  options: Pick<TransportOptions, "addresses" | "announcedAddress">,
+): boolean {
+  const address = /^candidate:\S+ \d+ \S+ \d+ (\S+) \d+ typ host/.exec(candidate)?.[1];
+  if (address === undefined) return true;
+  if (options.announcedAddress !== undefined) return address === options.announcedAddress;
+  return options.addresses.length === 0 || options.addresses.includes(address);
+}

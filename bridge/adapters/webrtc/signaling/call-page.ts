@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Clock } from "../../../platform/clock.ts";
+import type { Calls } from "../calls/calls.ts";
+import { Signaling } from "./signaling.ts";
+import { signalingProtocol } from "./signaling-messages.ts";
+
+const messageBytesMax = 64 * 1024;
+/** Connections that have not said hello count too. */
+const connectionsMax = 200;
+const signalingPath = "/call/signaling";
+
+/** What the page may do: talk to where it came from, and use the microphone. */
+const headers = {
+  "cache-control": "no-store",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self' blob: mediastream:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+const files: Readonly<Record<string, { readonly at: URL; readonly type: string }>> = {
+  "/call/": { at: new URL("../page/call.html", import.meta.url), type: "text/html; charset=utf-8" },
+  "/call/call.css": { at: new URL("../page/call.css", import.meta.url), type: "text/css; charset=utf-8" },
+  "/call/call.mjs": { at: new URL("../page/call.mjs", import.meta.url), type: "text/javascript; charset=utf-8" },
+  "/call/bridge-call.mjs": {
+    at: new URL("../page/bridge-call.mjs", import.meta.url),
+    type: "text/javascript; charset=utf-8",
+  },
+};
+
+export interface CallSiteOptions {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  /** Other pages that may open signaling, e.g. `https://app.example.org`. The bridge's own always may. */
+  readonly origins: readonly string[];
+}
+
+/** The call page and the signaling behind it, for an HTTP server to mount under `/call`. */
+export class CallSite {
+  readonly #options: CallSiteOptions;
+  readonly #speakers = new Map<string, Signaling>();
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: messageBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: () => signalingProtocol,
+  });
+
+  constructor(options: CallSiteOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this request is the site's to answer. */
+  owns({ url = "" }: IncomingMessage): boolean {
+    const path = pathOf(url);
+    return path === "/call" || path.startsWith("/call/");
+  }
+
+  request(request: IncomingMessage, response: ServerResponse): void {
+    const file = files[pathOf(request.url ?? "") === "/call" ? "/call/" : pathOf(request.url ?? "")];
+    if (request.method !== "GET" && request.method !== "HEAD") response.writeHead(405, { allow: "GET, HEAD" }).end();
+    else if (pathOf(request.url ?? "") === "/call") response.writeHead(308, { location: "/call/" }).end();
+    else if (file === undefined) response.writeHead(404, headers).end();
+    else {
+      const body = readFileSync(file.at);
+      response.writeHead(200, { ...headers, "content-type": file.type, "content-length": body.length });
+      response.end(request.method === "HEAD" ? undefined : body);
+    }
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { records } = this.#options.calls;
+    const why = this.#objection(request);
+    if (why !== undefined) {
+      const address = request.socket.remoteAddress ?? "";
+      records.noteRefusal({ event: "signaling.refused", detail: { why, address } });
+      const status =
+        why === "origin" ? "403 Forbidden" : why === "full" ? "503 Service Unavailable" : "400 Bad Request";
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#welcome(webSocket));
+  }
+
+  close(): void {
+    for (const socket of this.#server.clients) socket.terminate();
+  }
+
+  #objection({ url = "", headers: sent }: IncomingMessage): "path" | "origin" | "protocol" | "full" | undefined {
+    if (pathOf(url) !== signalingPath) return "path";
+    if (!this.#isAllowed(sent.origin, sent.host)) return "origin";
+    const offered = (sent["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+    if (!offered.includes(signalingProtocol)) return "protocol";
+    return this.#server.clients.size >= connectionsMax ? "full" : undefined;
+  }
+
+  /** A browser always sends an Origin; what sends none is no page that someone was lured to. */
+  #isAllowed(origin: string | undefined, host: string | undefined): boolean {
+    if (origin === undefined || this.#options.origins.includes(origin)) return true;
+    return URL.parse(origin)?.host === host;
+  }
+
+  #welcome(socket: WebSocket): void {
+    const { calls, clock } = this.#options;
+    const peer = {
+      send: (text: string) => {
+        // Who does not read notices of levels has nothing to say either.
+        if (socket.bufferedAmount > messageBytesMax * 4) socket.terminate();
+        else socket.send(text);
+      },
+      close: (code: number, reason: string) => socket.close(code, reason.slice(0, 100)),
+    };
+    const signaling = new Signaling(calls, clock, peer, this.#speakers);
+    // An error is always followed by `close`.
+    socket.on("error", () => undefined);
+    socket.on("message", (data, isBinary) => {
+      if (isBinary) socket.close(1003);
+      else signaling.message((data as Buffer).toString());
+    });
+    socket.once("close", () => signaling.closed());
+  }
+}
+
+const pathOf = (url: string): string => url.split(/[?#]/, 1)[0] ?? "";

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
+import { Agent } from "../instance/agent.ts";
+import type { AgentRecord } from "../instance/records.ts";
+import { RestartPolicy } from "../instance/restart-policy.ts";
+import { StartGate } from "../instance/start-limiter.ts";
+import { Spare } from "../instance/warm-standby.ts";
+import { LogBook } from "../logs/agent-log.ts";
+import { LogFile } from "../logs/log-file.ts";
+import { Quota } from "../logs/quota.ts";
+import type { Readiness } from "./dependencies.ts";
+import type { EngineWatch } from "./engine-monitor.ts";
+import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
+
+/** Makes agents with all that one works with. */
+export class AgentMaker {
+  readonly #deps: SupervisorDeps;
+  readonly #settings: SupervisorSettings;
+  readonly #engineWatch: EngineWatch;
+  readonly #readiness: Readiness;
+  readonly #gate: StartGate;
+
+  constructor(deps: SupervisorDeps, settings: SupervisorSettings, engineWatch: EngineWatch, readiness: Readiness) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#engineWatch = engineWatch;
+    this.#readiness = readiness;
+    this.#gate = new StartGate(settings.startsAtOnce);
+  }
+
+  make(record: AgentRecord, manifest: LoopManifest): Agent {
+    const { engine, endpoints, workspaces, records, mail, publish, clock, random, logger } = this.#deps;
+    const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
+    const { agentId, slot, expiresAtMs } = record;
+    const { limits, grants } = manifest;
+    const plan = { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs };
+    const toStart = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, gate: this.#gate };
+    return new Agent(plan, record, {
+      ...toStart,
+      ...{ records, mail, publish, hangAfterMs, stopGraceMs },
+      spare: new Spare(plan, toStart),
+      policy: new RestartPolicy(restart, random),
+      engineWatch: this.#engineWatch,
+      log: this.#log(agentId),
+      eventQuota: new Quota(clock, eventQuota),
+      awaitDependencies: (plan, onWait, isPatient, signal) =>
+        this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
+      onReady: () => this.#readiness.changed(),
+      background: (work) => {
+        work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
+      },
+    });
+  }
+
+  #log(agentId: string): LogBook {
+    const { clock, logger } = this.#deps;
+    const { directory, bytesMax, quota } = this.#settings.log;
+    const path = directory === undefined ? undefined : join(directory, `${agentId}.ndjson`);
+    const file = path === undefined ? undefined : new LogFile(path, bytesMax, clock, logger);
+    return new LogBook({ clock, bytesMax, quota: new Quota(clock, quota), file });
+  }
+}
+
+/** What its loop hears; one that is parked also hears of tasks for it. */
+function heardBy({ agentId }: AgentRecord, { hears, park }: LoopManifest): LoopManifest["hears"] {
+  return park === undefined ? hears : [...hears, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
+}

@@ -1,0 +1,93 @@
+import { AgentId, type LoopManifest } from "@armorclaw/protocol";
+import type { Clock } from "../../platform/clock.ts";
+import type { AgentRecord, AgentRecords } from "../instance/records.ts";
+import type { Loops } from "./loops.ts";
+
+/** What live agents use. */
+export interface Taken {
+  readonly names: readonly string[];
+  readonly slots: readonly number[];
+}
+
+/** Who should run: what was recorded, and what the configuration asks for. */
+export class Roster {
+  readonly #records: AgentRecords;
+  readonly #loops: Loops;
+  readonly #defaultSet: readonly string[];
+  readonly #clock: Clock;
+
+  constructor(records: AgentRecords, loops: Loops, defaultSet: readonly string[], clock: Clock) {
+    this.#records = records;
+    this.#loops = loops;
+    this.#defaultSet = defaultSet;
+    this.#clock = clock;
+  }
+
+  /** What should run as recorded. What the configuration no longer has comes to rest. */
+  async wanted(): Promise<readonly AgentRecord[]> {
+    const places = [...this.#defaultSet];
+    const wanted: AgentRecord[] = [];
+    for (const record of this.#recorded()) {
+      const place = record.origin === "default" ? places.indexOf(record.loop) : -1;
+      if (place >= 0) places.splice(place, 1);
+      const isWanted = record.origin === "operator" || place >= 0;
+      if (isWanted && this.#loops.find(record.loop) !== undefined) wanted.push(record);
+      else await this.#records.put({ ...record, desired: "rest" });
+    }
+    return wanted;
+  }
+
+  /** Loops of the default set that lack an agent. */
+  missingOfDefaultSet(): readonly string[] {
+    const missing = [...this.#defaultSet];
+    for (const { origin, loop } of this.#recorded()) {
+      const place = origin === "default" ? missing.indexOf(loop) : -1;
+      if (place >= 0) missing.splice(place, 1);
+    }
+    return missing;
+  }
+
+  /** The record of an agent that is about to be made, and is wanted once it is started. */
+  draft(
+    manifest: LoopManifest,
+    origin: AgentRecord["origin"],
+    taken: Taken,
+    name?: AgentId,
+    ttlMs: number | undefined = manifest.ttl_ms,
+  ): AgentRecord {
+    const reserved = this.#recorded();
+    const agentId = name ?? freeName(manifest.name, [...taken.names, ...reserved.map((record) => record.agentId)]);
+    const now = this.#clock.now();
+    return {
+      agentId,
+      loop: manifest.name,
+      origin,
+      desired: "rest",
+      slot: lowestFree([...taken.slots, ...reserved.map(({ slot }) => slot)]),
+      epoch: this.#records.get(agentId)?.epoch ?? 0,
+      isPaused: false,
+      isParked: false,
+      restarts: 0,
+      createdAtMs: now,
+      expiresAtMs: ttlMs === undefined ? null : now + ttlMs,
+    };
+  }
+
+  #recorded(): readonly AgentRecord[] {
+    return this.#records.all().filter(({ desired }) => desired === "run");
+  }
+}
+
+function freeName(loop: string, taken: readonly string[]): AgentId {
+  for (let number = 1; ; number++) {
+    const name = `${loop}-${number}`;
+    if (!taken.includes(name)) return AgentId.parse(name);
+  }
+}
+
+function lowestFree(taken: readonly number[]): number {
+  const used = new Set(taken);
+  let slot = 0;
+  while (used.has(slot)) slot += 1;
+  return slot;
+}

@@ -1,0 +1,92 @@
+import { type AgentId, LoopManifest } from "@armorclaw/protocol";
+import { expect, test } from "@jest/globals";
+import { completed, FakeEngine, killed } from "../../../tests/support/engines/fake-engine.ts";
+import { manifest, setUp as setUpSupervisor } from "../../../tests/support/engines/supervisor.ts";
+import { ManualClock } from "../../../tests/support/manual-clock.ts";
+import { until } from "../../../tests/support/until.ts";
+import { Workspaces } from "../../containers/index.ts";
+import { silentLogger } from "../../logging/index.ts";
+import { StartGate } from "./start-limiter.ts";
+import { Spare } from "./warm-standby.ts";
+
+const agentId = "pulse-1" as AgentId;
+const day = 24 * 60 * 60_000;
+
+/** A spare whose containers connect as soon as there is a socket. */
+function standBy() {
+  const engine = new FakeEngine();
+  const clock = new ManualClock();
+  const said: string[] = [];
+  const plan = {
+    ...{ agentId, manifest: LoopManifest.parse({ ...manifest("pulse"), spare: true }), grants: [], hears: [] },
+    ...{ limits: LoopManifest.parse(manifest("pulse")).limits, slot: 0, expiresAtMs: null },
+  };
+  const spare = new Spare(plan, {
+    engine,
+    endpoints: {
+      open: async (_agent, epoch, _uid, guard) => {
+        guard.admits(undefined).catch(() => undefined);
+        return { directory: `/run/${epoch}`, socketPath: `/run/${epoch}/agent.sock`, close: async () => undefined };
+      },
+    },
+    workspaces: new Workspaces("/nonexistent"),
+    gate: new StartGate(2),
+    clock,
+    logger: { ...silentLogger, warn: (_, message) => void said.push(message) },
+    helloDeadlineMs: 5_000,
+  });
+  const standing = (number: number) =>
+    until(`spare ${number} stands`, () => {
+      clock.advance(100);
+      return engine.started.length === number && spare.pid !== null;
+    });
+  return { engine, clock, spare, standing, said };
+}
+
+test("one that ends after a long time is made anew, however often that was so", async () => {
+  const { engine, clock, spare, standing } = standBy();
+  spare.prepare(1);
+  for (let number = 1; number <= 8; number++) {
+    await standing(number);
+    clock.advance(day);
+    engine.started.at(-1)?.end(killed);
+    await until("it is missed", () => spare.pid === null);
+  }
+  await standing(9);
+  await spare.release();
+});
+
+test("one that ends again and again as soon as it stands is given up, and that is said", async () => {
+  const { engine, clock, spare, standing, said } = standBy();
+  spare.prepare(1);
+  for (let number = 1; number <= 5; number++) {
+    await standing(number);
+    engine.started.at(-1)?.end(killed);
+  }
+  await until("it is said", () => {
+    clock.advance(100);
+    return said.includes("no spare is made any more before the agent's next start");
+  });
+  expect(spare.pid).toBeNull();
+  await spare.release();
+});
+
+test("an agent rests only once its spare has ended, whose epoch its next start would have", async () => {
+  const { supervisor, engine, types, opened } = setUpSupervisor(
+    {},
+    { manifests: [{ ...manifest("once", "never"), spare: true }] },
+  );
+  await supervisor.launch("once");
+  await until("its spare is made", () => engine.started.length === 2);
+  const killing = Promise.withResolvers<void>();
+  Object.assign(engine.started[1] ?? {}, { kill: () => killing.promise });
+  engine.started[0]?.end(completed);
+  await until("it ends", () => types().includes("agent.exited once-1"));
+  await new Promise(setImmediate);
+  expect(supervisor.get("once-1").state).toBe("running");
+  killing.resolve();
+  await until("it rests", () => supervisor.get("once-1").state === "stopped");
+  await supervisor.launch("once", "once-1" as AgentId);
+  expect(opened.slice(0, 3)).toEqual(["/run/agents/once-1.1", "/run/agents/once-1.2", "/run/agents/once-1.3"]);
+  await supervisor.stop();
+});

@@ -1,0 +1,107 @@
+import { BridgeError, canonicalJson } from "@armorclaw/protocol";
+import type { Access } from "../access/index.ts";
+import type { Approval, Approvals } from "../approvals/index.ts";
+import type { Attachment, Attachments } from "../attachments/index.ts";
+import type { Call, Handlers } from "../rpc/index.ts";
+
+type ApprovalMethods =
+  | "approval.request"
+  | "approval.get"
+  | "approval.list"
+  | "approval.approve"
+  | "approval.deny"
+  | "config.attach"
+  | "config.list"
+  | "config.get"
+  | "config.propose";
+
+export function approvalHandlers(
+  approvals: Approvals,
+  attachments: Attachments,
+  access: Access,
+): Handlers<ApprovalMethods> {
+  const assertListed = ({ principal }: Call, name: string) => {
+    if (!access.mayReadConfig(principal, name))
+      throw new BridgeError("FORBIDDEN", `The loop of ${principal.id} does not list the configuration ${name}`);
+  };
+  return {
+    "approval.request": async ({ action, details, reason }, { principal }) => {
+      const request = canonicalJson({ action, details });
+      return wireApproval(
+        await approvals.request({ requester: principal.id, method: "approval.request", request }, reason),
+      );
+    },
+    "approval.get": ({ approval_id }, { principal }) => {
+      const approval = approvals.get(approval_id);
+      // To an agent the questions of others do not exist.
+      if (principal.kind === "agent" && approval.requester !== principal.id)
+        throw new BridgeError("APPROVAL_NOT_FOUND");
+      return wireApproval(approval);
+    },
+    "approval.list": ({ all }) => ({ approvals: approvals.list(all).map(wireApproval) }),
+    "approval.approve": async ({ approval_id, digest, note }, { principal }) => {
+      let tell = () => {};
+      const answer = { id: approval_id, by: principal.id, digest, note };
+      const isProposal = approvals.get(approval_id).method === "config.propose";
+      const approval = await approvals.answer(
+        "approved",
+        answer,
+        isProposal
+          ? (sql, { request }) => {
+              tell = attachments.applyProposal(sql, request, principal.id);
+            }
+          : undefined,
+      );
+      tell();
+      return wireApproval(approval);
+    },
+    "approval.deny": async ({ approval_id, digest, note }, { principal }) =>
+      wireApproval(await approvals.answer("denied", { id: approval_id, by: principal.id, digest, note })),
+    "config.attach": async (draft, { principal }) => wireAttachment(await attachments.attach(draft, principal.id)),
+    "config.list": () => {
+      const configs = attachments.list().map(wireAttachment);
+      return { configs, count: configs.length };
+    },
+    "config.get": ({ name, version }, call) => {
+      assertListed(call, name);
+      const { content, ...attachment } = attachments.get(name, version);
+      return { ...wireAttachment(attachment), content };
+    },
+    "config.propose": async ({ reason, ...draft }, call) => {
+      assertListed(call, draft.name);
+      const question = { requester: call.principal.id, method: "config.propose", request: attachments.proposal(draft) };
+      return wireApproval(await approvals.request(question, reason));
+    },
+  };
+}
+
+const time = (ms: number) => new Date(ms).toISOString();
+
+const wireApproval = (approval: Approval) => ({
+  approval_id: approval.id,
+  status: approval.status,
+  requester: approval.requester,
+  method: approval.method,
+  request: approval.request,
+  digest: approval.digest,
+  reason: approval.reason,
+  created_at: time(approval.createdAt),
+  expires_at: time(approval.expiresAt),
+  decided_at: approval.decidedAt === null ? null : time(approval.decidedAt),
+  decided_by: approval.decidedBy,
+  note: approval.note,
+});
+
+const wireAttachment = (one: Attachment) => ({
+  config_id: `config-${one.name}-${one.version}`,
+  name: one.name,
+  path: `configs/${one.name}`,
+  version: one.version,
+  digest: one.digest,
+  size: one.size,
+  type: one.type,
+  encoding: one.encoding,
+  metadata: one.metadata,
+  modified: time(one.attachedAt),
+  attached_by: one.attachedBy,
+});

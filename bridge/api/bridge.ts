@@ -1,0 +1,118 @@
+import type { EngineStatus } from "@armorclaw/protocol";
+import type { AgentSupervisor } from "../agents/index.ts";
+import type { Engine } from "../containers/index.ts";
+import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Handlers } from "../rpc/index.ts";
+
+/** Time for the engine to answer a health check. */
+const enginePingDeadlineMs = 5_000;
+
+/** What the bridge keeps, as far as its health goes. */
+export interface Kept {
+  readonly keystore: { readonly isUnlocked: boolean };
+  readonly store: { readonly shortage: "none" | "spent" };
+}
+
+export function bridgeHandlers(
+  info: BridgeInfo,
+  engine: Engine,
+  agents: AgentSupervisor,
+  clock: Clock,
+  kept: Kept,
+): Handlers<"bridge.status" | "bridge.health" | "bridge.shutdown" | "bridge.panic" | "bridge.resume"> {
+  return {
+    "bridge.status": () => {
+      const all = agents.list(true);
+      const running = all.filter(({ state }) => state === "running");
+      const containerIds = running.flatMap(({ container_id }) => (container_id === null ? [] : [container_id]));
+      return {
+        version: info.version,
+        state: info.state,
+        status: info.state,
+        install_id: info.installId,
+        pid: info.pid,
+        uptime_ms: Math.round(clock.now() - info.startedAtMs),
+        started_at: new Date(info.startedAtMs).toISOString(),
+        socket: info.socketPath,
+        state_dir: info.stateDirectory,
+        runtime_dir: info.runtimeDirectory,
+        engine: engine.status,
+        peer_credentials: info.peerCredentials,
+        agents: { running: running.length, total: all.length },
+        containers: containerIds.length,
+        container_ids: containerIds,
+        memory_bytes: info.residentBytes(),
+        engine_reachable: agents.isEngineReachable,
+        panic: panicOf(agents),
+      };
+    },
+    "bridge.health": async () => {
+      const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(kept), ...checkAgents(agents)];
+      return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
+    },
+    "bridge.panic": async ({ reason }) => {
+      const report = await agents.panic(reason);
+      return { agents: report.agents, frozen_ms: report.frozenMs, killed_ms: report.killedMs };
+    },
+    "bridge.resume": async () => ({ agents: await agents.resume() }),
+    "bridge.shutdown": ({ grace_ms }) => {
+      info.shutdown(grace_ms);
+      return { status: "draining" };
+    },
+  };
+}
+
+type Check = { name: string; status: "ok" | "degraded"; message: string };
+
+const check = (name: string, isOk: boolean, message: string): Check => ({
+  name,
+  status: isOk ? "ok" : "degraded",
+  message,
+});
+
+async function checkEngine(engine: Engine): Promise<Check> {
+  const { version, isolation }: EngineStatus = engine.status;
+  try {
+    await engine.ping(AbortSignal.timeout(enginePingDeadlineMs));
+  } catch (error) {
+    return check("engine", false, error instanceof Error ? error.message : String(error));
+  }
+  return check(
+    "engine",
+    isolation !== "none",
+    isolation === "none" ? `${version} isolates nothing` : `${version} answers`,
+  );
+}
+
+function panicOf({ panicked }: AgentSupervisor): { since: string; reason: string } | null {
+  return panicked === undefined ? null : { since: new Date(panicked.sinceMs).toISOString(), reason: panicked.reason };
+}
+
+function checkKept({ keystore, store }: Kept): Check[] {
+  const { isUnlocked } = keystore;
+  const isRoomy = store.shortage === "none";
+  return [
+    check("keystore", isUnlocked, isUnlocked ? "It is unlocked" : "It is locked: `armorclaw keystore unlock` opens it"),
+    check(
+      "store",
+      isRoomy,
+      isRoomy ? "It has room" : "The disk is full, and the room that was kept for that is in use: free some on it",
+    ),
+  ];
+}
+
+const checkState = (state: string): Check => check("bridge", state === "running", `The bridge is ${state}`);
+
+function checkAgents(agents: AgentSupervisor): Check[] {
+  return agents
+    .list(true)
+    .filter(({ state }) => state !== "stopped")
+    .map(({ agent_id, state, message }) =>
+      check(
+        agent_id,
+        state === "running" || state === "parked",
+        message === null ? `${agent_id} is ${state}` : `${agent_id} is ${state}: ${message}`,
+      ),
+    );
+}

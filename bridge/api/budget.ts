@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import { BridgeError, type Params, type Principal } from "@armorclaw/protocol";
+import type { Budget, BudgetDesk, LimitStatus, ServicePrices } from "../budget/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Handlers } from "../rpc/index.ts";
+
+type BudgetMethods =
+  | "budget.status"
+  | "budget.set"
+  | "budget.report"
+  | "budget.topup"
+  | "budget.reserve"
+  | "budget.settle";
+
+export interface BudgetHandlerDeps {
+  readonly budget: Budget;
+  readonly desk: BudgetDesk;
+  readonly services: ServicePrices;
+  readonly clock: Clock;
+  readonly timeZone: string;
+  readonly loopOf: (agentId: string) => string | undefined;
+}
+
+export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods> {
+  const { budget, desk, clock, timeZone, loopOf } = deps;
+  return {
+    "budget.status": async ({ scope }, { principal }) => {
+      const { limits, freezes } = await desk.status();
+      const isShown = (candidate: string) =>
+        (scope === undefined || candidate === scope) && bounds(candidate, principal, loopOf);
+      return {
+        time_zone: timeZone,
+        limits: limits.filter(({ standing }) => isShown(standing.scope)).map(limitOnWire),
+        frozen: freezes
+          .filter(({ agent }) => principal.kind !== "agent" || principal.agentId === agent)
+          .map(({ agent, scope: by, reason }) => ({ agent_id: agent, scope: by, reason })),
+      };
+    },
+    "budget.set": async ({ scope, window, unit, soft, hard, on_hard }, { principal }) => {
+      await desk.setLimit(
+        { scope, window, unit, soft: soft ?? null, hard: hard ?? null, onHard: on_hard },
+        principal.id,
+      );
+      return { ok: true };
+    },
+    "budget.report": ({ by, from, to, limit }) => {
+      const fromMs = from === undefined ? 0 : Date.parse(from);
+      const toMs = to === undefined ? clock.now() + 1 : Date.parse(to);
+      const rows = desk.report({ by, fromMs, toMs, rowsMax: limit });
+      return {
+        by,
+        rows: rows.map(({ keys, spent, held, inputTokens, outputTokens, bounded }) => ({
+          keys: by.map((dimension) => keys[dimension] ?? null),
+          cost_nano_usd: spent.costNanoUsd,
+          calls: spent.calls,
+          input_tokens: inputTokens,
+          output_tokens: outputTokens,
+          duration_ms: spent.durationMs,
+          held_nano_usd: held.costNanoUsd,
+          bounded,
+        })),
+      };
+    },
+    "budget.topup": async ({ scope, window, unit, amount, reason }, { principal, signal }) => {
+      if (principal.kind === "agent" && scope !== `agent:${principal.agentId}`) {
+        throw new BridgeError("FORBIDDEN", `${principal.agentId} may ask for agent:${principal.agentId} alone`);
+      }
+      const { windowId, approvedBy } = await desk.topUp({ scope, window, unit, amount, reason }, principal.id, signal);
+      return { window_id: windowId, approved_by: approvedBy };
+    },
+    "budget.reserve": (params, { principal }) => reserve(deps, params, principal),
+    "budget.settle": async ({ reservation_id, cost_nano_usd, tokens, duration_ms, calls }, { principal }) => {
+      const amounts = { costNanoUsd: cost_nano_usd, tokens, calls, durationMs: duration_ms };
+      const owner = principal.kind === "agent" ? principal.agentId : undefined;
+      await budget.settle(reservation_id, { amounts, inputTokens: 0, outputTokens: 0, basis: "reported" }, owner);
+      return { ok: true };
+    },
+  };
+}
+
+async function reserve(
+  { budget, services, clock, loopOf }: BudgetHandlerDeps,
+  params: Params<"budget.reserve">,
+  principal: Principal,
+) {
+  const own = principal.kind === "agent" ? principal.agentId : undefined;
+  if (own !== undefined && params.agent_id !== undefined && params.agent_id !== own) {
+    throw new BridgeError("FORBIDDEN", `${own} reserves for itself alone`);
+  }
+  const agent = own ?? params.agent_id;
+  const { service, quantity, cost_nano_usd: given } = params;
+  const price = service === undefined ? undefined : services.find(service, new Date(clock.now()));
+  if (price === undefined && given === undefined) {
+    throw new BridgeError(
+      "PRICE_UNKNOWN",
+      `${service ?? "What is reserved"} has no price; say \`cost_nano_usd\` or set a price`,
+      { service, known: services.names },
+    );
+  }
+  // Whoever reserves may say that it costs more than its price, but not less.
+  const costNanoUsd = Math.max(given ?? 0, (price?.nanoUsd ?? 0) * quantity);
+  const id = randomUUID();
+  await budget.reserve({
+    id,
+    attribution: {
+      provider: service?.split("../rpc/handlers")[0],
+      model: service,
+      agent,
+      loop: agent === undefined ? undefined : loopOf(agent),
+      task: params.task,
+      run: params.run,
+    },
+    amounts: { costNanoUsd, tokens: params.tokens, calls: 1, durationMs: params.duration_ms },
+    price: price === undefined ? undefined : JSON.stringify(price),
+    leaseMs: params.lease_ms,
+    onExpiry: "release",
+  });
+  return {
+    reservation_id: id,
+    cost_nano_usd: costNanoUsd,
+    expires_at: new Date(clock.now() + params.lease_ms).toISOString(),
+  };
+}
+
+/** Everyone but an agent sees every limit. */
+function bounds(scope: string, principal: Principal, loopOf: BudgetHandlerDeps["loopOf"]): boolean {
+  if (principal.kind !== "agent") return true;
+  return ["global", `agent:${principal.agentId}`, `loop:${loopOf(principal.agentId)}`].includes(scope);
+}
+
+function limitOnWire({ standing, resetsAtMs, burnPerHour, exhaustedInMs, projected }: LimitStatus) {
+  const { limit, scope, windowId, held, spent, granted, ceiling } = standing;
+  const bound = ceiling ?? 0;
+  return {
+    scope,
+    window: limit.window,
+    window_id: windowId,
+    unit: limit.unit,
+    soft: limit.soft,
+    hard: limit.hard,
+    on_hard: limit.onHard,
+    origin: limit.origin,
+    spent,
+    held,
+    granted,
+    remaining: Math.max(0, bound - spent - held),
+    percent: bound === 0 ? 100 : Math.round((spent / bound) * 1_000) / 10,
+    resets_at: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+    burn_per_hour: burnPerHour,
+    exhausted_in_ms: exhaustedInMs,
+    projected,
+  };
+}

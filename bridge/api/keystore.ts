@@ -1,0 +1,95 @@
+import { BridgeError } from "@armorclaw/protocol";
+import type { KeyInfo, Keystore } from "../keystore/index.ts";
+import type { Handlers } from "../rpc/index.ts";
+
+type KeystoreMethods =
+  | "keystore.store"
+  | "keystore.list"
+  | "keystore.get"
+  | "keystore.delete"
+  | "keystore.rotate"
+  | "keystore.lock"
+  | "keystore.unlock"
+  | "keystore.rekey"
+  | "keystore.status"
+  | "keystore.test";
+
+/** Asks a provider whether it takes a key. */
+export interface KeyProbe {
+  test(id: string): Promise<{
+    readonly outcome: "accepted" | "rejected" | "unreachable" | "untestable";
+    readonly message: string;
+    readonly httpStatus: number | null;
+    readonly durationMs: number;
+  }>;
+}
+
+export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boolean): Handlers<KeystoreMethods> {
+  const state = () => (keys.isUnlocked ? "unlocked" : "locked");
+  return {
+    "keystore.store": async ({ id, provider, token, display_name, expires_at, tags, base_url }) => {
+      const expiresAt = expires_at === undefined ? undefined : Date.parse(expires_at);
+      const draft = { id, provider, value: token, displayName: display_name, tags, baseUrl: base_url, expiresAt };
+      const { info, warnings } = await keys.put(draft);
+      const created_at = new Date(info.createdAt).toISOString();
+      return { id: info.id, key_id: info.id, provider, version: info.version, created_at, warnings: [...warnings] };
+    },
+    "keystore.list": ({ provider }) => keys.list(provider).map(wireKey),
+    "keystore.get": async ({ id }, { principal }) => {
+      if (!mayReveal) throw new BridgeError("REVEAL_DISABLED");
+      if (principal.kind !== "user")
+        throw new BridgeError("FORBIDDEN", "A key is shown at the bridge's own socket alone");
+      const { info, value } = await keys.read(id);
+      const token = value.reveal();
+      value.wipe();
+      return { ...wireKey(info), token };
+    },
+    "keystore.delete": async ({ id }) => {
+      await keys.remove(id);
+      return { id, deleted: true };
+    },
+    "keystore.rotate": async ({ id, token }) => {
+      if ((id === undefined) !== (token === undefined))
+        throw new BridgeError("INVALID_PARAMS", "A key is rotated with `id` and `token`, the master key with neither");
+      if (id === undefined || token === undefined)
+        return { rotated: "master", version: null, resealed: await keys.rotateMaster() };
+      return { rotated: "key", version: (await keys.replace(id, token)).version, resealed: 0 };
+    },
+    "keystore.lock": (_, { principal }) => {
+      keys.lock(`${principal.id} locked it`);
+      return { state: state() };
+    },
+    "keystore.unlock": async ({ passphrase }) => ({ resealed: await keys.unlock(passphrase), state: state() }),
+    "keystore.rekey": async ({ source, passphrase }) => {
+      if ((source === "passphrase") !== (passphrase !== undefined))
+        throw new BridgeError("INVALID_PARAMS", "A passphrase goes with the source passphrase, and with no other");
+      return { source, config_differs: await keys.rekey(source, passphrase) };
+    },
+    "keystore.status": () => ({
+      state: state(),
+      source: keys.source,
+      keys: keys.list().length,
+      auto_lock_ms: keys.autoLockMs ?? null,
+      expiring: keys.expiring(),
+    }),
+    "keystore.test": async ({ id }) => {
+      const { outcome, message, httpStatus, durationMs } = await probe.test(id);
+      return { id, outcome, message, http_status: httpStatus, duration_ms: durationMs };
+    },
+  };
+}
+
+const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+
+const wireKey = (key: KeyInfo) => ({
+  id: key.id,
+  provider: key.provider,
+  display_name: key.displayName,
+  version: key.version,
+  created_at: new Date(key.createdAt).toISOString(),
+  updated_at: new Date(key.updatedAt).toISOString(),
+  expires_at: time(key.expiresAt),
+  last_used_at: time(key.lastUsedAt),
+  tags: [...key.tags],
+  base_url: key.baseUrl,
+});

@@ -1,0 +1,35 @@
+import type { Outbox, OutboxRow } from "../outbox/index.ts";
+import type { Handlers } from "../rpc/index.ts";
+
+export function queueHandlers(outbox: Outbox): Handlers<"queue.list" | "queue.retry" | "queue.drop"> {
+  return {
+    "queue.list": ({ state, cursor, limit }) => {
+      const messages = outbox.list(state, cursor, limit);
+      return { messages: messages.map(messageOut), cursor: messages.at(-1)?.id ?? cursor };
+    },
+    "queue.retry": async ({ message_id }) => {
+      await outbox.retry(message_id);
+      return { ok: true };
+    },
+    "queue.drop": async ({ message_id }) => {
+      await outbox.drop(message_id);
+      return { ok: true };
+    },
+  };
+}
+
+const time = (ms: number): string => new Date(ms).toISOString();
+
+const messageOut = (row: OutboxRow) => ({
+  message_id: row.id,
+  destination: row.destination,
+  lane: row.lane,
+  state: row.state,
+  attempts: row.attempts,
+  created_at: time(row.createdAtMs),
+  next_attempt_at: row.state === "queued" ? time(row.nextAtMs) : null,
+  settled_at: row.settledAtMs === null ? null : time(row.settledAtMs),
+  last_error: row.lastError,
+  receipt: row.receipt,
+  transaction_id: row.transactionId,
+});

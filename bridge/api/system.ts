@@ -1,0 +1,31 @@
+import { BridgeError } from "@armorclaw/protocol";
+import type { AgentSupervisor } from "../agents/index.ts";
+import type { HostMeter } from "../platform/host-info.ts";
+import type { Handlers } from "../rpc/index.ts";
+
+export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handlers<"system.info"> {
+  return {
+    "system.info": async (_, { principal }) => {
+      if (principal.kind === "agent" && !agents.get(principal.agentId).plan.grants.includes("system.info")) {
+        throw new BridgeError("FORBIDDEN", `${principal.agentId} does not hold the grant system.info`, {
+          grant: "system.info",
+        });
+      }
+      const [reading, usage] = await Promise.all([host.read(), agents.usage()]);
+      const [one, five, fifteen] = reading.load;
+      return {
+        host: {
+          cpus: reading.cpus,
+          cpu_percent: reading.cpuPercent,
+          load: [one, five, fifteen],
+          memory_total_bytes: reading.memoryTotalBytes,
+          memory_available_bytes: reading.memoryAvailableBytes,
+          disk_total_bytes: reading.diskTotalBytes,
+          disk_free_bytes: reading.diskFreeBytes,
+          uptime_s: reading.uptimeS,
+        },
+        agents: usage,
+      };
+    },
+  };
+}

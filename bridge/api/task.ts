@@ -1,0 +1,78 @@
+import { AgentId, BridgeError, type Principal } from "@armorclaw/protocol";
+import type { Call, Handlers } from "../rpc/index.ts";
+import type { Task, Tasks } from "../tasks/index.ts";
+import type { MessageRights } from "./message.ts";
+
+type TaskMethods = "task.create" | "task.assign" | "task.claim" | "task.update" | "task.list" | "task.delete";
+
+export function taskHandlers(tasks: Tasks, rights: MessageRights): Handlers<TaskMethods> {
+  return {
+    "task.create": async ({ title, agent_id, capability, payload, attempts_max, lease_ms }, { principal }) => {
+      assertMayCreate(rights, principal, agent_id, capability);
+      const task = await tasks.create({
+        title,
+        agentId: agent_id ?? null,
+        capability: capability ?? null,
+        payload,
+        attemptsMax: attempts_max,
+        leaseMs: lease_ms,
+        createdBy: principal.id,
+      });
+      return { task: taskOut(task) };
+    },
+    "task.assign": async ({ task_id, agent_id }) => ({ task: taskOut(await tasks.assign(task_id, agent_id)) }),
+    "task.claim": async (_, call) => {
+      const task = await tasks.claim(callerId(call));
+      return { task: task === undefined ? null : taskOut(task) };
+    },
+    "task.update": async ({ task_id, outcome, progress, message, result }, call) => ({
+      task: taskOut(await tasks.update(callerId(call), task_id, { outcome, progress, message, result })),
+    }),
+    "task.list": ({ state, agent_id, cursor, limit }, { principal }) => {
+      const agentId = principal.kind === "agent" ? principal.agentId : agent_id;
+      const found = tasks.list({ state, agentId, afterId: cursor, limit });
+      return { tasks: found.map(taskOut), cursor: found.at(-1)?.id ?? cursor };
+    },
+    "task.delete": async ({ task_id }) => {
+      await tasks.delete(task_id);
+      return { ok: true };
+    },
+  };
+}
+
+/** An agent gives work to those it may send to, and to whoever has a capability only when it may send to all of them. */
+function assertMayCreate(
+  rights: MessageRights,
+  principal: Principal,
+  agentId: string | undefined,
+  capability: string | undefined,
+): void {
+  if (principal.kind !== "agent") return;
+  if (agentId !== undefined) rights.assertMaySend(principal, agentId);
+  else if (capability !== undefined) rights.assertMaySendToCapable(principal, capability);
+}
+
+function callerId({ principal }: Call): AgentId {
+  if (principal.kind === "agent") return principal.agentId;
+  throw new BridgeError("FORBIDDEN", "Only agents have tasks");
+}
+
+const time = (ms: number): string => new Date(ms).toISOString();
+
+const taskOut = (task: Task) => ({
+  task_id: task.id,
+  title: task.title,
+  state: task.state,
+  agent_id: task.agentId === null ? null : AgentId.parse(task.agentId),
+  capability: task.capability,
+  payload: { ...task.payload },
+  progress: task.progress,
+  message: task.message,
+  result: task.result === null ? null : { ...task.result },
+  attempts: task.attempts,
+  attempts_max: task.attemptsMax,
+  lease_until: task.state === "running" ? time(task.dueMs) : null,
+  created_by: task.createdBy,
+  created_at: time(task.createdAtMs),
+  updated_at: time(task.updatedAtMs),
+});

@@ -1,0 +1,41 @@
+import type { TokenInfo } from "@armorclaw/protocol";
+import type { ApiToken, ApiTokens, Handlers } from "../rpc/index.ts";
+
+const dayMs = 86_400_000;
+
+/** @param disconnect ends the live connections of a principal, and tells how many there were */
+export function tokenHandlers(
+  tokens: ApiTokens,
+  now: () => number,
+  disconnect: (principal: string) => number,
+): Handlers<"token.create" | "token.list" | "token.revoke"> {
+  return {
+    "token.create": async ({ name, role, methods, channels, addresses, expires_in_days }, { principal }) => {
+      const scope = { methods, channels, addresses };
+      const expiresAt = Math.round(now() + expires_in_days * dayMs);
+      const { token, info } = await tokens.create({ name, role, ...scope, expiresAt, createdBy: principal.id });
+      return { ...shown(info), token };
+    },
+    "token.list": () => ({ tokens: tokens.list().map(shown) }),
+    "token.revoke": async ({ name }) => {
+      await tokens.revoke(name);
+      return { revoked: true, closed_connections: disconnect(`token:${name}`) };
+    },
+  };
+}
+
+function shown({ name, role, methods, channels, addresses, expiresAt, createdAt, createdBy }: ApiToken): TokenInfo {
+  const listed = (key: string, value: readonly string[] | undefined) =>
+    value === undefined ? {} : { [key]: [...value] };
+  return {
+    name,
+    principal: `token:${name}`,
+    role,
+    ...listed("methods", methods),
+    ...listed("channels", channels),
+    ...listed("addresses", addresses),
+    expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
+    created_at: new Date(createdAt).toISOString(),
+    created_by: createdBy,
+  };
+}

@@ -1,0 +1,35 @@
+import { type MethodName, methods } from "@armorclaw/protocol";
+import { type FlagSpec, placeholderOf } from "../core/args.ts";
+import { commandNameOf, methodFlags } from "../core/method-flags.ts";
+import { type Command, commands, isMethodCommand } from "./commands.ts";
+
+export const methodNames = Object.keys(methods) as MethodName[];
+
+/** Every command: the short verbs, and every method under its own name. */
+export function allCommandNames(): string[] {
+  return [...new Set([...commands.map(({ name }) => name), ...methodNames.map(commandNameOf)])];
+}
+
+/** A command's own flags, the global ones apart. */
+export function flagsOfCommand(name: string): readonly FlagSpec[] {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return flagsOf(command);
+  const method = methodNames.find((candidate) => commandNameOf(candidate) === name);
+  return method === undefined ? [] : methodFlags(method).flags;
+}
+
+function flagsOf(command: Command): readonly FlagSpec[] {
+  return isMethodCommand(command) ? methodFlags(command.method, command).flags : command.flags;
+}
+
+/** What follows a method's command: its positional params. */
+export function argsOfMethod(method: MethodName): string {
+  const { flags, positional } = methodFlags(method);
+  const words = positional.flatMap((wanted) => {
+    const flag = flags.find(({ key }) => key === wanted);
+    if (flag === undefined) return [];
+    const name = flag.kind === "json" ? placeholderOf(flag) : flag.name.toUpperCase();
+    return [flag.required ? name : `[${name}]`];
+  });
+  return words.join(" ");
+}

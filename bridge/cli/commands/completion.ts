@@ -1,0 +1,111 @@
+import { exitCodes } from "../core/exit-codes.ts";
+import type { Runner } from "../core/invocation.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { allCommandNames, flagsOfCommand } from "./all-commands.ts";
+import { globalFlags } from "./commands.ts";
+
+/** `armorclaw completion bash|zsh|fish`. */
+export const run: Runner = async ({ io, positionals }) => {
+  const [shell = ""] = positionals;
+  if (!Object.hasOwn(scripts, shell)) {
+    throw new UsageError(
+      shell === "" ? "completion needs a shell" : `There is no completion for ${shell}`,
+      "It is one of bash, zsh, fish; e.g. `source <(armorclaw completion bash)`",
+    );
+  }
+  io.stdout.write(completionScript(shell as Shell));
+  return exitCodes.ok;
+};
+
+/** What can follow: a first word → its second words; a command → its flags. All words are plain: letters and hyphens. */
+interface Words {
+  readonly first: readonly string[];
+  readonly second: ReadonlyMap<string, readonly string[]>;
+  readonly flags: ReadonlyMap<string, readonly string[]>;
+}
+
+function words(): Words {
+  const names = allCommandNames();
+  const second = Map.groupBy(
+    names.filter((name) => name.includes(" ")),
+    (name) => name.slice(0, name.indexOf(" ")),
+  );
+  return {
+    first: [...new Set(names.map((name) => name.split(" ")[0] ?? name))],
+    second: new Map([...second].map(([head, members]) => [head, members.map((name) => name.slice(head.length + 1))])),
+    flags: new Map(
+      names.map((name) => [name, [...flagsOfCommand(name), ...globalFlags].map((flag) => `--${flag.name}`)]),
+    ),
+  };
+}
+
+const cases = (map: ReadonlyMap<string, readonly string[]>, wordCount = 1): string =>
+  [...map]
+    .filter(([key]) => key.split(" ").length === wordCount)
+    .map(([key, list]) => `    "${key}") choices="${list.join(" ")}" ;;`)
+    .join("\n");
+
+/** Shared by bash and zsh: sets `choices` from the words before the cursor (`one`, `two`) and the word under it (`here`). */
+const choose = ({ first, second, flags }: Words): string => `  local choices=""
+  case "$here" in
+  -*)
+    case "$one $two" in
+${cases(flags, 2)}
+    *)
+    case "$one" in
+${cases(flags, 1)}
+    esac ;;
+    esac ;;
+  *)
+    case "$one" in
+    "") choices="${first.join(" ")}" ;;
+${cases(second)}
+    esac
+    [ -n "$two" ] && choices="" ;;
+  esac`;
+
+const scripts = {
+  bash: (all: Words): string => `# bash completion for armorclaw
+_armorclaw() {
+  local here="\${COMP_WORDS[COMP_CWORD]}" one="" two=""
+  [ "$COMP_CWORD" -gt 1 ] && one="\${COMP_WORDS[1]}"
+  [ "$COMP_CWORD" -gt 2 ] && two="\${COMP_WORDS[2]}"
+${choose(all)}
+  COMPREPLY=( $(compgen -W "$choices" -- "$here") )
+}
+complete -F _armorclaw armorclaw
+`,
+  zsh: (all: Words): string => `#compdef armorclaw
+_armorclaw() {
+  local here="\${words[CURRENT]}" one="" two=""
+  [ "$CURRENT" -gt 2 ] && one="\${words[2]}"
+  [ "$CURRENT" -gt 3 ] && two="\${words[3]}"
+${choose(all)}
+  compadd -- \${=choices}
+}
+compdef _armorclaw armorclaw
+`,
+  fish: ({ first, second, flags }: Words): string =>
+    [
+      "# fish completion for armorclaw",
+      "complete -c armorclaw -f",
+      `complete -c armorclaw -n __fish_use_subcommand -a "${first.join(" ")}"`,
+      ...[...second].map(
+        ([head, list]) =>
+          `complete -c armorclaw -n "__fish_seen_subcommand_from ${head}; and not __fish_seen_subcommand_from ${list.join(" ")}" -a "${list.join(" ")}"`,
+      ),
+      ...[...flags].flatMap(([name, list]) => {
+        const seen = name
+          .split(" ")
+          .map((word) => `__fish_seen_subcommand_from ${word}`)
+          .join("; and ");
+        return list.map((flag) => `complete -c armorclaw -n "${seen}" -l ${flag.slice(2)}`);
+      }),
+      "",
+    ].join("\n"),
+};
+
+export type Shell = keyof typeof scripts;
+
+/** Generated from the same table and contract as the commands themselves. */
+const completionScript = (shell: Shell): string => scripts[shell](words());

@@ -1,0 +1,82 @@
+import type { EventSubscription } from "@armorclaw/client-sdk";
+import type { EventEnvelope, ParamsIn, Result } from "@armorclaw/protocol";
+import { exitCodes } from "../core/exit-codes.ts";
+import type { Invocation, Runner } from "../core/invocation.ts";
+import { checkParams } from "../core/method-flags.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { renderEvent } from "../render/event.ts";
+import { renderResult } from "../render/render.ts";
+
+/** `armorclaw events`: what the bridge remembers, or with --follow what happens from now on; with --durable also what happened since the last time. */
+export const run: Runner = (invocation) => {
+  const { follow, channels = [">"], types, source, min_priority, cursor, limit, name } = invocation.values;
+  const filter = omitUndefined({ types, source, min_priority });
+  const params = omitUndefined({
+    channels,
+    cursor,
+    limit,
+    name,
+    ...(Object.keys(filter).length === 0 ? {} : { filter }),
+  });
+  if (follow !== true && name === undefined) {
+    return printHistory(cursor === undefined ? { ...params, newest: true } : params, invocation);
+  }
+  if (limit !== undefined) {
+    throw new UsageError(
+      "--limit is about past events",
+      "Leave out --limit, or --follow; --since N begins in the past",
+    );
+  }
+  return followEvents(params as ParamsIn<"event.subscribe">, invocation);
+};
+
+const omitUndefined = (record: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+
+async function printHistory(params: Record<string, unknown>, { connect, out }: Invocation): Promise<number> {
+  checkParams("event.history", params);
+  const connection = await connect();
+  const history = (await connection.call("event.history", params)) as Result<"event.history">;
+  if (out.isJson) out.json(history);
+  else out.text(renderResult("event.history", history, out.view()));
+  if (history.cursor_reset) out.notice("Older events are no longer remembered");
+  if (history.has_more) out.notice(`More: armorclaw events --since ${history.cursor}`);
+  return exitCodes.ok;
+}
+
+async function followEvents(params: ParamsIn<"event.subscribe">, { connect, out }: Invocation): Promise<number> {
+  checkParams("event.subscribe", params);
+  const connection = await connect({ reconnect: true });
+  connection.onChange((state) => {
+    out.notice(state === "lost" ? "Lost the bridge; waiting for it to come back" : "The bridge is back");
+  });
+  await using subscription = connection.events(params, ({ after, resumedAt, skippedLow }) => {
+    const what = skippedLow > 0 ? `${skippedLow} events of low priority` : "Some events";
+    out.notice(`${what} were missed: after ${after} it goes on after ${resumedAt}`);
+  });
+  await subscription.ready;
+  out.notice("Connected; waiting for events (Ctrl-C ends)");
+  for await (const event of subscription) {
+    print(event, out);
+    if (params.name !== undefined) await acknowledge(subscription, event, out);
+  }
+  return exitCodes.ok;
+}
+
+/** What could not be acknowledged comes again. */
+async function acknowledge(
+  subscription: EventSubscription,
+  event: EventEnvelope,
+  out: Invocation["out"],
+): Promise<void> {
+  try {
+    await subscription.ack(event);
+  } catch (error) {
+    out.notice(`Event ${event.seq} was not acknowledged: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function print(event: EventEnvelope, out: Invocation["out"]): void {
+  if (out.isJson) out.json(event);
+  else out.text(renderEvent(event, out.view()));
+}

@@ -1,0 +1,102 @@
+import { type MethodName, methods } from "@armorclaw/protocol";
+import type { FlagSpec } from "../core/args.ts";
+import { isConnectionLost } from "../core/connection.ts";
+import { exitCodes } from "../core/exit-codes.ts";
+import type { Invocation, Runner } from "../core/invocation.ts";
+import { checkParams } from "../core/method-flags.ts";
+import { withSecrets } from "../core/secret-input.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { renderItem, renderResult } from "../render/render.ts";
+
+/** Methods about the connection that they are called on: each command has its own, which ends with it. */
+const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {
+  "event.subscribe": "The subscription ended with this command's connection; `armorclaw events --follow` stays",
+  "event.unsubscribe": "Subscriptions belong to a connection; this command had none",
+  "rpc.cancel": "Calls belong to a connection; this command had no other",
+  "rpc.stream_credit": "Streams belong to a connection; this command had none",
+};
+
+/** Calls a method with what its flags say, over the command's own defaults, and prints what comes. */
+export function methodRunner(
+  method: MethodName,
+  flags: readonly FlagSpec[],
+  defaults: Readonly<Record<string, unknown>> = {},
+): Runner {
+  return async (invocation) => {
+    const given = { ...defaults, ...invocation.values };
+    const params = await withSecrets(
+      given,
+      flags,
+      (flag) => needsSecret(method, flag, given, invocation),
+      invocation,
+      method === "keystore.rekey",
+    );
+    for (const flag of flags) {
+      if (!flag.required || Object.hasOwn(params, flag.key)) continue;
+      throw new UsageError(`--${flag.name} is missing`, "Add --help to see the flags");
+    }
+    checkParams(method, params);
+    return "stream" in methods[method] ? runStream(method, params, invocation) : runCall(method, params, invocation);
+  };
+}
+
+/** Whether a secret that was not given has to be asked for. */
+async function needsSecret(
+  method: MethodName,
+  flag: FlagSpec,
+  given: Readonly<Record<string, unknown>>,
+  { connect }: Invocation,
+): Promise<boolean> {
+  if (flag.required === true) return true;
+  if (method === "keystore.rotate") return given["id"] !== undefined;
+  if (method === "matrix.login") return flag.key === "password" && given["username"] !== undefined;
+  if (method === "keystore.rekey") return (given["source"] ?? "passphrase") === "passphrase";
+  if (method !== "keystore.unlock") return false;
+  const status = (await (await connect()).call("keystore.status", {})) as { source?: unknown };
+  return status.source === "passphrase";
+}
+
+/** Calls a method and prints its result. */
+export async function runCall(method: string, params: unknown, { connect, out }: Invocation): Promise<number> {
+  const connection = await connect();
+  const result = await connection.call(method, params);
+  if (out.isJson) out.json(result);
+  else out.text(renderResult(method, result, out.view()));
+  const note = Object.hasOwn(connectionBound, method) ? connectionBound[method as MethodName] : undefined;
+  if (note !== undefined) out.notice(note);
+  const { status } = (result ?? {}) as { status?: unknown };
+  if (method === "bridge.doctor" && status === "trouble") return exitCodes.failed;
+  return method === "bridge.health" && status === "degraded" ? exitCodes.degraded : exitCodes.ok;
+}
+
+/** Prints each item of a streaming method. A followed log goes on after the bridge was restarted. */
+export async function runStream(
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+  { connect, out }: Invocation,
+): Promise<number> {
+  const follows = method === "agent.logs" && params["follow"] === true;
+  const connection = await connect({ reconnect: follows });
+  let lastTime = "";
+  for (let wanted = params; ; ) {
+    try {
+      for await (const item of connection.stream(method, wanted)) {
+        const time = timeOf(item);
+        if (follows && wanted !== params && time <= lastTime) continue;
+        lastTime = time;
+        if (out.isJson) out.json(item);
+        else out.text(renderItem(method, item, out.view()));
+      }
+      return exitCodes.ok;
+    } catch (error) {
+      if (!follows || !isConnectionLost(error)) throw error;
+      out.notice("Lost the bridge; waiting for it to come back");
+      const agentStarted = { channels: [`agent.${String(params["agent_id"])}.started`], cursor: 0 };
+      for await (const _ of connection.events(agentStarted, () => {})) break;
+      out.notice("The bridge and the agent are back");
+      wanted = { ...params, tail: 1_000 };
+    }
+  }
+}
+
+const timeOf = (item: unknown): string => String((item as { time?: unknown }).time ?? "");

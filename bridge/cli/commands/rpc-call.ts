@@ -1,0 +1,21 @@
+import { methods } from "@armorclaw/protocol";
+import { parseJson } from "../core/args.ts";
+import type { Runner } from "../core/invocation.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { runCall, runStream } from "./method-command.ts";
+
+/** `armorclaw rpc call METHOD [JSON|@-]`: sends the params as they are; the bridge judges them. */
+export const run: Runner = async (invocation) => {
+  const [method, json = "{}"] = invocation.positionals;
+  if (method === undefined) {
+    throw new UsageError("rpc call needs a method", "`armorclaw rpc discover` lists the methods");
+  }
+  const params = parseJson(json === "@-" ? await invocation.readStdin() : json, "The params");
+  if (typeof params !== "object" || params === null || Array.isArray(params)) {
+    throw new UsageError("The params must be a JSON object", 'Write e.g. \'{"agent_id":"heartbeat-1"}\'');
+  }
+  const isStream = Object.hasOwn(methods, method) && "stream" in methods[method as keyof typeof methods];
+  return isStream
+    ? runStream(method, params as Record<string, unknown>, invocation)
+    : runCall(method, params, invocation);
+};

@@ -1,0 +1,153 @@
+import type { LogLine, Result } from "@armorclaw/protocol";
+import type { CliConnection } from "../core/connection.ts";
+import { exitCodes } from "../core/exit-codes.ts";
+import type { Invocation, Runner } from "../core/invocation.ts";
+import { renderTop, sortKeys, type TopState, topRows } from "../render/top-view.ts";
+
+const refreshMs = 1_000;
+/** More than a screen holds of them. */
+const logLines = 200;
+/**
+ * The terminal's other screen, so that what was on it comes back; without a cursor, and with lines that end at its edge.
+ * Each frame is drawn over the one before and clears what that had more, so that nothing flickers.
+ */
+const screen = {
+  enter: "\u001b[?1049h\u001b[?25l\u001b[?7l",
+  leave: "\u001b[?7h\u001b[?25h\u001b[?1049l",
+  frame: (text: string) => `\u001b[H${text.replaceAll("\n", "\u001b[K\r\n")}\u001b[K\u001b[J`,
+};
+
+/** `armorclaw top`: what the agents use, live, with keys; where there is no terminal, once. */
+export const run: Runner = async (invocation) => {
+  const { io, out, connect } = invocation;
+  const top = new Top(await connect());
+  await top.refresh();
+  if (out.isJson || io.onKey === undefined || !io.stdout.isTTY) {
+    // A processor share needs two readings.
+    await elapsed(AbortSignal.timeout(refreshMs));
+    await top.refresh();
+    if (out.isJson) out.json(top.asJson());
+    else out.text(renderTop(top.state, out.view()));
+    return exitCodes.ok;
+  }
+  await live(top, invocation, io.onKey);
+  return exitCodes.ok;
+};
+
+/** Until q or Ctrl-C, which wait for nothing that goes on. */
+async function live(
+  top: Top,
+  { io, out, signal }: Invocation,
+  onKey: (listener: (key: string) => void) => Disposable,
+): Promise<void> {
+  const quitting = new AbortController();
+  const ending = AbortSignal.any([quitting.signal, signal]);
+  let wake = new AbortController();
+  const draw = () => io.stdout.write(screen.frame(renderTop(top.state, out.view())));
+  using _keys = onKey((key) => {
+    if (key === "q" || key === "\u0003") return quitting.abort();
+    top.press(key, () => wake.abort());
+    draw();
+  });
+  io.stdout.write(screen.enter);
+  try {
+    while (!ending.aborted) {
+      draw();
+      await elapsed(AbortSignal.any([AbortSignal.timeout(refreshMs), wake.signal, ending]));
+      wake = new AbortController();
+      if (!ending.aborted) await Promise.race([top.refresh(), elapsed(ending)]);
+    }
+  } finally {
+    io.stdout.write(screen.leave);
+  }
+}
+
+const acts = {
+  p: { method: "agent.pause", doing: "pausing" },
+  r: { method: "agent.resume", doing: "resuming" },
+  s: { method: "agent.stop", doing: "stopping" },
+} as const;
+
+/** What is shown, and what the keys do to it. */
+class Top {
+  readonly #connection: CliConnection;
+  #state: TopState = { agents: [], usage: [], limits: [], sort: "cpu", selected: undefined, logs: undefined, said: "" };
+  /** One after the other, in the order of the keys. None of them fails. */
+  #acting: Promise<void> = Promise.resolve();
+
+  constructor(connection: CliConnection) {
+    this.#connection = connection;
+  }
+
+  get state(): TopState {
+    return this.#state;
+  }
+
+  asJson(): object {
+    const { agents, usage, limits } = this.#state;
+    return { agents, usage, limits };
+  }
+
+  async refresh(): Promise<void> {
+    const { agents } = (await this.#connection.call("agent.list", { all: false })) as Result<"agent.list">;
+    const { agents: usage } = (await this.#connection.call("agent.usage", {})) as Result<"agent.usage">;
+    const { limits } = (await this.#connection.call("budget.status", {})) as Result<"budget.status">;
+    this.#state = { ...this.#state, agents, usage, limits };
+    const { selected, logs } = this.#state;
+    if (!agents.some(({ agent_id }) => agent_id === selected))
+      this.#state = { ...this.#state, selected: topRows(this.#state)[0]?.agent.agent_id, logs: undefined };
+    else if (logs !== undefined) await this.#readLogs();
+  }
+
+  /** What the key changes of the view shows at once; `onDone` says that what it asked of the bridge is done. */
+  press(key: string, onDone: () => void): void {
+    const sort = Object.hasOwn(sortKeys, key) ? sortKeys[key as keyof typeof sortKeys] : undefined;
+    if (sort !== undefined) this.#state = { ...this.#state, sort, said: `Sorted by ${sort}` };
+    if (key === "\u001b[A" || key === "k") this.#move(-1);
+    if (key === "\u001b[B" || key === "j") this.#move(1);
+    if (key === "l") this.#state = { ...this.#state, logs: this.#state.logs === undefined ? [] : undefined };
+    // New logs are read at once.
+    if (this.#state.logs?.length === 0) onDone();
+    const agent_id = this.#state.selected;
+    if (agent_id === undefined || !Object.hasOwn(acts, key)) return;
+    const { method, doing } = acts[key as keyof typeof acts];
+    this.#state = { ...this.#state, said: `${doing} ${agent_id} …` };
+    this.#acting = this.#acting.then(() => this.#act(method, agent_id)).finally(onDone);
+  }
+
+  #move(by: number): void {
+    const ids = topRows(this.#state).map(({ agent }) => agent.agent_id as string);
+    const at = ids.indexOf(this.#state.selected ?? "");
+    const selected = ids[Math.min(ids.length - 1, Math.max(0, at + by))];
+    const logs = this.#state.logs === undefined || selected === ids[at] ? this.#state.logs : [];
+    this.#state = { ...this.#state, selected, logs, said: "" };
+  }
+
+  /** What is refused is told in the table's own line: the table goes on. */
+  async #act(method: (typeof acts)[keyof typeof acts]["method"], agent_id: string): Promise<void> {
+    let said: string;
+    try {
+      const { state } = (await this.#connection.call(method, { agent_id })) as { state: string };
+      said = `${agent_id} is ${state}`;
+    } catch (error) {
+      said = error instanceof Error ? error.message : String(error);
+    }
+    this.#state = { ...this.#state, said };
+  }
+
+  async #readLogs(): Promise<void> {
+    const { selected } = this.#state;
+    const params = { agent_id: selected, tail: logLines };
+    const lines = (await Array.fromAsync(this.#connection.stream("agent.logs", params))) as LogLine[];
+    // The keys may have gone on to another agent meanwhile.
+    const isShown = this.#state.logs !== undefined && this.#state.selected === selected;
+    if (isShown) this.#state = { ...this.#state, logs: lines };
+  }
+}
+
+function elapsed(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,20 @@
+import type { Output } from "../render/output.ts";
+import type { ReadStdin } from "./args.ts";
+import type { CliConnection } from "./connection.ts";
+import type { CliIo } from "./io.ts";
+
+/** One run of one command, with its command line understood. */
+export interface Invocation {
+  readonly io: CliIo;
+  readonly out: Output;
+  /** Aborts at Ctrl-C, at SIGTERM and at --timeout. */
+  readonly signal: AbortSignal;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly positionals: readonly string[];
+  readonly readStdin: ReadStdin;
+  /** Connects to the bridge; the connection is closed when the command ends. */
+  connect(options?: { readonly reconnect: boolean }): Promise<CliConnection>;
+}
+
+/** Runs a command; answers its exit code. */
+export type Runner = (invocation: Invocation) => Promise<number>;

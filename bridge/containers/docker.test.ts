@@ -1,9 +1,0 @@
-import { ensureDocker } from "../../tests/support/dockerd.ts";
-import { engineConformance } from "../../tests/support/engine-conformance.ts";
-import { describeIf } from "../../tests/support/require-part.ts";
-
-const docker = await ensureDocker();
-
-describeIf(docker !== undefined, "no Docker engine answers", "the docker engine", () =>
-  engineConformance({ kind: "docker", options: docker === undefined ? {} : { dockerHost: docker.host } }),
-);

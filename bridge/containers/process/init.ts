@@ -1,0 +1,22 @@
+import { type Clock, delay } from "../../platform/clock.ts";
+import { readKernelFile } from "./proc.ts";
+
+/** It starts its one process within milliseconds. */
+const startTimeoutMs = 5_000;
+
+/**
+ * The agent's own process, where an init is process 1 of its container: that buries what programs leave behind, which
+ * Node as process 1 would not. It is the init's first child; what is left to the init comes after it.
+ * @returns the init itself where the kernel does not tell
+ */
+export async function startedBy(init: number, clock: Clock): Promise<number> {
+  const deadline = clock.monotonic() + startTimeoutMs;
+  while (clock.monotonic() < deadline) {
+    const children = readKernelFile(`/proc/${init}/task/${init}/children`);
+    if (children === undefined) return init;
+    const first = Number.parseInt(children, 10);
+    if (first > 0) return first;
+    await delay(clock, 1);
+  }
+  return init;
+}

@@ -1,0 +1,35 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "@jest/globals";
+import type { OutputLine } from "../engine.ts";
+import { AgentOutput } from "./output.ts";
+
+function reading() {
+  const output = new AgentOutput();
+  const source = new PassThrough();
+  output.read(source, "stdout");
+  return { output, source };
+}
+
+const flushed = () => new Promise((resolve) => setImmediate(resolve));
+
+test("lines written before the listener came are kept for it, a bounded number of them", async () => {
+  const { output, source } = reading();
+  source.write("x\n".repeat(10_000));
+  await flushed();
+  const lines: OutputLine[] = [];
+  output.listen((line) => lines.push(line));
+  expect(lines.length).toBe(256);
+  source.end("last");
+  await flushed();
+  expect(lines.at(-1)).toEqual({ stream: "stdout", line: "last" });
+});
+
+test("a line without an end is cut once and holds no memory", async () => {
+  const { output, source } = reading();
+  const lines: OutputLine[] = [];
+  output.listen((line) => lines.push(line));
+  for (let i = 0; i < 20; i++) source.write("y".repeat(10_000));
+  source.end("\nnext\n");
+  await flushed();
+  expect(lines.map(({ line }) => line.length)).toEqual([16_384, 4]);
+});

@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protocol";
+import { makeDirectory } from "../../platform/make-directory.ts";
+import type { Workspace } from "../engine.ts";
+import { messageOf, ownUid } from "../engine-options.ts";
+import { launcherEnvironment } from "./sandbox-launch.ts";
+
+export interface WorkspaceFill {
+  readonly usedBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** How full the workspace of a running agent is, by the word of its file system. Undefined when it cannot be seen. */
+export async function workspaceFill(pid: number): Promise<WorkspaceFill | undefined> {
+  try {
+    const { blocks, bfree, bavail, bsize } = await statfs(`/proc/${pid}/root/workspace`);
+    const used = blocks - bfree;
+    // Without what the file system keeps for itself, so that a full one is told as full.
+    return { usedBytes: used * bsize, sizeBytes: (used + bavail) * bsize };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What holds for every way to a workspace. */
+export const workspaceOptions = "nosuid,nodev,noexec";
+
+const commandTimeoutMs = 20_000;
+
+/** Mounted for the start of one container, which keeps it mounted. */
+export interface MountedWorkspace extends Workspace, AsyncDisposable {}
+
+/**
+ * Agents' own directories that outlive them: one ext4 image each, below the state directory, whose size the kernel
+ * holds. It is mounted only while a container starts and for as long as that container lives; then the kernel lets
+ * both go by itself, even when no bridge runs.
+ */
+export class Workspaces {
+  readonly #directory: string;
+
+  constructor(stateDirectory: string) {
+    this.#directory = join(stateDirectory, "workspaces");
+  }
+
+  /**
+   * Makes the agent's workspace if there is none, and mounts it. To be disposed of once the container has started.
+   * @throws BridgeError AGENT_START_FAILED
+   */
+  async mount(agentId: AgentId, sizeBytes: number, uid: number, signal: AbortSignal): Promise<MountedWorkspace> {
+    const run = runner(signal);
+    const directory = join(this.#directory, `${agentId}.mount`);
+    const unmount = () => runner(AbortSignal.timeout(commandTimeoutMs))("umount", ["-l", directory]);
+    try {
+      if (whyNoWorkspaces !== undefined) throw new Error(whyNoWorkspaces);
+      this.#makeDirectories(directory);
+      // A bridge that was killed may have left it.
+      if (isMounted(directory)) await unmount();
+      const image = this.#image(agentId);
+      if (!existsSync(image)) await make(image, sizeBytes, uid, run);
+      checkImage(image, sizeBytes);
+      await run("mount", ["-n", "-t", "ext4", "-o", `loop,${workspaceOptions}`, image, directory]);
+      try {
+        // The agent's number, and so its uid, may have changed since. Nothing else sees the files meanwhile.
+        if (statSync(directory).uid !== uid) await run("chown", ["-R", "-h", "-P", `${uid}:${uid}`, directory]);
+        const device = await run("findmnt", ["-n", "-o", "SOURCE", "--mountpoint", directory]);
+        return { sizeBytes, source: { directory, device }, [Symbol.asyncDispose]: async () => void (await unmount()) };
+      } catch (error) {
+        await unmount();
+        throw error;
+      }
+    } catch (cause) {
+      const message = `The workspace of ${agentId} cannot be used: ${messageOf(cause)}`;
+      throw new BridgeError("AGENT_START_FAILED", message, undefined, { cause });
+    }
+  }
+
+  /** Removes it for good; the agent must not run. Returns whether there was one. */
+  remove(agentId: AgentId): boolean {
+    const image = this.#image(agentId);
+    const was = existsSync(image);
+    rmSync(image, { force: true });
+    return was;
+  }
+
+  #image(agentId: AgentId): string {
+    return join(this.#directory, `${agentId}.ext4`);
+  }
+
+  #makeDirectories(directory: string): void {
+    for (const path of [this.#directory, directory]) {
+      makeDirectory(path, 0o700);
+      if (!lstatSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
+    }
+  }
+}
+
+/** Undefined where there are workspaces. */
+const whyNoWorkspaces = ((): string | undefined => {
+  if (process.platform !== "linux" || ownUid() !== 0) return "only a bridge that runs as root can bound them";
+  if (!existsSync("/dev/loop-control")) return "this machine has no loop devices";
+  const hasMaker = ["/usr/sbin", "/sbin", "/usr/bin"].some((place) => existsSync(join(place, "mkfs.ext4")));
+  return hasMaker ? undefined : "there is no mkfs.ext4; install it with `apt-get install e2fsprogs`";
+})();
+
+/** What an engine says of workspaces. */
+export const workspaceStatus: Pick<EngineStatus, "protections" | "missing"> =
+  whyNoWorkspaces === undefined
+    ? {
+        protections: ["workspaces whose size the kernel holds (an ext4 image each) and that run no programs"],
+        missing: [],
+      }
+    : { protections: [], missing: [`workspaces, and loops that ask for one do not start: ${whyNoWorkspaces}`] };
+
+type Run = (program: string, args: readonly string[]) => Promise<string>;
+
+function runner(signal: AbortSignal): Run {
+  return async (program, args) => {
+    const options = { env: launcherEnvironment, timeout: commandTimeoutMs, signal };
+    return (await promisify(execFile)(program, args, options)).stdout.trim();
+  };
+}
+
+/** Sparse: it takes of the disk what is written. Whole under its name, or not there. */
+async function make(image: string, sizeBytes: number, uid: number, run: Run): Promise<void> {
+  const building = `${image}.new`;
+  rmSync(building, { force: true });
+  closeSync(openSync(building, "wx", 0o600));
+  truncateSync(building, sizeBytes);
+  await run("mkfs.ext4", ["-q", "-F", "-m", "0", "-E", `root_owner=${uid}:${uid}`, building]);
+  renameSync(building, image);
+}
+
+function checkImage(image: string, sizeBytes: number): void {
+  const stat = lstatSync(image);
+  if (!stat.isFile() || stat.uid !== ownUid()) throw new Error(`${image} is not a file of the bridge's`);
+  if (stat.size !== sizeBytes)
+    throw new Error(
+      `it has ${stat.size} bytes and ${sizeBytes} are asked for; ask for the old size, or remove it with \`armorclaw agent remove-workspace\``,
+    );
+}
+
+const isMounted = (directory: string): boolean => statSync(directory).dev !== statSync(join(directory, "../..")).dev;

@@ -1,0 +1,178 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentId, EventData } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { RoomCalls } from "../adapters/matrix/index.ts";
+import {
+  AgentAudio,
+  type CallBudget,
+  CallRecords,
+  type CallSession,
+  CallSite,
+  Calls,
+  type CallsSettings,
+} from "../adapters/webrtc/index.ts";
+import { webrtcHandlers } from "../api/webrtc.ts";
+import { type Budget, nothing } from "../budget/index.ts";
+import type { Config, LoadedConfig } from "../config/index.ts";
+import type { DurableEventLog, PublishEvent } from "../events/index.ts";
+import type { Logging } from "../logging/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { SideDoor } from "../rpc/index.ts";
+import type { Store } from "../store/index.ts";
+import { callGate } from "./call-authorization.ts";
+import { watchPresence } from "./call-hangup.ts";
+import type { RoomSight } from "./matrix.ts";
+import { composeRinging } from "./matrix-calls.ts";
+
+export interface VoiceDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: DurableEventLog;
+  readonly logging: Logging;
+  readonly publish: PublishEvent;
+  readonly config: LoadedConfig["config"];
+  readonly budget: Budget;
+  readonly rooms: RoomSight;
+  readonly loopOf: (agentId: string) => string | undefined;
+  /** The door's own address, once it listens. */
+  readonly doorUrl: () => string | undefined;
+}
+
+/** A stretch that no one settles, such as when the bridge is killed in the middle of it, is booked in full after this. */
+const leaseMs = 120_000;
+/** Less is left than it takes to say a word. */
+const shortestStretchMs = 500;
+const mediaSocketName = "media.sock";
+
+/** Constructs voice calls, or nothing but the methods that say that there are none. */
+export function composeVoice(deps: VoiceDeps) {
+  const { config, clock, store, logging } = deps;
+  const { webrtc } = config;
+  const baseUrl = () => webrtc.public_url?.replace(/\/+$/, "") ?? deps.doorUrl();
+  if (!webrtc.enabled)
+    return {
+      site: undefined,
+      turn: undefined,
+      sideDoors: [],
+      services: [],
+      handlers: webrtcHandlers(undefined, baseUrl),
+    };
+  const logger = logging.child("webrtc");
+  const audio = new AgentAudio(logger);
+  const onFailure = (error: unknown) => logger.error({ error }, "A call's record was not written");
+  const settings = callsSettings(config);
+  const ringing = composeRinging({ ...deps, audio, calls: () => calls });
+  const calls: Calls = new Calls(
+    {
+      ...{ clock, audio, logger, ...announcer(deps.publish, ringing) },
+      records: new CallRecords(store, clock, onFailure),
+      rooms: callGate(config, deps.rooms),
+      budget: callBudget(deps),
+    },
+    settings,
+  );
+  const site = new CallSite({ calls, clock, origins: webrtc.origins });
+  watchPresence(calls, deps.rooms, deps.log, logger);
+  const { turn } = settings;
+  return {
+    site,
+    turn,
+    sideDoors: [mediaDoor(audio)],
+    services: [ringing, calls],
+    handlers: webrtcHandlers(calls, baseUrl),
+  };
+}
+
+function callsSettings({ webrtc, state_dir }: LoadedConfig["config"]): CallsSettings {
+  return {
+    media: {
+      addresses: webrtc.addresses,
+      announcedAddress: webrtc.announced_address,
+      portRange: [webrtc.port_first, webrtc.port_last],
+      remoteCandidates: webrtc.remote_candidates,
+    },
+    limits: {
+      concurrentMax: webrtc.concurrent_max,
+      concurrentPerPrincipalMax: webrtc.concurrent_per_principal_max,
+      perHourPerPrincipalMax: webrtc.per_hour_max,
+    },
+    turn: { urls: webrtc.turn_urls, secret: turnSecret(webrtc), ttlMs: webrtc.turn_ttl_ms },
+    tokenTtlMs: webrtc.token_ttl_ms,
+    setupMs: webrtc.setup_ms,
+    graceMs: webrtc.grace_ms,
+    idleMs: webrtc.idle_ms,
+    maxDurationMs: webrtc.duration_max_ms,
+    recordingsDirectory: join(state_dir, "recordings"),
+  };
+}
+
+function turnSecret({ turn_urls: urls, turn_secret_file: file }: Config["webrtc"]): string | undefined {
+  if (urls.length === 0) return undefined;
+  if (file === undefined) throw new BridgeError("CONFIG_INVALID", "webrtc.turn_urls needs webrtc.turn_secret_file");
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} cannot be read`, undefined, { cause });
+  }
+}
+
+function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
+  return {
+    async reserve({ agentId }, ms) {
+      const id = randomUUID();
+      const agent = agentId === undefined ? {} : { agent: agentId, loop: loopOf(agentId) };
+      const attribution = { provider: "webrtc", ...agent };
+      // What is less is asked for in full, so that the refusal says what is left and everyone hears that the limit is reached.
+      const room = await budget.room(attribution, "duration_ms");
+      const heldMs = room >= shortestStretchMs ? Math.min(ms, room) : ms;
+      await budget.reserve({
+        id,
+        attribution,
+        amounts: { ...nothing, durationMs: heldMs },
+        leaseMs,
+        onExpiry: "spend",
+      });
+      return {
+        ms: heldMs,
+        settle: (usedMs) =>
+          budget.settle(id, {
+            amounts: { ...nothing, durationMs: usedMs },
+            inputTokens: 0,
+            outputTokens: 0,
+            basis: "reported",
+          }),
+      };
+    },
+  };
+}
+
+function announcer(publish: PublishEvent, ringing: RoomCalls) {
+  const about = ({ plan }: CallSession) => ({
+    session_id: plan.sessionId,
+    room_id: plan.roomId,
+    principal: plan.principal,
+    agent_id: (plan.agentId ?? null) as AgentId | null,
+  });
+  return {
+    onState: (session: CallSession, from: EventData<"webrtc.state_changed">["from"]) => {
+      publish("webrtc.state_changed", "bridge", { ...about(session), from, state: session.state });
+      const { endReason, durationMs } = session;
+      if (endReason === undefined) return;
+      const duration_ms = Math.round(durationMs);
+      publish("webrtc.ended", "bridge", { ...about(session), reason: endReason, duration_ms });
+      ringing.ended(session.id, endReason);
+    },
+    onTranscript: (session: CallSession, said: { who: "caller" | "agent"; text: string; isFinal: boolean }) => {
+      const { who, text, isFinal } = said;
+      publish("webrtc.transcript", "bridge", { ...about(session), who, text, is_final: isFinal });
+    },
+  };
+}
+
+/** Each agent's second socket, for sound alone. */
+const mediaDoor = (audio: AgentAudio): SideDoor => ({
+  name: mediaSocketName,
+  open: (agentId) => ({ accept: (socket) => audio.attach(agentId, socket), close: () => undefined }),
+});

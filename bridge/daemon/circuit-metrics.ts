@@ -1,0 +1,20 @@
+import type { CircuitState } from "../adapters/http/index.ts";
+import type { GaugeSource } from "../rpc/index.ts";
+
+const states: readonly CircuitState[] = ["closed", "open", "half-open"];
+
+/** How the outside worlds fare that calls are made to, by their class: a figure for each destination would know no bound. */
+export const circuitGauges = (
+  classes: Readonly<Record<string, () => readonly CircuitState[]>>,
+): readonly GaugeSource[] => [
+  {
+    name: "armorclaw_circuits",
+    help: "Destinations outside the bridge that were called lately, by whether they are left alone (open)",
+    labelNames: ["destination", "state"],
+    read: async () => Object.entries(classes).flatMap(([destination, read]) => byState(destination, read())),
+  },
+];
+
+/** Every state has a figure, so that none at all shows as such. */
+const byState = (destination: string, now: readonly CircuitState[]) =>
+  states.map((state) => ({ labels: { destination, state }, value: now.filter((one) => one === state).length }));

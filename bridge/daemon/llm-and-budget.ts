@@ -1,0 +1,261 @@
+import { randomUUID } from "node:crypto";
+import { type AgentId, canonicalJson, type EventEnvelope } from "@armorclaw/protocol";
+import {
+  type AttemptSettings,
+  type LlmCaller,
+  LlmDoor,
+  type LlmPolicy,
+  ModelBroker,
+  ModelTable,
+  PhantomKeys,
+  Providers,
+  type SecretReader,
+} from "../adapters/llm/index.ts";
+import { budgetHandlers } from "../api/budget.ts";
+import { doorName, llmHandlers } from "../api/llm.ts";
+import type { Approvals } from "../approvals/index.ts";
+import {
+  type AgentBrake,
+  type ApprovalGate,
+  Brakes,
+  Budget,
+  BudgetDesk,
+  Calendar,
+  type LimitStatus,
+  PriceTable,
+  ServicePrices,
+} from "../budget/index.ts";
+import type { LoadedConfig } from "../config/index.ts";
+import { type DurableEventLog, type PublishEvent, subscribeLive } from "../events/index.ts";
+import type { Keystore } from "../keystore/index.ts";
+import type { Service } from "../lifecycle/index.ts";
+import type { Logging } from "../logging/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { GaugeSource, SideDoor } from "../rpc/index.ts";
+import type { Store } from "../store/index.ts";
+import {
+  brakeSettings,
+  configuredLimits,
+  configuredPrices,
+  configuredServicePrices,
+  providerSettings,
+} from "./llm-settings.ts";
+
+export interface MoneyDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logging: Logging;
+  readonly publish: PublishEvent;
+  readonly log: DurableEventLog;
+  readonly config: LoadedConfig["config"];
+  readonly approvals: Approvals;
+  readonly keystore: Keystore;
+  readonly brake: AgentBrake;
+  /** The start of an agent that lives now. */
+  readonly findAgent: (agentId: string) => { readonly loop: string; readonly epoch: number } | undefined;
+}
+
+const sweepEveryMs = 1_000;
+const stopGraceMs = 5_000;
+
+/** Constructs the budget and the model broker. */
+export function composeMoney(deps: MoneyDeps) {
+  const { store, clock, publish, logging, config, findAgent } = deps;
+  const calendar = new Calendar(config.budget.time_zone);
+  const ground = { store, clock, calendar, publish };
+  const budget = new Budget(
+    { ...ground, brake: deps.brake, logger: logging.child("budget") },
+    { limits: configuredLimits(config), thresholds: config.budget.thresholds, sweepEveryMs },
+  );
+  const desk = new BudgetDesk({ ...ground, budget, approvals: approvalGate(deps.approvals) });
+  const brakes = new Brakes(clock);
+  const { broker, providers } = makeBroker(deps, budget, brakes);
+  const door = new LlmDoor(broker, new PhantomKeys(), logging.child("llm door"));
+  const holderOf = (agentId: string) => {
+    const agent = findAgent(agentId);
+    return agent === undefined ? undefined : { agentId, ...agent };
+  };
+  return {
+    budget,
+    circuits: () => providers.circuits,
+    sideDoor: sideDoor(door, findAgent),
+    gauges: budgetGauges(desk),
+    services: [budget, providers, door, watchChanges(deps.log, brakes)],
+    handlers: {
+      ...budgetHandlers({
+        ...{ budget, desk, clock, timeZone: calendar.timeZone },
+        services: new ServicePrices(configuredServicePrices(config)),
+        loopOf: (agentId) => findAgent(agentId)?.loop,
+      }),
+      ...llmHandlers({ broker, door, holderOf }),
+    },
+  };
+}
+
+function makeBroker({ clock, random, publish, logging, config, keystore }: MoneyDeps, budget: Budget, brakes: Brakes) {
+  const { llm } = config;
+  const settings = providerSettings(config);
+  const http = { headMs: llm.head_ms, idleMs: llm.idle_ms, connectionsMax: llm.connections_max };
+  const providers = new Providers(
+    settings,
+    http,
+    { failuresMax: llm.failures_max, openMs: llm.open_ms },
+    publish,
+    clock,
+  );
+  const attempts: AttemptSettings = {
+    attemptsMax: llm.attempts_max,
+    backoffMs: llm.backoff_ms,
+    waitMaxMs: llm.wait_max_ms,
+    callMs: llm.call_ms,
+  };
+  const broker = new ModelBroker(
+    {
+      ...{ providers, budget, brakes, publish, clock, random },
+      secrets: keyReader(keystore),
+      models: new ModelTable(settings, new Map(Object.entries(llm.fallbacks))),
+      prices: new PriceTable(configuredPrices(config)),
+      policyOf: policies(config),
+      logger: logging.child("llm"),
+    },
+    attempts,
+  );
+  return { broker, providers };
+}
+
+/** People may call every model; an agent what its own policy has, or else its loop's. */
+function policies(config: MoneyDeps["config"]): (caller: LlmCaller) => LlmPolicy {
+  const usual = brakeSettings(config.llm.brakes);
+  const nothing: LlmPolicy = {
+    models: [],
+    outputTokensDefault: undefined,
+    outputTokensMax: 0,
+    concurrentCallsMax: 1,
+    brakes: usual,
+  };
+  const everything: LlmPolicy = {
+    models: ["*"],
+    outputTokensDefault: 4_096,
+    outputTokensMax: 1_000_000,
+    concurrentCallsMax: 64,
+    brakes: usual,
+  };
+  const byName = new Map(
+    Object.entries(config.llm.policies).map(([name, policy]): [string, LlmPolicy] => [
+      name,
+      {
+        models: policy.models,
+        outputTokensDefault: policy.output_tokens_default,
+        outputTokensMax: policy.output_tokens_max,
+        concurrentCallsMax: policy.concurrent_calls_max,
+        brakes: brakeSettings(config.llm.brakes, policy.brakes),
+      },
+    ]),
+  );
+  return ({ principal, agent }) => {
+    if (agent === undefined) return principal.startsWith("agent:") ? nothing : everything;
+    return byName.get(agent.agentId) ?? byName.get(agent.loop) ?? nothing;
+  };
+}
+
+/** A person who tops up has decided; an agent that asks has not. */
+function approvalGate(approvals: Approvals): ApprovalGate {
+  return {
+    async ask(method, request, askedBy) {
+      if (!askedBy.startsWith("agent:")) return { approvalId: randomUUID(), approvedBy: askedBy };
+      const question = { requester: askedBy, method, request: canonicalJson(request) };
+      const { id, decidedBy } = await approvals.request(question);
+      await approvals.demand(question);
+      return { approvalId: id, approvedBy: decidedBy ?? askedBy };
+    },
+  };
+}
+
+/** What reaches an agent is a reason to call a model; what it does that others see is progress. */
+function watchChanges(log: DurableEventLog, brakes: Brakes): Service {
+  let subscription: { close(): void } | undefined;
+  const push = ({ channel, type, source, data }: EventEnvelope) => {
+    const agentId = channel.split("..")[1] ?? "";
+    const isFirstStart = type === "agent.started" && data["epoch"] === 1;
+    if (source !== `agent:${agentId}` || isFirstStart) brakes.changed(agentId);
+    else if (!type.startsWith("agent.")) brakes.progressed(agentId);
+  };
+  const sink = { push, writable: () => undefined, onGap: () => undefined, onEnd: () => undefined };
+  return {
+    name: "reasons to call",
+    start: async () => {
+      subscription = subscribeLive(log, { channels: ["agent.>"] }, sink, {});
+    },
+    stop: async () => subscription?.close(),
+  };
+}
+
+/** A provider's key, in the open for the one header that it is put in. */
+function keyReader(keystore: Keystore): SecretReader {
+  return {
+    async use(name) {
+      const { value } = await keystore.read(name);
+      try {
+        return value.reveal();
+      } finally {
+        value.wipe();
+      }
+    },
+  };
+}
+
+/** What the budget may do to the supervisor's agents. One that is gone needs no brake. */
+export function agentBrake(supervisor: {
+  readonly live: readonly {
+    readonly plan: { readonly agentId: string };
+    pause(): Promise<void>;
+    resume(): Promise<void>;
+    stop(graceMs: number): Promise<void>;
+  }[];
+}): AgentBrake {
+  const find = (agentId: string) => supervisor.live.find(({ plan }) => plan.agentId === agentId);
+  return {
+    freeze: async (agentId) => await find(agentId)?.pause(),
+    thaw: async (agentId) => await find(agentId)?.resume(),
+    stop: async (agentId) => await find(agentId)?.stop(stopGraceMs),
+  };
+}
+
+/** The limits as they stand, for whoever watches from outside. */
+function budgetGauges(desk: BudgetDesk): readonly GaugeSource[] {
+  const gauge = (name: string, help: string, pick: (status: LimitStatus) => number | null): GaugeSource => ({
+    ...{ name, help, labelNames: ["scope", "window", "unit"] },
+    read: async () =>
+      (await desk.status()).limits.flatMap((status) => {
+        const value = pick(status);
+        const { scope, limit } = status.standing;
+        return value === null ? [] : [{ labels: { scope, window: limit.window, unit: limit.unit }, value }];
+      }),
+  });
+  return [
+    gauge(
+      "armorclaw_budget_spent",
+      "Spent in the present window; money in nano-dollars",
+      ({ standing }) => standing.spent,
+    ),
+    gauge("armorclaw_budget_held", "Reserved and not settled", ({ standing }) => standing.held),
+    gauge("armorclaw_budget_limit", "The bound with what was granted on top", ({ standing }) => standing.ceiling),
+    gauge("armorclaw_budget_burn_per_hour", "Spent in the last hour", ({ burnPerHour }) => burnPerHour),
+    gauge(
+      "armorclaw_budget_exhausted_in_ms",
+      "Until the bound at that rate; none when not in this window",
+      ({ exhaustedInMs }) => exhaustedInMs,
+    ),
+  ];
+}
+
+function sideDoor(door: LlmDoor, findAgent: MoneyDeps["findAgent"]): SideDoor {
+  return {
+    name: doorName,
+    open: (agentId: AgentId, epoch: number) => {
+      const holder = { agentId, epoch, loop: findAgent(agentId)?.loop ?? "" };
+      return { accept: (socket) => door.accept(socket, holder), close: () => door.forget(holder) };
+    },
+  };
+}

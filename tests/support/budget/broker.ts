@@ -1,0 +1,135 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import {
+  type DoorHolder,
+  type LlmCaller,
+  LlmDoor,
+  type LlmPolicy,
+  ModelBroker,
+  ModelTable,
+  PhantomKeys,
+  type ProviderSettings,
+  Providers,
+} from "../../../bridge/adapters/llm/index.ts";
+import { Brakes, type ConfiguredPrice, type Limit, PriceTable } from "../../../bridge/budget/index.ts";
+import { silentLogger } from "../../../bridge/logging/index.ts";
+import { type Clock, systemClock } from "../../../bridge/platform/clock.ts";
+import { tempDirectory } from "../temp.ts";
+import { type BudgetBench, openBudget } from "./budget.ts";
+
+/** The key that must never be seen inside a container. */
+export const canaryKey = "sk-real-canary-0123456789abcdef";
+
+/** $3 and $15 for a million tokens, in nano-dollars for one. */
+export const inputNano = 3_000;
+export const outputNano = 15_000;
+const price: ConfiguredPrice = { input: 3, output: 15 };
+
+export const holder: DoorHolder = { agentId: "mail-1", loop: "mail", epoch: 1 };
+export const agentCaller: LlmCaller = { principal: "agent:mail-1", agent: holder };
+
+export const openPolicy: LlmPolicy = {
+  models: ["*"],
+  outputTokensDefault: 64,
+  outputTokensMax: 4_096,
+  concurrentCallsMax: 64,
+  brakes: {
+    callsPerMinuteMax: 100_000,
+    identicalCallsMax: 100_000,
+    callsWithoutProgressMax: 100_000,
+    runMsMax: 86_400_000,
+    idleGate: false,
+    turnMs: 600_000,
+    turnCallsMax: 50,
+  },
+};
+
+export interface BrokerBench extends AsyncDisposable {
+  readonly broker: ModelBroker;
+  readonly door: LlmDoor;
+  readonly brakes: Brakes;
+  readonly money: BudgetBench;
+  readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
+  /** A socket on which the door takes whoever connects for this agent. */
+  listen(holder: DoorHolder): Promise<string>;
+}
+
+export interface BrokerBenchOptions {
+  /** Two providers are made of it: `oai` and `ant`, with the models `m` and, without a price, `unpriced`. */
+  readonly baseUrl: string;
+  readonly limits?: readonly Limit[];
+  readonly policy?: Partial<LlmPolicy>;
+  readonly fallbacks?: Readonly<Record<string, readonly string[]>>;
+  readonly headMs?: number;
+  readonly idleMs?: number;
+  readonly callMs?: number;
+  readonly failuresMax?: number;
+  readonly openMs?: number;
+  /** Whose time the brakes go by. */
+  readonly brakesClock?: Clock;
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** A broker with everything real but the provider. */
+export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBench> {
+  const { baseUrl } = options;
+  const money = await openBudget({ limits: options.limits ?? [] });
+  const published: BrokerBench["published"] = [];
+  const publish = (type: string, _: string, data: Readonly<Record<string, unknown>>) =>
+    void published.push({ type, data });
+  const shared = { secret: "the-key", models: ["m", "unpriced"], outputCapField: "max_completion_tokens" } as const;
+  const settings: ProviderSettings[] = [
+    { ...shared, name: "oai", kind: "openai", baseUrl: `${baseUrl}/v1`, listName: "openai" },
+    { ...shared, name: "ant", kind: "anthropic", baseUrl, listName: "anthropic" },
+  ];
+  const http = { headMs: options.headMs ?? 5_000, idleMs: options.idleMs ?? 5_000, connectionsMax: 64 };
+  const circuit = { failuresMax: options.failuresMax ?? 5, openMs: options.openMs ?? 30_000 };
+  const providers = new Providers(settings, http, circuit, publish, systemClock);
+  const brakes = new Brakes(options.brakesClock ?? systemClock);
+  const secrets = options.secrets ?? { "the-key": canaryKey };
+  const broker = new ModelBroker(
+    {
+      models: new ModelTable(settings, new Map(Object.entries(options.fallbacks ?? {}))),
+      providers,
+      budget: money.budget,
+      brakes,
+      prices: new PriceTable(
+        new Map([
+          ["oai/m", price],
+          ["ant/m", price],
+        ]),
+      ),
+      secrets: { use: async (name) => secrets[name] ?? "" },
+      policyOf: () => ({ ...openPolicy, ...options.policy }),
+      publish,
+      clock: systemClock,
+      random: () => 0.5,
+      logger: silentLogger,
+    },
+    { attemptsMax: 3, backoffMs: 20, waitMaxMs: 500, callMs: options.callMs ?? 20_000 },
+  );
+  const door = new LlmDoor(broker, new PhantomKeys(), silentLogger);
+  const directory = tempDirectory();
+  const servers = new Set<ReturnType<typeof createServer>>();
+  return {
+    broker,
+    door,
+    brakes,
+    money,
+    published,
+    async listen(agent) {
+      const path = join(directory.path, `${agent.agentId}.${agent.epoch}.sock`);
+      const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket, agent));
+      servers.add(server);
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      return path;
+    },
+    async [Symbol.asyncDispose]() {
+      await door.stop();
+      for (const server of servers) server.close();
+      await providers.stop();
+      await money.close();
+      directory[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { listenOnLoopback } from "../loopback.ts";
+
+export interface Told {
+  readonly path: string;
+  readonly text: string;
+  /** The idempotency key. */
+  readonly key: string;
+  readonly at: number;
+  /** It was answered with success. */
+  readonly isTaken: boolean;
+}
+
+export interface PagerAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Somebody outside who takes webhooks. */
+export interface Pager extends AsyncDisposable {
+  readonly url: string;
+  /** What came, in order, with the path it came to. */
+  readonly told: readonly Told[];
+  /** What it answers with. */
+  status: number;
+}
+
+/** @param answer to the nth request, counted from 1, and its path; the pager's status when undefined */
+export async function startPager(answer?: (nth: number, path: string) => PagerAnswer | undefined): Promise<Pager> {
+  const told: Told[] = [];
+  const state = { status: 200 };
+  const server = createServer((request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      const text = body === "" ? "" : String((JSON.parse(body) as { text?: unknown }).text);
+      const path = request.url ?? "";
+      const { status, headers = {} }: PagerAnswer = answer?.(told.length + 1, path) ?? state;
+      const key = String(request.headers["idempotency-key"]);
+      told.push({ path, text, key, at: performance.now(), isTaken: status < 300 });
+      response.writeHead(status, headers).end();
+    });
+  });
+  const port = await listenOnLoopback(server);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    told,
+    get status() {
+      return state.status;
+    },
+    set status(next) {
+      state.status = next;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

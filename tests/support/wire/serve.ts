@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AnyMethod, Principal } from "@armorclaw/protocol";
+import type { Logger } from "../../../bridge/logging/index.ts";
+import { systemClock } from "../../../bridge/platform/clock.ts";
+import { loadNativeCalls } from "../../../bridge/platform/peer-credentials.ts";
+import { sharedReads } from "../../../bridge/platform/shared-reads.ts";
+import type { AnyHandler, RpcServer, RpcServerOptions } from "../../../bridge/rpc/index.ts";
+import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../../bridge/rpc/index.ts";
+import { serveSocket } from "../../../bridge/rpc/socket-server.ts";
+import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
+import { WireClient } from "./wire-client.ts";
+
+export interface Served extends AsyncDisposable {
+  readonly path: string;
+  readonly server: RpcServer;
+  /** What the server logged, newest last. */
+  readonly log: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
+}
+
+export interface ServeOptions extends Partial<RpcServerOptions> {
+  readonly methods?: Readonly<Record<string, readonly [AnyMethod, AnyHandler]>>;
+  readonly principal?: Principal;
+}
+
+const admin: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
+
+/** The fixture methods, and more where given, on a socket of their own. */
+export async function serveFixtures({
+  methods = {},
+  principal = admin,
+  ...options
+}: ServeOptions = {}): Promise<Served> {
+  const directory = await mkdtemp(join(tmpdir(), "wire-"));
+  const path = join(directory, "s.sock");
+  const log: Served["log"] = [];
+  const note = (level: string) => (fields: object, message: string) => {
+    log.push({ level, fields: fields as Record<string, unknown>, message });
+  };
+  const logger: Logger = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") };
+  const own = Object.entries(methods);
+  const contract = {
+    ...fixtureContract,
+    ...builtinMethods,
+    ...Object.fromEntries(own.map(([name, [spec]]) => [name, spec])),
+  };
+  const table = createMethodTable(contract, {
+    ...fixtureHandlers(systemClock),
+    ...builtinHandlers("0.0.0", contract),
+    ...Object.fromEntries(own.map(([name, [, handler]]) => [name, handler])),
+  });
+  const native = loadNativeCalls();
+  const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
+  const attach = (socket: Socket) => server.attach(socket, principal);
+  const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads() });
+  return {
+    path,
+    server,
+    log,
+    async [Symbol.asyncDispose]() {
+      await socketServer.close();
+      await server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** The same, and a client of it. */
+export async function openWire(options: ServeOptions = {}) {
+  const stack = new AsyncDisposableStack();
+  const served = stack.use(await serveFixtures(options));
+  const client = stack.use(await WireClient.open(served.path));
+  return { ...served, client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Ends when its call is aborted, with the reason. */
+export const hang: AnyHandler = (_, call) =>
+  new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));

@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { WebSocket } from "ws";
+import { silentLogger } from "../../../bridge/logging/index.ts";
+import { systemClock } from "../../../bridge/platform/clock.ts";
+import { ApiTokens, tokenMigrations } from "../../../bridge/rpc/doors/api-tokens.ts";
+import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/doors/authenticator.ts";
+import { createWebDoor, type WebDoor, type WebDoorOptions } from "../../../bridge/rpc/doors/web-door.ts";
+import { subprotocol } from "../../../bridge/rpc/doors/web-socket-door.ts";
+import { scopeRefusal } from "../../../bridge/rpc/index.ts";
+import { Store } from "../../../bridge/store/index.ts";
+import { tempDirectory } from "../temp.ts";
+import { type Served, type ServeOptions, serveFixtures } from "./serve.ts";
+
+export interface OpenDoor extends AsyncDisposable {
+  readonly served: Served;
+  readonly tokens: ApiTokens;
+  readonly door: WebDoor;
+  /** Moves the time that tokens are judged by. */
+  readonly time: { ms: number };
+  /** Mints a viewer's token. */
+  mint(scope?: Partial<Parameters<ApiTokens["create"]>[0]>): Promise<string>;
+}
+
+export const dashboard = "https://dashboard.example.org";
+
+/** The fixture methods behind a TCP door for both HTTP and WebSocket. */
+export async function openWebDoor(
+  overrides: Partial<WebDoorOptions> & { readonly verifyJwt?: VerifyJwt; readonly serve?: ServeOptions } = {},
+): Promise<OpenDoor> {
+  const { verifyJwt, serve = {}, ...options } = overrides;
+  await using stack = new AsyncDisposableStack();
+  const directory = stack.use(tempDirectory());
+  const store = stack.use(new Store(join(directory.path, "t.db"), tokenMigrations, "2026-01-01T00:00:00Z"));
+  const served = stack.use(
+    await serveFixtures({ gate: ({ name }, principal) => scopeRefusal(name, principal), ...serve }),
+  );
+  const time = { ms: 1_000_000 };
+  const tokens = new ApiTokens(store, { now: () => time.ms });
+  const rpc = served.server;
+  const front = { rpc, health: () => ({ status: "ok" }), metrics: async () => "up 1\n", bodyBytesMax: 1_000_000 };
+  const door = createWebDoor({
+    name: "web door",
+    listen: "127.0.0.1:0",
+    tls: undefined,
+    http: front,
+    webSocket: { origins: [dashboard], messageBytesMax: 1_000_000 },
+    rpc,
+    authenticator: createAuthenticator(tokens, verifyJwt, systemClock),
+    logger: silentLogger,
+    ...options,
+  });
+  await door.start();
+  stack.defer(() => door.stop());
+  const owned = stack.move();
+  const base = { role: "viewer", methods: undefined, channels: undefined, addresses: undefined } as const;
+  let minted = 0;
+  return {
+    ...{ served, tokens, door, time },
+    async mint(scope = {}) {
+      minted += 1;
+      const fields = { ...base, name: `t-${minted}`, expiresAt: undefined, createdBy: "user:0", ...scope };
+      return (await tokens.create(fields)).token;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A WebSocket whose messages are kept. */
+export interface WebPeer extends AsyncDisposable {
+  readonly socket: WebSocket;
+  /** Sends a value and takes the next message. */
+  ask(value: unknown): Promise<Record<string, unknown>>;
+  next(): Promise<Record<string, unknown>>;
+  /** The code that it was closed with. */
+  closed(): Promise<number>;
+}
+
+export async function openWebSocket(
+  port: number,
+  options: { readonly token?: string; readonly origin?: string; readonly protocols?: string[] } = {},
+): Promise<WebPeer> {
+  const { token, origin, protocols = [subprotocol] } = options;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`, protocols, {
+    headers,
+    ...(origin === undefined ? {} : { origin }),
+  });
+  const messages: string[] = [];
+  let wake: () => void = () => undefined;
+  socket.on("message", (data) => {
+    messages.push(String(data));
+    wake();
+  });
+  const closed = new Promise<number>((resolve) => socket.once("close", resolve));
+  await once(socket, "open");
+  socket.on("error", () => undefined);
+  const next = async () => {
+    while (messages.length === 0)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    return JSON.parse(messages.shift() ?? "") as Record<string, unknown>;
+  };
+  return {
+    socket,
+    next,
+    ask(value) {
+      socket.send(JSON.stringify(value));
+      return next();
+    },
+    closed: () => closed,
+    async [Symbol.asyncDispose]() {
+      socket.terminate();
+      await closed;
+    },
+  };
+}
