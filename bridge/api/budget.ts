@@ -103,7 +103,7 @@ async function reserve(
   await budget.reserve({
     id,
     attribution: {
-      provider: service?.split("../rpc/handlers")[0],
+      provider: service?.split(".")[0],
       model: service,
       agent,
       loop: agent === undefined ? undefined : loopOf(agent),

@@ -176,7 +176,7 @@ function approvalGate(approvals: Approvals): ApprovalGate {
 function watchChanges(log: DurableEventLog, brakes: Brakes): Service {
   let subscription: { close(): void } | undefined;
   const push = ({ channel, type, source, data }: EventEnvelope) => {
-    const agentId = channel.split("..")[1] ?? "";
+    const agentId = channel.split(".")[1] ?? "";
     const isFirstStart = type === "agent.started" && data["epoch"] === 1;
     if (source !== `agent:${agentId}` || isFirstStart) brakes.changed(agentId);
     else if (!type.startsWith("agent.")) brakes.progressed(agentId);

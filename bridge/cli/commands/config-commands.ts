@@ -43,7 +43,7 @@ function tomlLines(table: object, origins: Origins | undefined, path: readonly s
   const entries = Object.entries(table).filter(([, value]) => value !== undefined);
   const lines = entries.flatMap(([name, value]) => {
     if (isTable(value)) return [];
-    const origin = origins?.get([...path, name].join(".."));
+    const origin = origins?.get([...path, name].join("."));
     return [`${tomlKey(name)} = ${tomlValue(value)}${origin === undefined ? "" : `  # ${visible(origin)}`}`];
   });
   const tables = entries.flatMap(([name, value]) => {
@@ -52,7 +52,7 @@ function tomlLines(table: object, origins: Origins | undefined, path: readonly s
     const inner = tomlLines(value, origins, own);
     return inner.length === 0 || inner[0]?.startsWith("[") === true
       ? inner
-      : ["", `[${own.map(tomlKey).join("..")}]`, ...inner];
+      : ["", `[${own.map(tomlKey).join(".")}]`, ...inner];
   });
   return [...lines, ...tables];
 }

@@ -26,7 +26,7 @@ export interface MethodFlags {
 const kebab = (name: string): string => name.replaceAll("_", "-");
 
 /** `agent.start` → `agent start`. */
-export const commandNameOf = (method: string): string => kebab(method).replace("..", " ");
+export const commandNameOf = (method: string): string => kebab(method).replace(".", " ");
 
 /** The method that `armorclaw DOMAIN VERB` calls. */
 export function methodOfCommand(domain: string, verb: string): MethodName | undefined {
@@ -61,7 +61,7 @@ export function checkParams(method: MethodName, params: unknown): void {
   const issue = parsed.error?.issues[0];
   if (issue === undefined) return;
   const [key] = issue.path;
-  const inner = issue.path.slice(1).join("..");
+  const inner = issue.path.slice(1).join(".");
   const where = typeof key === "string" ? `--${kebab(key)}: ${inner === "" ? "" : `${inner}: `}` : "";
   const message = `${where}${issue.message}`;
   throw new UsageError(message, `\`armorclaw ${commandNameOf(method)} --help\` explains each flag`);

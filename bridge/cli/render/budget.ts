@@ -90,7 +90,7 @@ export function renderReportCsv({ by, rows }: Report): string {
   const lines = rows.map(({ keys, cost_nano_usd, calls, input_tokens, output_tokens, bounded }) => [
     ...keys.map((key) => key ?? ""),
     (BigInt(cost_nano_usd) / 1_000_000_000n).toString() +
-      ".." +
+      "." +
       (BigInt(cost_nano_usd) % 1_000_000_000n).toString().padStart(9, "0"),
     ...[calls, input_tokens, output_tokens, bounded].map(String),
   ]);

@@ -41,7 +41,7 @@ const renderers: Renderers = {
   "agent.pause": renderStarted,
   "agent.resume": renderStarted,
   "bridge.panic": ({ agents, frozen_ms }) =>
-    `${agents} agents frozen within ${frozen_ms} ms, then killed. Nothing starts until \`armorclaw bridge resume\`..`,
+    `${agents} agents frozen within ${frozen_ms} ms, then killed. Nothing starts until \`armorclaw bridge resume\`.`,
   "agent.remove_workspace": ({ removed }) => (removed ? "Removed." : "There was none."),
   "agent.stop": renderStopped,
   "agent.list": renderAgents,

@@ -66,7 +66,7 @@ function agentLayer(agent: RuntimeFile): readonly Buffer[] {
 }
 
 function addParents(path: string, modes: Map<string, number>): void {
-  for (let parent = dirname(path); parent !== ".."; parent = dirname(parent))
+  for (let parent = dirname(path); parent !== "."; parent = dirname(parent))
     if (!modes.has(parent)) modes.set(parent, 0o755);
 }
 

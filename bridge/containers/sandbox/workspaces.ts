@@ -143,4 +143,4 @@ function checkImage(image: string, sizeBytes: number): void {
     );
 }
 
-const isMounted = (directory: string): boolean => statSync(directory).dev !== statSync(join(directory, "../..")).dev;
+const isMounted = (directory: string): boolean => statSync(directory).dev !== statSync(join(directory, "..")).dev;

@@ -38,7 +38,7 @@ export async function provideTree(
   if (existsSync(directory)) return undefined;
   if (env["ARMORCLAW_TEST_PROVISION"] === "0")
     return `no ${name}, and ARMORCLAW_TEST_PROVISION=0: ${usedBy} cannot run`;
-  await mkdir(join(directory, "../.."), { recursive: true });
+  await mkdir(join(directory, ".."), { recursive: true });
   say(`making ${name} from packages, kept for the next run in ${directory}`);
   const script = new URL(recipe[0], import.meta.url).pathname;
   const fresh = `${directory}.${process.pid}`;

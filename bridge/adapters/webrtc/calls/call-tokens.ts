@@ -69,7 +69,7 @@ export class CallTokens {
   }
 
   #verify(token: string): TokenClaims {
-    const parts = token.length <= tokenCharsMax ? token.split("..") : [];
+    const parts = token.length <= tokenCharsMax ? token.split(".") : [];
     const [version, body = "", signature = ""] = parts;
     if (parts.length !== 3 || version !== prefix) throw new TokenRefused("malformed");
     const expected = this.#sign(`${prefix}.${body}`);

@@ -36,7 +36,7 @@ export function mayContact(
   if (policy.relayOnly && type !== "relay") return false;
   const family = isIP(address);
   // An address in another's clothes, such as ::ffff:127.0.0.1, is none that a browser sends.
-  if (family === 0 || (family === 6 && address.includes(".."))) return false;
+  if (family === 0 || (family === 6 && address.includes("."))) return false;
   const kind = family === 6 ? "ipv6" : "ipv4";
   if (never.check(address, kind)) return false;
   return policy.remoteCandidates === "any" || !(loopback.check(address, kind) || inner.check(address, kind));
