@@ -3,7 +3,7 @@ import { heartbeatManifest } from "./loops/heartbeat.manifest.ts";
 import { sttManifest } from "./loops/stt.manifest.ts";
 import { systemMonitorManifest } from "./loops/system-monitor.manifest.ts";
 import { ttsManifest } from "./loops/tts.manifest.ts";
-import { voiceDeskManifest } from "./loops/voice-desk.manifest.ts";
+import { voiceAssistantManifest } from "./loops/voice-assistant.manifest.ts";
 import { voiceEchoManifest } from "./loops/voice-echo.manifest.ts";
 
 /** Every loop that this runtime can run, by its name. The bridge reads the manifests; only an agent loads the code. */
@@ -13,5 +13,5 @@ export const loopMap = {
   stt: { manifest: sttManifest, load: () => import("./loops/stt.ts") },
   tts: { manifest: ttsManifest, load: () => import("./loops/tts.ts") },
   "voice-echo": { manifest: voiceEchoManifest, load: () => import("./loops/voice-echo.ts") },
-  "voice-desk": { manifest: voiceDeskManifest, load: () => import("./loops/voice-desk.ts") },
+  "voice-assistant": { manifest: voiceAssistantManifest, load: () => import("./loops/voice-assistant.ts") },
 } as const satisfies Record<string, LoopEntry>;

@@ -4,9 +4,9 @@ import { openMedia } from "../voice/media-connection.ts";
 import { pocketsphinx, type SpeechRecognizer } from "../voice/speech-engines.ts";
 import { Utterances } from "../voice/utterances.ts";
 
-/** What `voice-desk` understands, in words of pocketsphinx's dictionary. */
+/** What `voice-assistant` understands, in words of pocketsphinx's dictionary. */
 const grammar = `#JSGF V1.0;
-grammar desk;
+grammar assistant;
 public <question> = system status | how many agents are running | approve the deployment | cancel the build | good bye;
 `;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { answerTo, createLoop as createDesk } from "../loops/voice-desk.ts";
+import { answerTo, createLoop as createAssistant } from "../loops/voice-assistant.ts";
 import { resample } from "./resample.ts";
 import { readWav } from "./speech-engines.ts";
 import { Utterances } from "./utterances.ts";
@@ -54,7 +54,7 @@ describe("utterances", () => {
   });
 });
 
-describe("the voice desk", () => {
+describe("the voice assistant", () => {
   const call = (async () => ({ agents: [1, 2, 3] })) as never;
   test.each([
     ["system status", "all systems are running"],
@@ -64,7 +64,7 @@ describe("the voice desk", () => {
     ["good bye", undefined],
   ])("answers %s", async (question, answer) => {
     expect(await answerTo(question, { call })).toBe(answer);
-    expect(createDesk().tick).toBeInstanceOf(Function);
+    expect(createAssistant().tick).toBeInstanceOf(Function);
   });
 });
 

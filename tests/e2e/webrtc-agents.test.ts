@@ -15,7 +15,7 @@ describeOnEngines(
     test("hear, answer and speak in a call through the real bridge", async () => {
       assert(hasSpeech, "espeak-ng and pocketsphinx are installed");
       await using bridge = await startTestDaemon({
-        ...{ engine, env: env(), start: ["stt", "tts", "voice-desk"] },
+        ...{ engine, env: env(), start: ["stt", "tts", "voice-assistant"] },
         flags: [
           ...["--set", "webrtc.enabled=true", "--set", "webrtc.addresses=127.0.0.1"],
           ...["--set", "webrtc.port_first=41600", "--set", "webrtc.port_last=41619"],
@@ -33,7 +33,7 @@ describeOnEngines(
       await using far = await openFarEnd();
       const { session_id, sdp_answer } = await client.webrtc.start({
         room_id: "!voice:example.org",
-        agent_id: "voice-desk-1",
+        agent_id: "voice-assistant-1",
         stt_agent_id: "stt-1",
         tts_agent_id: "tts-1",
         offer: await far.offer(),

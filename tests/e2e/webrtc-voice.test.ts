@@ -3,7 +3,7 @@ import { expect, test } from "@jest/globals";
 import type { Loop } from "../../agent-runtime/loop.ts";
 import { createLoop as createStt } from "../../agent-runtime/loops/stt.ts";
 import { createLoop as createTts } from "../../agent-runtime/loops/tts.ts";
-import { createLoop as createDesk } from "../../agent-runtime/loops/voice-desk.ts";
+import { createLoop as createAssistant } from "../../agent-runtime/loops/voice-assistant.ts";
 import { pocketsphinx } from "../../agent-runtime/voice/speech-engines.ts";
 import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
@@ -34,10 +34,10 @@ describeIf(hasChromium && hasSpeech, "chromium, espeak-ng or pocketsphinx is not
       } as never);
     await run("stt-1", createStt());
     await run("tts-1", createTts());
-    await run("voice-desk-1", createDesk());
+    await run("voice-assistant-1", createAssistant());
     const { token } = await bridge.calls.open(admin, {
       ...plainCall,
-      agentId: "voice-desk-1",
+      agentId: "voice-assistant-1",
       sttAgentId: "stt-1",
       ttsAgentId: "tts-1",
     });

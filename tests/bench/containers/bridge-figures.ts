@@ -8,7 +8,7 @@ const ticksPerSecond = 100;
 const watchedSeconds = 20;
 const panics = 3;
 /** It waits for callers and does nothing else: what the bridge does for it is monitoring alone, at the usual interval. */
-const idleLoop = "voice-desk";
+const idleLoop = "voice-assistant";
 
 interface Sizes {
   readonly starts: number;
