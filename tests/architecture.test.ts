@@ -44,7 +44,6 @@ const containment: Record<string, RegExp> = {
   "matrix-js-sdk": /^bridge\/adapters\/matrix\//,
   werift: /^bridge\/adapters\/webrtc\//,
   "libopus-wasm": /^bridge\/adapters\/webrtc\//,
-  cockatiel: /^bridge\/adapters\/http\//,
   esbuild: /^scripts\//,
   "@pydantic/genai-prices": /^bridge\/budget\//,
 };

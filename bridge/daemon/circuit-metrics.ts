@@ -1,4 +1,4 @@
-import type { CircuitState } from "../adapters/http/index.ts";
+import type { CircuitState } from "../platform/circuit-breaker.ts";
 import type { GaugeSource } from "../rpc/index.ts";
 
 const states: readonly CircuitState[] = ["closed", "open", "half-open"];

@@ -7,9 +7,9 @@ const openMs = 30_000;
 
 function world() {
   const clock = new ManualClock();
-  const told: string[] = [];
-  const tell = (_: object, message: string) => void told.push(message);
-  const logger = { ...silentLogger, warn: tell, info: tell };
+  const logged: string[] = [];
+  const log = (_: object, message: string) => void logged.push(message);
+  const logger = { ...silentLogger, warn: log, info: log };
   const circuits = new Circuits({ clock, logger }, { failuresMax: 3, openMs });
   let attempts = 0;
   /** One attempt that ends so. @returns how it ended, or for how long it was refused */
@@ -28,62 +28,64 @@ function world() {
       return error instanceof CircuitOpenError ? error.retryAfterMs : (error as Error).message;
     }
   };
-  return { clock, told, circuits, attempt, attempts: () => attempts };
+  return { clock, logged, circuits, attempt, attempts: () => attempts };
 }
 
 describe("Circuits", () => {
   test("open after failures in a row, for that destination alone, and let one attempt through after the pause", async () => {
-    const { clock, told, circuits, attempt, attempts } = world();
-    for (const health of ["ill", "ill", "well", "ill", "ill", "ill"] as const)
+    const { clock, logged, circuits, attempt, attempts } = world();
+    for (const health of ["failing", "failing", "healthy", "failing", "failing", "failing"] as const)
       expect(await attempt(health)).toBe(health);
     clock.advance(10_000);
-    expect(await attempt("well")).toBe(20_000);
-    expect(await attempt("well", "b")).toBe("well");
+    expect(await attempt("healthy")).toBe(20_000);
+    expect(await attempt("healthy", "b")).toBe("healthy");
     expect(circuits.states).toEqual(["open", "closed"]);
     clock.advance(20_000);
     expect(circuits.states).toEqual(["half-open", "closed"]);
-    expect(await attempt("ill")).toBe("ill");
-    expect(await attempt("well")).toBe(openMs);
+    expect(await attempt("failing")).toBe("failing");
+    expect(await attempt("healthy")).toBe(openMs);
     clock.advance(openMs);
-    expect(await attempt("well")).toBe("well");
+    expect(await attempt("healthy")).toBe("healthy");
     expect(circuits.states).toContain("closed");
     expect(attempts()).toBe(9);
-    expect(told).toEqual(["failed too often in a row, is left alone", "answers again"]);
+    expect(logged).toEqual(["The destination failed too often in a row; calls pause", "The destination answers again"]);
   });
 
-  test("refuse at once what comes while the one attempt is under way", async () => {
+  test("refuse other attempts at once while the one attempt is under way", async () => {
     const { clock, circuits, attempt } = world();
-    for (const _ of [1, 2, 3]) await attempt("ill");
+    for (const _ of [1, 2, 3]) await attempt("failing");
     clock.advance(openMs);
     const trial = Promise.withResolvers<string>();
     const first = circuits.run(
       "a",
       () => trial.promise,
-      () => "well",
+      () => "healthy",
     );
-    expect(await attempt("well")).toBe(1_000);
+    expect(await attempt("healthy")).toBe(1_000);
     trial.resolve("back");
     expect(await first).toBe("back");
-    expect(await attempt("well")).toBe("well");
+    expect(await attempt("healthy")).toBe("healthy");
   });
 
-  test("count an attempt that shows nothing neither for nor against, but not as the other side's return", async () => {
-    const { clock, attempt } = world();
-    for (const health of ["ill", "ill", "unknown"] as const) await attempt(health);
+  test("count an attempt whose caller left neither as a failure nor as a recovery", async () => {
+    const { clock, circuits, attempt } = world();
+    for (const health of ["failing", "failing", "unknown"] as const) await attempt(health);
     expect(await attempt("unknown")).toBe("the caller left");
-    expect(await attempt("ill")).toBe("ill");
-    expect(await attempt("well")).toBe(openMs);
+    expect(await attempt("failing")).toBe("failing");
+    expect(await attempt("healthy")).toBe(openMs);
     clock.advance(openMs);
     expect(await attempt("unknown")).toBe("the caller left");
-    expect(await attempt("well")).toBe(openMs);
+    expect(circuits.states).toEqual(["half-open"]);
+    expect(await attempt("healthy")).toBe("healthy");
+    expect(circuits.states).toEqual(["closed"]);
   });
 
-  test("are bounded in number: the one that was used least recently is forgotten", async () => {
+  test("are bounded in number: the one that was used least recently is dropped", async () => {
     const { circuits, attempt } = world();
-    for (const _ of [1, 2, 3]) await attempt("ill", "kept");
+    for (const _ of [1, 2, 3]) await attempt("failing", "kept");
     for (let n = 0; n < 1_500; n++) {
-      await attempt("well", `host-${n}`);
-      if (n % 100 === 0) expect(await attempt("well", "kept")).toBe(openMs);
+      await attempt("healthy", `host-${n}`);
+      if (n % 100 === 0) expect(await attempt("healthy", "kept")).toBe(openMs);
     }
     expect(circuits.states).toHaveLength(1_000);
     expect(circuits.states.filter((state) => state === "open")).toHaveLength(1);

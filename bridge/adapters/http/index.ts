@@ -1,4 +1,3 @@
-export type { CircuitState } from "./circuits.ts";
 export {
   HttpBroker,
   type HttpBrokerDeps,

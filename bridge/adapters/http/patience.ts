@@ -1,15 +1,8 @@
 import { BridgeError } from "@armorclaw/protocol";
 import type { Logger } from "../../logging/index.ts";
+import type { CircuitSettings, CircuitState } from "../../platform/circuit-breaker.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
-import {
-  CircuitOpenError,
-  type CircuitSettings,
-  type CircuitState,
-  Circuits,
-  type Health,
-  type Settled,
-  settle,
-} from "./circuits.ts";
+import { CircuitOpenError, Circuits, type Health, type Settled, settle } from "./circuits.ts";
 import { type Answer, type Exchange, exchange } from "./exchange.ts";
 
 /** Repeating these asks again, and does nothing twice. */
@@ -88,10 +81,10 @@ async function paused(clock: Clock, ms: number, caller: AbortSignal): Promise<bo
 
 /** Refusals of a host that stands are no failures of it, nor is an answer that is too long for us. */
 function healthOf(end: Settled<Answer>): Health {
-  if (!("error" in end)) return end.value.status >= 500 ? "ill" : "well";
+  if (!("error" in end)) return end.value.status >= 500 ? "failing" : "healthy";
   const failure = failureOf(end.error);
   if (failure === undefined) return "unknown";
-  return failure === "too_large" ? "well" : "ill";
+  return failure === "too_large" ? "healthy" : "failing";
 }
 
 /** A host that says when to come back is not asked before: its answer goes to the agent. */

@@ -39,8 +39,8 @@ async function post(lane: string, url: string, what: { key: string; body: string
 
 /** A receiver that refuses, or asks for time, is there. */
 function healthOf(end: Settled<number>): Health {
-  if (!("error" in end)) return "well";
-  return end.error instanceof Refusal && end.error.status < 500 ? "well" : "ill";
+  if (!("error" in end)) return "healthy";
+  return end.error instanceof Refusal && end.error.status < 500 ? "healthy" : "failing";
 }
 
 /** The receiver answered, and did not take it. */

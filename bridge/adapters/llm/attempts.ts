@@ -111,7 +111,7 @@ export class Attempts {
           reserved = undefined;
           return await this.#settle(route, settled, exchanged);
         } catch (error) {
-          if (!(error instanceof UpstreamFailure)) circuit.left();
+          if (!(error instanceof UpstreamFailure)) circuit.abandoned();
           if (!(error instanceof UpstreamFailure) || reserved === undefined) throw error;
           reserved.wasSent = false;
           if (error.kind === "unknown") {
@@ -130,8 +130,8 @@ export class Attempts {
 
   /** Waits until the provider takes calls, and enters its circuit. */
   async #awaitTurn({ provider }: Route, signal: AbortSignal): Promise<void> {
-    const { circuit } = this.#deps.providers.of(provider.name);
-    const { waitMs } = circuit;
+    const { circuit, rateLimit } = this.#deps.providers.of(provider.name);
+    const { waitMs } = rateLimit;
     if (waitMs > this.#settings.waitMaxMs) throw unavailable(provider.name, "it limits the rate", waitMs);
     // Those who wait for the same moment do not all come at it.
     if (waitMs > 0) await delay(this.#deps.clock, waitMs + this.#deps.random() * this.#settings.backoffMs, signal);
@@ -191,7 +191,7 @@ export class Attempts {
 
   /** Waits before the next try, or throws when there is none. */
   async #afterFailure({ provider }: Route, job: Job, failure: UpstreamFailure, attempt: number): Promise<void> {
-    const { circuit } = this.#deps.providers.of(provider.name);
+    const { circuit, rateLimit } = this.#deps.providers.of(provider.name);
     const { backoffMs, attemptsMax, waitMaxMs } = this.#settings;
     this.#deps.logger.warn(
       { provider: provider.name, attempt, status: failure.status, kind: failure.kind },
@@ -200,8 +200,8 @@ export class Attempts {
     const waitMs =
       failure.retryAfterMs ?? Math.round(this.#deps.random() * Math.min(waitMaxMs, backoffMs * 2 ** (attempt - 1)));
     if (failure.status === 429) {
-      circuit.left();
-      circuit.limited(waitMs);
+      circuit.abandoned();
+      rateLimit.pauseFor(waitMs);
     } else circuit.failed(failure.status === undefined ? failure.message : `It answers ${failure.status}`);
     if (job.hasSent)
       throw new BridgeError("LLM_STREAM_FAILED", `${provider.name}: ${failure.message}`, undefined, { cause: failure });

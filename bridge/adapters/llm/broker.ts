@@ -39,8 +39,9 @@ export class ModelBroker {
     const { prices, providers, clock } = this.#deps;
     const at = new Date(clock.now());
     return this.modelsFor(caller).map(({ id, model, provider: { name, listName } }) => {
-      const { state, waitMs } = providers.of(name).circuit;
-      return { id, provider: name, price: prices.find(name, model, listName, at), state, waitMs };
+      const { circuit, rateLimit } = providers.of(name);
+      const price = prices.find(name, model, listName, at);
+      return { id, provider: name, price, state: circuit.state, waitMs: rateLimit.waitMs };
     });
   }
 

@@ -1,13 +1,15 @@
 import type { PublishEvent } from "../../events/index.ts";
 import type { Service } from "../../lifecycle/index.ts";
+import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../platform/circuit-breaker.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { Circuit, type CircuitSettings, type CircuitState } from "./circuit.ts";
 import type { ProviderSettings } from "./models.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { Upstream, type UpstreamSettings } from "./upstream.ts";
 
 export interface Provider {
   readonly upstream: Upstream;
-  readonly circuit: Circuit;
+  readonly circuit: CircuitBreaker;
+  readonly rateLimit: RateLimit;
 }
 
 /** The providers' connections and how they fare. */
@@ -24,18 +26,20 @@ export class Providers implements Service {
   ) {
     this.#providers = new Map(
       settings.map(({ name, baseUrl }) => {
-        const onChange = (state: "open" | "closed", untilMs: number, reason: string) => {
+        const onChange = (state: "open" | "closed", reason: string) => {
           if (state === "closed") publish("llm.provider_recovered", "bridge", { provider: name });
-          else
-            publish("llm.provider_unavailable", "bridge", {
-              provider: name,
-              reason,
-              until: new Date(untilMs).toISOString(),
-            });
+          else {
+            const until = new Date(clock.now() + circuit.openMs).toISOString();
+            publish("llm.provider_unavailable", "bridge", { provider: name, reason, until });
+          }
         };
         return [
           name,
-          { upstream: new Upstream({ baseUrl, ...http }, clock), circuit: new Circuit(clock, circuit, onChange) },
+          {
+            upstream: new Upstream({ baseUrl, ...http }, clock),
+            circuit: new CircuitBreaker(clock, circuit, onChange),
+            rateLimit: new RateLimit(clock),
+          },
         ];
       }),
     );
