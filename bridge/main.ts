@@ -7,7 +7,7 @@ export async function main(): Promise<void> {
     return;
   }
   const [{ runCli }, { processIo }, { systemClock }] = await Promise.all([
-    import("./cli/cli.ts"),
+    import("./cli/run-cli.ts"),
     import("./cli/core/io.ts"),
     import("./platform/clock.ts"),
   ]);

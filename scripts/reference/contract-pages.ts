@@ -1,7 +1,7 @@
 import type { MethodName } from "@armorclaw/protocol";
 import { type AnyEvent, type AnyMethod, errorCatalogue, events, methods } from "@armorclaw/protocol";
-import { formatArgs } from "../../bridge/cli/core/args.ts";
 import { exitCodes, exitOfErrorCode } from "../../bridge/cli/core/exit-codes.ts";
+import { formatArgs } from "../../bridge/cli/core/flags.ts";
 import { commandNameOf, methodFlags } from "../../bridge/cli/core/method-flags.ts";
 import { fieldsTable } from "./fields.ts";
 import { code, jsonBlock, markdownTable, page } from "./markdown.ts";

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { limits } from "@armorclaw/protocol/limits";
-import { argsOfMethod, methodNames } from "../../bridge/cli/commands/all-commands.ts";
-import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli/commands/commands.ts";
-import { flagHead, flagText } from "../../bridge/cli/commands/flag-lines.ts";
-import type { FlagSpec } from "../../bridge/cli/core/args.ts";
+import { argsOfMethod, methodNames } from "../../bridge/cli/commands/command-names.ts";
+import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli/commands/command-table.ts";
 import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/core/exit-codes.ts";
+import type { FlagSpec } from "../../bridge/cli/core/flags.ts";
 import { commandNameOf, methodFlags } from "../../bridge/cli/core/method-flags.ts";
+import { flagHead, flagText } from "../../bridge/cli/render/flag-help.ts";
 import { environmentName, leaves } from "../../bridge/config/index.ts";
 import { jsonSchemaOf, typeText } from "./fields.ts";
 import { code, markdownTable, page } from "./markdown.ts";

@@ -1,4 +1,4 @@
-import { type CliIo, runCli } from "../../bridge/cli/cli.ts";
+import { type CliIo, runCli } from "../../bridge/cli/run-cli.ts";
 
 /** A process that a test can look into. */
 export interface TestIo extends CliIo {

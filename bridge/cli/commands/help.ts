@@ -1,34 +1,46 @@
-import type { Paint } from "../render/output.ts";
-import { commands, globalFlags, groups } from "./commands.ts";
-import { flagLines } from "./flag-lines.ts";
+import { methods } from "@armorclaw/protocol";
+import { exitCodes } from "../core/exit-codes.ts";
+import type { Runner } from "../core/invocation.ts";
+import { commandNameOf } from "../core/method-flags.ts";
+import type { Paint } from "../core/output.ts";
+import { flagLines } from "../render/flag-help.ts";
+import { renderTable } from "../render/table.ts";
+import { argsOfMethod, methodNames } from "./command-names.ts";
+import { globalFlags } from "./command-table.ts";
+import { findCommand } from "./find-command.ts";
+import { helpText } from "./overview.ts";
 
-const examples: readonly (readonly [string, string])[] = [
-  ["armorclaw run", "start the bridge and its first agents"],
-  ["armorclaw ps", "see what runs"],
-  ["armorclaw events --follow", "watch everything that happens"],
-];
+/** `armorclaw help [COMMAND]`, `armorclaw help --all`. */
+export const run: Runner = async ({ out, values, positionals }) => {
+  const view = out.view();
+  if (positionals.length > 0) {
+    out.text(await commandHelp(positionals, view.paint));
+  } else if (values["all"] === true) {
+    const columns = [{ title: "COMMAND" }, { title: "WHO" }, { title: "WHAT" }];
+    const rows = methodNames.map((name) => [
+      `${commandNameOf(name)} ${argsOfMethod(name)}`.trimEnd(),
+      methods[name].roles.join(", "),
+      methods[name].summary,
+    ]);
+    out.text(renderTable(columns, rows, view));
+  } else {
+    out.text(helpText(view.paint));
+  }
+  return exitCodes.ok;
+};
 
-/** The help for someone who sees the program for the first time. */
-export function helpText(paint: Paint): string {
-  const nameWidth = Math.max(...commands.map((command) => usageOf(command.name, command.args).length));
-  const sections = groups.map((group) => {
-    const members = commands.filter((command) => command.group === group);
-    const lines = members.map(
-      (command) => `  ${usageOf(command.name, command.args).padEnd(nameWidth)}  ${command.summary}`,
-    );
-    return [paint("bold", group), ...lines].join("\n");
-  });
-  const exampleWidth = Math.max(...examples.map(([line]) => line.length));
+/** What one command does and takes. */
+export async function commandHelp(words: readonly string[], paint: Paint): Promise<string> {
+  const { name, command, method, flags } = await findCommand(words);
+  const args = command?.args ?? (method === undefined ? "" : argsOfMethod(method));
+  const what = command === undefined && method !== undefined ? methods[method].summary : `${command?.summary}.`;
+  const description = method === undefined ? undefined : methods[method].description;
   return [
-    "ArmorClaw runs AI agents on this machine, each in a locked container whose only way out is one socket.",
-    `${paint("bold", "Usage")}\n  armorclaw COMMAND [flags]`,
-    ...sections,
+    what,
+    ...(description === undefined ? [] : [description]),
+    `${paint("bold", "Usage")}\n  ${`armorclaw ${name} ${args}`.trimEnd()} [flags]`,
+    ...(flags.length === 0 ? [] : [[paint("bold", "Flags"), ...flagLines(flags)].join("\n")]),
     [paint("bold", "Flags of every command"), ...flagLines(globalFlags)].join("\n"),
-    [paint("bold", "Examples"), ...examples.map(([line, what]) => `  ${line.padEnd(exampleWidth)}  # ${what}`)].join(
-      "\n",
-    ),
-    "`armorclaw COMMAND --help` explains a command. Every method of the bridge is a command as well:\n`armorclaw help --all` lists them.",
+    ...(method === undefined ? [] : [`Calls the method ${method}, for: ${methods[method].roles.join(", ")}.`]),
   ].join("\n\n");
 }
-
-const usageOf = (name: string, args: string | undefined): string => (args === undefined ? name : `${name} ${args}`);

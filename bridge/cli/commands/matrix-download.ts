@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { exitCodes } from "../core/exit-codes.ts";
 import type { Runner } from "../core/invocation.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../core/visible.ts";
 
 /** `armorclaw matrix download ROOM_ID EVENT_ID --output FILE`. A file that is there already is not overwritten. */
 export const run: Runner = async ({ positionals, values, connect, out }) => {

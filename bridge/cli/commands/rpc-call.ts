@@ -1,8 +1,8 @@
 import { methods } from "@armorclaw/protocol";
-import { parseJson } from "../core/args.ts";
+import { parseJson } from "../core/flags.ts";
 import type { Runner } from "../core/invocation.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { runCall, runStream } from "./method-command.ts";
+import { runCall, runStream } from "./method-call.ts";
 
 /** `armorclaw rpc call METHOD [JSON|@-]`: sends the params as they are; the bridge judges them. */
 export const run: Runner = async (invocation) => {

@@ -1,5 +1,5 @@
 import type { LogLine, Result } from "@armorclaw/protocol";
-import type { CliConnection } from "../core/connection.ts";
+import type { CliConnection } from "../core/cli-connection.ts";
 import { exitCodes } from "../core/exit-codes.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { renderTop, sortKeys, type TopState, topRows } from "../render/top-view.ts";

@@ -1,9 +1,9 @@
 import { errorCatalogue } from "@armorclaw/protocol/errors";
-import { painter } from "../render/output.ts";
-import { visible } from "../render/visible.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import type { CliIo } from "./io.ts";
+import { painter } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
+import { visible } from "./visible.ts";
 
 /** An error as it is printed. */
 export interface Failure {

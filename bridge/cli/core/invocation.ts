@@ -1,7 +1,7 @@
-import type { Output } from "../render/output.ts";
-import type { ReadStdin } from "./args.ts";
-import type { CliConnection } from "./connection.ts";
+import type { CliConnection } from "./cli-connection.ts";
+import type { ReadStdin } from "./flags.ts";
 import type { CliIo } from "./io.ts";
+import type { Output } from "./output.ts";
 
 /** One run of one command, with its command line understood. */
 export interface Invocation {

@@ -1,4 +1,4 @@
-import { promptHidden } from "./prompt.ts";
+import { promptHidden } from "./hidden-prompt.ts";
 
 /** Where text goes. `write` may throw an error with the code EPIPE once nobody reads any more. */
 export interface CliStream {

@@ -1,6 +1,6 @@
 import { type AnyMethod, type MethodName, methods } from "@armorclaw/protocol";
 import * as z from "zod";
-import type { FlagSpec } from "./args.ts";
+import type { FlagSpec } from "./flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface JsonSchema {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { descriptor, type FlagSpec } from "./args.ts";
+import { descriptor, type FlagSpec } from "./flags.ts";
 import type { Invocation } from "./invocation.ts";
 import type { CliIo } from "./io.ts";
 import { UsageError } from "./usage-error.ts";

@@ -5,12 +5,12 @@ import { configFlags } from "../core/config-flags.ts";
 import { exitCodes } from "../core/exit-codes.ts";
 import { describeFailure } from "../core/failure.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
-import { renderFindings } from "../render/doctor.ts";
-import { answerDeadlineMs, askBridge } from "./ask.ts";
+import { renderFindings } from "../render/findings.ts";
+import { judgeStatus } from "./assessments.ts";
+import { answerDeadlineMs, askBridge } from "./bridge-checks.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
-import { checkClockKeeper, checkHost } from "./host.ts";
-import { judgeStatus } from "./judge.ts";
-import { checkDisk, checkPlaces } from "./places.ts";
+import { checkClockKeeper, checkHost } from "./host-checks.ts";
+import { checkDisk, checkPlaces } from "./place-checks.ts";
 
 /** `armorclaw doctor`: everything that a person looks at when something is wrong, whether or not the bridge runs. */
 export const run: Runner = async (invocation) => {

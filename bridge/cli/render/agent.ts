@@ -1,8 +1,8 @@
 import type { AgentInfo, AgentUsage, LogLine, Result } from "@armorclaw/protocol";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { formatAge, formatBytes, formatDuration, formatTime } from "./format.ts";
-import type { View } from "./output.ts";
 import { renderTable } from "./table.ts";
-import { visible } from "./visible.ts";
 
 const agentColumns = [
   { title: "AGENT" },

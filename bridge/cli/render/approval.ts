@@ -1,6 +1,6 @@
 import type { Result } from "@armorclaw/protocol";
-import type { View } from "./output.ts";
-import { visible } from "./visible.ts";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 
 type Approval = Result<"approval.get">;
 

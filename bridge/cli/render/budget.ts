@@ -1,8 +1,8 @@
 import type { Result } from "@armorclaw/protocol";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { formatDuration } from "./format.ts";
-import type { View } from "./output.ts";
 import { renderTable } from "./table.ts";
-import { visible } from "./visible.ts";
 
 type Status = Result<"budget.status">;
 export type Limit = Status["limits"][number];

@@ -1,8 +1,8 @@
 import type { EventEnvelope, Priority } from "@armorclaw/protocol";
+import type { Style, View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { formatTime } from "./format.ts";
-import type { Style, View } from "./output.ts";
 import { progressBar } from "./queue.ts";
-import { visible } from "./visible.ts";
 
 const marks: Readonly<Record<Priority, readonly [mark: string, style: Style]>> = {
   critical: ["!!", ["bold", "red"]],

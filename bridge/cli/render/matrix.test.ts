@@ -1,7 +1,7 @@
 import { methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
+import type { View } from "../core/output.ts";
 import { renderMatrixLogin, renderMatrixStatus, renderVerification } from "./matrix.ts";
-import type { View } from "./output.ts";
 
 const view: View = { nowMs: 0, columns: 100, paint: (_style, text) => text };
 const status = methods["matrix.status"].result.parse(methods["matrix.status"].example.result);

@@ -1,7 +1,7 @@
 import type { Result } from "@armorclaw/protocol";
-import type { View } from "./output.ts";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { renderTable } from "./table.ts";
-import { visible } from "./visible.ts";
 
 export function renderMatrixStatus(status: Result<"matrix.status">, view: View): string {
   if (status.status === "locked")

@@ -1,6 +1,6 @@
 import type { Result } from "@armorclaw/protocol";
+import type { View } from "../core/output.ts";
 import { formatTime } from "./format.ts";
-import type { View } from "./output.ts";
 import { renderTable } from "./table.ts";
 
 const barCells = 20;

@@ -1,5 +1,5 @@
-import type { View } from "./output.ts";
-import { visible } from "./visible.ts";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 
 export interface Column {
   readonly title: string;

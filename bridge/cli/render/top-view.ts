@@ -1,10 +1,10 @@
 import type { AgentInfo, AgentUsage, LogLine } from "@armorclaw/protocol";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { renderLogLine, workspaceOf } from "./agent.ts";
 import { type Limit, renderBurn } from "./budget.ts";
 import { formatAge, formatBytes } from "./format.ts";
-import type { View } from "./output.ts";
 import { renderTable } from "./table.ts";
-import { visible } from "./visible.ts";
 
 export const sortKeys = { c: "cpu", m: "memory", i: "io", n: "name" } as const;
 export type SortKey = (typeof sortKeys)[keyof typeof sortKeys];

@@ -1,6 +1,6 @@
-import type { View } from "./output.ts";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { renderTable } from "./table.ts";
-import { visible } from "./visible.ts";
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

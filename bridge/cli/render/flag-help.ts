@@ -1,4 +1,4 @@
-import { type FlagSpec, placeholderOf } from "../core/args.ts";
+import { type FlagSpec, placeholderOf } from "../core/flags.ts";
 
 /** One line of help for each flag. */
 export function flagLines(flags: readonly FlagSpec[]): string[] {

@@ -1,12 +1,12 @@
 import { type MethodName, methods } from "@armorclaw/protocol";
-import type { FlagSpec } from "../core/args.ts";
-import { isConnectionLost } from "../core/connection.ts";
+import { isConnectionLost } from "../core/cli-connection.ts";
 import { exitCodes } from "../core/exit-codes.ts";
+import type { FlagSpec } from "../core/flags.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { checkParams } from "../core/method-flags.ts";
 import { withSecrets } from "../core/secret-input.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { renderItem, renderResult } from "../render/render.ts";
+import { renderItem, renderResult } from "../render/renderers.ts";
 
 /** Methods about the connection that they are called on: each command has its own, which ends with it. */
 const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {

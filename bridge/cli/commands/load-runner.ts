@@ -1,15 +1,15 @@
 import type { Runner } from "../core/invocation.ts";
-import type { Found } from "../core/resolve.ts";
-import { isMethodCommand } from "./commands.ts";
+import { isMethodCommand } from "./command-table.ts";
+import type { Found } from "./find-command.ts";
 
 type Loader = () => Promise<Runner>;
 
-const config = () => import("./config-commands.ts");
-const budget = () => import("./budget-runners.ts");
+const config = () => import("./config.ts");
+const budget = () => import("./budget.ts");
 
 /** What each command of the command line itself does; loaded when it is run. `run` is the daemon: the entry starts it. */
 const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
-  ["events", async () => (await import("./events-command.ts")).run],
+  ["events", async () => (await import("./events.ts")).run],
   ["top", async () => (await import("./top.ts")).run],
   ["rpc call", async () => (await import("./rpc-call.ts")).run],
   ["matrix download", async () => (await import("./matrix-download.ts")).run],
@@ -22,12 +22,12 @@ const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["config schema", async () => (await config()).schema],
   ["completion", async () => (await import("./completion.ts")).run],
   ["version", async () => (await import("./version.ts")).run],
-  ["help", async () => (await import("./help-command.ts")).run],
+  ["help", async () => (await import("./help.ts")).run],
 ]);
 
 export async function loadRunner({ name, command, method, flags }: Found): Promise<Runner> {
   if (method !== undefined) {
-    const { methodRunner } = await import("./method-command.ts");
+    const { methodRunner } = await import("./method-call.ts");
     return methodRunner(
       method,
       flags,

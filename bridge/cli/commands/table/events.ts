@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import type { Command } from "../command.ts";
 
 /** The short verbs of tasks, of what leaves the bridge and of what could not be delivered. */
 export const eventCommands: readonly Command[] = [

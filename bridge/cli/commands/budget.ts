@@ -4,7 +4,7 @@ import type { Invocation, Runner } from "../core/invocation.ts";
 import { checkParams } from "../core/method-flags.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { renderReportCsv } from "../render/budget.ts";
-import { runCall } from "./method-command.ts";
+import { runCall } from "./method-call.ts";
 
 const nanoPerUsd = 1_000_000_000;
 const unitNames: Readonly<Record<string, string>> = {

@@ -1,17 +1,17 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { limits } from "@armorclaw/protocol/limits";
-import { globalFlags } from "./commands/commands.ts";
-import { helpText } from "./commands/help.ts";
-import { loadRunner } from "./commands/runners.ts";
-import { convert, parseArgs } from "./core/args.ts";
-import type { CliConnection } from "./core/connection.ts";
+import { globalFlags } from "./commands/command-table.ts";
+import { findCommand } from "./commands/find-command.ts";
+import { loadRunner } from "./commands/load-runner.ts";
+import { helpText } from "./commands/overview.ts";
+import type { CliConnection } from "./core/cli-connection.ts";
 import { exitCodes } from "./core/exit-codes.ts";
 import { reportFailure } from "./core/failure.ts";
+import { convert, parseArgs } from "./core/flags.ts";
 import type { Invocation } from "./core/invocation.ts";
 import { type CliIo, isBrokenPipe } from "./core/io.ts";
-import { findCommand } from "./core/resolve.ts";
+import { createOutput } from "./core/output.ts";
 import { UsageError } from "./core/usage-error.ts";
-import { createOutput } from "./render/output.ts";
 
 export { reportFailure } from "./core/failure.ts";
 export { type CliIo, processIo } from "./core/io.ts";
@@ -52,7 +52,7 @@ async function dispatch(argv: readonly string[], io: CliIo, interrupted: AbortSi
   const { json, quiet, timeout, socket, help, ...values } = parsed.values;
   const out = createOutput(io, { json: json === true, quiet: quiet === true });
   if (help === true) {
-    const { commandHelp } = await import("./commands/help-command.ts");
+    const { commandHelp } = await import("./commands/help.ts");
     out.text(await commandHelp(name.split(" "), out.view().paint));
     return exitCodes.ok;
   }
@@ -90,7 +90,7 @@ async function runConnected(
 ): Promise<number> {
   await using opened = new AsyncDisposableStack();
   const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
-    const { CliConnection } = await import("./core/connection.ts");
+    const { CliConnection } = await import("./core/cli-connection.ts");
     const { clientSealKey, clientSocketPaths } = await import("../config/index.ts");
     const where = [call.io.env, process.getuid?.(), process.platform] as const;
     const sockets = socket === undefined ? clientSocketPaths(...where) : [socket];

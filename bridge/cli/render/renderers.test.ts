@@ -1,11 +1,11 @@
 import { type EventEnvelope, methods } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { methodNames } from "../commands/all-commands.ts";
+import { methodNames } from "../commands/command-names.ts";
+import { painter, type View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import { renderEvent } from "./event.ts";
 import { formatAge, formatBytes, formatDuration, formatTime } from "./format.ts";
-import { painter, type View } from "./output.ts";
-import { renderItem, renderResult } from "./render.ts";
-import { visible } from "./visible.ts";
+import { renderItem, renderResult } from "./renderers.ts";
 
 const view: View = { nowMs: Date.parse("2026-11-21T08:01:00.120Z"), columns: undefined, paint: (_style, text) => text };
 const example = (name: keyof typeof methods) => methods[name].example.result;

@@ -5,7 +5,7 @@ import type { Invocation, Runner } from "../core/invocation.ts";
 import { checkParams } from "../core/method-flags.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { renderEvent } from "../render/event.ts";
-import { renderResult } from "../render/render.ts";
+import { renderResult } from "../render/renderers.ts";
 
 /** `armorclaw events`: what the bridge remembers, or with --follow what happens from now on; with --durable also what happened since the last time. */
 export const run: Runner = (invocation) => {

@@ -1,8 +1,8 @@
 import { methods } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { methodNames } from "../commands/all-commands.ts";
-import { globalFlags } from "../commands/commands.ts";
-import { type FlagSpec, formatArgs, parseArgs } from "./args.ts";
+import { methodNames } from "../commands/command-names.ts";
+import { globalFlags } from "../commands/command-table.ts";
+import { type FlagSpec, formatArgs, parseArgs } from "./flags.ts";
 import { commandNameOf, methodFlags, methodOfCommand } from "./method-flags.ts";
 
 const flags: readonly FlagSpec[] = [

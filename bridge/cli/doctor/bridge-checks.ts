@@ -1,8 +1,8 @@
 import type { MethodName, Result } from "@armorclaw/protocol";
-import type { CliConnection } from "../core/connection.ts";
+import type { CliConnection } from "../core/cli-connection.ts";
 import { describeFailure } from "../core/failure.ts";
+import { judgeAgents, judgeBudget, judgeKeystore, judgeMatrix } from "./assessments.ts";
 import { type Finding, trouble } from "./finding.ts";
-import { judgeAgents, judgeBudget, judgeKeystore, judgeMatrix } from "./judge.ts";
 
 /** A part of the bridge that hangs is told as such, and holds up nothing else. */
 export const answerDeadlineMs = 15_000;

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { CliEnvironment, CliIo, CliStream } from "../core/io.ts";
+import type { CliEnvironment, CliIo, CliStream } from "./io.ts";
 
 export type Style = Parameters<typeof styleText>[0];
 export type Paint = (style: Style, text: string) => string;

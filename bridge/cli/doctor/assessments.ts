@@ -1,6 +1,6 @@
 import type { Result } from "@armorclaw/protocol";
 import { type Finding, ok, trouble, warning } from "./finding.ts";
-import { install } from "./host.ts";
+import { install } from "./host-checks.ts";
 
 // What the bridge's answers mean for someone whom they woke up.
 

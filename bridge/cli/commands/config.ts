@@ -2,7 +2,7 @@ import { configJsonSchema, type LoadedConfig, loadConfig } from "../../config/in
 import { configFlags } from "../core/config-flags.ts";
 import { exitCodes } from "../core/exit-codes.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../core/visible.ts";
 
 /** `armorclaw config show [--origin]`: the configuration that `armorclaw run` would use now. */
 export const show: Runner = async (invocation) => {

@@ -1,4 +1,6 @@
 import type { MethodName, Result, StreamItem, StreamingMethodName } from "@armorclaw/protocol";
+import type { View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 import {
   renderAgent,
   renderAgents,
@@ -11,8 +13,8 @@ import {
 import { renderApproval, renderApprovals } from "./approval.ts";
 import { renderHealth, renderMethods, renderStatus } from "./bridge.ts";
 import { renderBudget, renderModels, renderReport } from "./budget.ts";
-import { renderFindings } from "./doctor.ts";
 import { renderEvent } from "./event.ts";
+import { renderFindings } from "./findings.ts";
 import {
   renderMatrixLogin,
   renderMatrixLogout,
@@ -23,10 +25,8 @@ import {
   renderMatrixStatus,
   renderVerification,
 } from "./matrix.ts";
-import type { View } from "./output.ts";
 import { renderDeadLetters, renderMessages, renderTasks } from "./queue.ts";
 import { renderValue } from "./value.ts";
-import { visible } from "./visible.ts";
 
 type Renderers = { readonly [N in MethodName]?: (result: Result<N>, view: View) => string };
 type ItemRenderers = { readonly [N in StreamingMethodName]?: (item: StreamItem<N>, view: View) => string };

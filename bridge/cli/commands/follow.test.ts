@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { runLine, testIo } from "../../tests/support/cli-io.ts";
-import { LineServer, until } from "../../tests/support/wire/line-server.ts";
+import { runLine, testIo } from "../../../tests/support/cli-io.ts";
+import { LineServer, until } from "../../../tests/support/wire/line-server.ts";
 
 let server: LineServer;
 beforeEach(async () => {

@@ -2,10 +2,10 @@ import { errorCatalogue } from "@armorclaw/protocol/errors";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
 import { LineServer } from "../../tests/support/wire/line-server.ts";
-import { commands } from "./commands/commands.ts";
-import { loadRunner } from "./commands/runners.ts";
+import { commands } from "./commands/command-table.ts";
+import { findCommand } from "./commands/find-command.ts";
+import { loadRunner } from "./commands/load-runner.ts";
 import { exitCodes, exitOfErrorCode } from "./core/exit-codes.ts";
-import { findCommand } from "./core/resolve.ts";
 
 let server: LineServer;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import type { DoctorCheck } from "@armorclaw/protocol";
-import type { Paint, View } from "./output.ts";
-import { visible } from "./visible.ts";
+import type { Paint, View } from "../core/output.ts";
+import { visible } from "../core/visible.ts";
 
 const colours = { ok: "green", warning: "yellow", trouble: "red" } as const;
 const statusWidth = "warning".length + 1;

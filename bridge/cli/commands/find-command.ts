@@ -1,8 +1,8 @@
 import type { MethodName } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
-import { type Command, commands, isMethodCommand } from "../commands/commands.ts";
-import type { FlagSpec } from "./args.ts";
-import { UsageError } from "./usage-error.ts";
+import type { FlagSpec } from "../core/flags.ts";
+import { UsageError } from "../core/usage-error.ts";
+import { type Command, commands, isMethodCommand } from "./command-table.ts";
 
 /** A command line cut after the command's name. */
 export interface Found {
@@ -30,7 +30,7 @@ export async function findCommand(words: readonly string[]): Promise<Found> {
     const { name, flags } = command;
     return { name, command, method: undefined, flags, positional: [], argumentsMax, rest };
   }
-  const { methodFlags, methodOfCommand } = await import("./method-flags.ts");
+  const { methodFlags, methodOfCommand } = await import("../core/method-flags.ts");
   const method = command?.method ?? methodOfCommand(first, second);
   if (method === undefined) throw await unknownCommand(first, second);
   const name = command?.name ?? `${first} ${second}`;
@@ -38,7 +38,7 @@ export async function findCommand(words: readonly string[]): Promise<Found> {
 }
 
 async function unknownCommand(first: string, second: string): Promise<UsageError> {
-  const { allCommandNames } = await import("../commands/all-commands.ts");
+  const { allCommandNames } = await import("./command-names.ts");
   const names = allCommandNames();
   const verbs = names.filter((name) => name.startsWith(`${first} `));
   if (verbs.length > 0) {

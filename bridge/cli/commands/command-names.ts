@@ -1,7 +1,7 @@
 import { type MethodName, methods } from "@armorclaw/protocol";
-import { type FlagSpec, placeholderOf } from "../core/args.ts";
+import { type FlagSpec, placeholderOf } from "../core/flags.ts";
 import { commandNameOf, methodFlags } from "../core/method-flags.ts";
-import { type Command, commands, isMethodCommand } from "./commands.ts";
+import { type Command, commands, isMethodCommand } from "./command-table.ts";
 
 export const methodNames = Object.keys(methods) as MethodName[];
 

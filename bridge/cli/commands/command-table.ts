@@ -1,9 +1,9 @@
-import type { FlagSpec } from "../core/args.ts";
-import { budgetCommands } from "./budget-commands.ts";
+import type { FlagSpec } from "../core/flags.ts";
 import type { Command, MethodCommand } from "./command.ts";
-import { eventCommands } from "./event-commands.ts";
-import { guardCommands } from "./guard-commands.ts";
-import { matrixCommands } from "./matrix-commands.ts";
+import { budgetCommands } from "./table/budget.ts";
+import { eventCommands } from "./table/events.ts";
+import { matrixCommands } from "./table/matrix.ts";
+import { guardCommands } from "./table/rights.ts";
 
 export { type Command, groups } from "./command.ts";
 
