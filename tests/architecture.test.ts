@@ -34,6 +34,11 @@ const layers: Record<string, number> = {
   entry: 8,
 };
 
+/** The subfolders of a folder, from the lowest: inside it, too, imports point down. Its own files stand above them all. */
+const innerLayers: Record<string, readonly string[]> = {
+  "bridge/cli": ["core", "render", "doctor", "commands"],
+};
+
 /** Each of these packages is imported in one place, so that it can be replaced there. */
 const containment: Record<string, RegExp> = {
   "json-rpc-2.0": /^(?:bridge\/rpc|client-sdk)\//,
@@ -122,6 +127,24 @@ describe("layers", () => {
         const isEntry = (layers[folderOf(path) ?? ""] ?? 9) >= 7;
         return isFrontDoor || isEntry ? [] : [`${path} imports ${target}: import its index.ts`];
       }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(Object.entries(innerLayers))("imports inside %s point down, never sideways", (folder, order) => {
+    const subfolderOf = (path: string) => path.slice(folder.length + 1).match(/^([^/]+)\//)?.[1];
+    const layerOf = (path: string) => {
+      const subfolder = subfolderOf(path);
+      return subfolder === undefined ? order.length : order.indexOf(subfolder);
+    };
+    const inside = files.filter(({ path }) => path.startsWith(`${folder}/`));
+    expect(new Set(inside.flatMap(({ path }) => subfolderOf(path) ?? []))).toEqual(new Set(order));
+    const wrong = inside.flatMap(({ path, imports }) =>
+      imports.flatMap(({ target }) =>
+        target?.startsWith(`${folder}/`) === true && layerOf(target) > layerOf(path)
+          ? [`${path} imports ${target}: ${order.join(" → ")} is the only way up`]
+          : [],
+      ),
     );
     expect(wrong).toEqual([]);
   });

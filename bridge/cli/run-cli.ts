@@ -1,6 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { limits } from "@armorclaw/protocol/limits";
-import { globalFlags } from "./commands/command-table.ts";
 import { findCommand } from "./commands/find-command.ts";
 import { loadRunner } from "./commands/load-runner.ts";
 import { helpText } from "./commands/overview.ts";
@@ -8,6 +7,7 @@ import type { CliConnection } from "./core/cli-connection.ts";
 import { exitCodes } from "./core/exit-codes.ts";
 import { reportFailure } from "./core/failure.ts";
 import { convert, parseArgs } from "./core/flags.ts";
+import { globalFlags } from "./core/global-flags.ts";
 import type { Invocation } from "./core/invocation.ts";
 import { type CliIo, isBrokenPipe } from "./core/io.ts";
 import { createOutput } from "./core/output.ts";

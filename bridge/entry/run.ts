@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { configFlags } from "../cli/core/config-flags.ts";
+import { configOverrides } from "../cli/core/config-flags.ts";
 import { UsageError } from "../cli/core/usage-error.ts";
 import { processIo, reportFailure } from "../cli/run-cli.ts";
 import { clientSocketPaths, type LoadedConfig, loadConfig } from "../config/index.ts";
@@ -88,7 +88,7 @@ function parseFlags(argv: readonly string[]): Record<string, string> {
       "`armorclaw run --help` lists the flags",
     );
   }
-  return configFlags(values);
+  return configOverrides(values);
 }
 
 /** The first SIGINT or SIGTERM begins the orderly stop, a second one ends the drain. */

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { limits } from "@armorclaw/protocol/limits";
-import { argsOfMethod, methodNames } from "../../bridge/cli/commands/command-names.ts";
-import { commands, globalFlags, groups, isMethodCommand } from "../../bridge/cli/commands/command-table.ts";
+import { groups, isMethodCommand } from "../../bridge/cli/commands/command.ts";
+import { argsOfMethod } from "../../bridge/cli/commands/command-names.ts";
+import { commands } from "../../bridge/cli/commands/command-table.ts";
 import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/core/exit-codes.ts";
 import type { FlagSpec } from "../../bridge/cli/core/flags.ts";
-import { commandNameOf, methodFlags } from "../../bridge/cli/core/method-flags.ts";
+import { globalFlags } from "../../bridge/cli/core/global-flags.ts";
+import { commandNameOf, methodFlags, methodNames } from "../../bridge/cli/core/method-flags.ts";
 import { flagHead, flagText } from "../../bridge/cli/render/flag-help.ts";
 import { environmentName, leaves } from "../../bridge/config/index.ts";
 import { jsonSchemaOf, typeText } from "./fields.ts";

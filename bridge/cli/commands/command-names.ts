@@ -1,9 +1,8 @@
-import { type MethodName, methods } from "@armorclaw/protocol";
+import type { MethodName } from "@armorclaw/protocol";
 import { type FlagSpec, placeholderOf } from "../core/flags.ts";
-import { commandNameOf, methodFlags } from "../core/method-flags.ts";
-import { type Command, commands, isMethodCommand } from "./command-table.ts";
-
-export const methodNames = Object.keys(methods) as MethodName[];
+import { commandNameOf, methodFlags, methodNames } from "../core/method-flags.ts";
+import { type Command, isMethodCommand } from "./command.ts";
+import { commands } from "./command-table.ts";
 
 /** Every command: the short verbs, and every method under its own name. */
 export function allCommandNames(): string[] {

@@ -21,9 +21,11 @@ export interface MethodCommand extends CommandBase {
   readonly short?: Readonly<Record<string, string>>;
 }
 
-/** A command of the command line itself; `runners.ts` has what it does. */
+/** A command of the command line itself; `load-runner.ts` finds the function that runs it. */
 export interface OwnCommand extends CommandBase {
   readonly flags: readonly FlagSpec[];
 }
 
 export type Command = MethodCommand | OwnCommand;
+
+export const isMethodCommand = (command: Command): command is MethodCommand => "method" in command;

@@ -1,8 +1,8 @@
 import { exitCodes } from "../core/exit-codes.ts";
+import { globalFlags } from "../core/global-flags.ts";
 import type { Runner } from "../core/invocation.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { allCommandNames, flagsOfCommand } from "./command-names.ts";
-import { globalFlags } from "./command-table.ts";
 
 /** `armorclaw completion bash|zsh|fish`. */
 export const run: Runner = async ({ io, positionals }) => {

@@ -1,5 +1,5 @@
 import { configJsonSchema, type LoadedConfig, loadConfig } from "../../config/index.ts";
-import { configFlags } from "../core/config-flags.ts";
+import { configOverrides } from "../core/config-flags.ts";
 import { exitCodes } from "../core/exit-codes.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { visible } from "../core/visible.ts";
@@ -33,7 +33,12 @@ export const schema: Runner = async ({ out, io }) => {
 };
 
 function load({ values, io }: Invocation): LoadedConfig {
-  return loadConfig({ flags: configFlags(values), env: io.env, uid: process.getuid?.(), platform: process.platform });
+  return loadConfig({
+    flags: configOverrides(values),
+    env: io.env,
+    uid: process.getuid?.(),
+    platform: process.platform,
+  });
 }
 
 type Origins = ReadonlyMap<string, string>;

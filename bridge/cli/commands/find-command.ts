@@ -2,7 +2,8 @@ import type { MethodName } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import type { FlagSpec } from "../core/flags.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { type Command, commands, isMethodCommand } from "./command-table.ts";
+import { type Command, isMethodCommand } from "./command.ts";
+import { commands } from "./command-table.ts";
 
 /** A command line cut after the command's name. */
 export interface Found {

@@ -1,12 +1,12 @@
 import { methods } from "@armorclaw/protocol";
 import { exitCodes } from "../core/exit-codes.ts";
+import { globalFlags } from "../core/global-flags.ts";
 import type { Runner } from "../core/invocation.ts";
-import { commandNameOf } from "../core/method-flags.ts";
+import { commandNameOf, methodNames } from "../core/method-flags.ts";
 import type { Paint } from "../core/output.ts";
 import { flagLines } from "../render/flag-help.ts";
 import { renderTable } from "../render/table.ts";
-import { argsOfMethod, methodNames } from "./command-names.ts";
-import { globalFlags } from "./command-table.ts";
+import { argsOfMethod } from "./command-names.ts";
 import { findCommand } from "./find-command.ts";
 import { helpText } from "./overview.ts";
 

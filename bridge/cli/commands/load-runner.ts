@@ -1,5 +1,5 @@
 import type { Runner } from "../core/invocation.ts";
-import { isMethodCommand } from "./command-table.ts";
+import { isMethodCommand } from "./command.ts";
 import type { Found } from "./find-command.ts";
 
 type Loader = () => Promise<Runner>;

@@ -1,9 +1,5 @@
-import { methods } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { methodNames } from "../commands/command-names.ts";
-import { globalFlags } from "../commands/command-table.ts";
-import { type FlagSpec, formatArgs, parseArgs } from "./flags.ts";
-import { commandNameOf, methodFlags, methodOfCommand } from "./method-flags.ts";
+import { type FlagSpec, parseArgs } from "./flags.ts";
 
 const flags: readonly FlagSpec[] = [
   { name: "follow", key: "follow", kind: "boolean", short: "f", description: "" },
@@ -50,31 +46,5 @@ describe("parseArgs()", () => {
     [["--follow=1"], "--follow takes no value", "Write --follow, or --no-follow"],
   ])("refuses %j", async (args, message, remedy) => {
     await expect(parse(args)).rejects.toMatchObject({ code: "USAGE", message, remedy });
-  });
-});
-
-describe("a method as a command", () => {
-  test.each(methodNames)("%s: its example's params come back from their flags", async (name) => {
-    const { params } = methods[name].example;
-    const { flags: specs } = methodFlags(name);
-    const args = formatArgs(params, specs);
-    // A secret travels by stdin, and there is one at most.
-    const secret = specs.find((spec) => spec.secret === true)?.key ?? "";
-    const stdin = String((params as Record<string, unknown>)[secret] ?? "");
-    expect(await parseArgs(args, specs, () => Promise.resolve(stdin))).toEqual({ values: params, positionals: [] });
-  });
-
-  test.each(methodNames)("%s: is found under its own name, and no flag of it hides a global one", (name) => {
-    const [domain = "", verb = ""] = commandNameOf(name).split(" ");
-    expect(methodOfCommand(domain, verb)).toBe(name);
-    const global = globalFlags.map((flag) => flag.name);
-    expect(methodFlags(name).flags.filter((flag) => global.includes(flag.name))).toEqual([]);
-  });
-
-  test("takes its one required param, or its first id, without a flag", () => {
-    expect(methodFlags("agent.start").positional).toEqual(["agent_type"]);
-    expect(methodFlags("agent.stop").positional).toEqual(["agent_id"]);
-    expect(methodFlags("access.explain").positional).toEqual(["principal", "method"]);
-    expect(methodFlags("bridge.status").positional).toEqual([]);
   });
 });

@@ -23,6 +23,9 @@ export interface MethodFlags {
   readonly positional: readonly string[];
 }
 
+/** Every method of the contract, in its order. */
+export const methodNames = Object.keys(methods) as MethodName[];
+
 const kebab = (name: string): string => name.replaceAll("_", "-");
 
 /** `agent.start` → `agent start`. */
@@ -30,7 +33,7 @@ export const commandNameOf = (method: string): string => kebab(method).replace("
 
 /** The method that `armorclaw DOMAIN VERB` calls. */
 export function methodOfCommand(domain: string, verb: string): MethodName | undefined {
-  return (Object.keys(methods) as MethodName[]).find((name) => commandNameOf(name) === `${domain} ${verb}`);
+  return methodNames.find((name) => commandNameOf(name) === `${domain} ${verb}`);
 }
 
 /** How a verb's flags differ from those of the plain method. */

@@ -1,10 +1,10 @@
 import type { Result } from "@armorclaw/protocol";
 import { type LoadedConfig, loadConfig } from "../../config/index.ts";
-import { programVersion } from "../commands/version.ts";
-import { configFlags } from "../core/config-flags.ts";
+import { configOverrides } from "../core/config-flags.ts";
 import { exitCodes } from "../core/exit-codes.ts";
 import { describeFailure } from "../core/failure.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
+import { programVersion } from "../core/program-version.ts";
 import { renderFindings } from "../render/findings.ts";
 import { judgeStatus } from "./assessments.ts";
 import { answerDeadlineMs, askBridge } from "./bridge-checks.ts";
@@ -27,7 +27,7 @@ export const run: Runner = async (invocation) => {
 };
 
 function readConfig({ values, io }: Invocation): { finding: Finding; loaded: LoadedConfig | undefined } {
-  const flags = configFlags(values);
+  const flags = configOverrides(values);
   try {
     const loaded = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
     const { file } = loaded;

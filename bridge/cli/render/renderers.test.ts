@@ -1,6 +1,6 @@
 import { type EventEnvelope, methods } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
-import { methodNames } from "../commands/command-names.ts";
+import { methodNames } from "../core/method-flags.ts";
 import { painter, type View } from "../core/output.ts";
 import { visible } from "../core/visible.ts";
 import { renderEvent } from "./event.ts";

@@ -18,7 +18,7 @@ const offlineFlags = [
 ] as const;
 
 /** The short verbs of keys, rights, approvals and the record. */
-export const guardCommands: readonly Command[] = [
+export const rightsCommands: readonly Command[] = [
   {
     name: "whoami",
     group: "Rights",
