@@ -31,15 +31,32 @@ describe("loadConfig()", () => {
     const { config, origins, file } = loadConfig(base);
     expect(config.engine).toBe("auto");
     expect(config.agents.start).toEqual(["heartbeat", "system-monitor"]);
-    expect(config.state_dir).toBe("/home/ann/.local/state/armorclaw");
-    expect(config.runtime_dir).toBe("/home/ann/.local/state/armorclaw/run");
+    expect(config.stateDir).toBe("/home/ann/.local/state/armorclaw");
+    expect(config.runtimeDir).toBe("/home/ann/.local/state/armorclaw/run");
     expect(file).toBeUndefined();
     for (const { key } of leaves()) expect(origins.get(key)).toBe("default");
   });
 
+  test("has its tables' keys in camelCase, and leaves names and the contract's values as they are", () => {
+    const toml = [
+      "agents.hang_after_ms = 2000",
+      "loops.system-monitor.limits.memory_bytes = 67108864",
+      '[[alerts.rules]]\nname = "lost"\ntypes = ["agent.failed"]\ntext = "lost"\nrecovered_by = ["agent.started"]',
+      '[alerts.rules.data]\n"exit.exit_code" = 1',
+      '[webhooks]\npager = "http://127.0.0.1:1"',
+      '[llm.policies.system-monitor]\nmodels = ["*"]\noutput_tokens_max = 10',
+    ].join("\n");
+    const { config, values } = withFile(toml);
+    expect(config.agents.hangAfterMs).toBe(2_000);
+    expect(values.agents.hang_after_ms).toBe(2_000);
+    expect(config.loops[LoopName.parse("system-monitor")]).toEqual({ limits: { memory_bytes: 67_108_864 } });
+    expect(config.alerts.rules).toMatchObject([{ recoveredBy: ["agent.started"], data: { "exit.exit_code": 1 } }]);
+    expect(config.llm.policies[LoopName.parse("system-monitor")]?.outputTokensMax).toBe(10);
+  });
+
   test("uses system directories for root", () => {
     const { config, socketPath } = loadConfig({ ...base, uid: 0 });
-    expect(config.state_dir).toBe("/var/lib/armorclaw");
+    expect(config.stateDir).toBe("/var/lib/armorclaw");
     expect(socketPath).toBe("/run/armorclaw/bridge.sock");
   });
 
@@ -51,7 +68,7 @@ describe("loadConfig()", () => {
     });
     expect(config.engine).toBe("sandbox");
     expect(config.agents.max).toBe(7);
-    expect(config.log_level).toBe("warn");
+    expect(config.logLevel).toBe("warn");
     expect(origins.get("engine")).toBe("flag --engine");
     expect(origins.get("agents.max")).toBe("env ARMORCLAW_AGENTS_MAX");
     expect(origins.get("log_level")).toMatch(/^file .*config\.toml$/);
@@ -69,7 +86,7 @@ describe("loadConfig()", () => {
       },
     });
     expect(config.agents.start).toEqual(["heartbeat"]);
-    expect(config.allow_unsandboxed).toBe(true);
+    expect(config.allowUnsandboxed).toBe(true);
     expect(config.loops).toEqual({ heartbeat: { limits: { cpus: 1 } } });
     expect(config.docker.host).toBe("unix:///run/other.sock");
   });
@@ -88,14 +105,14 @@ describe("loadConfig()", () => {
       },
     });
     expect(config.loops[LoopName.parse("system-monitor")]).toEqual({
-      ttl_ms: 5_000,
+      ttlMs: 5_000,
       park: { after_ms: 1_500, by: "stop" },
     });
     expect(config.loops[LoopName.parse("heartbeat")]).toEqual({ limits: { cpus: 1 } });
     expect(config.webhooks).toEqual({ other: "http://127.0.0.1:2", pager: "http://127.0.0.1:1" });
     expect(config.matrix.users).toEqual({ "@ann=x:example.org": "operator" });
     expect(config.webrtc.rooms).toEqual({ "!a:example.org": ["user:1000", "user:1001"] });
-    expect(config.budget.service_prices).toEqual({ search: 0.5 });
+    expect(config.budget.servicePrices).toEqual({ search: 0.5 });
     expect(config.llm.fallbacks).toEqual({ "openai/gpt-5": ["anthropic/x"] });
     expect(origins.get("webhooks.pager")).toBe("flag --webhooks.pager");
   });

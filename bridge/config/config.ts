@@ -3,9 +3,10 @@ import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
+import { camelCased } from "./camel-case.ts";
 import { type ConfigIssue, fromEnvironment, fromFlags, unknownKey } from "./overrides.ts";
 import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
-import { type Config, ConfigSchema, leaves } from "./schema.ts";
+import { type Config, ConfigSchema, type ConfigValues, leaves } from "./schema.ts";
 
 export interface ConfigSources {
   /** Kebab-case flag name (without dashes) or key as in the file → value as text, e.g. `runtime-dir`, `agents.max`. */
@@ -16,7 +17,9 @@ export interface ConfigSources {
 }
 
 export interface LoadedConfig {
-  readonly config: Config & { readonly runtime_dir: string; readonly state_dir: string };
+  readonly config: Config;
+  /** The same, by the keys of the configuration file. */
+  readonly values: ConfigValues;
   /** Dotted key → where its value came from: `default`, `file PATH`, `env NAME` or `flag --NAME`. */
   readonly origins: ReadonlyMap<string, string>;
   /** The file that was read, or undefined when there is none. */
@@ -33,29 +36,31 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const named = sources.flags["config"] ?? sources.env["ARMORCLAW_CONFIG"];
   const file = named ?? paths.configFile;
   const fromFile = readToml(file, named !== undefined);
-  const values: Record<string, unknown> = structuredClone(fromFile ?? {});
+  const raw: Record<string, unknown> = structuredClone(fromFile ?? {});
   const origins = new Map<string, string>();
   const issues: ConfigIssue[] = [];
   for (const key of keysOf(fromFile ?? {})) origins.set(key, `file ${file}`);
   const overrides = [...fromEnvironment(sources.env, issues), ...fromFlags(sources.flags, issues)];
   for (const { path, value, origin } of overrides) {
-    setPath(values, path, value);
+    setPath(raw, path, value);
     origins.set(path.join("."), origin);
   }
-  const parsed = ConfigSchema.safeParse(values);
+  const parsed = ConfigSchema.safeParse(raw);
   if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
   if (issues.length > 0 || !parsed.success) throw invalid(issues);
   for (const { key } of leaves()) if (!hasOrigin(origins, key)) origins.set(key, "default");
-  const config = {
+  const complete = {
     ...parsed.data,
     runtime_dir: parsed.data.runtime_dir ?? paths.runtimeDirectory,
     state_dir: parsed.data.state_dir ?? paths.stateDirectory,
   };
   return {
-    config,
+    // The type follows from the same schema as the value does.
+    config: camelCased(ConfigSchema, complete) as Config,
+    values: complete,
     origins,
     file: fromFile === undefined ? undefined : file,
-    socketPath: controlSocketPath(config.runtime_dir, sources.platform),
+    socketPath: controlSocketPath(complete.runtime_dir, sources.platform),
   };
 }
 

@@ -1,8 +1,9 @@
 import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
+import { environmentName, unwrap } from "./leaves.ts";
 import type { Environment } from "./paths.ts";
-import { ConfigSchema, environmentName, leaves, unwrap } from "./schema.ts";
+import { ConfigSchema, leaves } from "./schema.ts";
 
 export interface ConfigIssue {
   readonly key: string;

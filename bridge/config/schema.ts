@@ -11,7 +11,9 @@ import {
 } from "@armorclaw/protocol";
 import * as z from "zod";
 import { AlertsConfig } from "./alerts-schema.ts";
+import { type CamelCase, type CamelCased, ofContract } from "./camel-case.ts";
 import { DoorsConfig, RateLimitsConfig, sealKeyFile } from "./doors-schema.ts";
+import { type Leaf, leavesOf } from "./leaves.ts";
 import { MatrixConfig, MatrixRoom } from "./matrix-schema.ts";
 import { BudgetConfig, LlmConfig } from "./money-schema.ts";
 import { VoiceConfig } from "./voice-schema.ts";
@@ -218,8 +220,8 @@ export const ConfigSchema = z.strictObject({
     .record(
       LoopName,
       z.strictObject({
-        limits: AgentLimits.partial().optional().describe("Instead of the manifest's."),
-        grants: z.array(Grant).optional().describe("Instead of what the manifest asks for."),
+        limits: ofContract(AgentLimits.partial()).optional().describe("Instead of the manifest's."),
+        grants: z.array(ofContract(Grant)).optional().describe("Instead of what the manifest asks for."),
         after: z.array(LoopName).max(16).optional().describe("Instead of the manifest's."),
         ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
         hears: z
@@ -227,8 +229,8 @@ export const ConfigSchema = z.strictObject({
           .max(32)
           .optional()
           .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
-        park: Parking.optional().describe("Instead of the manifest's: when its agents are put away."),
-        workspace: Workspace.optional().describe("Instead of the manifest's: a directory that is kept."),
+        park: ofContract(Parking).optional().describe("Instead of the manifest's: when its agents are put away."),
+        workspace: ofContract(Workspace).optional().describe("Instead of the manifest's: a directory that is kept."),
         spare: z
           .boolean()
           .optional()
@@ -237,7 +239,7 @@ export const ConfigSchema = z.strictObject({
           ),
         rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
         secrets: z
-          .array(SecretRequest)
+          .array(ofContract(SecretRequest))
           .max(32)
           .optional()
           .describe("Instead of the secrets that the manifest asks for."),
@@ -251,32 +253,19 @@ export const ConfigSchema = z.strictObject({
     .default({}),
 });
 
-/** The configuration as parsed, in snake_case as in its file. */
-export type Config = z.output<typeof ConfigSchema>;
+/** The configuration as its file has it, with a value for every key. */
+export type ConfigValues = z.output<typeof ConfigSchema>;
 
-/** One key that holds a value rather than other keys, e.g. `agents.max`. */
-export interface Leaf {
-  readonly key: string;
-  readonly schema: z.ZodType;
-  readonly description: string | undefined;
-}
+type LoopValues = ConfigValues["loops"][LoopName];
 
-/** Every key that holds a value, in the schema's order. `loops` counts as one. */
-export function leaves(schema: z.ZodType = ConfigSchema, prefix = ""): Leaf[] {
-  const inner = unwrap(schema);
-  if (!(inner instanceof z.ZodObject)) return [{ key: prefix, schema, description: schema.description }];
-  return Object.entries(inner.shape as Record<string, z.ZodType>).flatMap(([name, child]) =>
-    leaves(child, prefix === "" ? name : `${prefix}.${name}`),
-  );
-}
+/** What the operator changed of one loop. Its values are parts of a manifest and keep the contract's keys. */
+export type LoopConfig = { [Key in keyof LoopValues as CamelCase<Key>]: LoopValues[Key] };
 
-/** The type under defaults and options. */
-export function unwrap(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
-    return unwrap(schema.def.innerType as z.ZodType);
-  }
-  return schema;
-}
+/** The configuration as the bridge's domains take it. Directories always have a value: they depend on the user. */
+export type Config = CamelCased<Omit<ConfigValues, "loops">> & {
+  readonly loops: Record<LoopName, LoopConfig>;
+  readonly runtimeDir: string;
+  readonly stateDir: string;
+};
 
-/** `agents.max` → `ARMORCLAW_AGENTS_MAX`. */
-export const environmentName = (key: string): string => `ARMORCLAW_${key.replaceAll(".", "_").toUpperCase()}`;
+export const leaves = (): Leaf[] => leavesOf(ConfigSchema);

@@ -1,5 +1,5 @@
 import { Alerts, DiskWatch, defaultRules, Pulse } from "../alerts/index.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { DurableEventLog, PublishEvent } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logging } from "../logging/index.ts";
@@ -12,16 +12,16 @@ export interface AlertingDeps {
   readonly log: DurableEventLog;
   readonly logging: Logging;
   readonly publish: PublishEvent;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly outbox: Outbox;
 }
 
 /** Constructs what makes sure that a person hears of it. */
 export function composeAlerting({ store, log, logging, publish, config, outbox }: AlertingDeps): Service[] {
   const { clock } = log;
-  const { alerts, state_dir } = config;
+  const { alerts, stateDir } = config;
   const logger = logging.child("alerts");
-  const host = new HostMeter(state_dir);
+  const host = new HostMeter(stateDir);
   const freeBytes = async () => (await host.read()).diskFreeBytes;
   const pulse = {
     publish,
@@ -31,10 +31,10 @@ export function composeAlerting({ store, log, logging, publish, config, outbox }
   };
   return [
     new Alerts({ log, store, queue: outbox, logger }, alertSettings(alerts)),
-    new DiskWatch({ clock, publish, logger, freeBytes }, alerts.disk_free_bytes_min),
-    ...(alerts.pulse_url === undefined
+    new DiskWatch({ clock, publish, logger, freeBytes }, alerts.diskFreeBytesMin),
+    ...(alerts.pulseUrl === undefined
       ? []
-      : [new Pulse(pulse, { url: alerts.pulse_url, everyMs: alerts.pulse_every_ms })]),
+      : [new Pulse(pulse, { url: alerts.pulseUrl, everyMs: alerts.pulseEveryMs })]),
     { name: "interruption notice", start: async () => tellOfInterruption(log, publish), stop: async () => undefined },
   ];
 }
@@ -45,20 +45,20 @@ function tellOfInterruption(log: DurableEventLog, publish: PublishEvent): void {
   publish("bridge.interrupted", "bridge", { last_event_at: interruptedAfter });
 }
 
-function alertSettings({ to, rules, off, digest_ms, repeat_ms, quiet_hours }: LoadedConfig["config"]["alerts"]) {
-  const own = rules.map(({ recovered_by, data, ...rule }) => ({
+function alertSettings({ to, rules, off, digestMs, repeatMs, quietHours }: Config["alerts"]) {
+  const own = rules.map(({ recoveredBy, data, ...rule }) => ({
     ...rule,
     ...(data === undefined ? {} : { data }),
-    ...(recovered_by === undefined ? {} : { recoveredBy: recovered_by }),
+    ...(recoveredBy === undefined ? {} : { recoveredBy }),
   }));
   const replaced = new Set([...own.map(({ name }) => name), ...off]);
   return {
     rules: [...defaultRules.filter(({ name }) => !replaced.has(name)), ...own],
-    routes: to.map(({ destination, lane, min_severity }) => ({ destination, lane, minSeverity: min_severity })),
-    digestMs: digest_ms,
-    repeatMs: repeat_ms,
-    ...(quiet_hours === undefined
+    routes: to.map(({ destination, lane, minSeverity }) => ({ destination, lane, minSeverity })),
+    digestMs,
+    repeatMs,
+    ...(quietHours === undefined
       ? {}
-      : { quiet: { from: quiet_hours.from, to: quiet_hours.to, timeZone: quiet_hours.time_zone } }),
+      : { quiet: { from: quietHours.from, to: quietHours.to, timeZone: quietHours.timeZone } }),
   };
 }

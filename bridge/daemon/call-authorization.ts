@@ -13,7 +13,7 @@ export function callGate({ webrtc }: Config, rooms: Pick<RoomSight, "trust" | "i
     async mayCall({ id, role }, roomId, userId) {
       const isOwner = role === "admin";
       const isNamed = (webrtc.rooms[roomId] as readonly string[] | undefined)?.includes(id) === true;
-      const mayRing = id === `matrix:${userId}` && Object.hasOwn(webrtc.room_agents, roomId);
+      const mayRing = id === `matrix:${userId}` && Object.hasOwn(webrtc.roomAgents, roomId);
       if (!isOwner && !isNamed && !mayRing) return false;
       const isKnownRoom = rooms.trust.isTrustedRoom(roomId);
       if (userId === undefined) {

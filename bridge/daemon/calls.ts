@@ -15,7 +15,7 @@ import {
 } from "../adapters/webrtc/index.ts";
 import { webrtcHandlers } from "../api/webrtc.ts";
 import { type Budget, nothing } from "../budget/index.ts";
-import type { Config, LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { DurableEventLog, PublishEvent } from "../events/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -32,7 +32,7 @@ export interface VoiceDeps {
   readonly log: DurableEventLog;
   readonly logging: Logging;
   readonly publish: PublishEvent;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly budget: Budget;
   readonly rooms: RoomSight;
   readonly loopOf: (agentId: string) => string | undefined;
@@ -50,7 +50,7 @@ const mediaSocketName = "media.sock";
 export function composeVoice(deps: VoiceDeps) {
   const { config, clock, store, logging } = deps;
   const { webrtc } = config;
-  const baseUrl = () => webrtc.public_url?.replace(/\/+$/, "") ?? deps.doorUrl();
+  const baseUrl = () => webrtc.publicUrl?.replace(/\/+$/, "") ?? deps.doorUrl();
   if (!webrtc.enabled)
     return {
       site: undefined,
@@ -85,30 +85,30 @@ export function composeVoice(deps: VoiceDeps) {
   };
 }
 
-function callsSettings({ webrtc, state_dir }: LoadedConfig["config"]): CallsSettings {
+function callsSettings({ webrtc, stateDir }: Config): CallsSettings {
   return {
     media: {
       addresses: webrtc.addresses,
-      announcedAddress: webrtc.announced_address,
-      portRange: [webrtc.port_first, webrtc.port_last],
-      remoteCandidates: webrtc.remote_candidates,
+      announcedAddress: webrtc.announcedAddress,
+      portRange: [webrtc.portFirst, webrtc.portLast],
+      remoteCandidates: webrtc.remoteCandidates,
     },
     limits: {
-      concurrentMax: webrtc.concurrent_max,
-      concurrentPerPrincipalMax: webrtc.concurrent_per_principal_max,
-      perHourPerPrincipalMax: webrtc.per_hour_max,
+      concurrentMax: webrtc.concurrentMax,
+      concurrentPerPrincipalMax: webrtc.concurrentPerPrincipalMax,
+      perHourPerPrincipalMax: webrtc.perHourMax,
     },
-    turn: { urls: webrtc.turn_urls, secret: turnSecret(webrtc), ttlMs: webrtc.turn_ttl_ms },
-    tokenTtlMs: webrtc.token_ttl_ms,
-    setupMs: webrtc.setup_ms,
-    graceMs: webrtc.grace_ms,
-    idleMs: webrtc.idle_ms,
-    maxDurationMs: webrtc.duration_max_ms,
-    recordingsDirectory: join(state_dir, "recordings"),
+    turn: { urls: webrtc.turnUrls, secret: turnSecret(webrtc), ttlMs: webrtc.turnTtlMs },
+    tokenTtlMs: webrtc.tokenTtlMs,
+    setupMs: webrtc.setupMs,
+    graceMs: webrtc.graceMs,
+    idleMs: webrtc.idleMs,
+    maxDurationMs: webrtc.durationMaxMs,
+    recordingsDirectory: join(stateDir, "recordings"),
   };
 }
 
-function turnSecret({ turn_urls: urls, turn_secret_file: file }: Config["webrtc"]): string | undefined {
+function turnSecret({ turnUrls: urls, turnSecretFile: file }: Config["webrtc"]): string | undefined {
   if (urls.length === 0) return undefined;
   if (file === undefined) throw new BridgeError("CONFIG_INVALID", "webrtc.turn_urls needs webrtc.turn_secret_file");
   try {

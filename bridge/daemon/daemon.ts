@@ -13,7 +13,7 @@ import { bridgeHandlers } from "../api/bridge.ts";
 import { eventHandlers } from "../api/event.ts";
 import { loopHandlers } from "../api/loop.ts";
 import { systemHandlers } from "../api/system.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config, LoadedConfig } from "../config/index.ts";
 import { type Engine, selectEngine, Workspaces } from "../containers/index.ts";
 import { Consumers, DurableEventLog, eventPublisher, type PublishEvent } from "../events/index.ts";
 
@@ -95,10 +95,10 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   const native = loadNativeCalls();
   if (native?.hideMemory() === false) logging.child("daemon").warn({}, "core files could not be forbidden");
   keepInheritedDescriptors(native);
-  const installId = openStateDirectory(config.state_dir);
+  const installId = openStateDirectory(config.stateDir);
   // Opening it takes the state directory for this process alone.
-  using store = new Store(join(config.state_dir, "store.db"), migrations, timestamp(clock), {
-    ballastBytes: config.store.ballast_bytes,
+  using store = new Store(join(config.stateDir, "store.db"), migrations, timestamp(clock), {
+    ballastBytes: config.store.ballastBytes,
   });
   const records = new StoredAgentRecords(store);
   const engine = await selectEngine({
@@ -109,7 +109,7 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   const log = new DurableEventLog(events);
   const ground = { clock, store, native, engine, records, log, installId };
   const logger = logging.child("daemon");
-  const stopping = { graceMs: config.shutdown_grace_ms };
+  const stopping = { graceMs: config.shutdownGraceMs };
   await runServices(compose(ground, loaded, options, stopping), {
     until: options.until,
     hurry: options.hurry,
@@ -149,7 +149,7 @@ function compose(
     validateResults: options.validateResults,
   });
   const sockets = { server, native, logger: logging.child("sockets") };
-  const root = join(config.runtime_dir, "agents");
+  const root = join(config.runtimeDir, "agents");
   const agentSockets = createAgentEndpoints({ ...sockets, root, sideDoors: [money.sideDoor, ...voice.sideDoors] });
   Object.assign(late, { server, table, agentSockets } satisfies Required<Late>);
   return [
@@ -182,7 +182,7 @@ const contract = { ...builtinMethods, ...methods };
 /** One composition per domain, each in its file beside this one. */
 function composeDomains(
   ground: Ground,
-  config: LoadedConfig["config"],
+  config: Config,
   { logging, version, credentialsDirectory }: DaemonOptions,
   publish: PublishEvent,
   late: Late,
@@ -191,7 +191,7 @@ function composeDomains(
   const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
   const consumers = new Consumers({ ...ground, logger: logging.child("events") });
   const loops = { manifests: loopManifests(config), mail: agentMail(consumers) };
-  const workspaces = new Workspaces(config.state_dir);
+  const workspaces = new Workspaces(config.stateDir);
   const agents = new AgentSupervisor(
     { ...common, ...loops, endpoints, workspaces, logger: logging.child("agents") },
     supervisorSettings(config),
@@ -213,7 +213,7 @@ function composeDomains(
         table: standing(late.table),
         ...{ around, onForbidden },
         gate: wire.gate,
-        deadlineMs: config.rpc.call_deadline_ms,
+        deadlineMs: config.rpc.callDeadlineMs,
       }),
   });
   const messaging = composeMessaging({ ...common, consumers, agents: directory, destinations: [rooms.destination] });
@@ -238,7 +238,7 @@ function standing<T>(part: T | undefined): T {
 
 function handlersOf(
   { engine, clock, log, store }: Ground,
-  config: LoadedConfig["config"],
+  config: Config,
   info: BridgeInfo,
   { agents, guards, money, messaging, rooms, voice, wire }: ReturnType<typeof composeDomains>,
 ): Handlers<MethodName> {
@@ -250,7 +250,7 @@ function handlersOf(
     ...loopHandlers(agents),
     ...eventHandlers(log, messaging.consumers, guards.access, agents),
     ...messaging.handlers,
-    ...systemHandlers(agents, new HostMeter(config.state_dir)),
+    ...systemHandlers(agents, new HostMeter(config.stateDir)),
     ...guards.handlers,
     ...money.handlers,
     ...wire.handlers,
@@ -272,8 +272,8 @@ function describeBridge(
     pid: process.pid,
     startedAtMs: clock.now(),
     socketPath,
-    stateDirectory: config.state_dir,
-    runtimeDirectory: config.runtime_dir,
+    stateDirectory: config.stateDir,
+    runtimeDirectory: config.runtimeDir,
     peerCredentials: native === undefined ? "unavailable" : "available",
     residentBytes: () => process.memoryUsage.rss(),
     state: "starting",

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DoctorCheck } from "@armorclaw/protocol";
 import { checkTurn, type TurnFinding, type TurnSettings } from "../adapters/webrtc/index.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { HostMeter } from "../platform/host-info.ts";
@@ -14,7 +14,7 @@ export interface CheckupDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: DurableEventLog;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   /** Those that are configured, by name. */
   readonly doors: () => readonly { readonly name: string; readonly url: string | undefined }[];
   /** Undefined when calls are switched off. */
@@ -48,7 +48,7 @@ const trouble = (name: string, found: string, remedy: string): DoctorCheck => ({
 });
 
 async function checkStore({ store, clock, config }: CheckupDeps): Promise<DoctorCheck[]> {
-  const path = join(config.state_dir, "store.db");
+  const path = join(config.stateDir, "store.db");
   const restore = "Stop the bridge and bring back the last backup: `armorclaw backup restore FILE`";
   try {
     const startedAtMs = clock.monotonic();
@@ -69,10 +69,10 @@ async function checkStore({ store, clock, config }: CheckupDeps): Promise<Doctor
 }
 
 async function checkDisk({ config }: CheckupDeps): Promise<DoctorCheck[]> {
-  const { diskFreeBytes, diskTotalBytes } = await new HostMeter(config.state_dir).read();
+  const { diskFreeBytes, diskTotalBytes } = await new HostMeter(config.stateDir).read();
   const inMib = (bytes: number) => `${Math.floor(bytes / 1024 / 1024)} MiB`;
-  const found = `${inMib(diskFreeBytes)} of ${inMib(diskTotalBytes)} are free where ${config.state_dir} is`;
-  const least = config.alerts.disk_free_bytes_min;
+  const found = `${inMib(diskFreeBytes)} of ${inMib(diskTotalBytes)} are free where ${config.stateDir} is`;
+  const least = config.alerts.diskFreeBytesMin;
   if (diskFreeBytes >= least) return [ok("disk", found)];
   return [trouble("disk", `${found}, less than ${inMib(least)}`, "Free room there: `du -xh -d1` shows what takes it")];
 }
@@ -120,7 +120,7 @@ async function checkDoors({ doors, clock }: CheckupDeps): Promise<DoctorCheck[]>
 
 async function checkCalls({ turn, clock, config, doors }: CheckupDeps): Promise<DoctorCheck[]> {
   if (turn === undefined) return [ok("calls", "They are switched off (webrtc.enabled)")];
-  const { public_url: publicUrl } = config.webrtc;
+  const { publicUrl } = config.webrtc;
   const page = publicUrl ?? doors().find(({ name }) => name === "http door")?.url;
   return [pageCheck(page), ...(await relayChecks(turn, clock))];
 }

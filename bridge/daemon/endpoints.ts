@@ -47,7 +47,7 @@ const healthDeadlineMs = 10_000;
 export function composeWire(deps: WireDeps) {
   const { config, store, clock, server } = deps;
   const calls = new CallMetrics();
-  const rates = new RateLimits({ rates: ratesOf(config), penalty: config.rate_limits.penalty, clock });
+  const rates = new RateLimits({ rates: ratesOf(config), penalty: config.rateLimits.penalty, clock });
   const tokens = new ApiTokens(store, clock);
   const metrics = metricsPage({
     calls,
@@ -87,11 +87,11 @@ function doors(
       : createJwtVerifier(jwtSettings(jwt), { clock, logger: logging.child("doors") });
   const rpc: Pick<RpcServer, "attach"> = { attach: (socket, principal) => server().attach(socket, principal) };
   const common = { rpc, authenticator: createAuthenticator(tokens, verifyJwt, clock), logger: logging.child("doors") };
-  const front = { ...pages, rpc, bodyBytesMax: config.rpc.frame_bytes_max };
+  const front = { ...pages, rpc, bodyBytesMax: config.rpc.frameBytesMax };
   const webSocket = {
     origins: websocket.origins,
-    messageBytesMax: config.rpc.frame_bytes_max,
-    sealKeyFile: websocket.seal_key_file,
+    messageBytesMax: config.rpc.frameBytesMax,
+    sealKeyFile: websocket.sealKeyFile,
   };
   const isShared = http.listen !== undefined && http.listen === websocket.listen;
   const open: WebDoor[] = [];
@@ -118,21 +118,21 @@ function doors(
   return open;
 }
 
-function tlsOf(key: string, { tls_cert_file: certFile, tls_key_file: keyFile }: Config["doors"]["http"]) {
+function tlsOf(key: string, { tlsCertFile: certFile, tlsKeyFile: keyFile }: Config["doors"]["http"]) {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   throw new BridgeError("CONFIG_INVALID", `${key}: tls_cert_file and tls_key_file belong together`);
 }
 
-function jwtSettings({ issuer, audience, jwks, role_claim: roleClaim }: Config["doors"]["jwt"]) {
+function jwtSettings({ issuer, audience, jwks, roleClaim }: Config["doors"]["jwt"]) {
   if (issuer === undefined || jwks === undefined)
     throw new BridgeError("CONFIG_INVALID", "doors.jwt: an issuer needs its keys, jwks");
   return { issuer, audience, jwks, roleClaim };
 }
 
-function ratesOf({ rate_limits: configured }: Config): RateLimitOptions["rates"] {
+function ratesOf({ rateLimits: configured }: Config): RateLimitOptions["rates"] {
   const ofRole = (role: Role) => {
-    const { read_per_s: read, write_per_s: write, control_per_s: control } = configured[role];
+    const { readPerS: read, writePerS: write, controlPerS: control } = configured[role];
     const own = defaultRates[role];
     const rate = (perSecond: number | undefined, fallback: (typeof own)["read"]) =>
       perSecond === undefined ? fallback : { perSecond, burst: Math.max(1, 2 * perSecond) };

@@ -25,7 +25,7 @@ import {
   PriceTable,
   ServicePrices,
 } from "../budget/index.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import { type DurableEventLog, type PublishEvent, subscribeLive } from "../events/index.ts";
 import type { Keystore } from "../keystore/index.ts";
 import type { Service } from "../lifecycle/index.ts";
@@ -48,7 +48,7 @@ export interface MoneyDeps {
   readonly logging: Logging;
   readonly publish: PublishEvent;
   readonly log: DurableEventLog;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly approvals: Approvals;
   readonly keystore: Keystore;
   readonly brake: AgentBrake;
@@ -62,7 +62,7 @@ const stopGraceMs = 5_000;
 /** Constructs the budget and the model broker. */
 export function composeMoney(deps: MoneyDeps) {
   const { store, clock, publish, logging, config, findAgent } = deps;
-  const calendar = new Calendar(config.budget.time_zone);
+  const calendar = new Calendar(config.budget.timeZone);
   const ground = { store, clock, calendar, publish };
   const budget = new Budget(
     { ...ground, brake: deps.brake, logger: logging.child("budget") },
@@ -96,19 +96,13 @@ export function composeMoney(deps: MoneyDeps) {
 function makeBroker({ clock, random, publish, logging, config, keystore }: MoneyDeps, budget: Budget, brakes: Brakes) {
   const { llm } = config;
   const settings = providerSettings(config);
-  const http = { headMs: llm.head_ms, idleMs: llm.idle_ms, connectionsMax: llm.connections_max };
-  const providers = new Providers(
-    settings,
-    http,
-    { failuresMax: llm.failures_max, openMs: llm.open_ms },
-    publish,
-    clock,
-  );
+  const http = { headMs: llm.headMs, idleMs: llm.idleMs, connectionsMax: llm.connectionsMax };
+  const providers = new Providers(settings, http, { failuresMax: llm.failuresMax, openMs: llm.openMs }, publish, clock);
   const attempts: AttemptSettings = {
-    attemptsMax: llm.attempts_max,
-    backoffMs: llm.backoff_ms,
-    waitMaxMs: llm.wait_max_ms,
-    callMs: llm.call_ms,
+    attemptsMax: llm.attemptsMax,
+    backoffMs: llm.backoffMs,
+    waitMaxMs: llm.waitMaxMs,
+    callMs: llm.callMs,
   };
   const broker = new ModelBroker(
     {
@@ -146,9 +140,9 @@ function policies(config: MoneyDeps["config"]): (caller: LlmCaller) => LlmPolicy
       name,
       {
         models: policy.models,
-        outputTokensDefault: policy.output_tokens_default,
-        outputTokensMax: policy.output_tokens_max,
-        concurrentCallsMax: policy.concurrent_calls_max,
+        outputTokensDefault: policy.outputTokensDefault,
+        outputTokensMax: policy.outputTokensMax,
+        concurrentCallsMax: policy.concurrentCallsMax,
         brakes: brakeSettings(config.llm.brakes, policy.brakes),
       },
     ]),

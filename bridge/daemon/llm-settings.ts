@@ -11,35 +11,33 @@ const unitOf: Readonly<Record<Config["budget"]["limits"][number]["unit"], Unit>>
 
 /** The configured limits in the ledger's units. */
 export const configuredLimits = ({ budget }: Config): Limit[] =>
-  budget.limits.map(({ scope, window, unit, soft, hard, on_hard }) => {
+  budget.limits.map(({ scope, window, unit, soft, hard, onHard }) => {
     const inUnit = (value: number | undefined) =>
       value === undefined ? null : unit === "usd" ? Math.round(value * nanoPerUsd) : Math.floor(value);
-    return { scope, window, unit: unitOf[unit], soft: inUnit(soft), hard: inUnit(hard), onHard: on_hard };
+    return { scope, window, unit: unitOf[unit], soft: inUnit(soft), hard: inUnit(hard), onHard };
   });
 
 export const configuredPrices = ({ budget }: Config): Map<string, ConfiguredPrice> =>
   new Map(
-    Object.entries(budget.prices).map(([model, { input, output, cache_read, cache_write }]) => [
+    Object.entries(budget.prices).map(([model, { input, output, cacheRead, cacheWrite }]) => [
       model,
-      { input, output, cacheRead: cache_read, cacheWrite: cache_write },
+      { input, output, cacheRead, cacheWrite },
     ]),
   );
 
 export const configuredServicePrices = ({ budget }: Config): Map<string, number> =>
-  new Map(Object.entries(budget.service_prices).map(([service, usd]) => [service, Math.ceil(usd * nanoPerUsd)]));
+  new Map(Object.entries(budget.servicePrices).map(([service, usd]) => [service, Math.ceil(usd * nanoPerUsd)]));
 
 export const providerSettings = ({ llm }: Config): ProviderSettings[] =>
-  Object.entries(llm.providers).map(
-    ([name, { kind, base_url, secret, models, price_list_name, output_cap_field }]) => ({
-      name,
-      kind,
-      baseUrl: base_url,
-      secret,
-      models,
-      listName: price_list_name ?? name,
-      outputCapField: output_cap_field,
-    }),
-  );
+  Object.entries(llm.providers).map(([name, { kind, baseUrl, secret, models, priceListName, outputCapField }]) => ({
+    name,
+    kind,
+    baseUrl,
+    secret,
+    models,
+    listName: priceListName ?? name,
+    outputCapField,
+  }));
 
 type Brake = Config["llm"]["brakes"];
 
@@ -49,12 +47,12 @@ export function brakeSettings(
   own: { readonly [K in keyof Brake]?: Brake[K] | undefined } = {},
 ): BrakeSettings {
   return {
-    callsPerMinuteMax: own.calls_per_minute_max ?? usual.calls_per_minute_max,
-    identicalCallsMax: own.identical_calls_max ?? usual.identical_calls_max,
-    callsWithoutProgressMax: own.calls_without_progress_max ?? usual.calls_without_progress_max,
-    runMsMax: own.run_ms_max ?? usual.run_ms_max,
-    idleGate: own.idle_gate ?? usual.idle_gate,
-    turnMs: own.turn_ms ?? usual.turn_ms,
-    turnCallsMax: own.turn_calls_max ?? usual.turn_calls_max,
+    callsPerMinuteMax: own.callsPerMinuteMax ?? usual.callsPerMinuteMax,
+    identicalCallsMax: own.identicalCallsMax ?? usual.identicalCallsMax,
+    callsWithoutProgressMax: own.callsWithoutProgressMax ?? usual.callsWithoutProgressMax,
+    runMsMax: own.runMsMax ?? usual.runMsMax,
+    idleGate: own.idleGate ?? usual.idleGate,
+    turnMs: own.turnMs ?? usual.turnMs,
+    turnCallsMax: own.turnCallsMax ?? usual.turnCallsMax,
   };
 }

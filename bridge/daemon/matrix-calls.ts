@@ -1,6 +1,6 @@
 import { type RoomAgents, RoomCalls } from "../adapters/matrix/index.ts";
 import type { AgentAudio, Calls } from "../adapters/webrtc/index.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -13,7 +13,7 @@ export interface RingingDeps {
   readonly clock: Clock;
   readonly log: Pick<DurableEventLog, "watch">;
   readonly logging: Logging;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly rooms: RoomSight;
   readonly audio: AgentAudio;
   /** Made after the ringing, which hears of their ends. */
@@ -45,15 +45,15 @@ export function composeRinging({ clock, log, logging, config, rooms, audio, call
           detail: { why, ...(code === undefined ? {} : { code }) },
         }),
     },
-    { agents: agentsOf(config.webrtc), require: config.webrtc.ring_trust },
+    { agents: agentsOf(config.webrtc), require: config.webrtc.ringTrust },
   );
   rooms.listen({ call: (event) => ringing.heard(event) });
   log.watch({ channels: ["bridge.>"], types: ["bridge.draining"] }, () => ringing.close());
   return ringing;
 }
 
-function agentsOf({ room_agents: rooms }: LoadedConfig["config"]["webrtc"]): Record<string, RoomAgents> {
-  const entries = Object.entries(rooms).map(([roomId, { agent, stt_agent: stt, tts_agent: tts }]) => {
+function agentsOf({ roomAgents: rooms }: Config["webrtc"]): Record<string, RoomAgents> {
+  const entries = Object.entries(rooms).map(([roomId, { agent, sttAgent: stt, ttsAgent: tts }]) => {
     return [roomId, { agentId: agent, sttAgentId: stt, ttsAgentId: tts }] as const;
   });
   return Object.fromEntries(entries);

@@ -24,7 +24,7 @@ import {
   sealedSecrets,
 } from "../adapters/matrix/index.ts";
 import { matrixHandlers } from "../api/matrix.ts";
-import type { Config, LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import { type DurableEventLog, EffectConsumer } from "../events/index.ts";
 import type { Keystore } from "../keystore/index.ts";
 import type { Logging } from "../logging/index.ts";
@@ -38,7 +38,7 @@ export interface RoomDeps {
   readonly clock: Clock;
   readonly log: DurableEventLog;
   readonly logging: Logging;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly keystore: Keystore;
   readonly access: Access;
   /** Made after the rooms, which are one of its destinations. */
@@ -83,10 +83,10 @@ export function composeRooms(deps: RoomDeps) {
   const adapter: MatrixAdapter = new MatrixAdapter({
     ...{ store, clock, logger, trust, events: log },
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
-    directory: join(config.state_dir, "matrix"),
-    pollMs: config.matrix.poll_ms,
-    backfillMax: config.matrix.backfill_max,
-    lostAfterMs: config.matrix.lost_after_ms,
+    directory: join(config.stateDir, "matrix"),
+    pollMs: config.matrix.pollMs,
+    backfillMax: config.matrix.backfillMax,
+    lostAfterMs: config.matrix.lostAfterMs,
     onInbound: (inbound) => {
       heard(inbound).catch((error: unknown) => logger.error({ error }, "what was said in a room was not dealt with"));
     },
@@ -112,7 +112,7 @@ export function composeRooms(deps: RoomDeps) {
   const isAskedIn = (approvalId: string, roomId: string) => posts.isAskedIn(approvalId, roomId);
   const commands = new RoomCommands(
     { clock, trust, methods, isAskedIn, answer },
-    { require: config.matrix.command_trust },
+    { require: config.matrix.commandTrust },
   );
   const heard = async (inbound: Inbound) => {
     if (inbound.type === "matrix.message") await commands.handle(inbound.data);
@@ -126,7 +126,7 @@ export function composeRooms(deps: RoomDeps) {
     const say = async (text: string, dedupeKey: string) => {
       await posts.post(roomId, { text, msgtype: "m.notice", threadId: target }, dedupeKey);
     };
-    if (!config.matrix.reaction_approvals) return await say(reactionHint(approvalId), `hint:${approvalId}`);
+    if (!config.matrix.reactionApprovals) return await say(reactionHint(approvalId), `hint:${approvalId}`);
     try {
       await call(method, { approval_id: approvalId }, { id: `matrix:${sender}`, userId: sender, role });
     } catch (error) {
@@ -182,7 +182,7 @@ function trustOf({ rooms, users }: Config["matrix"], access: Access) {
 
 /** Puts each question of an agent to the people of a room, exactly once, and then how it ended. */
 function approvalQuestions({ store, log, logging, config, outbox }: RoomDeps): EffectConsumer {
-  const roomId = config.matrix.approval_room ?? config.matrix.rooms[0];
+  const roomId = config.matrix.approvalRoom ?? config.matrix.rooms[0];
   const queue = (sql: Sql, key: string, text: string, more: { approvalId?: string; threadId?: string }) => {
     // A notice would make no phone ring.
     const msgtype = more.approvalId === undefined ? "m.notice" : "m.text";

@@ -5,7 +5,7 @@ import type { MessageRights } from "../api/message.ts";
 import { messageHandlers } from "../api/message.ts";
 import { queueHandlers } from "../api/queue.ts";
 import { taskHandlers } from "../api/task.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import { type Consumers, type DurableEventLog, Mailbox } from "../events/index.ts";
 import type { Logging } from "../logging/index.ts";
 import { type Destination, Outbox } from "../outbox/index.ts";
@@ -18,7 +18,7 @@ export interface MessagingDeps {
   readonly log: DurableEventLog;
   readonly random: () => number;
   readonly logging: Logging;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly consumers: Consumers;
   readonly agents: AgentsByLoop;
   /** Where messages go besides webhooks. */

@@ -11,7 +11,7 @@ import { keystoreHandlers } from "../api/keystore.ts";
 import { type Approval, Approvals, ruleFor } from "../approvals/index.ts";
 import { Attachments } from "../attachments/index.ts";
 import { Audit, anchorFile, anchorLog } from "../audit/index.ts";
-import type { LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { PublishEvent } from "../events/index.ts";
 import { ExpiryWatch, Keystore, providerOf, unlockSource } from "../keystore/index.ts";
 import type { Logging } from "../logging/index.ts";
@@ -26,7 +26,7 @@ export interface GuardDeps {
   readonly random: () => number;
   readonly logging: Logging;
   readonly publish: PublishEvent;
-  readonly config: LoadedConfig["config"];
+  readonly config: Config;
   readonly contract: Contract;
   readonly installId: string;
   readonly version: string;
@@ -52,7 +52,7 @@ export function composeGuards(deps: GuardDeps) {
   );
   const broker = new HttpBroker(
     { tokens: access, clock, random: deps.random, logger: logging.child("http") },
-    { privateHosts: config.http.private_hosts, circuit: circuitSettings(config) },
+    { privateHosts: config.http.privateHosts, circuit: circuitSettings(config) },
   );
   const ports = {
     requireKey: (id: string) => void keystore.info(id),
@@ -105,8 +105,7 @@ function makeKeystore({
   installId,
   credentialsDirectory,
 }: GuardDeps): Keystore {
-  const { source, key_file, auto_lock_ms } = config.keystore;
-  const keyFile = key_file ?? join(config.state_dir, "keystore.key");
+  const { source, autoLockMs, keyFile = join(config.stateDir, "keystore.key") } = config.keystore;
   const { platform } = process;
   return new Keystore({
     store,
@@ -114,24 +113,24 @@ function makeKeystore({
     publish,
     source: unlockSource({ kind: source, keyFile, credentialsDirectory, installId, platform }),
     logger: logging.child("keystore"),
-    autoLockMs: auto_lock_ms === 0 ? undefined : auto_lock_ms,
+    autoLockMs: autoLockMs === 0 ? undefined : autoLockMs,
   });
 }
 
 function makeAudit({ store, clock, logging, config }: GuardDeps): Audit {
   const logger = logging.child("audit");
-  const file = config.audit.anchor_file ?? join(config.state_dir, "audit.anchors");
+  const file = config.audit.anchorFile ?? join(config.stateDir, "audit.anchors");
   return new Audit({
     store,
     clock,
     logger,
     sinks: [anchorFile(file), anchorLog(logger)],
-    entriesMax: config.audit.entries_max,
+    entriesMax: config.audit.entriesMax,
   });
 }
 
 function makeApprovals({ store, clock, logging, config, publish }: GuardDeps): Approvals {
-  const { ttl_ms, pending_max } = config.approvals;
+  const { ttlMs, pendingMax } = config.approvals;
   const which = ({ id, method, requester }: Approval) => ({
     agent_id: requester.slice("agent:".length),
     approval_id: id,
@@ -150,7 +149,7 @@ function makeApprovals({ store, clock, logging, config, publish }: GuardDeps): A
     publish("approval.decided", "bridge", { ...which(approval), status, decided_by: decidedBy });
   };
   const deps = { store, clock, logger: logging.child("approvals"), onRequested, onDecided };
-  return new Approvals(deps, { ttlMs: ttl_ms, pendingMax: pending_max });
+  return new Approvals(deps, { ttlMs, pendingMax });
 }
 
 const unlocking: MethodName = "keystore.unlock";
@@ -179,11 +178,7 @@ function around(audit: Audit, approve: ApprovalGate): Around {
 /** @returns what has to resolve before the call may run; undefined when it needs no one's approval */
 type ApprovalGate = (principal: Principal, method: string, params: unknown) => (() => Promise<void>) | undefined;
 
-function approvalGate(
-  approvals: Approvals,
-  access: Access,
-  rules: LoadedConfig["config"]["approvals"]["rules"],
-): ApprovalGate {
+function approvalGate(approvals: Approvals, access: Access, rules: Config["approvals"]["rules"]): ApprovalGate {
   return (principal, method, params) => {
     if (principal.kind !== "agent" || rules.length === 0) return undefined;
     const { agentId } = principal;
@@ -206,7 +201,7 @@ function concerns(loops: readonly string[] | undefined, principal: string, acces
 }
 
 function backUp({ store, clock, config, installId, version }: GuardDeps, path: string) {
-  const copy = join(config.state_dir, `backup-${process.pid}.db`);
+  const copy = join(config.stateDir, `backup-${process.pid}.db`);
   rmSync(copy, { force: true });
   try {
     store.copyTo(copy);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { loopMap } from "@armorclaw/agent-runtime";
 import { BridgeError, type LoopManifestInput, LoopName } from "@armorclaw/protocol";
 import type { SupervisorSettings } from "../agents/index.ts";
-import type { Config, LoadedConfig } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import type { EngineOptions } from "../containers/index.ts";
 import type { RetentionSettings } from "../events/index.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -13,29 +13,29 @@ import type { ControlListenerOptions, RpcLimits } from "../rpc/index.ts";
 import { withRooms } from "./matrix.ts";
 
 /** The configuration in the supervisor's words. */
-export function supervisorSettings(config: LoadedConfig["config"]): SupervisorSettings {
+export function supervisorSettings(config: Config): SupervisorSettings {
   const { agents, restart, loops } = config;
   return {
     start: agents.start,
     agentsMax: agents.max,
-    helloDeadlineMs: agents.hello_deadline_ms,
+    helloDeadlineMs: agents.helloDeadlineMs,
     startsAtOnce: 2 * availableParallelism(),
-    hangAfterMs: agents.hang_after_ms,
-    stopGraceMs: agents.stop_grace_ms,
-    reconcileMs: agents.reconcile_ms,
-    usageIntervalMs: agents.usage_interval_ms,
+    hangAfterMs: agents.hangAfterMs,
+    stopGraceMs: agents.stopGraceMs,
+    reconcileMs: agents.reconcileMs,
+    usageIntervalMs: agents.usageIntervalMs,
     log: {
-      directory: join(config.state_dir, "logs"),
-      bytesMax: agents.log_bytes_max,
-      quota: perSecond(agents.log_bytes_per_second),
+      directory: join(config.stateDir, "logs"),
+      bytesMax: agents.logBytesMax,
+      quota: perSecond(agents.logBytesPerSecond),
     },
-    eventQuota: perSecond(agents.events_per_second),
+    eventQuota: perSecond(agents.eventsPerSecond),
     restart: {
-      initialMs: restart.initial_ms,
-      maxMs: restart.max_ms,
-      healthyAfterMs: restart.healthy_after_ms,
-      failuresMax: restart.failures_max,
-      windowMs: restart.window_ms,
+      initialMs: restart.initialMs,
+      maxMs: restart.maxMs,
+      healthyAfterMs: restart.healthyAfterMs,
+      failuresMax: restart.failuresMax,
+      windowMs: restart.windowMs,
     },
     loops,
   };
@@ -48,40 +48,40 @@ const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSecon
 /** The configuration in the log's words. */
 export function retentionSettings({ events }: Config): RetentionSettings {
   return {
-    ageMsMax: events.retention_days * 86_400_000,
-    bytesMax: events.retention_bytes,
-    volatileAgeMsMax: events.volatile_retention_minutes * 60_000,
-    volatileBytesMax: events.volatile_bytes,
+    ageMsMax: events.retentionDays * 86_400_000,
+    bytesMax: events.retentionBytes,
+    volatileAgeMsMax: events.volatileRetentionMinutes * 60_000,
+    volatileBytesMax: events.volatileBytes,
   };
 }
 
-export const circuitSettings = ({ http }: Config) => ({ failuresMax: http.failures_max, openMs: http.open_ms });
+export const circuitSettings = ({ http }: Config) => ({ failuresMax: http.failuresMax, openMs: http.openMs });
 
 export function rpcLimits({ rpc }: Config): Partial<RpcLimits> {
   return {
-    frameBytesMax: rpc.frame_bytes_max,
-    batchMax: rpc.batch_max,
-    inFlightMax: rpc.in_flight_max,
-    connectionsMax: rpc.connections_max,
-    queueBytesMax: rpc.queue_bytes_max,
-    writeDeadlineMs: rpc.write_deadline_ms,
-    callDeadlineMs: rpc.call_deadline_ms,
+    frameBytesMax: rpc.frameBytesMax,
+    batchMax: rpc.batchMax,
+    inFlightMax: rpc.inFlightMax,
+    connectionsMax: rpc.connectionsMax,
+    queueBytesMax: rpc.queueBytesMax,
+    writeDeadlineMs: rpc.writeDeadlineMs,
+    callDeadlineMs: rpc.callDeadlineMs,
   };
 }
 
 /** Under what the bridge's own socket is sealed, when it is. */
 export function socketSealing({ rpc }: Config): ControlListenerOptions["sealing"] {
-  const { seal_key_file: keyFile, frame_bytes_max: messageBytesMax } = rpc;
+  const { sealKeyFile: keyFile, frameBytesMax: messageBytesMax } = rpc;
   return keyFile === undefined ? undefined : { keyFile, messageBytesMax };
 }
 
 /** What an engine needs besides the two things that the configuration does not know. */
-export function engineSettings(config: LoadedConfig["config"]): Omit<EngineOptions, "installId" | "logger" | "native"> {
+export function engineSettings(config: Config): Omit<EngineOptions, "installId" | "logger" | "native"> {
   return {
     choice: config.engine,
-    allowUnsandboxed: config.allow_unsandboxed,
-    stateDirectory: config.state_dir,
-    runtimeDirectory: config.runtime_dir,
+    allowUnsandboxed: config.allowUnsandboxed,
+    stateDirectory: config.stateDir,
+    runtimeDirectory: config.runtimeDir,
     ...(config.docker.host === undefined ? {} : { dockerHost: config.docker.host }),
     ...(config.docker.runtime === undefined ? {} : { runtime: config.docker.runtime }),
     agentBundle: agentBundlePath(),

@@ -19,22 +19,22 @@ export async function runBackup(argv: readonly string[], env: Environment, io: C
   try {
     const { verb, file, flags } = readLine(argv);
     const { config } = loadConfig({ flags, env, uid: process.getuid?.(), platform: process.platform });
-    const installId = openStateDirectory(config.state_dir);
-    const work = mkdtempSync(join(config.state_dir, "restore-"));
+    const installId = openStateDirectory(config.stateDir);
+    const work = mkdtempSync(join(config.stateDir, "restore-"));
     try {
       const copy = join(work, "store.db");
       const header = unpackBackup(file, copy);
-      const { key_file = join(config.state_dir, "keystore.key"), source } = config.keystore;
+      const { keyFile = join(config.stateDir, "keystore.key"), source } = config.keystore;
       const key = unlockSource({
-        ...{ kind: source, keyFile: key_file, installId, platform: process.platform },
+        ...{ kind: source, keyFile, installId, platform: process.platform },
         credentialsDirectory: env["CREDENTIALS_DIRECTORY"],
       });
       const found = await inspect(copy, key);
       if (verb === "restore")
         putInPlace(
           copy,
-          join(config.state_dir, "store.db"),
-          config.audit.anchor_file ?? join(config.state_dir, "audit.anchors"),
+          join(config.stateDir, "store.db"),
+          config.audit.anchorFile ?? join(config.stateDir, "audit.anchors"),
         );
       const result = { ok: true, restored: verb === "restore", ...wireHeader(header), ...found };
       io.stdout.write(isJson ? `${JSON.stringify(result)}\n` : `${inWords(result)}\n`);

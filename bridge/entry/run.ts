@@ -35,7 +35,7 @@ export async function runForeground(argv: readonly string[]): Promise<number> {
 }
 
 async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
-  const { until, hurry, stop } = stopSignals(loaded.config.shutdown_grace_ms + hardStopMs);
+  const { until, hurry, stop } = stopSignals(loaded.config.shutdownGraceMs + hardStopMs);
   const version = packageVersion();
   const paint = painter(process.stdout);
   await runDaemon(loaded, {
@@ -58,7 +58,7 @@ async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
         engine,
         isDefaultSocket,
         socketPath: loaded.socketPath,
-        stateDirectory: loaded.config.state_dir,
+        stateDirectory: loaded.config.stateDir,
       };
       process.stdout.write(banner(facts, paint));
       // A bridge that is killed would not keep what it has compiled, and its next start would take twice the time.
@@ -106,7 +106,7 @@ function stopSignals(hardStopAfterMs: number) {
 
 /** On a terminal the banner and its lines tell what happens; the log then adds only what is wrong. */
 function logLevel({ config, origins }: LoadedConfig): LogLevel {
-  return process.stderr.isTTY && origins.get("log_level") === "default" ? "warn" : config.log_level;
+  return process.stderr.isTTY && origins.get("log_level") === "default" ? "warn" : config.logLevel;
 }
 
 /** What a person can mend is told as the command line tells it; a bug goes to the log, where there is one. */

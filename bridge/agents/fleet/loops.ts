@@ -13,7 +13,7 @@ export interface LoopOverride {
   readonly limits?: object | undefined;
   readonly grants?: readonly Grant[] | undefined;
   readonly after?: readonly LoopName[] | undefined;
-  readonly ttl_ms?: number | undefined;
+  readonly ttlMs?: number | undefined;
   readonly park?: Parking | undefined;
   readonly workspace?: LoopManifest["workspace"];
   readonly spare?: boolean | undefined;
@@ -27,13 +27,13 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttl_ms, park, workspace, spare } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttlMs, park, workspace, spare } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
           grants: [...(grants ?? manifest.grants)],
           after: [...(after ?? manifest.after)],
-          ...(ttl_ms === undefined ? {} : { ttl_ms }),
+          ...(ttlMs === undefined ? {} : { ttl_ms: ttlMs }),
           ...(park === undefined ? {} : { park }),
           ...(workspace === undefined ? {} : { workspace }),
           ...(spare === undefined ? {} : { spare }),

@@ -6,7 +6,7 @@ import { visible } from "../core/visible.ts";
 
 /** `armorclaw config show [--origin]`: the configuration that `armorclaw run` would use now. */
 export const show: Runner = async (invocation) => {
-  const { config, origins } = load(invocation);
+  const { values: config, origins } = load(invocation);
   const { out, values } = invocation;
   if (out.isJson) {
     out.json(values["origin"] === true ? { config, origins: Object.fromEntries(origins) } : config);

@@ -64,9 +64,9 @@ async function checkBridge({ connect }: Invocation, loaded: LoadedConfig | undef
 
 function whereItWouldRun(loaded: LoadedConfig | undefined): Finding[] {
   if (loaded === undefined) return [];
-  const { runtime_dir: runtimeDirectory, state_dir: stateDirectory, alerts } = loaded.config;
+  const { runtimeDir: runtimeDirectory, stateDir: stateDirectory, alerts } = loaded.config;
   return [
     ...checkPlaces({ runtimeDirectory, stateDirectory, socket: loaded.socketPath }),
-    checkDisk(stateDirectory, alerts.disk_free_bytes_min),
+    checkDisk(stateDirectory, alerts.diskFreeBytesMin),
   ];
 }
