@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type BridgeClient, ConnectionError } from "@armorclaw/client-sdk";
+import { backOff, pause } from "@armorclaw/client-sdk/retry";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
 
 /** Deliveries before an event that the loop fails on is set aside. */
 const attemptsMax = 5;
-/** The wait before it is tried again; doubles with each failure in a row. */
-const retryAfterMs = 100;
+/** The wait before the event is delivered again, by the failures in a row. */
+const retryWaitMs = backOff({ firstMs: 200, maxMs: 3_200 });
 /** An agent that is gone is noticed at once; this is for a handler that never comes back. */
 const handlerDeadlineMs = 600_000;
 /** Pushed before an ack: so many are at hand, and no more come twice after a crash. */
@@ -27,8 +27,7 @@ export async function serveEvents(options: HearingOptions): Promise<void> {
   while (hears.length > 0 && !context.signal.aborted) {
     try {
       failures = (await handOut(options)) ? 1 : failures + 1;
-      const waitMs = retryAfterMs * 2 ** Math.min(failures, attemptsMax);
-      await sleep(waitMs, undefined, { signal: context.signal }).catch(() => undefined);
+      await pause(retryWaitMs(failures), context.signal);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       return;

@@ -1,7 +1,7 @@
 import { ConnectionError } from "@armorclaw/client-sdk";
+import { pause } from "@armorclaw/client-sdk/retry";
 import type { AgentActivity } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
-import { pause } from "./pause.ts";
 
 /** A loop that fails this often in a row is broken: the agent ends, and the bridge decides about a new start. */
 const failuresMax = 5;

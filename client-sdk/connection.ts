@@ -2,6 +2,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { CallKind } from "./calls.ts";
 import { ConnectionError } from "./errors.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
+import { backOff, pause } from "./retry.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 import type { ConnectionState, ReconnectOptions } from "./types.ts";
 
@@ -127,7 +128,7 @@ export class Connection {
       if (signal.aborted || reconnect === false || isFinal(reason)) break;
       if (performance.now() - lostAt > (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) break;
       this.#options.onState("reconnecting", reason);
-      await pause(backOffMs(reconnect, failures++), signal);
+      await pause(waitMs(reconnect, ++failures), signal);
     }
     this.#finish(reason);
   }
@@ -222,20 +223,5 @@ export class Connection {
 const isFinal = (reason: unknown): boolean =>
   reason instanceof BridgeError && (reason as { retryable?: boolean }).retryable === false;
 
-/** Exponential, with half of it random so that many clients do not come back in step. */
-function backOffMs({ initialMs, maxMs }: ReconnectOptions, failures: number): number {
-  return Math.min(maxMs, initialMs * 2 ** Math.min(failures, 30)) * (0.5 + Math.random() / 2);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
-  });
-}
+const waitMs = ({ initialMs, maxMs }: ReconnectOptions, failures: number): number =>
+  backOff({ firstMs: initialMs, maxMs, jitter: 0.5 })(failures);

@@ -1,5 +1,5 @@
+import { pause } from "@armorclaw/client-sdk/retry";
 import type { Loop } from "../loop.ts";
-import { pause } from "../pause.ts";
 import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
 import { espeak, type SpeechSynthesizer } from "../voice/speech-engines.ts";

@@ -1,4 +1,5 @@
 import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
+import { beforeAbort } from "../platform/abort.ts";
 import { timestamp } from "../platform/clock.ts";
 import { Arrivals } from "./arrivals.ts";
 import {
@@ -104,14 +105,9 @@ export class Consumers {
     const rows = this.list().filter((row) => row.owner === owner && names.includes(row.name));
     const arrivals = new Arrivals(this.#deps, rows);
     this.#awaited.add(arrivals);
-    const aborted = Promise.withResolvers<undefined>();
-    const onAbort = () => aborted.resolve(undefined);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
     try {
-      return await Promise.race([arrivals.first, aborted.promise]);
+      return await beforeAbort(arrivals.first, signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       arrivals.stop();
       this.#awaited.delete(arrivals);
     }

@@ -1,6 +1,7 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Service } from "../lifecycle/index.ts";
 import { type Timer, timestamp } from "../platform/clock.ts";
+import { backOff } from "../platform/retry.ts";
 import type { Sql } from "../store/index.ts";
 import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-rows.ts";
 import type { Emit } from "./durable-log.ts";
@@ -10,8 +11,8 @@ import { Feed } from "./feed.ts";
 
 const batchMax = 100;
 const attemptsMax = 5;
-/** Doubles with each failure of the same event. */
-const retryAfterMs = 25;
+/** The wait by the failures of the same event. */
+const retryWaitMs = backOff({ firstMs: 50, maxMs: 800 });
 
 export interface Effect {
   /** Unique among the bridge's own consumers. */
@@ -126,7 +127,7 @@ export class EffectConsumer implements Service {
     else if (event !== undefined) {
       waitMs = await this.#noteFailure(event, error instanceof Error ? error.message : String(error)).catch((cause) => {
         logger.error({ error: cause, consumer: this.name }, "the store does not take what a consumer has done");
-        return retryAfterMs * 2 ** attemptsMax;
+        return retryWaitMs(attemptsMax);
       });
     }
     this.#retry = log.clock.after(waitMs, () => this.#tryAgain());
@@ -139,7 +140,7 @@ export class EffectConsumer implements Service {
     const attempts = (known?.failedSeq === event.seq ? known.attempts : 0) + 1;
     if (attempts < attemptsMax) {
       await store.write((sql) => saveFailure(sql, this.#key, event.seq, attempts));
-      return retryAfterMs * 2 ** attempts;
+      return retryWaitMs(attempts);
     }
     const failure = { attempts, reason, now: timestamp(log.clock) };
     await log.transact((sql, emit) => bury(sql, emit, this.#key, event, failure));

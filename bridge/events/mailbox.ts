@@ -1,4 +1,5 @@
 import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
+import { onAbort } from "../platform/abort.ts";
 import { contractEvent } from "./contract-event.ts";
 import type { DurableEventLog } from "./durable-log.ts";
 
@@ -48,8 +49,7 @@ export class Mailbox {
     const reply = Promise.withResolvers<EventEnvelope>();
     const late = () => new BridgeError("TIMED_OUT", `${message.to} did not reply within ${withinMs} ms`);
     const timer = this.#log.clock.after(withinMs, () => reply.reject(late()));
-    const onAbort = () => reply.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const stopListening = onAbort(signal, () => reply.reject(signal.reason));
     // It may reject while the message is still being stored.
     reply.promise.catch(() => undefined);
     let id = "";
@@ -58,7 +58,7 @@ export class Mailbox {
       return { id, reply: await reply.promise };
     } finally {
       timer.cancel();
-      signal.removeEventListener("abort", onAbort);
+      stopListening();
       this.#waiting.delete(id);
     }
   }

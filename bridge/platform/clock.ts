@@ -1,3 +1,5 @@
+import { onAbort } from "./abort.ts";
+
 /** Something that can be called off. Calling it off twice is harmless. */
 export interface Timer {
   cancel(): void;
@@ -34,17 +36,15 @@ export const systemClock: Clock = {
 export const timestamp = (clock: Clock): string => new Date(clock.now()).toISOString();
 
 /** Resolves after `ms`, or rejects with the signal's reason when that aborts first. */
-export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const onAbort = () => {
-      timer.cancel();
-      reject(signal?.reason);
-    };
-    const timer = clock.after(ms, () => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
+export async function delay(clock: Pick<Clock, "after">, ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const over = Promise.withResolvers<void>();
+  const timer = clock.after(ms, over.resolve);
+  const remove = onAbort(signal, () => over.reject(signal?.reason));
+  try {
+    await over.promise;
+  } finally {
+    timer.cancel();
+    remove();
+  }
 }

@@ -1,17 +1,12 @@
 import type { Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../platform/clock.ts";
+import { type Rate, TokenBuckets } from "../platform/token-bucket.ts";
 import type { MethodEntry } from "./method-table.ts";
 
 /** `control`: what makes less work for the bridge or shows that it lives (`rpc.ping`, `rpc.cancel`, `rpc.stream_credit`). */
 const methodClasses = ["read", "write", "control"] as const;
 export type MethodClass = (typeof methodClasses)[number];
-
-/** A token bucket: it holds `burst` calls and gets `perSecond` of them back. */
-export interface Rate {
-  readonly perSecond: number;
-  readonly burst: number;
-}
 
 export interface RateLimitOptions {
   readonly rates: Readonly<Record<Role, Readonly<Record<MethodClass, Rate>>>>;
@@ -31,8 +26,8 @@ export const defaultRates: RateLimitOptions["rates"] = {
   agent: { read: rate(2_000), write: rate(2_000), control: rate(20_000) },
 };
 
-/** Principals that are remembered before those are forgotten whose buckets have filled up. */
-const rememberedMax = 10_000;
+/** The principals of one role whose buckets are kept. */
+const principalsMax = 10_000;
 
 const controlMethods = new Set(["rpc.ping", "rpc.cancel", "rpc.stream_credit"]);
 const classOf = ({ name, isWrite }: Pick<MethodEntry, "name" | "isWrite">): MethodClass =>
@@ -41,12 +36,24 @@ const classOf = ({ name, isWrite }: Pick<MethodEntry, "name" | "isWrite">): Meth
 /** How fast each principal may call, by the class of the method. Every connection of a principal draws on the same buckets. */
 export class RateLimits {
   readonly #options: RateLimitOptions;
-  readonly #byPrincipal = new Map<string, Buckets>();
+  readonly #buckets: Readonly<Record<Role, Readonly<Record<MethodClass, TokenBuckets>>>>;
   readonly #classes = new WeakMap<object, MethodClass>();
   #refused = 0;
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
+    const { rates, clock } = options;
+    const bucketsOf = (role: Role) => {
+      const of = (methodClass: MethodClass) =>
+        new TokenBuckets({ rate: rates[role][methodClass], keysMax: principalsMax, clock });
+      return { read: of("read"), write: of("write"), control: of("control") };
+    };
+    this.#buckets = {
+      admin: bucketsOf("admin"),
+      operator: bucketsOf("operator"),
+      viewer: bucketsOf("viewer"),
+      agent: bucketsOf("agent"),
+    };
   }
 
   /** Calls that were refused. */
@@ -69,10 +76,7 @@ export class RateLimits {
       methodClass = classOf(method);
       this.#classes.set(method, methodClass);
     }
-    const known = this.#byPrincipal.get(principal.id);
-    // A principal may have been given another role since.
-    const buckets = known?.role === principal.role ? known : this.#remember(principal, now);
-    const waitMs = buckets[methodClass].take(now, this.#options.penalty);
+    const waitMs = this.#buckets[principal.role][methodClass].take(principal.id, 1, this.#options.penalty, now);
     if (waitMs === 0) return undefined;
     this.#refused += 1;
     const { perSecond } = this.#options.rates[principal.role][methodClass];
@@ -81,60 +85,4 @@ export class RateLimits {
       method_class: methodClass,
     });
   };
-
-  #remember(principal: Principal, now: number): Buckets {
-    if (this.#byPrincipal.size >= rememberedMax) this.#forgetFull(now);
-    const { role } = principal;
-    const rates = this.#options.rates[role];
-    const bucket = (methodClass: MethodClass) => new Bucket(rates[methodClass], now);
-    const buckets = { role, read: bucket("read"), write: bucket("write"), control: bucket("control") };
-    this.#byPrincipal.set(principal.id, buckets);
-    return buckets;
-  }
-
-  /** A full bucket and none are the same. */
-  #forgetFull(now: number): void {
-    for (const [id, buckets] of this.#byPrincipal) {
-      if (methodClasses.every((methodClass) => buckets[methodClass].isFull(now))) this.#byPrincipal.delete(id);
-    }
-  }
-}
-
-interface Buckets extends Readonly<Record<MethodClass, Bucket>> {
-  readonly role: Role;
-}
-
-class Bucket {
-  readonly #perMs: number;
-  readonly #burst: number;
-  #tokens: number;
-  #at: number;
-
-  constructor({ perSecond, burst }: Rate, now: number) {
-    this.#perMs = perSecond / 1000;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#at = now;
-  }
-
-  isFull(now: number): boolean {
-    this.#fill(now);
-    return this.#tokens === this.#burst;
-  }
-
-  /** @returns 0 when there was one to take, else in how many milliseconds there will be */
-  take(now: number, penalty: number): number {
-    this.#fill(now);
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1;
-      return 0;
-    }
-    this.#tokens = Math.max(-this.#burst, this.#tokens - penalty);
-    return Math.ceil((1 - this.#tokens) / this.#perMs);
-  }
-
-  #fill(now: number): void {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
-    this.#at = now;
-  }
 }

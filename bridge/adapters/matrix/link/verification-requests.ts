@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../../platform/bounded-map.ts";
 import type { Verification } from "../protocol/worker-messages.ts";
 import type { Changes } from "./state-changes.ts";
 import type { WorkerLink } from "./worker-client.ts";
@@ -9,7 +10,7 @@ const verificationsMax = 16;
 export class VerificationDesk {
   readonly #changes: Changes;
   readonly #link: () => WorkerLink;
-  readonly #known = new Map<string, Verification>();
+  readonly #known = new BoundedMap<string, Verification>(verificationsMax);
 
   /** @param link throws while there is none */
   constructor(changes: Changes, link: () => WorkerLink) {
@@ -40,10 +41,7 @@ export class VerificationDesk {
   }
 
   note(verification: Verification): void {
-    this.#known.delete(verification.flowId);
     this.#known.set(verification.flowId, verification);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > verificationsMax && oldest !== undefined) this.#known.delete(oldest);
     this.#changes.tell();
   }
 }
