@@ -7,8 +7,14 @@ import type { IncomingMessage, Loop, LoopContext } from "./loop.ts";
 const push = (server: LineServer, seq: number, kind: string, expects_reply: boolean) => {
   const data = { agent_id: "a-1", kind, data: { seq }, expects_reply, in_reply_to: null };
   const event = {
-    ...{ id: `e-${seq}`, seq, channel: "agent.a-1.message", type: "agent.message", source: "agent:b-1" },
-    ...{ time: "", priority: "normal", data },
+    id: `e-${seq}`,
+    seq,
+    channel: "agent.a-1.message",
+    type: "agent.message",
+    source: "agent:b-1",
+    time: "",
+    priority: "normal",
+    data,
   };
   server.broadcast({ jsonrpc: "2.0", method: "event.push", params: { subscription_id: "s1", event } });
 };

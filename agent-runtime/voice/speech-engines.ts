@@ -32,8 +32,18 @@ export const pocketsphinx = (grammar: string): SpeechRecognizer => ({
       await writeFile(sound, Buffer.from(resample(samples, rate, recognizerRate).buffer));
       await writeFile(rules, grammar);
       const args = [
-        ...["-infile", sound, "-jsgf", rules, "-samprate", String(recognizerRate), "-logfn", "/dev/null"],
-        ...["-hmm", `${model}/en-us`, "-dict", `${model}/cmudict-en-us.dict`],
+        "-infile",
+        sound,
+        "-jsgf",
+        rules,
+        "-samprate",
+        String(recognizerRate),
+        "-logfn",
+        "/dev/null",
+        "-hmm",
+        `${model}/en-us`,
+        "-dict",
+        `${model}/cmudict-en-us.dict`,
       ];
       const output = await run("pocketsphinx_continuous", args, "", signal);
       return output.toString().trim().replaceAll(/\s+/g, " ");

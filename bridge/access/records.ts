@@ -43,7 +43,12 @@ export const removeRole = (sql: Sql, principal: string): boolean =>
 export const saveGrant = (sql: Sql, grant: Grant) =>
   sql.run(
     "INSERT OR REPLACE INTO access_grants VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ...[grant.loop, grant.name, grant.keyId, grant.mode, JSON.stringify(grant.destinations), grant.grantedBy],
+    grant.loop,
+    grant.name,
+    grant.keyId,
+    grant.mode,
+    JSON.stringify(grant.destinations),
+    grant.grantedBy,
     grant.grantedAt,
   );
 

@@ -59,7 +59,11 @@ export function accessHandlers(access: Access, ports: AccessPorts): Handlers<Acc
       const { role, allowed, reasons } = access.explain(principal, method);
       const needs_approval = allowed && ports.needsApproval(principal, method);
       return {
-        ...{ principal, method, role, allowed, needs_approval },
+        principal,
+        method,
+        role,
+        allowed,
+        needs_approval,
         reasons: needs_approval ? [...reasons, "A rule asks for a person's approval of each call"] : reasons,
       };
     },
@@ -95,7 +99,9 @@ function delivery(access: Access, ports: AccessPorts): Handlers<"secret.claim" |
       const { secrets, denied } = await access.claim(agentIdOf(call), renew);
       return {
         secrets: secrets.map(({ name, mode, value, expiresAt }) => ({
-          ...{ name, mode, value },
+          name,
+          mode,
+          value,
           expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
         })),
         denied: [...denied],

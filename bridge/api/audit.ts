@@ -18,7 +18,9 @@ export function auditHandlers(
     "audit.verify": async () => {
       const { ok, records, anchors, firstBad, reason } = await audit.verify();
       return {
-        ...{ ok, records, anchors },
+        ok,
+        records,
+        anchors,
         ...(firstBad === undefined ? {} : { first_bad: firstBad }),
         ...(reason === undefined ? {} : { reason }),
       };

@@ -53,8 +53,11 @@ function joiningHandlers(desk: () => Calls, baseUrl: () => string | undefined): 
           turn === undefined
             ? null
             : {
-                ...{ urls: [...turn.urls], username: turn.username, credential: turn.credential },
-                ...{ password: turn.credential, ttl_s: turn.ttlSeconds },
+                urls: [...turn.urls],
+                username: turn.username,
+                credential: turn.credential,
+                password: turn.credential,
+                ttl_s: turn.ttlSeconds,
               },
         signaling_url: base === undefined ? "" : `${base.replace(/^http/, "ws")}/call/signaling`,
         call_url: base === undefined ? "" : `${base}/call/#token=${token}`,
@@ -117,8 +120,13 @@ function readingHandlers(desk: () => Calls): Handlers<Exclude<WebrtcMethods, Joi
       const entries = desk().records.read(query);
       return {
         entries: entries.map(({ id, timeMs, event, sessionId, roomId, principal, detail }) => ({
-          ...{ id, time: new Date(timeMs).toISOString(), event_type: event, detail },
-          ...{ session_id: sessionId ?? null, room_id: roomId ?? null, principal: principal ?? null },
+          id,
+          time: new Date(timeMs).toISOString(),
+          event_type: event,
+          detail,
+          session_id: sessionId ?? null,
+          room_id: roomId ?? null,
+          principal: principal ?? null,
         })),
         count: entries.length,
         next_cursor: entries.length === limit ? (entries.at(-1)?.id ?? null) : null,

@@ -48,8 +48,16 @@ export const questionDigest = ({ requester, method, request }: Question): string
 export function insertApproval(sql: Sql, row: Approval): void {
   sql.run(
     "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-    ...[row.id, row.status, row.requester, row.method, row.request, row.digest, row.reason],
-    ...[JSON.stringify(row.answerers), row.createdAt, row.expiresAt],
+    row.id,
+    row.status,
+    row.requester,
+    row.method,
+    row.request,
+    row.digest,
+    row.reason,
+    JSON.stringify(row.answerers),
+    row.createdAt,
+    row.expiresAt,
   );
 }
 
@@ -74,7 +82,13 @@ export function decide(
   const settled = sql.run(
     `UPDATE approvals SET status = ?, decided_by = ?, note = ?, decided_at = ?, expires_at = ?
      WHERE id = ? AND status = 'pending_approval' AND expires_at > ?`,
-    ...[status, by, note, now, expiresAt, id, now],
+    status,
+    by,
+    note,
+    now,
+    expiresAt,
+    id,
+    now,
   );
   return settled.changes === 1;
 }
@@ -83,7 +97,9 @@ export function decide(
 export function use(sql: Sql, id: string, digest: string, now: number): boolean {
   const used = sql.run(
     "UPDATE approvals SET status = 'used' WHERE id = ? AND digest = ? AND status = 'approved' AND expires_at > ?",
-    ...[id, digest, now],
+    id,
+    digest,
+    now,
   );
   return used.changes === 1;
 }
@@ -94,7 +110,8 @@ export function expire(sql: Sql, now: number): Approval[] {
     .all(
       `UPDATE approvals SET status = 'expired', decided_at = coalesce(decided_at, ?)
        WHERE status IN ('pending_approval', 'approved') AND expires_at <= ? RETURNING *`,
-      ...[now, now],
+      now,
+      now,
     )
     .map(approvalOf);
 }
@@ -116,7 +133,8 @@ export const listApprovals = (sql: Sql, onlyPending: boolean, limit: number): Ap
   sql
     .all(
       `SELECT * FROM approvals WHERE ? = 0 OR status = 'pending_approval' ORDER BY created_at DESC, rowid DESC LIMIT ?`,
-      ...[onlyPending ? 1 : 0, limit],
+      onlyPending ? 1 : 0,
+      limit,
     )
     .map(approvalOf);
 

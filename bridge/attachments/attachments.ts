@@ -124,7 +124,14 @@ export class Attachments {
     sql.run("INSERT OR IGNORE INTO attachment_contents VALUES (?, ?)", digest, content);
     sql.run(
       "INSERT INTO attachments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      ...[name, version, digest, type, encoding, JSON.stringify(metadata), attachedAt, by],
+      name,
+      version,
+      digest,
+      type,
+      encoding,
+      JSON.stringify(metadata),
+      attachedAt,
+      by,
     );
     sql.run("DELETE FROM attachments WHERE name = ? AND version <= ?", name, version - versionsKept);
     sql.run("DELETE FROM attachment_contents WHERE digest NOT IN (SELECT digest FROM attachments)");

@@ -69,7 +69,17 @@ export function append(sql: Sql, key: Uint8Array, fields: EntryFields): Link {
   const { kind, act, time, principal, method, paramsDigest, result, correlationId, subject } = fields;
   sql.run(
     "INSERT INTO audit_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    ...[link.seq, kind, act, time, principal, method, paramsDigest, result, correlationId, subject, link.mac],
+    link.seq,
+    kind,
+    act,
+    time,
+    principal,
+    method,
+    paramsDigest,
+    result,
+    correlationId,
+    subject,
+    link.mac,
   );
   return link;
 }
@@ -103,7 +113,9 @@ export const endsByIndex = (sql: Sql, after: number, upTo: number, head: number)
     .all(
       `SELECT act, seq FROM audit_entries INDEXED BY audit_ends
         WHERE act > ? AND act <= ? AND kind = 'end' AND seq <= ?`,
-      ...[after, upTo, head],
+      after,
+      upTo,
+      head,
     )
     .map((row) => ({ act: Number(row["act"]), seq: Number(row["seq"]) }));
 

@@ -23,14 +23,16 @@ export function agentGauges(agents: AgentSupervisor, log: Pick<DurableEventLog, 
     {
       name: "armorclaw_agent_restarts_total",
       help: "Times that an agent was started again after it had ended, over restarts of the bridge",
-      ...{ labelNames: ofAgent, isCounter: true },
+      labelNames: ofAgent,
+      isCounter: true,
       read: async () =>
         agents.list(true).map(({ agent_id, restarts }) => ({ labels: { agent: agent_id }, value: restarts })),
     },
     {
       name: "armorclaw_agent_exits_total",
       help: "Ends of agents by reason, such as oom, hung, killed and error",
-      ...{ labelNames: ["agent", "reason"], isCounter: true },
+      labelNames: ["agent", "reason"],
+      isCounter: true,
       read: async () => exits.figures(new Set(agents.list(true).map(({ agent_id }) => agent_id))),
     },
     {
@@ -42,7 +44,8 @@ export function agentGauges(agents: AgentSupervisor, log: Pick<DurableEventLog, 
     {
       name: "armorclaw_agent_cpu_seconds_total",
       help: "Processor time of an agent since its present start",
-      ...{ labelNames: ofAgent, isCounter: true },
+      labelNames: ofAgent,
+      isCounter: true,
       read: async () => (await usage()).map(({ labels, cpuNs }) => ({ labels, value: cpuNs / 1e9 })),
     },
     {

@@ -66,7 +66,10 @@ export function composeVoice(deps: VoiceDeps) {
   const ringing = composeRinging({ ...deps, audio, calls: () => calls });
   const calls: Calls = new Calls(
     {
-      ...{ clock, audio, logger, ...announcer(deps.publish, ringing) },
+      clock,
+      audio,
+      logger,
+      ...announcer(deps.publish, ringing),
       records: new CallRecords(store, clock, onFailure),
       rooms: callGate(config, deps.rooms),
       budget: callBudget(deps),

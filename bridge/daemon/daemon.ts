@@ -102,7 +102,10 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   });
   const records = new StoredAgentRecords(store);
   const engine = await selectEngine({
-    ...{ ...engineSettings(config), native, installId, holding: records.holdingEngine() },
+    ...engineSettings(config),
+    native,
+    installId,
+    holding: records.holdingEngine(),
     logger: logging.child("engine"),
   });
   const events = { store, clock, logger: logging.child("events"), retention: retentionSettings(config) };
@@ -142,9 +145,15 @@ function compose(
   const { agents, guards, money, messaging, rooms, voice, wire } = domains;
   const table = createMethodTable(contract, handlersOf(ground, config, info, domains), aliases);
   const server = createRpcServer({
-    ...{ table, clock, limits: rpcLimits(config), logger: logging.child("rpc") },
-    ...{ around: guards.around, onForbidden: guards.onForbidden, gate: wire.gate },
-    ...{ onCall: wire.onCall, http: wire.pages },
+    table,
+    clock,
+    limits: rpcLimits(config),
+    logger: logging.child("rpc"),
+    around: guards.around,
+    onForbidden: guards.onForbidden,
+    gate: wire.gate,
+    onCall: wire.onCall,
+    http: wire.pages,
     hasHungUp: hangUpProbe(native),
     validateResults: options.validateResults,
   });
@@ -201,30 +210,39 @@ function composeDomains(
   const guards = composeGuards({ ...common, version, contract, agents: directory, credentialsDirectory, disconnect });
   const { approvals, keystore, access, around, onForbidden } = guards;
   const money = composeMoney({
-    ...{ ...common, approvals, keystore },
+    ...common,
+    approvals,
+    keystore,
     brake: agentBrake(agents),
     findAgent: directory.find,
   });
   const rooms = composeRooms({
-    ...{ ...common, keystore, access },
+    ...common,
+    keystore,
+    access,
     outbox: () => messaging.outbox,
     calls: () =>
       directCalls({
         table: standing(late.table),
-        ...{ around, onForbidden },
+        around,
+        onForbidden,
         gate: wire.gate,
         deadlineMs: config.rpc.callDeadlineMs,
       }),
   });
   const messaging = composeMessaging({ ...common, consumers, agents: directory, destinations: [rooms.destination] });
   const voice = composeVoice({
-    ...{ ...common, budget: money.budget, rooms: rooms.sight },
+    ...common,
+    budget: money.budget,
+    rooms: rooms.sight,
     loopOf: (agentId) => directory.find(agentId)?.loop,
     doorUrl: () => wire.doorUrl(),
   });
   const circuits = circuitGauges({ http: guards.circuits, webhook: messaging.circuits, model: money.circuits });
   const wire = composeWire({
-    ...{ ...common, gauges: [...agentGauges(agents, ground.log), ...money.gauges, ...circuits], site: voice.site },
+    ...common,
+    gauges: [...agentGauges(agents, ground.log), ...money.gauges, ...circuits],
+    site: voice.site,
     server: () => standing(late.server),
     table: () => standing(late.table),
   });

@@ -41,10 +41,16 @@ export function checkupHandlers(deps: CheckupDeps): Handlers<"bridge.doctor"> {
 
 const ok = (name: string, found: string): DoctorCheck => ({ name, status: "ok", found, remedy: null });
 const warning = (name: string, found: string, remedy: string): DoctorCheck => ({
-  ...{ name, status: "warning", found, remedy },
+  name,
+  status: "warning",
+  found,
+  remedy,
 });
 const trouble = (name: string, found: string, remedy: string): DoctorCheck => ({
-  ...{ name, status: "trouble", found, remedy },
+  name,
+  status: "trouble",
+  found,
+  remedy,
 });
 
 async function checkStore({ store, clock, config }: CheckupDeps): Promise<DoctorCheck[]> {

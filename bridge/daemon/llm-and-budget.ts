@@ -84,7 +84,10 @@ export function composeMoney(deps: MoneyDeps) {
     services: [budget, providers, door, watchChanges(deps.log, brakes)],
     handlers: {
       ...budgetHandlers({
-        ...{ budget, desk, clock, timeZone: calendar.timeZone },
+        budget,
+        desk,
+        clock,
+        timeZone: calendar.timeZone,
         services: new ServicePrices(configuredServicePrices(config)),
         loopOf: (agentId) => findAgent(agentId)?.loop,
       }),
@@ -106,7 +109,12 @@ function makeBroker({ clock, random, publish, logging, config, keystore }: Money
   };
   const broker = new ModelBroker(
     {
-      ...{ providers, budget, brakes, publish, clock, random },
+      providers,
+      budget,
+      brakes,
+      publish,
+      clock,
+      random,
       secrets: keyReader(keystore),
       models: new ModelTable(settings, new Map(Object.entries(llm.fallbacks))),
       prices: new PriceTable(configuredPrices(config)),
@@ -219,7 +227,9 @@ export function agentBrake(supervisor: {
 /** The limits as they stand, for whoever watches from outside. */
 function budgetGauges(desk: BudgetDesk): readonly GaugeSource[] {
   const gauge = (name: string, help: string, pick: (status: LimitStatus) => number | null): GaugeSource => ({
-    ...{ name, help, labelNames: ["scope", "window", "unit"] },
+    name,
+    help,
+    labelNames: ["scope", "window", "unit"],
     read: async () =>
       (await desk.status()).limits.flatMap((status) => {
         const value = pick(status);

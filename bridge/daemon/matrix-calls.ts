@@ -24,7 +24,10 @@ export interface RingingDeps {
 export function composeRinging({ clock, log, logging, config, rooms, audio, calls }: RingingDeps): RoomCalls {
   const ringing = new RoomCalls(
     {
-      ...{ clock, logger: logging.child("room-calls"), trust: rooms.trust, methods: rooms.methods },
+      clock,
+      logger: logging.child("room-calls"),
+      trust: rooms.trust,
+      methods: rooms.methods,
       ownId: () => rooms.ownId(),
       isReady: (agentId) => audio.isConnected(agentId),
       send: (outgoing, signal) => rooms.send(outgoing, signal),
@@ -41,7 +44,9 @@ export function composeRinging({ clock, log, logging, config, rooms, audio, call
       },
       refused: ({ why, roomId, sender, code }) =>
         calls().records.noteRefusal({
-          ...{ event: "ring.refused", roomId, principal: `matrix:${sender}` },
+          event: "ring.refused",
+          roomId,
+          principal: `matrix:${sender}`,
           detail: { why, ...(code === undefined ? {} : { code }) },
         }),
     },

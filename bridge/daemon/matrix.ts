@@ -81,7 +81,11 @@ export function composeRooms(deps: RoomDeps) {
   const trust = trustOf(config.matrix, access);
   const listeners = new Set<Partial<RoomListener>>();
   const adapter: MatrixAdapter = new MatrixAdapter({
-    ...{ store, clock, logger, trust, events: log },
+    store,
+    clock,
+    logger,
+    trust,
+    events: log,
     secrets: sealedSecrets(store, () => keystore.internalKey("matrix")),
     directory: join(config.stateDir, "matrix"),
     pollMs: config.matrix.pollMs,
@@ -148,8 +152,13 @@ export function composeRooms(deps: RoomDeps) {
     destination: matrixDestination(adapter),
     services: [adapter, approvalQuestions(deps)],
     handlers: matrixHandlers({
-      ...{ adapter, posts, log, access, trust },
-      ...{ homeserver: config.matrix.homeserver, mayReveal: config.keystore.reveal },
+      adapter,
+      posts,
+      log,
+      access,
+      trust,
+      homeserver: config.matrix.homeserver,
+      mayReveal: config.keystore.reveal,
     }),
   };
 }

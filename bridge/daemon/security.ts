@@ -139,7 +139,10 @@ function makeApprovals({ store, clock, logging, config, publish }: GuardDeps): A
   const onRequested = (approval: Approval) => {
     const { request, digest, reason, expiresAt } = approval;
     publish("approval.requested", "bridge", {
-      ...{ ...which(approval), request, digest, reason },
+      ...which(approval),
+      request,
+      digest,
+      reason,
       expires_at: new Date(expiresAt).toISOString(),
     });
   };

@@ -26,7 +26,10 @@ export async function runBackup(argv: readonly string[], env: Environment, io: C
       const header = unpackBackup(file, copy);
       const { keyFile = join(config.stateDir, "keystore.key"), source } = config.keystore;
       const key = unlockSource({
-        ...{ kind: source, keyFile, installId, platform: process.platform },
+        kind: source,
+        keyFile,
+        installId,
+        platform: process.platform,
         credentialsDirectory: env["CREDENTIALS_DIRECTORY"],
       });
       const found = await inspect(copy, key);
@@ -100,7 +103,10 @@ function readLine(argv: readonly string[]) {
 }
 
 const wireHeader = ({ createdAt, version, installId, bytes, sha256 }: BackupHeader) => ({
-  ...{ created_at: createdAt, version, bytes, sha256 },
+  created_at: createdAt,
+  version,
+  bytes,
+  sha256,
   install_id: installId,
 });
 

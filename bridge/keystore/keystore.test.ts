@@ -143,7 +143,8 @@ describe("Keystore", () => {
     writeFileSync(keyFile(), "0".repeat(64));
     await expect(keystore().unlock()).rejects.toMatchObject({ code: "KEYSTORE_WRONG_KEY" });
     const moved = unlockSource({
-      ...{ kind: "key-file", keyFile: join(directory.path, "gone") },
+      kind: "key-file",
+      keyFile: join(directory.path, "gone"),
       credentialsDirectory: undefined,
       installId: "x",
       platform: "linux",

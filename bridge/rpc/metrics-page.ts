@@ -84,7 +84,10 @@ function register(
   registers: Registry[],
 ): void {
   new Metric({
-    ...{ name, help, labelNames: [...labelNames], registers },
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers,
     async collect() {
       const figures = await read();
       this.reset();
@@ -98,7 +101,10 @@ function durations(calls: CallMetrics): object {
   const name = "armorclaw_rpc_call_duration_seconds";
   const help = "Time from a call to its answer";
   const get = async () => ({
-    ...{ name, help, type: "histogram", aggregator: "sum" },
+    name,
+    help,
+    type: "histogram",
+    aggregator: "sum",
     values: [...calls.byMethod].flatMap(([method, { durations: counts, totalMs }]) => {
       let cumulative = 0;
       const buckets = counts.map((count, index) => {

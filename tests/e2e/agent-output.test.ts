@@ -35,7 +35,9 @@ describeOnEngines(
       await first.end("SIGKILL");
       await sleep(300);
       await using second = await startTestDaemon({
-        ...{ engine, env: engineEnv(), start: ["heartbeat"] },
+        engine,
+        env: engineEnv(),
+        start: ["heartbeat"],
         directories: first.directories,
       });
       await until("it runs again", () => runs(second));

@@ -113,7 +113,8 @@ print(json.dumps(answers))
     const token = await mint("dashboard");
     const post = () =>
       fetch(`http://127.0.0.1:${port}/rpc`, {
-        ...{ method: "POST", body: JSON.stringify(requests[0]) },
+        method: "POST",
+        body: JSON.stringify(requests[0]),
         headers: { authorization: `Bearer ${token}` },
       });
     expect(comparable(await (await post()).json())).toEqual((expected as unknown[])[0]);

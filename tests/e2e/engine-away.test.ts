@@ -26,7 +26,9 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
   const start = (directories?: TestDaemon["directories"], flags: readonly string[] = []) =>
     startTestDaemon({
       flags,
-      ...{ engine: "auto", env: { DOCKER_HOST: dockerd.host }, start: ["heartbeat"] },
+      engine: "auto",
+      env: { DOCKER_HOST: dockerd.host },
+      start: ["heartbeat"],
       ...(directories === undefined ? {} : { directories }),
     });
   const runs = async ({ client }: TestDaemon) => (await client.bridge.status()).agents.running === 1;
@@ -55,8 +57,10 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
 
   test("tells a runtime that Docker does not know, and what to do, and takes no weaker engine instead", async () => {
     const { code, stderr } = await run(["run", "--engine", "auto", "--set", "docker.runtime=runq"], {
-      ...{ DOCKER_HOST: dockerd.host, HOME: directory.path },
-      ...{ ARMORCLAW_RUNTIME_DIR: join(directory.path, "r"), ARMORCLAW_STATE_DIR: join(directory.path, "s") },
+      DOCKER_HOST: dockerd.host,
+      HOME: directory.path,
+      ARMORCLAW_RUNTIME_DIR: join(directory.path, "r"),
+      ARMORCLAW_STATE_DIR: join(directory.path, "s"),
     }).finished;
     expect(code).toBe(10);
     expect(stderr).toMatch(/RUNTIME_UNKNOWN: Docker knows no runtime runq; it knows .*runc2.*\n {2}next: Register it/);

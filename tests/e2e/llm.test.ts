@@ -185,7 +185,12 @@ describeOnEngines(
       await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
       const bundle = await build({
         entryPoints: [join(repositoryRoot, "tests/support/budget/sdk-script.ts")],
-        ...{ bundle: true, write: false, platform: "node", format: "esm", target: "node24", logLevel: "error" },
+        bundle: true,
+        write: false,
+        platform: "node",
+        format: "esm",
+        target: "node24",
+        logLevel: "error",
       });
       const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
       const { command, args } = insideAgent(pid ?? 0, [

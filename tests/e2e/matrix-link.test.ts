@@ -223,7 +223,8 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     // More than a first sync brings along.
     for (let n = 0; n < 175; n += 1)
       await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/gap${n}`, {
-        ...{ msgtype: "m.text", body: `gap ${n}` },
+        msgtype: "m.text",
+        body: `gap ${n}`,
       });
     daemon = await start(["--set", "matrix.backfill_max=0", "--set", "keystore.reveal=false"]);
     await unlock();

@@ -15,7 +15,9 @@ describeOnEngines(
     test("hear, answer and speak in a call through the real bridge", async () => {
       assert(hasSpeech, "espeak-ng and pocketsphinx are installed");
       await using bridge = await startTestDaemon({
-        ...{ engine, env: env(), start: ["stt", "tts", "voice-assistant"] },
+        engine,
+        env: env(),
+        start: ["stt", "tts", "voice-assistant"],
         flags: [
           ...["--set", "webrtc.enabled=true", "--set", "webrtc.addresses=127.0.0.1"],
           ...["--set", "webrtc.port_first=41600", "--set", "webrtc.port_last=41619"],

@@ -9,10 +9,20 @@ describe("calls through the real bridge", () => {
     bridge = await startTestDaemon({
       engine: "process",
       flags: [
-        ...["--set", "allow_unsandboxed=true", "--set", "doors.http.listen=127.0.0.1:0"],
-        ...["--set", "webrtc.enabled=true", "--set", "webrtc.addresses=127.0.0.1"],
-        ...["--set", "webrtc.port_first=41500", "--set", "webrtc.port_last=41519"],
-        ...["--set", "webrtc.concurrent_per_principal_max=2"],
+        "--set",
+        "allow_unsandboxed=true",
+        "--set",
+        "doors.http.listen=127.0.0.1:0",
+        "--set",
+        "webrtc.enabled=true",
+        "--set",
+        "webrtc.addresses=127.0.0.1",
+        "--set",
+        "webrtc.port_first=41500",
+        "--set",
+        "webrtc.port_last=41519",
+        "--set",
+        "webrtc.concurrent_per_principal_max=2",
       ],
     });
   });

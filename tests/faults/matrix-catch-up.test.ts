@@ -27,7 +27,8 @@ describeIf(synapseIsThere(), "no Synapse", "a bridge that has much to catch up o
     await first.end("SIGKILL");
     for (let n = 0; n < written; n++)
       await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/past${n}`, {
-        ...{ msgtype: "m.text", body: `past ${n}` },
+        msgtype: "m.text",
+        body: `past ${n}`,
       });
 
     let heard: string[] = [];

@@ -36,6 +36,15 @@ export function sourceFiles(): SourceFile[] {
 
 export const isTest = (path: string): boolean => path.endsWith(".test.ts") || path.startsWith("tests/");
 
+/** How many lines of `text` are code: no import, type declaration, comment or blank line. */
+export function codeLines(text: string): number {
+  const code = withoutComments(text)
+    .replaceAll(/^import\s[^;]*;$/gm, "")
+    .replaceAll(/^(?:export\s+)?interface\s[^{]*\{[\s\S]*?^\}$/gm, "")
+    .replaceAll(/^(?:export\s+)?type\s[^;]*;$/gm, "");
+  return code.split("\n").filter((line) => line.trim() !== "").length;
+}
+
 function importsOf(path: string, code: string): Import[] {
   const found = [...code.matchAll(/(?:^|\n)\s*(import|export)\s+(type\s+)?(?:[^"';]*?from\s+)?"([^"]+)"/g)];
   const dynamic = [...code.matchAll(/\bimport\("([^"]+)"\)/g)];

@@ -32,7 +32,9 @@ export async function probeKey(
   const { path, header, prefix } = provider.probe;
   const url = new URL(`${base.replace(/\/$/, "")}${path}`);
   const done = (outcome: ProbeResult["outcome"], message: string, httpStatus: number | null) => ({
-    ...{ outcome, message, httpStatus },
+    outcome,
+    message,
+    httpStatus,
     durationMs: Math.round(clock.monotonic() - startedAt),
   });
   try {

@@ -37,7 +37,11 @@ export class AgentMaker {
     const toStart = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, gate: this.#gate };
     return new Agent(plan, record, {
       ...toStart,
-      ...{ records, mail, publish, hangAfterMs, stopGraceMs },
+      records,
+      mail,
+      publish,
+      hangAfterMs,
+      stopGraceMs,
       spare: new Spare(plan, toStart),
       policy: new RestartPolicy(restart, random),
       engineWatch: this.#engineWatch,

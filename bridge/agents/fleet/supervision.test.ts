@@ -51,8 +51,17 @@ describe("liveness", () => {
 
 describe("a restart of the bridge", () => {
   const record = (agentId: string, epoch: number, more: object = {}) => ({
-    ...{ agentId, loop: "pulse", origin: "operator", desired: "run", slot: 3, epoch, isPaused: false },
-    ...{ restarts: 2, createdAtMs: 1, expiresAtMs: null, ...more },
+    agentId,
+    loop: "pulse",
+    origin: "operator",
+    desired: "run",
+    slot: 3,
+    epoch,
+    isPaused: false,
+    restarts: 2,
+    createdAtMs: 1,
+    expiresAtMs: null,
+    ...more,
   });
 
   test("takes over what runs at its own epoch, removes the rest of the install, starts what is missing", async () => {

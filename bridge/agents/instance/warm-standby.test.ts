@@ -18,8 +18,13 @@ function standBy() {
   const clock = new ManualClock();
   const said: string[] = [];
   const plan = {
-    ...{ agentId, manifest: LoopManifest.parse({ ...manifest("pulse"), spare: true }), grants: [], hears: [] },
-    ...{ limits: LoopManifest.parse(manifest("pulse")).limits, slot: 0, expiresAtMs: null },
+    agentId,
+    manifest: LoopManifest.parse({ ...manifest("pulse"), spare: true }),
+    grants: [],
+    hears: [],
+    limits: LoopManifest.parse(manifest("pulse")).limits,
+    slot: 0,
+    expiresAtMs: null,
   };
   const spare = new Spare(plan, {
     engine,

@@ -7,9 +7,15 @@ export const ok = (name: string, found: string): Finding => ({ name, status: "ok
 
 /** It works, and will not for ever, or not as well as it could. */
 export const warning = (name: string, found: string, remedy: string): Finding => ({
-  ...{ name, status: "warning", found, remedy },
+  name,
+  status: "warning",
+  found,
+  remedy,
 });
 
 export const trouble = (name: string, found: string, remedy: string): Finding => ({
-  ...{ name, status: "trouble", found, remedy },
+  name,
+  status: "trouble",
+  found,
+  remedy,
 });

@@ -31,7 +31,10 @@ async function follow(connections: readonly (readonly Buffer[])[], after: LastSe
   };
   const output = new DockerOutput({
     container: { logs } as unknown as Docker.Container,
-    ...{ clock, after, onLine: (line: OutputLine) => lines.push(line), takenOverAtMs: Date.parse(at(500)) },
+    clock,
+    after,
+    onLine: (line: OutputLine) => lines.push(line),
+    takenOverAtMs: Date.parse(at(500)),
     ended: Promise.resolve(),
     closed: new AbortController().signal,
   });

@@ -108,8 +108,11 @@ test("a grant of the host's programs adds read-only mounts, and child processes 
   expect(granted.Mounts).toEqual([
     ...plain.Mounts,
     {
-      ...{ Type: "bind", Source: "/usr/bin/espeak-ng", Target: "/tmp/speech/bin/espeak-ng" },
-      ...{ ReadOnly: true, BindOptions: { Propagation: "rprivate" } },
+      Type: "bind",
+      Source: "/usr/bin/espeak-ng",
+      Target: "/tmp/speech/bin/espeak-ng",
+      ReadOnly: true,
+      BindOptions: { Propagation: "rprivate" },
     },
   ]);
   expect(cloneRule(plain)).toMatchObject({ op: "SCMP_CMP_MASKED_EQ", valueTwo: 0x10000 });

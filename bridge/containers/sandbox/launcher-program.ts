@@ -3,12 +3,24 @@ type Call = "mknodat" | "mount" | "prctl" | "prlimit64" | "setgroups" | "setresg
 /** From Linux's system call tables. */
 const numbers: Readonly<Record<string, Readonly<Record<Call, number>>>> = {
   x64: {
-    ...{ mknodat: 259, mount: 165, prctl: 157, prlimit64: 302 },
-    ...{ setgroups: 116, setresgid: 119, setresuid: 117, unshare: 272 },
+    mknodat: 259,
+    mount: 165,
+    prctl: 157,
+    prlimit64: 302,
+    setgroups: 116,
+    setresgid: 119,
+    setresuid: 117,
+    unshare: 272,
   },
   arm64: {
-    ...{ mknodat: 33, mount: 40, prctl: 167, prlimit64: 261 },
-    ...{ setgroups: 159, setresgid: 149, setresuid: 147, unshare: 97 },
+    mknodat: 33,
+    mount: 40,
+    prctl: 167,
+    prlimit64: 261,
+    setgroups: 159,
+    setresgid: 149,
+    setresuid: 147,
+    unshare: 97,
   },
 };
 
@@ -19,8 +31,14 @@ const characterDevice = 0o020000;
 const currentDirectory = -100;
 const resources = { openFiles: 7, coreFile: 4, messageQueues: 12 } as const;
 const mountFlags = {
-  ...{ readOnly: 1, nosuid: 2, nodev: 4, noexec: 8, remount: 32 },
-  ...{ bind: 0x1000, recursive: 0x4000, private: 0x40000 },
+  readOnly: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  remount: 32,
+  bind: 0x1000,
+  recursive: 0x4000,
+  private: 0x40000,
 } as const;
 
 export type MountFlag = keyof typeof mountFlags;

@@ -42,7 +42,9 @@ export function launcher(plan: SandboxPlan): readonly [program: string, args: re
   const steps = [
     ...plan.joinFiles.map((file) => write(file, "0")),
     write("/proc/self/oom_score_adj", "500"),
-    ...[limit("openFiles", openFilesMax), limit("coreFile", 0), limit("messageQueues", 0)],
+    limit("openFiles", openFilesMax),
+    limit("coreFile", 0),
+    limit("messageQueues", 0),
     ...(plan.asRoot ? [...mountSteps(plan), ...become(plan.uid)] : []),
   ];
   return ["perl", launcherProgram(steps, "bwrap", bubblewrapOptions(plan), ["--", "/bin/node", ...plan.command])];
@@ -115,8 +117,19 @@ function bubblewrapOptions(plan: SandboxPlan): readonly string[] {
 
 /** Where the launcher may mount nothing. */
 const ownMountOptions = ({ tmpBytes, endpointDirectory }: SandboxPlan): readonly string[] => [
-  ...["--dev", "/dev", "--remount-ro", "/dev", "--perms", "1777", "--size", String(tmpBytes), "--tmpfs", "/tmp"],
-  ...["--ro-bind", endpointDirectory, "/run/bridge"],
+  "--dev",
+  "/dev",
+  "--remount-ro",
+  "/dev",
+  "--perms",
+  "1777",
+  "--size",
+  String(tmpBytes),
+  "--tmpfs",
+  "/tmp",
+  "--ro-bind",
+  endpointDirectory,
+  "/run/bridge",
 ];
 
 /** What of the kernel's own state container engines hide. */

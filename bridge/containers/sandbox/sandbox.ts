@@ -73,7 +73,8 @@ export class SandboxEngine implements Engine {
     await engine.prepare((message) => options.logger.info({}, message));
     engine.#status = await sandboxStatus({
       isRoot: engine.#isRoot,
-      ...{ controllers: engine.#cgroups.controllers, boundsSwap: engine.#cgroups.boundsSwap },
+      controllers: engine.#cgroups.controllers,
+      boundsSwap: engine.#cgroups.boundsSwap,
       directory: engine.#directory,
       start: (spec, command) => engine.#launch(spec, command, AbortSignal.timeout(startTimeoutMs)),
     });

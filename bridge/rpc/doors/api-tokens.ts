@@ -56,8 +56,15 @@ export class ApiTokens {
         throw new BridgeError("TOKEN_EXISTS", `There is an API token named ${info.name}`);
       sql.run(
         "INSERT INTO api_tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ...[info.name, hashOf(token), info.role, json(info.methods), json(info.channels), json(info.addresses)],
-        ...[info.expiresAt ?? null, info.createdAt, info.createdBy],
+        info.name,
+        hashOf(token),
+        info.role,
+        json(info.methods),
+        json(info.channels),
+        json(info.addresses),
+        info.expiresAt ?? null,
+        info.createdAt,
+        info.createdBy,
       );
     });
     return { token, info };

@@ -22,7 +22,9 @@ const sign = () =>
     .sign(privateKey);
 
 const settingsOf = (jwks: string) => ({
-  ...{ issuer: "https://issuer.example.org", audience: "armorclaw", roleClaim: "role" },
+  issuer: "https://issuer.example.org",
+  audience: "armorclaw",
+  roleClaim: "role",
   jwks,
 });
 const noTokens = { verify: () => undefined };

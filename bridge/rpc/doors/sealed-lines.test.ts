@@ -34,7 +34,13 @@ async function sealedPair(clientKey = key, greetingOf?: string, options?: Partia
   const seal = await greeting.accept(await nextLine());
   const ended = once(server, "close");
   return {
-    ...{ near, server, seal, refusals, nextLine, first, ended },
+    near,
+    server,
+    seal,
+    refusals,
+    nextLine,
+    first,
+    ended,
     received: () => received,
     deliver: (message: string) => near.write(`${message}\n`),
     [Symbol.dispose]: () => void server.destroy(),

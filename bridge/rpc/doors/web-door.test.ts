@@ -180,7 +180,7 @@ describe("a door beyond loopback", () => {
         "-days",
         "1",
         ...subject,
-      ].concat([...["-keyout", keyFile, "-out", certFile]]),
+      ].concat(["-keyout", keyFile, "-out", certFile]),
       { stdio: "ignore" },
     );
     await using open = await openWebDoor({ listen: "0.0.0.0:0", tls: { certFile, keyFile } });
@@ -188,14 +188,12 @@ describe("a door beyond loopback", () => {
     const statusWith = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
       new Promise<number | undefined>((resolve, reject) => {
         const call = request({
-          ...{
-            host: "127.0.0.1",
-            port: open.door.port,
-            path: "/health",
-            agent: false,
-            rejectUnauthorized: false,
-            maxVersion,
-          },
+          host: "127.0.0.1",
+          port: open.door.port,
+          path: "/health",
+          agent: false,
+          rejectUnauthorized: false,
+          maxVersion,
           headers: { authorization: `Bearer ${token}` },
         });
         call

@@ -71,7 +71,9 @@ export async function runContainerFaults(
   const strangerBorn = startTicks(strangerPid);
   const start = (directories?: TestDaemon["directories"]) =>
     startTestDaemon({
-      ...{ engine, env, start: Array(agentCount).fill("heartbeat") },
+      engine,
+      env,
+      start: Array(agentCount).fill("heartbeat"),
       flags: ["--set", "agents.reconcile_ms=500", "--set", "restart.failures_max=1000", "--set", "restart.max_ms=500"],
       ...(directories === undefined ? {} : { directories }),
     });

@@ -35,9 +35,17 @@ export async function startPrivateDockerd(
   const child = spawn(
     "dockerd",
     [
-      ...["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")],
-      ...["--pidfile", join(directory, "pid"), "-H", `unix://${socket}`],
-      ...["--iptables=false", "--ip-masq=false", "--bridge=none"],
+      "--data-root",
+      join(directory, "data"),
+      "--exec-root",
+      join(directory, "exec"),
+      "--pidfile",
+      join(directory, "pid"),
+      "-H",
+      `unix://${socket}`,
+      "--iptables=false",
+      "--ip-masq=false",
+      "--bridge=none",
     ],
     { stdio: ["ignore", output, output] },
   );

@@ -68,10 +68,19 @@ export async function startMatrixWorld(options: MatrixWorldOptions = {}): Promis
   const { engine = "process", start = [] } = options;
   let said = 0;
   return {
-    ...{ synapse, ann, person, bridgeId, room, openRoom, path: temp.path },
+    synapse,
+    ann,
+    person,
+    bridgeId,
+    room,
+    openRoom,
+    path: temp.path,
     startBridge: (more = {}) =>
       startTestDaemon({
-        ...{ engine, directories, start, env: { ARMORCLAW_TEST_VALIDATE: "1" } },
+        engine,
+        directories,
+        start,
+        env: { ARMORCLAW_TEST_VALIDATE: "1" },
         flags: ["--config", config, ...(more.flags ?? [])],
       }),
     async logIn({ client }) {

@@ -57,7 +57,9 @@ export async function startSynapse(
     await gone;
   };
   return {
-    ...{ url, port, data },
+    url,
+    port,
+    data,
     register: (name, password) => register(url, name, password),
     kill,
     async restart(settings) {

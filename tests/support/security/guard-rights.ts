@@ -27,15 +27,13 @@ export function rightsUnderAttack() {
   const destination = { host: "api.example.org", port: 443, methods: ["POST" as const], path: "/v1" };
   const manifest = (name: string) =>
     LoopManifest.parse({
-      ...{
-        name,
-        summary: "x",
-        grants: [],
-        limits,
-        schedule: { every_ms: 1_000 },
-        heartbeat_ms: 1_000,
-        restart: "never",
-      },
+      name,
+      summary: "x",
+      grants: [],
+      limits,
+      schedule: { every_ms: 1_000 },
+      heartbeat_ms: 1_000,
+      restart: "never",
       secrets:
         name === "gmail"
           ? [

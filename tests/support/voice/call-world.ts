@@ -55,10 +55,16 @@ export async function startCallWorld({ start, ports, voice }: CallWorldOptions):
   const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
   const owned = stack.move();
   return {
-    ...{ synapse, ann, eve, bridgeId, room },
+    synapse,
+    ann,
+    eve,
+    bridgeId,
+    room,
     async startBridge() {
       const bridge = await startTestDaemon({
-        ...{ engine: "process", directories, start },
+        engine: "process",
+        directories,
+        start,
         flags: ["--config", config],
         env: { ARMORCLAW_TEST_VALIDATE: "1" },
       });

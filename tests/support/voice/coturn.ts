@@ -15,15 +15,24 @@ export async function startCoturn(address = "127.0.0.1"): Promise<{ readonly url
   const temp = tempDirectory();
   const port = await freePort(address);
   const child = spawn("turnserver", [
-    ...["-n", `--listening-ip=${address}`, `--relay-ip=${address}`, `--listening-port=${port}`],
-    ...["--use-auth-secret", `--static-auth-secret=${turnSecret}`, "--realm=bridge.test"],
-    ...["--no-tls", "--no-dtls", "--no-cli", "--allow-loopback-peers", "--min-port=49200", "--max-port=49400"],
-    ...[
-      "--log-file=stdout",
-      "--simple-log",
-      `--pidfile=${join(temp.path, "pid")}`,
-      `--userdb=${join(temp.path, "db")}`,
-    ],
+    "-n",
+    `--listening-ip=${address}`,
+    `--relay-ip=${address}`,
+    `--listening-port=${port}`,
+    "--use-auth-secret",
+    `--static-auth-secret=${turnSecret}`,
+    "--realm=bridge.test",
+    "--no-tls",
+    "--no-dtls",
+    "--no-cli",
+    "--allow-loopback-peers",
+    "--min-port=49200",
+    "--max-port=49400",
+
+    "--log-file=stdout",
+    "--simple-log",
+    `--pidfile=${join(temp.path, "pid")}`,
+    `--userdb=${join(temp.path, "db")}`,
   ]);
   child.stdout.resume();
   child.stderr.resume();

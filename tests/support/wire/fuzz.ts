@@ -163,25 +163,23 @@ const tokens = [
     "0x1",
     "NaN",
   ],
-  ...[
-    '"id":',
-    '"method":"set"',
-    '"params":',
-    '"jsonrpc":"2.0"',
-    '"__proto__":',
-    '"constructor":',
-    "12345678901234567890",
-  ],
-  ...[
-    "\\ud800",
-    "\\u0000",
-    "GET / HTTP/1.1\r\n\r\n",
-    "[".repeat(70),
-    "9".repeat(400),
-    `"${"a".repeat(2_000)}"`,
-    "1.0",
-    "1E2",
-  ],
+
+  '"id":',
+  '"method":"set"',
+  '"params":',
+  '"jsonrpc":"2.0"',
+  '"__proto__":',
+  '"constructor":',
+  "12345678901234567890",
+
+  "\\ud800",
+  "\\u0000",
+  "GET / HTTP/1.1\r\n\r\n",
+  "[".repeat(70),
+  "9".repeat(400),
+  `"${"a".repeat(2_000)}"`,
+  "1.0",
+  "1E2",
 ].map((token) => Buffer.from(token));
 
 /** One of the seeds, changed a few times at random: bytes flipped, cut out, doubled, exchanged with another seed's, tokens put in. */

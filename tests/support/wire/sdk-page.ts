@@ -20,7 +20,12 @@ export async function servePage(script: string) {
 export async function sdkForPages(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(repositoryRoot, "client-sdk/browser.ts")],
-    ...{ bundle: true, write: false, platform: "browser", format: "iife", globalName: "armorclaw", minify: true },
+    bundle: true,
+    write: false,
+    platform: "browser",
+    format: "iife",
+    globalName: "armorclaw",
+    minify: true,
     conditions: ["armorclaw-source", "browser"],
   });
   return outputFiles[0]?.text ?? "";

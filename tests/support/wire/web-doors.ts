@@ -56,7 +56,10 @@ export async function openWebDoor(
   const base = { role: "viewer", methods: undefined, channels: undefined, addresses: undefined } as const;
   let minted = 0;
   return {
-    ...{ served, tokens, door, time },
+    served,
+    tokens,
+    door,
+    time,
     async mint(scope = {}) {
       minted += 1;
       const fields = { ...base, name: `t-${minted}`, expiresAt: undefined, createdBy: "user:0", ...scope };

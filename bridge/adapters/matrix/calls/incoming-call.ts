@@ -134,7 +134,9 @@ export class RoomCall {
     const { roomId, agents } = this.#ring;
     try {
       const started = await this.#call("webrtc.start", {
-        ...{ room_id: roomId, agent_id: agents.agentId, offer },
+        room_id: roomId,
+        agent_id: agents.agentId,
+        offer,
         ...(agents.sttAgentId === undefined ? {} : { stt_agent_id: agents.sttAgentId }),
         ...(agents.ttsAgentId === undefined ? {} : { tts_agent_id: agents.ttsAgentId }),
       });

@@ -250,7 +250,9 @@ export class MatrixAdapter implements Service {
     const { clock, logger, store, directory, pollMs, backfillMax } = this.#deps;
     const settings = { directory, pollMs, backfillMax };
     this.#keeper = new LinkKeeper({
-      ...{ clock, logger, pollMs },
+      clock,
+      logger,
+      pollMs,
       account: () => workerAccount(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
       message: (message, link) => this.#heard(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),

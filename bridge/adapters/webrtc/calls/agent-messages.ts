@@ -10,7 +10,8 @@ const call = z.int();
 export const FromAgent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello") }),
   z.object({
-    ...{ type: z.literal("transcript"), call },
+    type: z.literal("transcript"),
+    call,
     text: z.string().max(textCharsMax),
     is_final: z.boolean().default(true),
   }),

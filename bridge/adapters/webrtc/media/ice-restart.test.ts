@@ -45,7 +45,10 @@ async function openCall(restartsFirst = 0) {
   const received: string[] = [];
   iceOf(far.connection).onData.subscribe((data) => received.push(data.toString("latin1")));
   return {
-    ...{ restarts, take, received, nearIce },
+    restarts,
+    take,
+    received,
+    nearIce,
     /** What the far end does of the answer: its own library would check no more than this one's. */
     accept: async () => {
       await far.accept(near.localDescription?.sdp ?? "");
