@@ -73,7 +73,7 @@ async function openEngine(kind: EngineKind, options: EngineOptions): Promise<Eng
       return await DockerEngine.open(options);
     }
     case "sandbox": {
-      const { SandboxEngine } = await import("./sandbox/sandbox.ts");
+      const { SandboxEngine } = await import("./sandbox/sandbox-engine.ts");
       return await SandboxEngine.open(options);
     }
     case "process": {

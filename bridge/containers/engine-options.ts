@@ -2,6 +2,7 @@ import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { NativeCalls } from "../platform/peer-credentials.ts";
 import type { EngineKind } from "./engine.ts";
+import type { Launcher } from "./sandbox/launcher.ts";
 
 export interface EngineOptions {
   readonly choice: "auto" | EngineKind;
@@ -20,6 +21,8 @@ export interface EngineOptions {
   readonly nodeBinary: string;
   /** Another OCI runtime that the Docker engine knows, e.g. `runsc`. */
   readonly runtime?: string;
+  /** How sandboxes are prepared. The host's best launcher when left out. */
+  readonly launcher?: Launcher;
   /** Makes pipes that a later bridge can read on from; without it the output of adopted sandboxes is lost. */
   readonly native?: Pick<NativeCalls, "pipe"> | undefined;
   readonly logger: Logger;

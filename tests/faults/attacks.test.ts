@@ -1,24 +1,47 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { EngineKind } from "../../bridge/containers/index.ts";
+import type { EngineKind, EngineOptions } from "../../bridge/containers/index.ts";
+import { launchers } from "../../bridge/containers/sandbox/launcher.ts";
 import { type AttackRow, runAttacks } from "../support/engines/attack-suite.ts";
 import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const dockerHost = process.env["ARMORCLAW_TEST_DOCKER_HOST"];
-const engines: readonly (readonly [kind: EngineKind, isThere: boolean, reason: string])[] = [
-  ["sandbox", spawnSync("bwrap", ["--version"]).status === 0, "bubblewrap is not installed"],
-  ["docker", dockerHost !== undefined, "no Docker engine answers"],
+const hasBubblewrap = spawnSync("bwrap", ["--version"]).status === 0;
+
+interface Engine {
+  readonly kind: EngineKind;
+  readonly name: string;
+  readonly options: Partial<EngineOptions>;
+  readonly isThere: boolean;
+  readonly reason: string;
+}
+
+const engines: readonly Engine[] = [
+  ...launchers.map((launcher) => ({
+    kind: "sandbox" as const,
+    name: `the sandbox that ${launcher} launches`,
+    options: { launcher },
+    isThere: hasBubblewrap,
+    reason: "bubblewrap is not installed",
+  })),
+  {
+    kind: "docker",
+    name: "docker",
+    options: dockerHost === undefined ? {} : { dockerHost },
+    isThere: dockerHost !== undefined,
+    reason: "no Docker engine answers",
+  },
 ];
 
-for (const [kind, isThere, reason] of engines) {
-  describeIf(isThere, reason, `attacks from inside an agent's container (${kind})`, () => {
+for (const { kind, name, options, isThere, reason } of engines) {
+  describeIf(isThere, reason, `attacks from inside an agent's container (${name})`, () => {
     const directory = tempDirectory();
     let rows: readonly AttackRow[] = [];
 
     beforeAll(async () => {
       process.env["ARMORCLAW_TEST_CANARY"] = "canary";
-      rows = await runAttacks(kind, directory.path, dockerHost === undefined ? {} : { dockerHost });
+      rows = await runAttacks(kind, directory.path, options);
     }, 180_000);
     afterAll(() => {
       delete process.env["ARMORCLAW_TEST_CANARY"];

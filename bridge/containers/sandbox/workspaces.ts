@@ -7,7 +7,7 @@ import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protoco
 import { makeDirectory } from "../../platform/make-directory.ts";
 import type { Workspace } from "../engine.ts";
 import { messageOf, ownUid } from "../engine-options.ts";
-import { launcherEnvironment } from "./sandbox-launch.ts";
+import { launcherEnvironment } from "./launcher.ts";
 
 export interface WorkspaceFill {
   readonly usedBytes: number;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { AgentId } from "@armorclaw/protocol";
@@ -259,8 +259,9 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
 function openTargets(directory: string) {
   const hostFile = join(directory, "secret.txt");
   writeFileSync(hostFile, "canary");
-  const sockets = join("/tmp", `ac-targets-${process.pid}`);
-  mkdirSync(sockets, { recursive: true });
+  const sockets = mkdtempSync("/tmp/ac-targets-");
+  // An agent's uid may reach the socket, so that its own locks alone keep it away.
+  chmodSync(sockets, 0o755);
   const servers: Server[] = [];
   const list = { hostFile, hostSocket: join(sockets, "s"), hostPort: 0, otherAgentsDirectory: join(directory, "run") };
   beforeAll(async () => {

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, openSync, rmSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
 import { prepareRootfs, removeOldRootfs } from "../agent-image/rootfs.ts";
 import { collectRuntimeFiles } from "../agent-image/runtime-files.ts";
+import { speechMounts } from "../agent-image/speech-programs.ts";
 import { ownFilters, type Promised } from "../attestation/attest.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "../engine.ts";
 import {
@@ -19,25 +19,26 @@ import { ChildContainer } from "../process/child-container.ts";
 import { endProcess } from "../process/end-process.ts";
 import { startedBy } from "../process/init.ts";
 import { AgentOutput } from "../process/output.ts";
-import { openPipes, pipeReader, reopenPipe } from "../process/pipes.ts";
+import { reopenPipe } from "../process/pipes.ts";
 import { sharesContainer } from "../process/proc.ts";
 import { endOfAdopted, endOfChild, type ProcessEnd } from "../process/process-end.ts";
 import { isRunning, ProcessRecords } from "../process/records.ts";
 import { Removals } from "../process/removals.ts";
 import { compileSeccomp } from "../seccomp/bpf.ts";
 import { loopProfile, programsProfile } from "../seccomp/seccomp.ts";
+import { agentPid, startBubblewrap, startFailure } from "./bubblewrap.ts";
 import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
 import { thaw } from "./freezer.ts";
-import { anonymousFile, closeAll, launcher, launcherEnvironment, type SandboxPlan } from "./sandbox-launch.ts";
-import { agentPid, startFailure } from "./sandbox-start.ts";
-import { sandboxStatus } from "./sandbox-status.ts";
+import { type Launcher, launcherOfHost } from "./launcher.ts";
+import type { SandboxPlan } from "./sandbox-plan.ts";
+import { probeSandbox } from "./sandbox-probe.ts";
 
-/** A launcher needs a few milliseconds; one that takes longer than this waits for something that will not come. */
+/** A launcher needs a few milliseconds. One that takes longer than this waits for something that will not happen. */
 const startTimeoutMs = 10_000;
 
 const sandboxNamespaces = ["net", "pid", "mnt", "ipc", "uts", "user"] as const;
 
-/** Runs agents under bubblewrap with our system call filter. Where there are cgroups its containers outlive the bridge. */
+/** Runs agents under bubblewrap with a system call filter of our own. Where there are cgroups, containers outlive the bridge. */
 export class SandboxEngine implements Engine {
   readonly kind = "sandbox";
   readonly #options: EngineOptions;
@@ -46,8 +47,9 @@ export class SandboxEngine implements Engine {
   readonly #cgroups: CgroupTree;
   readonly #uid = ownUid() ?? 0;
   readonly #filter: Buffer;
+  readonly #launcher: Launcher;
   readonly #removals = new Removals();
-  /** Containers that have a cgroup and no record yet. */
+  /** Containers that have a cgroup but no record yet. */
   readonly #starting = new Set<string>();
   #rootfs: string | undefined;
   #status: EngineStatus | undefined;
@@ -55,12 +57,13 @@ export class SandboxEngine implements Engine {
   private constructor(options: EngineOptions, filter: Buffer) {
     this.#options = options;
     this.#filter = filter;
+    this.#launcher = options.launcher ?? launcherOfHost();
     this.#directory = join(options.runtimeDirectory, "sandbox");
     this.#records = new ProcessRecords(this.#directory, options.installId);
     this.#cgroups = openCgroupTree({ installId: options.installId, clock: options.clock, isRoot: this.#isRoot });
   }
 
-  /** Proves by a real start that sandboxes work here. @throws BridgeError ENGINE_UNAVAILABLE */
+  /** Starts one sandbox to prove that sandboxes work here. @throws BridgeError ENGINE_UNAVAILABLE */
   static async open(options: EngineOptions): Promise<SandboxEngine> {
     const filter = process.platform === "linux" ? compileSeccomp(loopProfile, process.arch) : undefined;
     if (filter === undefined)
@@ -71,7 +74,7 @@ export class SandboxEngine implements Engine {
     const engine = new SandboxEngine(options, filter);
     mkdirSync(engine.#directory, { recursive: true, mode: 0o700 });
     await engine.prepare((message) => options.logger.info({}, message));
-    engine.#status = await sandboxStatus({
+    engine.#status = await probeSandbox({
       isRoot: engine.#isRoot,
       controllers: engine.#cgroups.controllers,
       boundsSwap: engine.#cgroups.boundsSwap,
@@ -125,7 +128,7 @@ export class SandboxEngine implements Engine {
     return this.#container({ id, spec, pid, cgroup, output, end, failure: () => ({}) });
   }
 
-  /** A cgroup without a record is of a bridge that was killed between the two. */
+  /** A cgroup without a record was left by a bridge that was killed before it wrote the record. */
   async list(): Promise<readonly ContainerRecord[]> {
     const records = this.#records.list();
     const known = new Set<string>(records.map(({ container_id }) => container_id));
@@ -172,7 +175,7 @@ export class SandboxEngine implements Engine {
       const child = this.#spawn(id, plan, output);
       const end = endOfChild(child, output);
       const first = await agentPid(child, output, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
-      const pid = plan.hasSpeech ? await startedBy(first, this.#options.clock) : first;
+      const pid = plan.programs.length > 0 ? await startedBy(first, this.#options.clock) : first;
       this.#records.write({ container_id: id, agent_id: spec.agentId, epoch: spec.epoch, pid });
       return this.#container({ id, spec, pid, cgroup, output, end, failure: () => startFailure(child, output) });
     } catch (error) {
@@ -188,7 +191,7 @@ export class SandboxEngine implements Engine {
     return {
       uid: this.uidForSlot(spec.slot),
       rootfs: this.#rootfs,
-      hasSpeech: spec.grants.includes("speech.programs"),
+      programs: spec.grants.includes("speech.programs") ? speechMounts() : [],
       endpointDirectory: spec.endpointDirectory,
       workspaceDirectory: spec.workspace?.source?.directory,
       tmpBytes: spec.limits.tmp_bytes,
@@ -199,34 +202,21 @@ export class SandboxEngine implements Engine {
     };
   }
 
-  /** Without cgroups a later bridge could not find all that this one started, so there agents end with their bridge. */
+  /** Without cgroups, a later bridge could not find all that this one started. There, agents end with their bridge. */
   get #outlives(): boolean {
     return this.#cgroups.controllers.length > 0;
   }
 
   #spawn(id: string, plan: SandboxPlan, output: AgentOutput): ChildProcess {
-    const open = (name: string, content: string | Buffer) => anonymousFile(this.#directory, `${id}.${name}`, content);
-    const filter = plan.hasSpeech ? compileSeccomp(programsProfile, process.arch) : this.#filter;
-    const seccomp = open("seccomp", filter ?? this.#filter);
-    const status = openSync(this.#statusFile(id), "w", 0o600);
-    const pipes = openPipes(this.#options.native);
-    const [program, programArgs] = launcher(plan);
-    const files = ["pipe", seccomp, status] as const;
-    try {
-      // In a session of its own: a Ctrl-C at the bridge's terminal is the bridge's to handle.
-      const child = spawn(program, programArgs, {
-        cwd: "/",
-        env: launcherEnvironment,
-        detached: true,
-        stdio: ["ignore", pipes?.stdout.write ?? "pipe", pipes?.stderr.write ?? "pipe", ...files],
-      });
-      output.read(pipes === undefined ? (child.stdout as Readable) : pipeReader(pipes.stdout.read), "stdout");
-      output.read(pipes === undefined ? (child.stderr as Readable) : pipeReader(pipes.stderr.read), "stderr");
-      return child;
-    } finally {
-      closeAll([seccomp, status]);
-      if (pipes !== undefined) closeAll([pipes.stdout.write, pipes.stderr.write]);
-    }
+    const filter = plan.programs.length > 0 ? compileSeccomp(programsProfile, process.arch) : this.#filter;
+    return startBubblewrap({
+      plan,
+      launcher: this.#launcher,
+      filter: filter ?? this.#filter,
+      statusFile: this.#statusFile(id),
+      output,
+      native: this.#options.native,
+    });
   }
 
   #container(parts: {
@@ -248,7 +238,10 @@ export class SandboxEngine implements Engine {
       explain: () => ({ oomKilled: cgroup.oomKilled(), ...failure() }),
       release: () =>
         this.#removals.add(this.#release(id, cgroup), (error) =>
-          this.#options.logger.warn({ error, container: id }, "What an ended sandbox left could not be removed"),
+          this.#options.logger.warn(
+            { error, container: id },
+            "The cgroup and the files of an ended sandbox could not be removed",
+          ),
         ),
     });
   }

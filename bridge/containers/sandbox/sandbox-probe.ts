@@ -5,8 +5,8 @@ import { promisify } from "node:util";
 import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/protocol";
 import type { Container, ContainerSpec } from "../engine.ts";
 import { messageOf, unboundedSwap } from "../engine-options.ts";
-import { launcherEnvironment } from "./sandbox-launch.ts";
-import { installHint } from "./sandbox-start.ts";
+import { installHint } from "./bubblewrap.ts";
+import { launcherEnvironment } from "./launcher.ts";
 import { workspaceStatus } from "./workspaces.ts";
 
 export interface SandboxProbe {
@@ -18,12 +18,12 @@ export interface SandboxProbe {
 }
 
 const probeTimeoutMs = 10_000;
-/** Says that it runs, then sleeps until it is killed. */
+/** The probe's program: it prints `ready`, then sleeps until it is killed. */
 const probeScript =
   'require("node:fs").writeSync(1, "ready\\n"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';
 
-/** Starts a sandbox with nothing in it, lets the kernel confirm it, and says in words what holds and what does not. */
-export async function sandboxStatus(probe: SandboxProbe): Promise<EngineStatus> {
+/** Starts a sandbox, reads its isolation back from the kernel, and describes which protections hold here and which are missing. */
+export async function probeSandbox(probe: SandboxProbe): Promise<EngineStatus> {
   const version = await bubblewrapVersion();
   const endpointDirectory = join(probe.directory, `probe-${process.pid}`);
   mkdirSync(endpointDirectory, { recursive: true });
@@ -92,7 +92,7 @@ async function bubblewrapVersion(): Promise<string> {
 const probeSpec = (endpointDirectory: string): ContainerSpec => ({
   agentId: AgentId.parse("probe"),
   loop: LoopName.parse("probe"),
-  // Tells apart the probes of two bridges that start at once.
+  // Two bridges that start at once name their probes differently.
   epoch: process.pid,
   slot: 0,
   limits: { memory_bytes: 128 * 1024 * 1024, cpus: 1, pids: 32, tmp_bytes: 1024 * 1024 },
@@ -109,7 +109,9 @@ async function untilReady(container: Container): Promise<void> {
     });
   });
   const late = new Promise<never>((_, reject) => {
-    AbortSignal.timeout(probeTimeoutMs).addEventListener("abort", () => reject(unusable("a probe did not answer")));
+    AbortSignal.timeout(probeTimeoutMs).addEventListener("abort", () =>
+      reject(unusable("a trial sandbox did not answer")),
+    );
   });
   const outcome = await Promise.race([ready, container.exited, late]);
   if (outcome !== true) throw unusable(lines.at(-1) ?? outcome.message);

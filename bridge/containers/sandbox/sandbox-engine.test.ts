@@ -3,10 +3,15 @@ import { probeOptions } from "../../../tests/support/engines/engine-harness.ts";
 import { describeIf } from "../../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { selectEngine } from "../index.ts";
+import { launchers } from "./launcher.ts";
 
 const problem = await whyNoSandbox();
 
-describeIf(problem === undefined, problem ?? "", "the sandbox engine", () => engineConformance({ kind: "sandbox" }));
+for (const launcher of launchers) {
+  describeIf(problem === undefined, problem ?? "", `the sandbox engine, launched by ${launcher}`, () =>
+    engineConformance({ kind: "sandbox", options: { launcher } }),
+  );
+}
 
 async function whyNoSandbox(): Promise<string | undefined> {
   using directory = tempDirectory();
