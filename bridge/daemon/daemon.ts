@@ -33,8 +33,6 @@ import {
   createControlListener,
   createMethodTable,
   createRpcServer,
-  directCalls,
-  type MethodTable,
   type RpcServer,
 } from "../rpc/index.ts";
 import { Store } from "../store/index.ts";
@@ -124,7 +122,6 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
 /** What the domains reach only once it stands: the server serves their methods, so it is made after them. */
 interface Late {
   server?: RpcServer;
-  table?: MethodTable;
   agentSockets?: AgentEndpoints;
 }
 
@@ -145,22 +142,18 @@ function compose(
   const { agents, guards, money, messaging, rooms, voice, wire } = domains;
   const table = createMethodTable(contract, handlersOf(ground, config, info, domains), aliases);
   const server = createRpcServer({
-    table,
     clock,
     limits: rpcLimits(config),
     logger: logging.child("rpc"),
-    around: guards.around,
-    onForbidden: guards.onForbidden,
-    gate: wire.gate,
-    onCall: wire.onCall,
-    http: wire.pages,
     hasHungUp: hangUpProbe(native),
     validateResults: options.validateResults,
   });
+  const policy = { ...wire.policy, ...guards.policy };
+  server.serve({ table, policy, pages: wire.pages });
   const sockets = { server, native, logger: logging.child("sockets") };
   const root = join(config.runtimeDir, "agents");
   const agentSockets = createAgentEndpoints({ ...sockets, root, sideDoors: [money.sideDoor, ...voice.sideDoors] });
-  Object.assign(late, { server, table, agentSockets } satisfies Required<Late>);
+  Object.assign(late, { server, agentSockets } satisfies Required<Late>);
   return [
     log,
     ...guards.services,
@@ -208,7 +201,7 @@ function composeDomains(
   const directory = agentDirectory(agents);
   const disconnect = (principal: string) => standing(late.server).disconnect(principal);
   const guards = composeGuards({ ...common, version, contract, agents: directory, credentialsDirectory, disconnect });
-  const { approvals, keystore, access, around, onForbidden } = guards;
+  const { approvals, keystore, access } = guards;
   const money = composeMoney({
     ...common,
     approvals,
@@ -221,14 +214,7 @@ function composeDomains(
     keystore,
     access,
     outbox: () => messaging.outbox,
-    calls: () =>
-      directCalls({
-        table: standing(late.table),
-        around,
-        onForbidden,
-        gate: wire.gate,
-        deadlineMs: config.rpc.callDeadlineMs,
-      }),
+    calls: () => standing(late.server).local,
   });
   const messaging = composeMessaging({ ...common, consumers, agents: directory, destinations: [rooms.destination] });
   const voice = composeVoice({
@@ -244,7 +230,6 @@ function composeDomains(
     gauges: [...agentGauges(agents, ground.log), ...money.gauges, ...circuits],
     site: voice.site,
     server: () => standing(late.server),
-    table: () => standing(late.table),
   });
   return { agents, guards, money, rooms, messaging, voice, wire };
 }

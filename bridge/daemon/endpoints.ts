@@ -12,10 +12,8 @@ import {
   createJwtVerifier,
   createWebDoor,
   defaultRates,
-  directCalls,
   type GaugeSource,
   type MethodEntry,
-  type MethodTable,
   metricsPage,
   type RateLimitOptions,
   RateLimits,
@@ -33,7 +31,6 @@ export interface WireDeps {
   readonly logging: Logging;
   /** The server, once it is made: what is composed here is part of how it is made. */
   readonly server: () => RpcServer;
-  readonly table: () => MethodTable;
   readonly gauges: readonly GaugeSource[];
   /** What the HTTP door serves besides its own. */
   readonly site: WebSite | undefined;
@@ -56,8 +53,8 @@ export function composeWire(deps: WireDeps) {
     gauges: deps.gauges,
   });
   const health = async () => {
-    const direct = directCalls({ table: deps.table(), deadlineMs: healthDeadlineMs });
-    return (await direct.call("bridge.health", {}, asker)).result;
+    const { result } = await server().local.call("bridge.health", {}, asker, AbortSignal.timeout(healthDeadlineMs));
+    return result;
   };
   const pages = { health, metrics };
   const webDoors = doors(deps, tokens, pages);
@@ -66,9 +63,11 @@ export function composeWire(deps: WireDeps) {
     doorUrl: () => webDoors.find(({ name }) => name === "http door")?.url,
     doors: () => webDoors.map(({ name, url }) => ({ name, url })),
     pages,
-    onCall: calls.onCall,
-    gate: (method: MethodEntry, principal: Principal, now?: number) =>
-      scopeRefusal(method.name, principal) ?? rates.gate(method, principal, now),
+    policy: {
+      authorize: (method: MethodEntry, principal: Principal, now: number) =>
+        scopeRefusal(method.name, principal) ?? rates.authorize(method, principal, now),
+      onAnswered: calls.onAnswered,
+    },
     handlers: tokenHandlers(tokens, clock.now, (principal) => server().disconnect(principal)),
     services: webDoors as readonly Service[],
   };

@@ -30,7 +30,7 @@ import type { Keystore } from "../keystore/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Outbox } from "../outbox/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { DirectCalls } from "../rpc/index.ts";
+import type { LocalCaller } from "../rpc/index.ts";
 import type { Sql, Store } from "../store/index.ts";
 
 export interface RoomDeps {
@@ -44,7 +44,7 @@ export interface RoomDeps {
   /** Made after the rooms, which are one of its destinations. */
   readonly outbox: () => Outbox;
   /** Made after the rooms, whose methods are among them. */
-  readonly calls: () => DirectCalls;
+  readonly calls: () => LocalCaller;
 }
 
 /** What happens in rooms, for the parts of the bridge that depend on it. */

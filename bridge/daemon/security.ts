@@ -16,7 +16,7 @@ import type { PublishEvent } from "../events/index.ts";
 import { ExpiryWatch, Keystore, providerOf, unlockSource } from "../keystore/index.ts";
 import type { Logging } from "../logging/index.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
-import type { RpcServerOptions } from "../rpc/index.ts";
+import type { CallPolicy, PolicedCall } from "../rpc/index.ts";
 import { packBackup, type Store } from "../store/index.ts";
 import { circuitSettings } from "./settings.ts";
 
@@ -35,9 +35,6 @@ export interface GuardDeps {
   /** Ends the live connections of a principal. */
   readonly disconnect: (principal: string) => number;
 }
-
-type Around = NonNullable<RpcServerOptions["around"]>;
-type AroundCall = Parameters<Around>[0];
 
 /** Constructs the keystore, the record, the approvals and the rights, and what stands between a call and its handler. */
 export function composeGuards(deps: GuardDeps) {
@@ -73,8 +70,10 @@ export function composeGuards(deps: GuardDeps) {
     keystore,
     approvals,
     circuits: () => broker.circuits,
-    around: around(audit, approvalGate(approvals, access, config.approvals.rules)),
-    onForbidden: onForbidden(audit),
+    policy: {
+      intercept: intercept(audit, approvalGate(approvals, access, config.approvals.rules)),
+      onDenied: onDenied(audit),
+    },
     /** In their start order. The keystore is opened first: the record's key is in it. */
     services: [
       {
@@ -157,18 +156,18 @@ function makeApprovals({ store, clock, logging, config, publish }: GuardDeps): A
 
 const unlocking: MethodName = "keystore.unlock";
 
-const isRecorded = ({ spec, isWrite }: AroundCall["entry"], principal: Principal): boolean =>
+const isRecorded = ({ spec, isWrite }: PolicedCall["entry"], principal: Principal): boolean =>
   spec.audited ?? (isWrite && principal.kind !== "agent");
 
 /** A recorded act that its handler refused has that in its own record. */
-function onForbidden(audit: Audit): NonNullable<RpcServerOptions["onForbidden"]> {
-  return ({ entry, principal, correlationId }, isAdmitted) => {
+function onDenied(audit: Audit): NonNullable<CallPolicy["onDenied"]> {
+  return ({ entry, principal, correlationId, isAdmitted }) => {
     if (!(isAdmitted && isRecorded(entry, principal))) audit.refused(principal.id, entry.name, correlationId);
   };
 }
 
 /** First the record, then the approval, then the handler. Calls that need neither stay as fast as they were. */
-function around(audit: Audit, approve: ApprovalGate): Around {
+function intercept(audit: Audit, approve: ApprovalGate): NonNullable<CallPolicy["intercept"]> {
   return ({ entry, principal, correlationId }, params, handle) => {
     const approval = approve(principal, entry.name, params);
     const checked = approval === undefined ? handle : () => approval().then(handle);

@@ -22,7 +22,8 @@ function endpoints(root: string) {
   const contract = { whoami: fixture(z.unknown()) };
   const table = createMethodTable(contract, { whoami: (_, call) => call.principal });
   const native = loadNativeCalls();
-  const server = createRpcServer({ table, logger: silentLogger, clock: systemClock, hasHungUp: native?.hasHungUp });
+  const server = createRpcServer({ logger: silentLogger, clock: systemClock, hasHungUp: native?.hasHungUp });
+  server.serve({ table });
   const port = createAgentEndpoints({ root, server, native, logger: silentLogger });
   return Object.assign(port, { server, [Symbol.asyncDispose]: () => server.close() });
 }

@@ -1,3 +1,5 @@
+import type { PolicedCall } from "./call-policy.ts";
+
 /** Upper bounds of the buckets that durations are counted in, in seconds. */
 export const durationBucketsS = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 const boundsMs = durationBucketsS.map((seconds) => seconds * 1000);
@@ -15,11 +17,11 @@ export interface MethodCounts {
 export class CallMetrics {
   readonly byMethod = new Map<string, MethodCounts>();
 
-  readonly onCall = (method: string, _principal: unknown, durationMs: number, errorCode: string | undefined): void => {
-    let counts = this.byMethod.get(method);
+  readonly onAnswered = ({ entry }: PolicedCall, durationMs: number, errorCode: string | undefined): void => {
+    let counts = this.byMethod.get(entry.name);
     if (counts === undefined) {
       counts = { outcomes: new Map(), durations: Array.from({ length: boundsMs.length + 1 }, () => 0), totalMs: 0 };
-      this.byMethod.set(method, counts);
+      this.byMethod.set(entry.name, counts);
     }
     const outcome = errorCode ?? "ok";
     counts.outcomes.set(outcome, (counts.outcomes.get(outcome) ?? 0) + 1);

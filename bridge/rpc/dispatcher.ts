@@ -1,8 +1,8 @@
-import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { Batch } from "./batch.ts";
+import type { CallPolicy } from "./call-policy.ts";
 import {
   errorCodeOf,
   errorText,
@@ -18,7 +18,7 @@ import {
 } from "./envelope.ts";
 import { mayHoldRiskyNumber, parseExact } from "./exact-json.ts";
 import type { RpcLimits } from "./limits.ts";
-import type { MethodEntry, MethodTable } from "./method-table.ts";
+import type { MethodTable } from "./method-table.ts";
 import { type Caller, RunningCall } from "./running-call.ts";
 import { structureFault } from "./structure.ts";
 
@@ -27,29 +27,13 @@ export interface DispatcherOptions {
   readonly limits: RpcLimits;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Asked before each call, after the role check; what it returns is the answer. Rate limits and draining go here. */
-  readonly gate?: ((method: MethodEntry, principal: Principal, now?: number) => BridgeError | undefined) | undefined;
-  /**
-   * Runs each call whose params are right. Calling `handle` is its part: what it throws or rejects with instead is the answer. A call
-   * that it returns as it is keeps its speed.
-   */
-  readonly around?: ((call: AroundCall, params: unknown, handle: () => unknown) => unknown) | undefined;
-  /**
-   * Told of each call that is answered with FORBIDDEN.
-   * @param isAdmitted whether it came as far as `around`, and a handler refused it
-   */
-  readonly onForbidden?: ((call: AroundCall, isAdmitted: boolean) => void) | undefined;
-  /** Told of each call that was answered. `errorCode` is undefined for a success. */
-  readonly onCall?:
-    | ((method: string, principal: Principal, durationMs: number, errorCode: string | undefined) => void)
-    | undefined;
+  readonly policy: CallPolicy;
 }
-
-/** A call as what runs around it sees it. */
-export type AroundCall = Pick<RunningCall, "entry" | "principal" | "correlationId">;
 
 /** From a line's text to its answer. A handler that returns at once is answered at once, without a promise. */
 export class Dispatcher {
+  /** Whether methods that write are refused, because the server drains. */
+  refusesWrites = false;
   readonly #options: DispatcherOptions;
 
   constructor(options: DispatcherOptions) {
@@ -75,6 +59,11 @@ export class Dispatcher {
     }
     if (Array.isArray(value)) this.#batch(value, exact, caller);
     else this.#one(value, exact, caller, undefined);
+  }
+
+  /** Runs a request that is no text. */
+  request(request: object, caller: Caller): void {
+    this.#one(request, false, caller, undefined);
   }
 
   /** Answers a call with an error, if it has not been answered. */
@@ -119,9 +108,11 @@ export class Dispatcher {
       this.#admit(call);
       const params = entry.readParams(value.params, exact);
       call.isAdmitted = true;
-      const { around } = this.#options;
+      const { intercept } = this.#options.policy;
       result =
-        around === undefined ? entry.handle(params, call) : around(call, params, () => entry.handle(params, call));
+        intercept === undefined
+          ? entry.handle(params, call)
+          : intercept(call, params, () => entry.handle(params, call));
     } catch (error) {
       this.fail(call, error);
       return;
@@ -135,7 +126,8 @@ export class Dispatcher {
     if (!entry.roles.has(peer.principal.role)) {
       throw new BridgeError("FORBIDDEN", `${entry.name} may not be called with the role ${peer.principal.role}`);
     }
-    const refusal = this.#options.gate?.(entry, peer.principal, call.startedAt);
+    if (this.refusesWrites && entry.isWrite) throw new BridgeError("SHUTTING_DOWN");
+    const refusal = this.#options.policy.authorize?.(entry, peer.principal, call.startedAt);
     if (refusal !== undefined) throw refusal;
     if (id !== undefined && peer.inFlight.has(id)) {
       throw new BridgeError("DUPLICATE_ID", `A call with the id ${quoted(id)} is still in flight on this connection`);
@@ -207,9 +199,9 @@ export class Dispatcher {
   }
 
   #observe(call: RunningCall, errorCode: string | undefined): void {
-    const { onCall, onForbidden, clock } = this.#options;
-    if (errorCode === "FORBIDDEN") onForbidden?.(call, call.isAdmitted);
-    onCall?.(call.entry.name, call.principal, clock.monotonic() - call.startedAt, errorCode);
+    const { policy, clock } = this.#options;
+    if (errorCode === "FORBIDDEN") policy.onDenied?.(call);
+    policy.onAnswered?.(call, clock.monotonic() - call.startedAt, errorCode);
   }
 }
 

@@ -54,9 +54,9 @@ export class InFlight<Call extends FlyingCall> {
   }
 
   /** @returns false when no such call is in flight */
-  cancel(idText: string): boolean {
+  cancel(idText: string, reason = new BridgeError("CANCELLED")): boolean {
     const call = this.#unanswered.get(idText);
-    if (call !== undefined) this.#interrupt(call, new BridgeError("CANCELLED"));
+    if (call !== undefined) this.#interrupt(call, reason);
     return call !== undefined;
   }
 

@@ -4,7 +4,7 @@ export { createAgentEndpoints, type SideDoor } from "./agent-endpoints.ts";
 export { builtinHandlers, builtinMethods } from "./builtin.ts";
 export type { Call, CallOf, Handlers, Peer, StreamingCall } from "./call.ts";
 export { CallMetrics } from "./call-metrics.ts";
-export { type DirectCalls, directCalls } from "./direct-call.ts";
+export type { CallPolicy, PolicedCall } from "./call-policy.ts";
 export { type ApiToken, ApiTokens, tokenMigrations } from "./doors/api-tokens.ts";
 export { createAuthenticator } from "./doors/authenticator.ts";
 export { knockAtDoor } from "./doors/door-check.ts";
@@ -14,8 +14,15 @@ export { createWebDoor, type WebDoor, type WebSite } from "./doors/web-door.ts";
 export { Base64, itemBytes } from "./item-text.ts";
 export { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 export { type ControlListenerOptions, createControlListener } from "./listener.ts";
+export type { LocalAnswer, LocalCaller } from "./local-caller.ts";
 export { type AnyHandler, createMethodTable, type MethodEntry, type MethodTable } from "./method-table.ts";
 export type { GaugeSource } from "./metrics-page.ts";
 export { metricsPage } from "./metrics-page.ts";
 export { defaultRates, type RateLimitOptions, RateLimits } from "./rate-limits.ts";
-export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
+export {
+  createRpcServer,
+  type HttpPages,
+  type RpcServer,
+  type RpcServerOptions,
+  type ServedMethods,
+} from "./server.ts";

@@ -24,7 +24,8 @@ const isRoot = process.getuid?.() === 0;
 
 function listenerAt(path: string, options: Partial<ControlListenerOptions> = {}) {
   const table = createMethodTable(builtinMethods, builtinHandlers("0.0.0", builtinMethods));
-  const server = createRpcServer({ table, logger: silentLogger, clock: systemClock, hasHungUp: native?.hasHungUp });
+  const server = createRpcServer({ logger: silentLogger, clock: systemClock, hasHungUp: native?.hasHungUp });
+  server.serve({ table });
   const listener = createControlListener({ path, server, native, logger: silentLogger, ...options });
   return Object.assign(listener, {
     async [Symbol.asyncDispose]() {

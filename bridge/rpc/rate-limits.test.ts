@@ -16,7 +16,7 @@ function limits(penalty = 1) {
   const rates = { ...defaultRates, viewer: { read: rate, write: rate, control: rate } };
   const rateLimits = new RateLimits({ rates, penalty, clock: { monotonic: () => time.ms } });
   const retryAfter = (method: MethodEntry, principal = ann) =>
-    rateLimits.gate(method, principal)?.details?.["retry_after_ms"];
+    rateLimits.authorize(method, principal)?.details?.["retry_after_ms"];
   return { time, rateLimits, retryAfter };
 }
 
@@ -54,7 +54,7 @@ describe("a principal", () => {
     expect(retryAfter(ping)).toBeUndefined();
     expect(retryAfter(read, bob)).toBeUndefined();
     expect(rateLimits.refused).toBe(2);
-    expect(rateLimits.gate(read, ann)).toMatchObject({
+    expect(rateLimits.authorize(read, ann)).toMatchObject({
       code: "RATE_LIMITED",
       message: "user:1000 may make 10 read calls a second",
     });

@@ -66,7 +66,7 @@ export class RateLimits {
    * @param now the clock's time, where the caller has it already
    * @returns RATE_LIMITED when there is none to take
    */
-  readonly gate = (
+  readonly authorize = (
     method: MethodEntry,
     principal: Principal,
     now = this.#options.clock.monotonic(),

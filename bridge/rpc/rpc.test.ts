@@ -2,8 +2,8 @@ import { BridgeError } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { fixture } from "../../tests/support/wire/fixture-methods.ts";
-import { hang, openWire, type ServeOptions } from "../../tests/support/wire/serve.ts";
-import type { AnyHandler } from "./index.ts";
+import { hang, openWire } from "../../tests/support/wire/serve.ts";
+import type { AnyHandler, CallPolicy } from "./index.ts";
 
 describe("a call", () => {
   test("gets its id back as it was sent", async () => {
@@ -90,9 +90,10 @@ describe("a call", () => {
     expect((await wire.client.call("restricted")).error?.data.code).toBe("FORBIDDEN");
   });
 
-  test("that the gate refuses gets the gate's error", async () => {
-    const gate: ServeOptions["gate"] = ({ name }) => (name === "echo" ? new BridgeError("RATE_LIMITED") : undefined);
-    await using wire = await openWire({ gate });
+  test("that the policy does not authorize gets the policy's error", async () => {
+    const authorize: CallPolicy["authorize"] = ({ name }) =>
+      name === "echo" ? new BridgeError("RATE_LIMITED") : undefined;
+    await using wire = await openWire({ policy: { authorize } });
     expect((await wire.client.call("echo")).error?.data.code).toBe("RATE_LIMITED");
     expect((await wire.client.call("ping")).result).toBe("pong");
   });
@@ -116,7 +117,9 @@ describe("a call", () => {
 
   test("is observed once, with its outcome", async () => {
     const seen: unknown[] = [];
-    await using wire = await openWire({ onCall: (method, { id }, ms, code) => seen.push([method, id, ms >= 0, code]) });
+    const onAnswered: CallPolicy["onAnswered"] = ({ entry, principal }, ms, code) =>
+      seen.push([entry.name, principal.id, ms >= 0, code]);
+    await using wire = await openWire({ policy: { onAnswered } });
     await wire.client.call("ping");
     await wire.client.call("slow", [1]);
     await wire.client.call("fail_custom");

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -5,36 +6,40 @@ import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
+import type { CallPolicy } from "./call-policy.ts";
 import { Connection } from "./connection.ts";
 import type { PrincipalShare } from "./connection-deps.ts";
-import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { createHttpTakeover, type HttpTakeover } from "./doors/http-takeover.ts";
 import type { LineServer } from "./doors/line-server.ts";
 import { Flusher } from "./flusher.ts";
+import type { InFlight } from "./in-flight.ts";
 import { JoinedLines } from "./joined-lines.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 import { LineBuffers } from "./line-buffers.ts";
+import { type LocalCaller, LocalCallers, type LocalService } from "./local-caller.ts";
 import type { MethodTable } from "./method-table.ts";
 import type { RunningCall } from "./running-call.ts";
 
 export interface RpcServerOptions {
-  readonly table: MethodTable;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly limits?: Partial<RpcLimits>;
-  readonly gate?: DispatcherOptions["gate"];
-  readonly around?: DispatcherOptions["around"];
-  readonly onForbidden?: DispatcherOptions["onForbidden"];
-  readonly onCall?: DispatcherOptions["onCall"];
   /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
-  /** Serves HTTP too, on the sockets of people: what `GET /health` and `GET /metrics` answer. */
-  readonly http?: HttpPages;
   /** Holds results, stream items and errors to the contract: for tests and development. */
   readonly validateResults?: boolean;
 }
 
-/** What HTTP answers besides calls. */
+/** What a server serves. */
+export interface ServedMethods {
+  readonly table: MethodTable;
+  readonly policy?: CallPolicy;
+  /** Turns on HTTP on the sockets of people. */
+  readonly pages?: HttpPages | undefined;
+}
+
+/** What HTTP answers besides calls: `GET /health` and `GET /metrics`. */
 export interface HttpPages {
   readonly health: () => unknown;
   readonly metrics: () => Promise<string>;
@@ -53,8 +58,12 @@ export interface RpcStats {
   readonly slowConsumers: number;
 }
 
-/** A contract served to whoever is attached to it. */
+/** Serves the methods of a contract to attached peers and to local callers. */
 export interface RpcServer extends LineServer {
+  /** Gives the server its methods. Call it once, before the first `attach`. */
+  serve(methods: ServedMethods): void;
+  /** Makes calls for principals without a connection. */
+  readonly local: LocalCaller;
   /** Serves one peer. The caller has established who it is. */
   attach(lines: Duplex, principal: Principal): void;
   /** Refuses writes, ends streams, and lets the calls in flight finish until `deadline` aborts. */
@@ -86,14 +95,15 @@ interface Group extends PrincipalShare {
 class Server implements RpcServer {
   readonly #options: RpcServerOptions;
   readonly #limits: RpcLimits;
-  readonly #dispatcher: Dispatcher;
+  readonly #local: LocalCallers;
   readonly #lineBuffers = new LineBuffers();
   readonly #joinedLines = new JoinedLines();
   readonly #flusher = new Flusher();
   /** By principal. Connections that are being ended are in none. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
-  readonly #http: HttpTakeover | undefined;
+  #service: LocalService | undefined;
+  #http: HttpTakeover | undefined;
   readonly #sweeper: Timer;
   readonly #lingering = new Set<Timer>();
   readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
@@ -105,36 +115,45 @@ class Server implements RpcServer {
   readonly #expiry = new BridgeError("UNAUTHENTICATED", "The token that opened this connection has expired");
   readonly #correlationPrefix = randomBytes(4).toString("hex");
   #correlations = 0;
+  readonly #nextCorrelationId = () => `${this.#correlationPrefix}-${++this.#correlations}`;
   #connectionIds = 0;
-  #isDraining = false;
   #onSettled: (() => void) | undefined;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultRpcLimits, ...options.limits };
-    this.#dispatcher = new Dispatcher({
-      table: options.validateResults === true ? options.table.checked() : options.table,
+    this.#local = new LocalCallers({
+      service: () => this.#served(),
       limits: this.#limits,
-      logger: options.logger,
       clock: options.clock,
-      gate: (method, principal, now) =>
-        this.#isDraining && method.isWrite ? new BridgeError("SHUTTING_DOWN") : options.gate?.(method, principal, now),
-      around: options.around,
-      onForbidden: options.onForbidden,
-      onCall: options.onCall,
+      lineBuffers: this.#lineBuffers,
+      nextCorrelationId: this.#nextCorrelationId,
+      onSettled: () => this.#onSettled?.(),
     });
-    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs, frameBytesMax } = this.#limits;
-    const { clock, http } = options;
-    const bounds = { bodyBytesMax: frameBytesMax, requestDeadlineMs: lineDeadlineMs };
-    this.#http = http === undefined ? undefined : createHttpTakeover({ rpc: this, clock, ...bounds, ...http });
+    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs } = this.#limits;
     const shortest = Math.min(writeDeadlineMs, lineDeadlineMs, callDeadlineMs) / sweepsPerDeadline;
-    this.#sweeper = clock.every(Math.max(10, Math.min(1_000, shortest)), () =>
-      this.#sweep(clock.monotonic(), clock.now()),
-    );
+    const { clock } = options;
+    const sweep = () => this.#sweep(clock.monotonic(), clock.now());
+    this.#sweeper = clock.every(Math.max(10, Math.min(1_000, shortest)), sweep);
+  }
+
+  get local(): LocalCaller {
+    return this.#local;
   }
 
   get stats(): RpcStats {
     return { ...this.#counts };
+  }
+
+  serve({ table: declared, policy = {}, pages }: ServedMethods): void {
+    assert(this.#service === undefined, "A server serves its methods once");
+    const { logger, clock, validateResults } = this.#options;
+    const table = validateResults === true ? declared.checked() : declared;
+    const limits = this.#limits;
+    this.#service = { table, dispatcher: new Dispatcher({ table, limits, logger, clock, policy }) };
+    if (pages === undefined) return;
+    const { frameBytesMax: bodyBytesMax, lineDeadlineMs: requestDeadlineMs } = limits;
+    this.#http = createHttpTakeover({ rpc: this, clock, bodyBytesMax, requestDeadlineMs, ...pages });
   }
 
   attach(socket: Duplex, principal: Principal): void {
@@ -155,13 +174,13 @@ class Server implements RpcServer {
   }
 
   async drain(deadline: AbortSignal): Promise<void> {
-    this.#isDraining = true;
+    if (this.#service !== undefined) this.#service.dispatcher.refusesWrites = true;
     const reason = new BridgeError("SHUTTING_DOWN");
     // A stream that only reads may have no end of its own, such as a log that is followed.
     const isReadStream = ({ entry }: RunningCall) => entry.isStreaming && !entry.isWrite;
-    for (const connection of this.#open) connection.inFlight.interruptAll(reason, isReadStream);
+    for (const inFlight of this.#allInFlight()) inFlight.interruptAll(reason, isReadStream);
     await this.#settled(deadline);
-    for (const connection of this.#open) connection.inFlight.interruptAll(reason);
+    for (const inFlight of this.#allInFlight()) inFlight.interruptAll(reason);
   }
 
   disconnect(principal: string): number {
@@ -188,13 +207,13 @@ class Server implements RpcServer {
       id: ++this.#connectionIds,
       principal,
       share: group,
-      dispatcher: this.#dispatcher,
+      dispatcher: this.#served().dispatcher,
       lineBuffers: this.#lineBuffers,
       joinedLines: this.#joinedLines,
       flusher: this.#flusher,
       limits: this.#limits,
       monotonic: () => this.#options.clock.monotonic(),
-      nextCorrelationId: () => `${this.#correlationPrefix}-${++this.#correlations}`,
+      nextCorrelationId: this.#nextCorrelationId,
       hasHungUp: this.#options.hasHungUp,
       http: principal.kind === "agent" ? undefined : this.#http,
       onSettled: () => this.#onSettled?.(),
@@ -219,6 +238,7 @@ class Server implements RpcServer {
   }
 
   #sweep(monotonic: number, now: number): void {
+    this.#local.expire(monotonic);
     for (const connection of this.#open) {
       if (hasExpired(connection.principal, now)) connection.cut(this.#expiry);
       connection.sweep(monotonic);
@@ -248,13 +268,22 @@ class Server implements RpcServer {
         resolve();
       };
       const check = () => {
-        if (![...this.#open].some(({ inFlight }) => inFlight.unanswered > 0)) finish();
+        if (this.#allInFlight().every((inFlight) => inFlight.unanswered === 0)) finish();
       };
       this.#onSettled = check;
       deadline.addEventListener("abort", finish, { once: true });
       if (deadline.aborted) finish();
       else check();
     });
+  }
+
+  #served(): LocalService {
+    assert(this.#service !== undefined, "A server needs `serve` before its first call");
+    return this.#service;
+  }
+
+  #allInFlight(): readonly InFlight<RunningCall>[] {
+    return [...[...this.#open].map(({ inFlight }) => inFlight), ...this.#local.inFlight];
   }
 
   #destroyLater(connection: Connection): void {

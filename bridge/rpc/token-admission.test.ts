@@ -17,7 +17,8 @@ async function serve() {
   const { path: directory } = stack.use(tempDirectory());
   const path = join(directory, "s");
   const table = createMethodTable(builtinMethods, builtinHandlers("0.0.0", builtinMethods));
-  const server = createRpcServer({ table, logger: silentLogger, clock: systemClock });
+  const server = createRpcServer({ logger: silentLogger, clock: systemClock });
+  server.serve({ table });
   stack.defer(() => server.close());
   const counts = { refused: 0 };
   const onRefused = () => {

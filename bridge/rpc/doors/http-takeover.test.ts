@@ -7,7 +7,7 @@ import { serveFixtures } from "../../../tests/support/wire/serve.ts";
 import { WireClient } from "../../../tests/support/wire/wire-client.ts";
 
 const execute = promisify(execFile);
-const http = { health: () => ({ status: "ok" }), metrics: async () => "up 1\n" };
+const pages = { health: () => ({ status: "ok" }), metrics: async () => "up 1\n" };
 
 /** What curl prints: the body, and the status on a line of its own. */
 async function curl(path: string, args: readonly string[]): Promise<{ body: string; status: string; type: string }> {
@@ -24,7 +24,7 @@ const post = (body: string) => ["-d", body, "http://bridge/rpc"];
 
 describe("HTTP on the Unix socket", () => {
   test("answers a call, a batch, a notification and a value that is spread over lines", async () => {
-    await using served = await serveFixtures({ http });
+    await using served = await serveFixtures({ pages });
     const pong = '{"jsonrpc":"2.0","id":1,"result":"pong"}\n';
     expect(await curl(served.path, post('{"jsonrpc":"2.0","id":1,"method":"ping"}'))).toEqual({
       body: pong,
@@ -47,7 +47,7 @@ describe("HTTP on the Unix socket", () => {
   });
 
   test("sends a large answer whole, and what streams as lines", async () => {
-    await using served = await serveFixtures({ http });
+    await using served = await serveFixtures({ pages });
     const big = await curl(served.path, post('{"jsonrpc":"2.0","id":1,"method":"big","params":[3000000]}'));
     expect(JSON.parse(big.body).result).toHaveLength(3_000_000);
     const params = '{"count":200,"bytes":10000}';
@@ -59,7 +59,7 @@ describe("HTTP on the Unix socket", () => {
   });
 
   test("serves the health and the metrics, and says what else there is", async () => {
-    await using served = await serveFixtures({ http });
+    await using served = await serveFixtures({ pages });
     expect((await curl(served.path, ["http://bridge/health"])).body).toBe('{"status":"ok"}\n');
     expect((await curl(served.path, ["http://bridge/metrics"])).body).toBe("up 1\n");
     expect((await curl(served.path, ["http://bridge/"])).status).toBe("404");
@@ -67,7 +67,7 @@ describe("HTTP on the Unix socket", () => {
   });
 
   test("is cut when a request does not come in whole in time, or its body is too long", async () => {
-    await using served = await serveFixtures({ http, limits: { lineDeadlineMs: 200, frameBytesMax: 1024 } });
+    await using served = await serveFixtures({ pages, limits: { lineDeadlineMs: 200, frameBytesMax: 1024 } });
     await using slow = await WireClient.open(served.path);
     slow.socket.write("POST /rpc HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\n{");
     await slow.ended();
@@ -89,7 +89,7 @@ describe("HTTP on the Unix socket", () => {
           ),
       ],
     } as const;
-    await using served = await serveFixtures({ http, methods });
+    await using served = await serveFixtures({ pages, methods });
     await using client = await WireClient.open(served.path);
     const body = '{"jsonrpc":"2.0","id":1,"method":"hang"}';
     client.socket.write(`POST /rpc HTTP/1.1\r\nHost: b\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
@@ -101,7 +101,7 @@ describe("HTTP on the Unix socket", () => {
 
   test("is not spoken to agents", async () => {
     const principal = { kind: "agent", id: "agent:a-1", agentId: "a-1", role: "agent" } as never;
-    await using served = await serveFixtures({ http, principal });
+    await using served = await serveFixtures({ pages, principal });
     await using client = await WireClient.open(served.path);
     client.socket.write("GET /health HTTP/1.1\r\nHost: b\r\n\r\n");
     expect((await client.next()).error?.data.code).toBe("PARSE_ERROR");

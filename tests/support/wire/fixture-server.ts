@@ -28,17 +28,18 @@ const native = loadNativeCalls();
 const calls = new CallMetrics();
 const rates = new RateLimits({ rates: defaultRates, penalty: 1, clock: systemClock });
 const server = createRpcServer({
-  table: createMethodTable(contract, handlers),
   limits: connectionsMax === undefined ? {} : { connectionsMax: Number(connectionsMax) },
-  gate: rates.gate,
-  onCall: calls.onCall,
-  http: {
-    health: () => ({ status: "ok" }),
-    metrics: metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused }),
-  },
   logger,
   clock: systemClock,
   hasHungUp: hangUpProbe(native),
+});
+server.serve({
+  table: createMethodTable(contract, handlers),
+  policy: { authorize: rates.authorize, onAnswered: calls.onAnswered },
+  pages: {
+    health: () => ({ status: "ok" }),
+    metrics: metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused }),
+  },
 });
 const listener = createControlListener({ path: socket, server, native, logger, directory: "given" });
 await listener.start();

@@ -54,7 +54,8 @@ export function openFuzzTarget(): FuzzTarget {
   };
   const table = createMethodTable(contract, handlers);
   // Results are held to the contract, so that a wrong one shows.
-  const server = createRpcServer({ table, logger: silentLogger, clock: systemClock, validateResults: true });
+  const server = createRpcServer({ logger: silentLogger, clock: systemClock, validateResults: true });
+  server.serve({ table });
 
   const open = (): Duplex => {
     const [ours, theirs] = duplexPair();

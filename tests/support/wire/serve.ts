@@ -7,7 +7,7 @@ import type { Logger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../bridge/platform/peer-credentials.ts";
 import { sharedReads } from "../../../bridge/platform/shared-reads.ts";
-import type { AnyHandler, RpcServer, RpcServerOptions } from "../../../bridge/rpc/index.ts";
+import type { AnyHandler, RpcServer, RpcServerOptions, ServedMethods } from "../../../bridge/rpc/index.ts";
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../../bridge/rpc/index.ts";
 import { serveSocket } from "../../../bridge/rpc/socket-server.ts";
 import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
@@ -20,7 +20,7 @@ export interface Served extends AsyncDisposable {
   readonly log: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
 }
 
-export interface ServeOptions extends Partial<RpcServerOptions> {
+export interface ServeOptions extends Partial<RpcServerOptions>, Partial<ServedMethods> {
   readonly methods?: Readonly<Record<string, readonly [AnyMethod, AnyHandler]>>;
   readonly principal?: Principal;
 }
@@ -31,6 +31,9 @@ const admin: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
 export async function serveFixtures({
   methods = {},
   principal = admin,
+  policy = {},
+  pages,
+  table,
   ...options
 }: ServeOptions = {}): Promise<Served> {
   const directory = await mkdtemp(join(tmpdir(), "wire-"));
@@ -46,13 +49,14 @@ export async function serveFixtures({
     ...builtinMethods,
     ...Object.fromEntries(own.map(([name, [spec]]) => [name, spec])),
   };
-  const table = createMethodTable(contract, {
+  const handlers = {
     ...fixtureHandlers(systemClock),
     ...builtinHandlers("0.0.0", contract),
     ...Object.fromEntries(own.map(([name, [, handler]]) => [name, handler])),
-  });
+  };
   const native = loadNativeCalls();
-  const server = createRpcServer({ table, logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
+  const server = createRpcServer({ logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
+  server.serve({ table: table ?? createMethodTable(contract, handlers), policy, pages });
   const attach = (socket: Socket) => server.attach(socket, principal);
   const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads() });
   return {

@@ -33,7 +33,7 @@ export async function openWebDoor(
   const directory = stack.use(tempDirectory());
   const store = stack.use(new Store(join(directory.path, "t.db"), tokenMigrations, "2026-01-01T00:00:00Z"));
   const served = stack.use(
-    await serveFixtures({ gate: ({ name }, principal) => scopeRefusal(name, principal), ...serve }),
+    await serveFixtures({ policy: { authorize: ({ name }, principal) => scopeRefusal(name, principal) }, ...serve }),
   );
   const time = { ms: 1_000_000 };
   const tokens = new ApiTokens(store, { now: () => time.ms });

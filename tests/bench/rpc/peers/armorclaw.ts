@@ -65,12 +65,13 @@ async function serve(path: string): Promise<void> {
   const native = loadNativeCalls();
   const rates = new RateLimits({ rates: defaultRates, penalty: 1, clock: systemClock });
   const server = createRpcServer({
-    table: createMethodTable(contract, handlers()),
     logger: silentLogger,
     clock: systemClock,
     hasHungUp: native?.hasHungUp,
-    gate: rates.gate,
-    onCall: new CallMetrics().onCall,
+  });
+  server.serve({
+    table: createMethodTable(contract, handlers()),
+    policy: { authorize: rates.authorize, onAnswered: new CallMetrics().onAnswered },
   });
   await createControlListener({ path, server, native, logger: silentLogger, directory: "given" }).start();
 }
