@@ -10,6 +10,7 @@ const production = files.filter(
 /** Imports point down, never sideways. */
 const layers: Record<string, number> = {
   platform: 1,
+  patches: 1,
   lifecycle: 1,
   logging: 1,
   store: 1,
@@ -47,8 +48,9 @@ const containment: Record<string, RegExp> = {
   koffi: /^bridge\/platform\//,
   "smol-toml": /^bridge\/config\//,
   "matrix-js-sdk": /^bridge\/adapters\/matrix\//,
-  werift: /^bridge\/adapters\/webrtc\//,
-  "libopus-wasm": /^bridge\/adapters\/webrtc\//,
+  werift: /^bridge\/(?:adapters\/webrtc\/media|patches\/werift)\//,
+  "libopus-wasm": /^bridge\/adapters\/webrtc\/media\//,
+  "fake-indexeddb": /^bridge\/patches\/fake-indexeddb\//,
   esbuild: /^scripts\//,
   "@pydantic/genai-prices": /^bridge\/budget\//,
 };

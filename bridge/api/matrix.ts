@@ -2,10 +2,10 @@ import { BridgeError, type EventEnvelope, type MatrixMessage, type Params, type 
 import type { Access } from "../access/index.ts";
 import {
   type Credentials,
-  type MatrixAdapter,
+  type MatrixAccount,
   type MatrixTrust,
-  type RoomPost,
-  type RoomPosts,
+  type OutgoingMessage,
+  type OutgoingMessages,
   roomSegment,
   type Verification,
 } from "../adapters/matrix/index.ts";
@@ -26,8 +26,8 @@ type MatrixMethods =
   | "matrix.verify";
 
 export interface MatrixHandlerDeps {
-  readonly adapter: MatrixAdapter;
-  readonly posts: RoomPosts;
+  readonly adapter: MatrixAccount;
+  readonly posts: OutgoingMessages;
   readonly log: DurableEventLog;
   readonly access: Pick<Access, "channels" | "mayUseChannel">;
   readonly trust: MatrixTrust & { readonly rooms: number; readonly users: number };
@@ -157,7 +157,7 @@ function assertMay({ access }: MatrixHandlerDeps, principal: Principal, roomId: 
 
 async function send({ posts }: MatrixHandlerDeps, params: Params<"matrix.send">, signal: AbortSignal) {
   const { room_id: roomId, wait_ms: waitMs, dedupe_key: dedupeKey, file } = params;
-  const post: RoomPost = {
+  const post: OutgoingMessage = {
     text: params.message,
     msgtype: params.msgtype,
     ...(params.html === undefined ? {} : { html: params.html }),

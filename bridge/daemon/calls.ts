@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentId, EventData } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { RoomCalls } from "../adapters/matrix/index.ts";
+import type { IncomingCalls } from "../adapters/matrix/index.ts";
 import {
   AgentAudio,
-  type CallBudget,
+  CallPage,
   CallRecords,
+  type CallReservations,
   type CallSession,
-  CallSite,
   Calls,
   type CallsSettings,
 } from "../adapters/webrtc/index.ts";
@@ -76,7 +76,7 @@ export function composeVoice(deps: VoiceDeps) {
     },
     settings,
   );
-  const site = new CallSite({ calls, clock, origins: webrtc.origins });
+  const site = new CallPage({ calls, clock, origins: webrtc.origins });
   watchPresence(calls, deps.rooms, deps.log, logger);
   const { turn } = settings;
   return {
@@ -121,7 +121,7 @@ function turnSecret({ turnUrls: urls, turnSecretFile: file }: Config["webrtc"]):
   }
 }
 
-function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
+function callBudget({ budget, loopOf }: VoiceDeps): CallReservations {
   return {
     async reserve({ agentId }, ms) {
       const id = randomUUID();
@@ -151,7 +151,7 @@ function callBudget({ budget, loopOf }: VoiceDeps): CallBudget {
   };
 }
 
-function announcer(publish: PublishEvent, ringing: RoomCalls) {
+function announcer(publish: PublishEvent, ringing: IncomingCalls) {
   const about = ({ plan }: CallSession) => ({
     session_id: plan.sessionId,
     room_id: plan.roomId,

@@ -1,4 +1,4 @@
-import { type RoomAgents, RoomCalls } from "../adapters/matrix/index.ts";
+import { IncomingCalls, type RoomAgents } from "../adapters/matrix/index.ts";
 import type { AgentAudio, Calls } from "../adapters/webrtc/index.ts";
 import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
@@ -21,8 +21,8 @@ export interface RingingDeps {
 }
 
 /** Puts calls from rooms through: the rooms' signaling on one side, sessions and their media on the other. */
-export function composeRinging({ clock, log, logging, config, rooms, audio, calls }: RingingDeps): RoomCalls {
-  const ringing = new RoomCalls(
+export function composeRinging({ clock, log, logging, config, rooms, audio, calls }: RingingDeps): IncomingCalls {
+  const ringing = new IncomingCalls(
     {
       clock,
       logger: logging.child("room-calls"),

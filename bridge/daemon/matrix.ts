@@ -7,16 +7,16 @@ import {
   failureText,
   type Inbound,
   type InboundReaction,
-  MatrixAdapter,
+  MatrixAccount,
   type MatrixTrust,
   type MethodCalls,
   matrixDestination,
   type Outgoing,
+  OutgoingMessages,
   questionKey,
   type RoomCallEvent,
   RoomCommands,
   type RoomMember,
-  RoomPosts,
   reactionAnswer,
   reactionHint,
   roomMessage,
@@ -80,7 +80,7 @@ export function composeRooms(deps: RoomDeps) {
   const logger = deps.logging.child("matrix");
   const trust = trustOf(config.matrix, access);
   const listeners = new Set<Partial<RoomListener>>();
-  const adapter: MatrixAdapter = new MatrixAdapter({
+  const adapter: MatrixAccount = new MatrixAccount({
     store,
     clock,
     logger,
@@ -105,7 +105,7 @@ export function composeRooms(deps: RoomDeps) {
       for (const listener of listeners) listener.left?.(roomId, userId);
     },
   });
-  const posts = new RoomPosts({ store, log, outbox, trust, isLoggedIn: () => adapter.hasLogin });
+  const posts = new OutgoingMessages({ store, log, outbox, trust, isLoggedIn: () => adapter.hasLogin });
   const call = (method: string, params: object, { id, role }: RoomMember) =>
     deps.calls().call(method, params, { kind: "matrix", id, role });
   const methods = { effectOf: (method: string) => deps.calls().effectOf(method), call };

@@ -1,8 +1,8 @@
 // `npm run bench:voice`: what calls cost, and what concealment is worth. `-- --json` prints one JSON object.
 import { espeak } from "../../agent-runtime/voice/speech-engines.ts";
+import { MediaClient } from "../../bridge/adapters/webrtc/calls/media-client.ts";
 import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/media/codec.ts";
-import { Playout } from "../../bridge/adapters/webrtc/media/jitter-buffer.ts";
-import { MediaLink } from "../../bridge/adapters/webrtc/media/media-client.ts";
+import { JitterBuffer } from "../../bridge/adapters/webrtc/media/jitter-buffer.ts";
 import type { MediaEvent } from "../../bridge/adapters/webrtc/protocol/media-messages.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { until } from "../support/until.ts";
@@ -20,7 +20,7 @@ const cpuMs = () => {
 };
 
 /** From the moment that an agent says something until the caller's end has decoded it. */
-async function delayOut(media: MediaLink, call: string, far: FarEnd): Promise<number> {
+async function delayOut(media: MediaClient, call: string, far: FarEnd): Promise<number> {
   const heardBefore = far.heard().length;
   const startedAt = performance.now();
   for (let at = 0; at < 10; at += 1) media.say(call, sine(1_000, 16_000, 20, at * 20));
@@ -39,7 +39,7 @@ async function delayOut(media: MediaLink, call: string, far: FarEnd): Promise<nu
 
 async function calls() {
   const listeners = new Map<string, (event: MediaEvent) => void>();
-  const media = new MediaLink({ ...loopback, portRange: [45_000, 45_099] }, systemClock, {
+  const media = new MediaClient({ ...loopback, portRange: [45_000, 45_099] }, systemClock, {
     event: (call, event) => listeners.get(call)?.(event),
     ended: () => undefined,
   });
@@ -117,7 +117,7 @@ async function concealment(lossShare: number) {
   const play = async (isLossy: boolean) => {
     const decoder = await openDecoder(16_000);
     let now = 0;
-    const playout = new Playout(decoder, () => now);
+    const playout = new JitterBuffer(decoder, () => now);
     const heard: Int16Array[] = [];
     packets.forEach((payload, sequence) => {
       now = sequence * 20;

@@ -239,7 +239,7 @@ describe("attacks on calls", () => {
 
   test("many refusals are bounded in the record", async () => {
     for (let at = 0; at < 300; at += 1)
-      expect(() => bridge.calls.entry.redeem("v1.x.y", "join", () => undefined)).toThrow();
+      expect(() => bridge.calls.credentials.redeem("v1.x.y", "join", () => undefined)).toThrow();
     const recent = await until("the bound", () => {
       const records = bridge.calls.records.read({ limit: 500 });
       return records.some(({ detail }) => detail["limit"] === "refusals_per_minute") ? records : undefined;

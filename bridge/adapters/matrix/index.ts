@@ -1,12 +1,13 @@
-export { type RoomAgents, RoomCalls } from "./calls/incoming-calls.ts";
-export { MatrixAdapter } from "./link/matrix-account.ts";
+export { IncomingCalls, type RoomAgents } from "./calls/incoming-calls.ts";
+export { MatrixAccount } from "./link/matrix-account.ts";
 export { sealedSecrets } from "./link/sealed-secrets.ts";
 export type { Credentials, SecretStore } from "./link/session.ts";
 export { matrixMigrations } from "./matrix.ts";
 export type { RoomCallEvent } from "./protocol/call-events.ts";
-export type { Outgoing, Verification } from "./protocol/worker-messages.ts";
+export type { Outgoing, Verification } from "./protocol/worker-protocol.ts";
 export { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./rooms/approval-messages.ts";
 export { failureText, type MethodCalls, RoomCommands, type RoomMember } from "./rooms/commands.ts";
+export type { OutgoingMessage } from "./rooms/content.ts";
 export { matrixDestination, roomMessage } from "./rooms/destination.ts";
 export { type Inbound, type InboundReaction, type MatrixTrust, roomSegment } from "./rooms/inbound.ts";
-export { questionKey, type RoomPost, RoomPosts } from "./rooms/posts.ts";
+export { OutgoingMessages, questionKey } from "./rooms/outgoing-messages.ts";

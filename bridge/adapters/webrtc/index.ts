@@ -4,9 +4,9 @@ export { CallRecords, type StoredCallRecord, webrtcMigrations } from "./calls/ca
 export type { CallSession } from "./calls/call-session.ts";
 export type { CallsSettings, StartRequest } from "./calls/call-types.ts";
 export { Calls } from "./calls/calls.ts";
-export type { CallBudget, RoomGate } from "./calls/ports.ts";
+export type { CallReservations, RoomGate } from "./calls/ports.ts";
 export type { IceCandidate } from "./media/transport.ts";
 export { withCandidates } from "./protocol/candidates.ts";
-export { CallSite } from "./signaling/call-page.ts";
+export { CallPage } from "./signaling/call-page.ts";
 export { checkTurn, type TurnFinding } from "./turn/turn-check.ts";
 export type { TurnSettings } from "./turn/turn-credentials.ts";

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Inbound,
-  MatrixAdapter,
+  MatrixAccount,
   matrixMigrations,
   type SecretStore,
 } from "../../../bridge/adapters/matrix/index.ts";
@@ -38,7 +38,7 @@ export interface TestAccountOptions {
 
 /** An adapter on a store of its own. */
 export interface TestAccount extends AsyncDisposable {
-  readonly adapter: MatrixAdapter;
+  readonly adapter: MatrixAccount;
   readonly events: DurableEventLog;
   readonly inbound: Inbound[];
   /** Queues a text in the durable outbox; the same key queues it once. */
@@ -65,7 +65,7 @@ export async function startAccount({
   const events = new DurableEventLog({ store, clock, logger, retention });
   await events.start();
   const inbound: Inbound[] = [];
-  const adapter = new MatrixAdapter({
+  const adapter = new MatrixAccount({
     store,
     events,
     secrets,

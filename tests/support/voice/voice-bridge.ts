@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type AgentFrame, encodeFrame, FrameReader } from "@armorclaw/protocol/agent-frames";
 import {
   AgentAudio,
-  type CallBudget,
+  CallPage,
   CallRecords,
-  CallSite,
+  type CallReservations,
   Calls,
   type CallsSettings,
   type StartRequest,
@@ -47,7 +47,7 @@ export interface FakeAgent {
 
 export interface VoiceBridge extends AsyncDisposable {
   readonly calls: Calls;
-  readonly site: CallSite;
+  readonly site: CallPage;
   readonly origin: string;
   readonly charged: number[];
   /** Where recordings are kept. */
@@ -59,7 +59,7 @@ export interface VoiceBridge extends AsyncDisposable {
 
 export interface VoiceBridgeOptions {
   readonly settings?: Partial<CallsSettings>;
-  readonly budget?: CallBudget;
+  readonly budget?: CallReservations;
   readonly mayCall?: (principal: string, room: string) => boolean;
 }
 
@@ -103,7 +103,7 @@ export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promis
   );
   await calls.start();
   stack.defer(() => calls.stop());
-  const site = new CallSite({ calls, clock, origins: [] });
+  const site = new CallPage({ calls, clock, origins: [] });
   const server = createServer((request, response) => site.request(request, response));
   server.on("upgrade", (request, socket, head) => site.upgrade(request, socket, head));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

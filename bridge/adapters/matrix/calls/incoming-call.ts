@@ -3,7 +3,7 @@ import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../../logging/index.ts";
 import { type Clock, delay } from "../../../platform/clock.ts";
 import { type CallCandidate, CallReplies, type CallReply, type RoomCallEvent } from "../protocol/call-events.ts";
-import type { Outgoing } from "../protocol/worker-messages.ts";
+import type { Outgoing } from "../protocol/worker-protocol.ts";
 import type { MethodCalls, RoomMember } from "../rooms/commands.ts";
 
 /** What of a call may wait at once. */
@@ -21,23 +21,23 @@ export interface RoomAgents {
 }
 
 /** The media of a session that the bridge's methods have opened. */
-export interface CallMedia {
+export interface CallMediaPort {
   isLive(sessionId: string): boolean;
   addCandidate(sessionId: string, candidate: string): Promise<unknown>;
   /** All of the bridge's own candidates. */
   ownCandidates(sessionId: string): Promise<readonly CallCandidate[]>;
 }
 
-export interface RoomCallDeps {
+export interface IncomingCallDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** With the rights of the person who calls. */
   readonly methods: MethodCalls;
-  readonly media: CallMedia;
+  readonly media: CallMediaPort;
   readonly send: (outgoing: Outgoing, signal: AbortSignal) => Promise<unknown>;
 }
 
-export interface Ring {
+export interface CallInvite {
   readonly roomId: string;
   readonly caller: RoomMember;
   readonly call: NonNullable<RoomCallEvent["call"]>;
@@ -49,9 +49,9 @@ export interface Ring {
 export type CallEnd = "hung_up" | "answered_elsewhere" | "by_bridge" | "rejected" | "expired";
 
 /** One call from a room: its steps one after the other, and what the bridge says to them. */
-export class RoomCall {
-  readonly #deps: RoomCallDeps;
-  readonly #ring: Ring;
+export class IncomingCall {
+  readonly #deps: IncomingCallDeps;
+  readonly #ring: CallInvite;
   readonly #partyId = randomUUID();
   readonly #replies: CallReplies;
   readonly #onOver: (end: CallEnd, why: string | undefined) => void;
@@ -62,7 +62,7 @@ export class RoomCall {
   #waiting = 0;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(deps: RoomCallDeps, ring: Ring, onOver: (end: CallEnd, why: string | undefined) => void) {
+  constructor(deps: IncomingCallDeps, ring: CallInvite, onOver: (end: CallEnd, why: string | undefined) => void) {
     this.#deps = deps;
     this.#ring = ring;
     this.#onOver = onOver;

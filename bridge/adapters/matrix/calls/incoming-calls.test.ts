@@ -4,18 +4,18 @@ import { ManualClock } from "../../../../tests/support/manual-clock.ts";
 import { until } from "../../../../tests/support/until.ts";
 import { silentLogger } from "../../../logging/index.ts";
 import { readCallEvent } from "../protocol/call-events.ts";
-import type { InboundEvent, Outgoing } from "../protocol/worker-messages.ts";
-import { type RingNote, RoomCalls, type RoomCallsSettings } from "./incoming-calls.ts";
+import type { InboundEvent, Outgoing } from "../protocol/worker-protocol.ts";
+import { IncomingCalls, type IncomingCallsSettings, type RefusedCallEvent } from "./incoming-calls.ts";
 
 const ann = "@ann:example.org";
 const room = "!room:example.org";
 const offer = { type: "offer", sdp: "v=0\r\n" };
 
-function setUp(settings: Partial<RoomCallsSettings> = {}) {
+function setUp(settings: Partial<IncomingCallsSettings> = {}) {
   const clock = new ManualClock();
   const calls: { method: string; params: Record<string, unknown> }[] = [];
   const sent: Outgoing[] = [];
-  const refusals: RingNote[] = [];
+  const refusals: RefusedCallEvent[] = [];
   const candidates: string[] = [];
   const results: Record<string, (params: object) => unknown> = {
     "webrtc.start": () => ({ session_id: "sess_1", sdp_answer: "answer" }),
@@ -23,7 +23,7 @@ function setUp(settings: Partial<RoomCallsSettings> = {}) {
     "webrtc.end": () => ({}),
   };
   const world = { isLive: true, isReady: true, fails: [] as Error[] };
-  const ringing = new RoomCalls(
+  const ringing = new IncomingCalls(
     {
       clock,
       logger: silentLogger,

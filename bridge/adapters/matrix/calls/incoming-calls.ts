@@ -2,7 +2,7 @@ import type { Service } from "../../../lifecycle/index.ts";
 import { delay } from "../../../platform/clock.ts";
 import type { CallStep, RoomCallEvent } from "../protocol/call-events.ts";
 import type { MatrixTrust } from "../rooms/inbound.ts";
-import { type RoomAgents, RoomCall, type RoomCallDeps } from "./incoming-call.ts";
+import { IncomingCall, type IncomingCallDeps, type RoomAgents } from "./incoming-call.ts";
 
 export type { RoomAgents } from "./incoming-call.ts";
 
@@ -14,7 +14,7 @@ const refillMs = 1_000;
 const stopDeadlineMs = 3_000;
 
 /** Why an event of a call was not followed. */
-export type RingRefusal =
+export type CallRefusal =
   | "room_not_trusted"
   | "sender_not_trusted"
   | "flood"
@@ -28,23 +28,23 @@ export type RingRefusal =
   | "too_much"
   | "rejected";
 
-export interface RingNote {
-  readonly why: RingRefusal;
+export interface RefusedCallEvent {
+  readonly why: CallRefusal;
   readonly roomId: string;
   readonly sender: string;
   /** What it was rejected for. */
   readonly code?: string;
 }
 
-export interface RoomCallsDeps extends RoomCallDeps {
+export interface IncomingCallsDeps extends IncomingCallDeps {
   readonly trust: MatrixTrust;
   readonly ownId: () => string | undefined;
   /** Whether the agent can talk now. */
   readonly isReady: (agentId: string) => boolean;
-  readonly refused: (note: RingNote) => void;
+  readonly refused: (note: RefusedCallEvent) => void;
 }
 
-export interface RoomCallsSettings {
+export interface IncomingCallsSettings {
   /** Who answers in each room. */
   readonly agents: Readonly<Record<string, RoomAgents>>;
   /** What a call needs: `verified` is an encrypted room and a device that its owner signed. */
@@ -52,20 +52,20 @@ export interface RoomCallsSettings {
 }
 
 /** Calls that people make to the bridge from rooms, by `m.call.*`. The bridge answers; it never rings. */
-export class RoomCalls implements Service {
+export class IncomingCalls implements Service {
   readonly name = "room-calls";
-  readonly #deps: RoomCallsDeps;
-  readonly #settings: RoomCallsSettings;
-  readonly #calls = new Map<string, RoomCall>();
+  readonly #deps: IncomingCallsDeps;
+  readonly #settings: IncomingCallsSettings;
+  readonly #calls = new Map<string, IncomingCall>();
   /** Calls that are over and have steps to finish. */
-  readonly #finishing = new Set<RoomCall>();
+  readonly #finishing = new Set<IncomingCall>();
   /** When each person's next event would be within the rate, in the clock's monotonic time. */
   readonly #busyUntil = new Map<string, number>();
   /** Whose flood is on record. */
   readonly #flooding = new Set<string>();
   #isStopping = false;
 
-  constructor(deps: RoomCallsDeps, settings: RoomCallsSettings) {
+  constructor(deps: IncomingCallsDeps, settings: IncomingCallsSettings) {
     this.#deps = deps;
     this.#settings = settings;
   }
@@ -97,7 +97,7 @@ export class RoomCalls implements Service {
     for (const call of this.#calls.values()) if (call.sessionId === sessionId) call.ended(reason);
   }
 
-  #objection({ roomId, sender, trust, call, step }: RoomCallEvent): RingRefusal | undefined {
+  #objection({ roomId, sender, trust, call, step }: RoomCallEvent): CallRefusal | undefined {
     if (!this.#deps.trust.isTrustedRoom(roomId)) return "room_not_trusted";
     if (this.#deps.trust.roleOf(sender) === undefined) return "sender_not_trusted";
     if (!this.#isWithinRate(sender)) return "flood";
@@ -135,7 +135,7 @@ export class RoomCalls implements Service {
     }
     const caller = { id: `matrix:${sender}`, userId: sender, role } as const;
     const untilMs = clock.monotonic() + invite.lifetimeMs - ageMs;
-    const call = new RoomCall(this.#deps, { roomId, caller, call: event.call, untilMs, agents }, (end, why) => {
+    const call = new IncomingCall(this.#deps, { roomId, caller, call: event.call, untilMs, agents }, (end, why) => {
       this.#calls.delete(key);
       if (end === "expired") this.#refuse(event, "stale");
       if (end === "rejected") this.#refuse(event, "rejected", why);
@@ -149,7 +149,7 @@ export class RoomCalls implements Service {
     else call.answer(invite.offer);
   }
 
-  #obstacle(key: string, isStale: boolean): RingRefusal | undefined {
+  #obstacle(key: string, isStale: boolean): CallRefusal | undefined {
     if (this.#calls.has(key)) return "replayed";
     if (isStale) return "stale";
     return this.#calls.size >= callsMax ? "too_much" : undefined;
@@ -168,7 +168,7 @@ export class RoomCalls implements Service {
   }
 
   /** A flood is one line of the record, or it would be a flood there. */
-  #refuse({ roomId, sender }: RoomCallEvent, why: RingRefusal, code?: string): void {
+  #refuse({ roomId, sender }: RoomCallEvent, why: CallRefusal, code?: string): void {
     if (why === "flood" && this.#flooding.has(sender)) return;
     if (why === "flood") this.#flooding.add(sender);
     this.#deps.refused({ why, roomId, sender, ...(code === undefined ? {} : { code }) });
@@ -176,7 +176,7 @@ export class RoomCalls implements Service {
 }
 
 /** @returns false when it was too much */
-function take(call: RoomCall, step: Exclude<CallStep, { kind: "invite" }>, ageMs: number): boolean {
+function take(call: IncomingCall, step: Exclude<CallStep, { kind: "invite" }>, ageMs: number): boolean {
   if (step.kind === "hangup") call.hungUp();
   else if (step.kind === "select_answer") call.selected(step.selected);
   else if (step.kind === "candidates") return call.candidates(step.candidates);

@@ -4,7 +4,7 @@ import { type Clock, type Timer, timestamp } from "../../../platform/clock.ts";
 import type { Migration, Sql } from "../../../store/index.ts";
 import type { EventTransactions } from "../rooms/event-recorder.ts";
 import type { Session } from "./session.ts";
-import type { KeptState } from "./worker-supervisor.ts";
+import type { LinkStatus } from "./worker-supervisor.ts";
 
 export const linkMigrations: readonly Migration[] = [
   {
@@ -15,7 +15,7 @@ export const linkMigrations: readonly Migration[] = [
   },
 ];
 
-export interface LinkNewsDeps {
+export interface LinkEventsDeps {
   readonly events: EventTransactions;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,11 +24,11 @@ export interface LinkNewsDeps {
 }
 
 /** Publishes what becomes of the link, and that the homeserver is away for too long: once, with its return. */
-export class LinkNews {
-  readonly #deps: LinkNewsDeps;
+export class LinkEvents {
+  readonly #deps: LinkEventsDeps;
   #outage: Timer | undefined;
 
-  constructor(deps: LinkNewsDeps) {
+  constructor(deps: LinkEventsDeps) {
     this.#deps = deps;
   }
 
@@ -45,7 +45,7 @@ export class LinkNews {
     this.#publish(contractEvent("matrix.logged_out", "bridge", { user_id: userId, reason, is_soft: isSoft }));
   }
 
-  changed(state: Exclude<KeptState, "connecting" | "logged_out">, session: Session, reason: string | undefined): void {
+  changed(state: Exclude<LinkStatus, "connecting" | "logged_out">, session: Session, reason: string | undefined): void {
     this.#publish(contractEvent("matrix.link", "bridge", { state, ...(reason === undefined ? {} : { reason }) }));
     if (state === "live") this.#live(session);
     else this.#watch(session);

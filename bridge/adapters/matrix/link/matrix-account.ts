@@ -3,11 +3,11 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../../../lifecycle/index.ts";
 import type { Logger } from "../../../logging/index.ts";
 import type { Store } from "../../../store/index.ts";
-import type { IdentityStatus, Outgoing, RoomInfo, Verification } from "../protocol/worker-messages.ts";
-import { Recorder, type RecorderDeps } from "../rooms/event-recorder.ts";
+import type { IdentityStatus, Outgoing, RoomInfo, Verification } from "../protocol/worker-protocol.ts";
+import { EventRecorder, type EventRecorderDeps } from "../rooms/event-recorder.ts";
 import { forgetAll, readRooms } from "../rooms/room-store.ts";
-import { LinkNews } from "./link-events.ts";
-import { MediaDesk } from "./media-transfers.ts";
+import { LinkEvents } from "./link-events.ts";
+import { MediaTransfers } from "./media-transfers.ts";
 import { parseRecoveryKey } from "./recovery-key.ts";
 import { RecoveryKeys } from "./recovery-keys.ts";
 import {
@@ -20,16 +20,16 @@ import {
   type Session,
   saveSession,
 } from "./session.ts";
-import { Changes } from "./state-changes.ts";
-import { VerificationDesk } from "./verification-requests.ts";
-import { removeKeys, workerAccount } from "./worker-account.ts";
-import type { WorkerLink } from "./worker-client.ts";
+import { StateChanges } from "./state-changes.ts";
+import { VerificationRequests } from "./verification-requests.ts";
+import type { WorkerClient } from "./worker-client.ts";
 import { writeDown } from "./worker-messages.ts";
-import { type KeptState, LinkKeeper, type LinkMessage } from "./worker-supervisor.ts";
+import { removeKeys, workerOptions } from "./worker-options.ts";
+import { type LinkMessage, type LinkStatus, WorkerSupervisor } from "./worker-supervisor.ts";
 
 const loginDeadlineMs = 60_000;
 
-export interface MatrixDeps extends RecorderDeps {
+export interface MatrixAccountDeps extends EventRecorderDeps {
   readonly store: Store;
   readonly secrets: SecretStore;
   readonly logger: Logger;
@@ -50,7 +50,7 @@ export interface MatrixDeps extends RecorderDeps {
 export interface MatrixStatus {
   readonly session: Pick<Session, "homeserver" | "userId" | "deviceId"> | undefined;
   /** `locked`: there may be a login, and the keystore must be unlocked to read it. */
-  readonly state: KeptState | "not_configured" | "locked";
+  readonly state: LinkStatus | "not_configured" | "locked";
   readonly identity: IdentityStatus | undefined;
   readonly lastSyncAtMs: number | undefined;
   readonly restarts: number;
@@ -59,29 +59,29 @@ export interface MatrixStatus {
 }
 
 /** The bridge's account on a homeserver. */
-export class MatrixAdapter implements Service {
+export class MatrixAccount implements Service {
   readonly name = "matrix";
-  readonly #deps: MatrixDeps;
-  readonly #recorder: Recorder;
-  readonly #news: LinkNews;
+  readonly #deps: MatrixAccountDeps;
+  readonly #recorder: EventRecorder;
+  readonly #news: LinkEvents;
   readonly recovery = new RecoveryKeys(() => this.#deps.secrets);
-  readonly #changes = new Changes();
-  readonly media = new MediaDesk(() => this.#link());
-  readonly verifications = new VerificationDesk(this.#changes, () => this.#link());
+  readonly #changes = new StateChanges();
+  readonly media = new MediaTransfers(() => this.#link());
+  readonly verifications = new VerificationRequests(this.#changes, () => this.#link());
   #isStarted = false;
   #isLoggingIn = false;
   /** A login is kept that cannot be read before the keystore is unlocked. */
   #isLocked = false;
   #session: Session | undefined;
-  #keeper: LinkKeeper | undefined;
+  #keeper: WorkerSupervisor | undefined;
   #identity: IdentityStatus | undefined;
   /** The homeserver asked for silence until then, from the whole account. */
   #silentUntilMs = 0;
 
-  constructor(deps: MatrixDeps) {
+  constructor(deps: MatrixAccountDeps) {
     this.#deps = deps;
-    this.#recorder = new Recorder(deps);
-    this.#news = new LinkNews(deps);
+    this.#recorder = new EventRecorder(deps);
+    this.#news = new LinkEvents(deps);
   }
 
   /** Goes on with the login that is kept, if there is one. Does not wait for the homeserver. */
@@ -206,7 +206,7 @@ export class MatrixAdapter implements Service {
     return this.#link().call("isMember", { roomId, userId }, signal);
   }
 
-  #link(): WorkerLink {
+  #link(): WorkerClient {
     if (this.#session === undefined || this.#keeper?.state === "logged_out") throw this.#noSession();
     const link = this.#keeper?.link;
     if (link === undefined) throw new BridgeError("MATRIX_NOT_READY");
@@ -249,11 +249,11 @@ export class MatrixAdapter implements Service {
   #keep(session: Session): void {
     const { clock, logger, store, directory, pollMs, backfillMax } = this.#deps;
     const settings = { directory, pollMs, backfillMax };
-    this.#keeper = new LinkKeeper({
+    this.#keeper = new WorkerSupervisor({
       clock,
       logger,
       pollMs,
-      account: () => workerAccount(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
+      account: () => workerOptions(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
       message: (message, link) => this.#heard(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });
@@ -261,7 +261,7 @@ export class MatrixAdapter implements Service {
     this.#news.begun(session);
   }
 
-  #heard(message: LinkMessage, link: WorkerLink): void {
+  #heard(message: LinkMessage, link: WorkerClient): void {
     const { logger, trust, onLeft } = this.#deps;
     if (message.kind === "verification") this.verifications.note(message.verification);
     if (message.kind === "left") {
@@ -273,7 +273,7 @@ export class MatrixAdapter implements Service {
     );
   }
 
-  #stateChanged(state: KeptState, reason: string | undefined): void {
+  #stateChanged(state: LinkStatus, reason: string | undefined): void {
     this.#deps.logger.info({ state, reason }, "the link to the homeserver");
     this.#changes.tell();
     const session = this.#session;

@@ -1,12 +1,12 @@
-import type { Download, Downloaded, Upload, Uploaded } from "../protocol/worker-messages.ts";
-import type { WorkerLink } from "./worker-client.ts";
+import type { Download, Downloaded, Upload, Uploaded } from "../protocol/worker-protocol.ts";
+import type { WorkerClient } from "./worker-client.ts";
 
 /** Files of rooms, out and in. */
-export class MediaDesk {
-  readonly #link: () => WorkerLink;
+export class MediaTransfers {
+  readonly #link: () => WorkerClient;
 
   /** @param link throws while there is none */
-  constructor(link: () => WorkerLink) {
+  constructor(link: () => WorkerClient) {
     this.#link = link;
   }
 

@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 
 /** Waiting for something that changes, looked at after every change. */
-export class Changes {
+export class StateChanges {
   readonly #looks = new Set<() => void>();
 
   tell(): void {

@@ -1,19 +1,19 @@
 import { BoundedMap } from "../../../platform/bounded-map.ts";
-import type { Verification } from "../protocol/worker-messages.ts";
-import type { Changes } from "./state-changes.ts";
-import type { WorkerLink } from "./worker-client.ts";
+import type { Verification } from "../protocol/worker-protocol.ts";
+import type { StateChanges } from "./state-changes.ts";
+import type { WorkerClient } from "./worker-client.ts";
 
 /** Verifications that are remembered. */
 const verificationsMax = 16;
 
 /** Comparisons of emoji with other devices. */
-export class VerificationDesk {
-  readonly #changes: Changes;
-  readonly #link: () => WorkerLink;
+export class VerificationRequests {
+  readonly #changes: StateChanges;
+  readonly #link: () => WorkerClient;
   readonly #known = new BoundedMap<string, Verification>(verificationsMax);
 
   /** @param link throws while there is none */
-  constructor(changes: Changes, link: () => WorkerLink) {
+  constructor(changes: StateChanges, link: () => WorkerClient) {
     this.#changes = changes;
     this.#link = link;
   }

@@ -3,11 +3,11 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type {
   CallMessage,
   CallName,
-  WorkerAccount,
   WorkerCalls,
   WorkerFailure,
   WorkerMessage,
-} from "../protocol/worker-messages.ts";
+  WorkerOptions,
+} from "../protocol/worker-protocol.ts";
 
 /** Calls that may wait for the worker at once. */
 const pendingMax = 2000;
@@ -25,20 +25,20 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-export interface WorkerEvents {
+export interface WorkerClientListener {
   readonly message: (message: Exclude<WorkerMessage, { kind: "answer" }>) => void;
   /** The worker is gone, of its own accord. */
   readonly ended: (error: unknown) => void;
 }
 
 /** The bridge's end of the worker thread. */
-export class WorkerLink {
+export class WorkerClient {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #isStopped = false;
 
-  constructor(account: WorkerAccount, events: WorkerEvents) {
+  constructor(account: WorkerOptions, events: WorkerClientListener) {
     // Sources run as they are, built files as JavaScript.
     const file = import.meta.url.endsWith(".ts") ? "../worker/main.ts" : "../worker/main.js";
     this.#worker = new Worker(new URL(file, import.meta.url), {

@@ -1,19 +1,19 @@
 import { contractEvent } from "../../../events/index.ts";
 import type { Logger } from "../../../logging/index.ts";
-import type { Recorder, RecorderDeps } from "../rooms/event-recorder.ts";
-import type { WorkerLink } from "./worker-client.ts";
+import type { EventRecorder, EventRecorderDeps } from "../rooms/event-recorder.ts";
+import type { WorkerClient } from "./worker-client.ts";
 import type { LinkMessage } from "./worker-supervisor.ts";
 
-export interface HeardDeps extends Pick<RecorderDeps, "trust"> {
+export interface HeardDeps extends Pick<EventRecorderDeps, "trust"> {
   readonly logger: Logger;
-  readonly recorder: Recorder;
+  readonly recorder: EventRecorder;
 }
 
 /** Writes down what the worker says of the rooms, and answers it where it waits. */
 export async function writeDown(
   deps: HeardDeps,
   message: Exclude<LinkMessage, { kind: "left" }>,
-  link: WorkerLink,
+  link: WorkerClient,
 ): Promise<void> {
   const { logger, recorder } = deps;
   switch (message.kind) {
@@ -52,7 +52,7 @@ export async function writeDown(
 }
 
 /** Only a trusted person's invitation to a room that the configuration names is followed. */
-async function invited({ trust, recorder }: HeardDeps, roomId: string, inviter: string, link: WorkerLink) {
+async function invited({ trust, recorder }: HeardDeps, roomId: string, inviter: string, link: WorkerClient) {
   if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(roomId)) await link.call("join", { room: roomId });
   else await recorder.publish(contractEvent("matrix.invited", "bridge", { room_id: roomId, inviter }));
 }

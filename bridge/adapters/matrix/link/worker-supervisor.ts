@@ -1,7 +1,7 @@
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import type { LinkState, WorkerAccount, WorkerMessage } from "../protocol/worker-messages.ts";
-import { WorkerLink } from "./worker-client.ts";
+import type { LinkState, WorkerMessage, WorkerOptions } from "../protocol/worker-protocol.ts";
+import { WorkerClient } from "./worker-client.ts";
 
 /** A link is silent for too long after so many times the time that the homeserver may hold a sync. */
 const silentPolls = 2.5;
@@ -13,29 +13,29 @@ const restartMaxMs = 60_000;
 /** After this long live, the wait before a restart starts over. */
 const healthyAfterMs = 60_000;
 
-export type KeptState = "connecting" | LinkState | "restarting" | "logged_out";
+export type LinkStatus = "connecting" | LinkState | "restarting" | "logged_out";
 
 /** What the keeper passes on: everything but what it deals with itself. */
 export type LinkMessage = Exclude<WorkerMessage, { kind: "answer" | "link" | "logged_out" | "log" | "fatal" }>;
 
-export interface KeeperDeps {
+export interface WorkerSupervisorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long the homeserver may hold a sync that has nothing to tell. */
   readonly pollMs: number;
   /** Read anew at each start. */
-  readonly account: () => WorkerAccount;
-  readonly message: (message: LinkMessage, link: WorkerLink) => void;
-  readonly stateChanged: (state: KeptState, reason: string | undefined) => void;
+  readonly account: () => WorkerOptions;
+  readonly message: (message: LinkMessage, link: WorkerClient) => void;
+  readonly stateChanged: (state: LinkStatus, reason: string | undefined) => void;
 }
 
 /** Keeps a worker running: starts it again when it ends, fails or falls silent. */
-export class LinkKeeper {
-  readonly #deps: KeeperDeps;
-  #link: WorkerLink | undefined;
+export class WorkerSupervisor {
+  readonly #deps: WorkerSupervisorDeps;
+  #link: WorkerClient | undefined;
   #watch: Timer | undefined;
   #pendingStart: Timer | undefined;
-  #state: KeptState = "connecting";
+  #state: LinkStatus = "connecting";
   #lastSignMs = 0;
   #liveSinceMs: number | undefined;
   #waitMs = restartMinMs;
@@ -47,16 +47,16 @@ export class LinkKeeper {
   lastSyncAtMs: number | undefined;
   lastError: string | undefined;
 
-  constructor(deps: KeeperDeps) {
+  constructor(deps: WorkerSupervisorDeps) {
     this.#deps = deps;
   }
 
-  get state(): KeptState {
+  get state(): LinkStatus {
     return this.#state;
   }
 
   /** Undefined between an end and the next start. */
-  get link(): WorkerLink | undefined {
+  get link(): WorkerClient | undefined {
     return this.#link;
   }
 
@@ -78,7 +78,7 @@ export class LinkKeeper {
   #launch(): void {
     const { clock, account } = this.#deps;
     this.#lastSignMs = clock.monotonic();
-    this.#link = new WorkerLink(account(), {
+    this.#link = new WorkerClient(account(), {
       message: (message) => this.#heard(message),
       ended: (error) => {
         this.#link = undefined;
@@ -155,7 +155,7 @@ export class LinkKeeper {
     this.#waitMs = Math.min(restartMaxMs, this.#waitMs * 2);
   }
 
-  #become(state: KeptState, reason: string | undefined): void {
+  #become(state: LinkStatus, reason: string | undefined): void {
     if (state === this.#state) return;
     this.#state = state;
     this.#deps.stateChanged(state, reason);

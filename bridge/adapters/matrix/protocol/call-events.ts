@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { InboundEvent, Trust } from "./worker-messages.ts";
+import type { InboundEvent, Trust } from "./worker-protocol.ts";
 
 /** The versions of `m.call.*` that are spoken. Zero knows no parties, no rejection and no renegotiation. */
 export type CallVersion = "0" | "1";

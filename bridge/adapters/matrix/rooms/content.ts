@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Uploaded } from "../protocol/worker-messages.ts";
+import type { Uploaded } from "../protocol/worker-protocol.ts";
 
 /** A message as a caller means it. It is kept in the queue in this form. */
 export const OutgoingMessage = z.object({

@@ -1,6 +1,6 @@
 import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
 import { DeliveryError, type Destination, type OutboundMessage, type QueuedMessage } from "../../../outbox/index.ts";
-import type { Outgoing, Upload, Uploaded } from "../protocol/worker-messages.ts";
+import type { Outgoing, Upload, Uploaded } from "../protocol/worker-protocol.ts";
 import { eventContent, OutgoingMessage } from "./content.ts";
 
 export const destinationName = "matrix";

@@ -2,7 +2,7 @@ import { contractEvent, type EventDraft } from "../../../events/index.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { Sql } from "../../../store/index.ts";
 import { type RoomCallEvent, readCallEvent } from "../protocol/call-events.ts";
-import type { InboundEvent } from "../protocol/worker-messages.ts";
+import type { InboundEvent } from "../protocol/worker-protocol.ts";
 import { type Delivery, noteEcho, noteRead, noteSent } from "./deliveries.ts";
 import { type Inbound, inboundDraft, type MatrixTrust, readInbound, roomSegment } from "./inbound.ts";
 import { admit, moveCursor, rememberEncrypted } from "./room-store.ts";
@@ -12,7 +12,7 @@ export interface EventTransactions {
   transact<T>(work: (sql: Sql, emit: (draft: EventDraft) => unknown) => T): Promise<T>;
 }
 
-export interface RecorderDeps {
+export interface EventRecorderDeps {
   readonly events: EventTransactions;
   readonly clock: Clock;
   readonly trust: MatrixTrust;
@@ -23,10 +23,10 @@ export interface RecorderDeps {
 }
 
 /** Writes down what comes from the homeserver, each fact together with the event that tells it. */
-export class Recorder {
-  readonly #deps: RecorderDeps;
+export class EventRecorder {
+  readonly #deps: EventRecorderDeps;
 
-  constructor(deps: RecorderDeps) {
+  constructor(deps: EventRecorderDeps) {
     this.#deps = deps;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { InboundEvent } from "../protocol/worker-messages.ts";
+import type { InboundEvent } from "../protocol/worker-protocol.ts";
 import { inboundDraft, type MatrixTrust, readInbound, roomSegment } from "./inbound.ts";
 
 const ann = "@ann:example.org";

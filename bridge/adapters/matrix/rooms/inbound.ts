@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { EventDraft } from "../../../events/index.ts";
-import type { InboundEvent, Trust } from "../protocol/worker-messages.ts";
+import type { InboundEvent, Trust } from "../protocol/worker-protocol.ts";
 
 /** Whom and where the bridge listens to. What is not named is not heard: empty means none. */
 export interface MatrixTrust {

@@ -1,5 +1,5 @@
 import type { Migration, Sql } from "../../../store/index.ts";
-import type { InboundEvent } from "../protocol/worker-messages.ts";
+import type { InboundEvent } from "../protocol/worker-protocol.ts";
 
 /** Events that are remembered to be known again. A fetch of the past looks back less far. */
 const seenMax = 100_000;

@@ -4,7 +4,7 @@ import { sdkFailure } from "./sdk-failure.ts";
 
 const pageSize = 100;
 
-export interface RoomPastDeps {
+export interface BackfillDeps {
   readonly client: MatrixClient;
   readonly clock: Clock;
   /** The most events that are fetched from a room's past after a time without connection. */
@@ -14,10 +14,10 @@ export interface RoomPastDeps {
 }
 
 /** What a homeserver keeps of rooms between the last handled event and the live timeline. */
-export class RoomPast {
-  readonly #deps: RoomPastDeps;
+export class Backfill {
+  readonly #deps: BackfillDeps;
 
-  constructor(deps: RoomPastDeps) {
+  constructor(deps: BackfillDeps) {
     this.#deps = deps;
   }
 

@@ -1,6 +1,6 @@
 import type { MatrixClient, MatrixEvent } from "matrix-js-sdk";
 import * as z from "zod";
-import type { Download, Downloaded } from "../protocol/worker-messages.ts";
+import type { Download, Downloaded } from "../protocol/worker-protocol.ts";
 import { decryptAttachment, EncryptedFile } from "./attachment.ts";
 import { NotReady, Refused } from "./sdk-failure.ts";
 

@@ -2,7 +2,7 @@ import type { MatrixClient } from "matrix-js-sdk";
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { encodeRecoveryKey } from "matrix-js-sdk/lib/crypto-api/recovery-key.js";
 import { delay, systemClock } from "../../../platform/clock.ts";
-import type { IdentityStatus } from "../protocol/worker-messages.ts";
+import type { IdentityStatus } from "../protocol/worker-protocol.ts";
 import { NotReady } from "./sdk-failure.ts";
 
 function cryptoOf(client: MatrixClient): CryptoApi {

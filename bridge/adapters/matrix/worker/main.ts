@@ -4,11 +4,11 @@ import type {
   CallMessage,
   CallName,
   InboundEvent,
-  WorkerAccount,
   WorkerCalls,
   WorkerMessage,
-} from "../protocol/worker-messages.ts";
-import { Account } from "./account.ts";
+  WorkerOptions,
+} from "../protocol/worker-protocol.ts";
+import { DeviceClient } from "./device-client.ts";
 import { download } from "./download.ts";
 import { identityStatus, secureAccount } from "./identity.ts";
 import { isMember } from "./members.ts";
@@ -23,12 +23,12 @@ type Answers = {
 if (isMainThread || parentPort === null) throw new Error("worker.ts runs in a worker thread");
 const port = parentPort;
 const say = (message: WorkerMessage): void => port.postMessage(message);
-const account = workerData as WorkerAccount;
+const account = workerData as WorkerOptions;
 captureConsole();
 
 /** Events that the bridge has not answered for yet. */
 const unanswered = new Map<string, (isStored: boolean) => void>();
-const opening = Account.open(account, { say, deliver });
+const opening = DeviceClient.open(account, { say, deliver });
 
 function deliver(event: InboundEvent): Promise<void> {
   return new Promise((resolve, reject) => {

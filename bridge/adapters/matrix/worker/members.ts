@@ -1,5 +1,5 @@
 import { type MatrixClient, MatrixError, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
-import type { WorkerMessage } from "../protocol/worker-messages.ts";
+import type { WorkerMessage } from "../protocol/worker-protocol.ts";
 import { NotReady } from "./sdk-failure.ts";
 
 /** Tells of invitations to the bridge, and of everyone who leaves a room. */

@@ -1,5 +1,5 @@
 import { ConnectionError, MatrixError } from "matrix-js-sdk";
-import type { WorkerFailure } from "../protocol/worker-messages.ts";
+import type { WorkerFailure } from "../protocol/worker-protocol.ts";
 import { AttachmentError } from "./attachment.ts";
 
 /** Something that passes by itself: the link is not live yet, or the room's members are not all known. */

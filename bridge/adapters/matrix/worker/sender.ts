@@ -1,5 +1,5 @@
 import { EventStatus, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
-import type { Outgoing, Upload, Uploaded, WorkerMessage } from "../protocol/worker-messages.ts";
+import type { Outgoing, Upload, Uploaded, WorkerMessage } from "../protocol/worker-protocol.ts";
 import { encryptAttachment } from "./attachment.ts";
 import type { PlaintextGuard } from "./plaintext-guard.ts";
 import { NotReady } from "./sdk-failure.ts";

@@ -1,8 +1,8 @@
 import { ClientEvent, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
 import { delay } from "../../../platform/clock.ts";
 import { callEventTypes } from "../protocol/call-events.ts";
-import type { InboundEvent } from "../protocol/worker-messages.ts";
-import { RoomPast, type RoomPastDeps } from "./backfill.ts";
+import type { InboundEvent } from "../protocol/worker-protocol.ts";
+import { Backfill, type BackfillDeps } from "./backfill.ts";
 import { eventTrust } from "./trust.ts";
 
 /** How long a room waits for the key of an event: keys come just before or just after what they open. */
@@ -13,7 +13,7 @@ const hopedForMax = 200;
 
 const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
 
-export interface IntakeDeps extends RoomPastDeps {
+export interface TimelineReaderDeps extends BackfillDeps {
   /** The last handled event of each room. */
   readonly cursors: ReadonlyMap<string, string>;
   /** Resolves when it is stored. */
@@ -35,18 +35,18 @@ interface RoomState {
  * Every event of every room, each once and in order. Live events go straight through. Where the sync leaves a gap, or
  * after a start, the room's past is fetched back to the last handled event before anything newer is delivered.
  */
-export class Intake {
-  readonly #deps: IntakeDeps;
-  readonly #past: RoomPast;
+export class TimelineReader {
+  readonly #deps: TimelineReaderDeps;
+  readonly #past: Backfill;
   readonly #rooms = new Map<string, RoomState>();
   /** Keys that were waited for in vain: their next events do not wait again. */
   readonly #missingKeys = new Set<string>();
   #hopedFor = 0;
   #isStarted = false;
 
-  constructor(deps: IntakeDeps) {
+  constructor(deps: TimelineReaderDeps) {
     this.#deps = deps;
-    this.#past = new RoomPast(deps);
+    this.#past = new Backfill(deps);
     deps.client.on(RoomEvent.Timeline, (event, room, toStart, _removed, { timeline }) => {
       if (room === undefined || toStart === true || timeline !== room.getLiveTimeline() || event.status !== null)
         return;

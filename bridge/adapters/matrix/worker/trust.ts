@@ -1,6 +1,6 @@
 import type { MatrixClient, MatrixEvent } from "matrix-js-sdk";
 import { EventShieldColour } from "matrix-js-sdk/lib/crypto-api/index.js";
-import type { Trust } from "../protocol/worker-messages.ts";
+import type { Trust } from "../protocol/worker-protocol.ts";
 
 /**
  * How much an event's sender is what it says. `verified` means: encrypted, by a device that its owner has signed, whose

@@ -8,7 +8,7 @@ import {
   type Verifier,
   VerifierEvent,
 } from "matrix-js-sdk/lib/crypto-api/index.js";
-import type { Verification } from "../protocol/worker-messages.ts";
+import type { Verification } from "../protocol/worker-protocol.ts";
 import { NotReady, Refused } from "./sdk-failure.ts";
 
 /** Comparisons that run at once. */

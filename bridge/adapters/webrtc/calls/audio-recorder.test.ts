@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../../../tests/support/temp.ts";
-import { Recorder } from "./audio-recorder.ts";
+import { AudioRecorder } from "./audio-recorder.ts";
 
 const frame = (value: number) => new Int16Array(160).fill(value);
 
 test("what an agent says ahead is kept beside the caller while it is heard, and no longer once it is dropped", () => {
   using temp = tempDirectory();
-  const recorder = new Recorder(temp.path, "sess", 8_000);
+  const recorder = new AudioRecorder(temp.path, "sess", 8_000);
   for (const value of [1, 2, 3, 4]) recorder.agent(frame(value));
   for (const value of [10, 20, 30]) recorder.caller(frame(value));
   recorder.clear();

@@ -10,7 +10,7 @@ const framesAheadMax = 500;
  * Writes a call to a WAV file, the caller left and the agent right. What is open when the bridge is killed is a file whose header
  * says nothing was said; the sound is behind it all the same.
  */
-export class Recorder {
+export class AudioRecorder {
   readonly path: string;
   readonly #rate: SampleRate;
   readonly #file: number;

@@ -1,12 +1,12 @@
 import type { AgentFrame } from "@armorclaw/protocol/agent-frames";
-import type { Media } from "../media/media-client.ts";
 import type { MediaEvent } from "../protocol/media-messages.ts";
 import { samplesPerFrame } from "../protocol/sample-rate.ts";
 import type { AgentAudio } from "./agent-audio.ts";
 import { FromAgent, type ToAgent } from "./agent-messages.ts";
-import type { Recorder } from "./audio-recorder.ts";
+import type { AudioRecorder } from "./audio-recorder.ts";
 import type { CallSession } from "./call-session.ts";
-import { keyTones } from "./dtmf.ts";
+import { dtmfTones } from "./dtmf.ts";
+import type { Media } from "./media-client.ts";
 
 export interface Transcript {
   readonly who: "caller" | "agent";
@@ -14,7 +14,7 @@ export interface Transcript {
   readonly isFinal: boolean;
 }
 
-export interface SwitchboardListener {
+export interface AudioRouterListener {
   transcript(session: CallSession, transcript: Transcript): void;
   hangUp(session: CallSession): void;
 }
@@ -22,7 +22,7 @@ export interface SwitchboardListener {
 interface Line {
   readonly session: CallSession;
   readonly number: number;
-  recorder: Recorder | undefined;
+  recorder: AudioRecorder | undefined;
   sequence: number;
 }
 
@@ -33,15 +33,15 @@ type Part = "agent" | "stt" | "tts";
  * taken from the `tts` agent, else from the agent itself; text goes stt → agent → tts. No agent hears or speaks in a call that
  * does not name it.
  */
-export class Switchboard {
+export class AudioRouter {
   readonly #audio: AgentAudio;
   readonly #media: () => Media;
-  readonly #listener: SwitchboardListener;
+  readonly #listener: AudioRouterListener;
   readonly #bySession = new Map<string, Line>();
   readonly #byNumber = new Map<number, Line>();
   #numbers = 0;
 
-  constructor(audio: AgentAudio, media: () => Media, listener: SwitchboardListener) {
+  constructor(audio: AgentAudio, media: () => Media, listener: AudioRouterListener) {
     this.#audio = audio;
     this.#media = media;
     this.#listener = listener;
@@ -69,7 +69,7 @@ export class Switchboard {
     for (const agentId of agentsOf(session)) this.#audio.send(agentId, message);
   }
 
-  record(session: CallSession, recorder: Recorder): void {
+  record(session: CallSession, recorder: AudioRecorder): void {
     const line = this.#bySession.get(session.id);
     if (line === undefined) recorder.close();
     else line.recorder = recorder;
@@ -174,7 +174,7 @@ export class Switchboard {
     // The call may end meanwhile; then there is nothing left to drop.
     else if (message.type === "clear") this.clear(session, "asked").catch(() => undefined);
     else if (message.type === "press" && parts.includes("agent"))
-      this.#say(line, keyTones(message.digits, session.plan.rate));
+      this.#say(line, dtmfTones(message.digits, session.plan.rate));
     else if (message.type === "say" && parts.includes("agent")) {
       this.#listener.transcript(session, { who: "agent", text: message.text, isFinal: true });
       for (const tts of members(session, ["tts"]))

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import type { CallAttribution, CallBudget, CallReservation } from "./ports.ts";
+import type { CallAttribution, CallReservation, CallReservations } from "./ports.ts";
 
 /** A call is paid for this far ahead: what a crash can leave unsettled. */
 const stretchMs = 10_000;
 
 /** Pays for one call, stretch by stretch. */
-export class CallPayments {
-  readonly #budget: CallBudget;
+export class CallBudget {
+  readonly #budget: CallReservations;
   readonly #clock: Clock;
   readonly #call: CallAttribution;
   readonly #onRefused: (error: unknown) => void;
@@ -14,7 +14,7 @@ export class CallPayments {
   #timer: Timer | undefined;
   #isOver = false;
 
-  constructor(budget: CallBudget, clock: Clock, call: CallAttribution, onRefused: (error: unknown) => void) {
+  constructor(budget: CallReservations, clock: Clock, call: CallAttribution, onRefused: (error: unknown) => void) {
     this.#budget = budget;
     this.#clock = clock;
     this.#call = call;

@@ -5,7 +5,7 @@ import type { CallSession } from "./call-session.ts";
 import { CallTokens, TokenRefused, type TokenUse } from "./call-tokens.ts";
 
 /** What lets callers in: tokens, and credentials for the relay. */
-export class CallEntry {
+export class CallCredentials {
   readonly #clock: Clock;
   readonly #records: CallRecords;
   readonly #turn: TurnSettings;

@@ -8,7 +8,7 @@ import type { Transcript } from "./audio-router.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { CallRecords } from "./call-records.ts";
 import type { CallPlan, CallSession, CallSettings } from "./call-session.ts";
-import type { CallBudget, RoomGate } from "./ports.ts";
+import type { CallReservations, RoomGate } from "./ports.ts";
 
 export interface CallsSettings extends Omit<CallSettings, "joinMs"> {
   readonly media: MediaSettings;
@@ -31,7 +31,7 @@ export interface CallsDeps {
   readonly clock: Clock;
   readonly records: CallRecords;
   readonly rooms: RoomGate;
-  readonly budget: CallBudget;
+  readonly budget: CallReservations;
   readonly audio: AgentAudio;
   readonly logger: Logger;
   readonly onState: (session: CallSession, from: CallState) => void;

@@ -6,16 +6,16 @@ import { delay, type Timer } from "../../../platform/clock.ts";
 import type { IceCandidate } from "../media/transport.ts";
 import type { MediaEvent, MediaStats } from "../protocol/media-messages.ts";
 import type { TurnCredentials } from "../turn/turn-credentials.ts";
-import { Recorder } from "./audio-recorder.ts";
-import { Switchboard } from "./audio-router.ts";
-import { CallPayments } from "./call-budget.ts";
-import { about, CallEntry } from "./call-credentials.ts";
+import { AudioRecorder } from "./audio-recorder.ts";
+import { AudioRouter } from "./audio-router.ts";
+import { CallBudget } from "./call-budget.ts";
+import { about, CallCredentials } from "./call-credentials.ts";
 import { assertWithinLimits } from "./call-limits.ts";
-import { CallMedia } from "./call-media.ts";
 import { follow } from "./call-progress.ts";
 import type { CallRecords } from "./call-records.ts";
 import { type CallPlan, CallSession } from "./call-session.ts";
 import type { CallsDeps, CallsSettings, CallWatcher, StartRequest } from "./call-types.ts";
+import { MediaSupervisor } from "./media-supervisor.ts";
 
 /** Sessions that have ended are shown for a while. */
 const shownAfterEndMs = 60_000;
@@ -31,25 +31,25 @@ export interface StartedCall {
 /** All calls of this bridge. */
 export class Calls implements Service {
   readonly name = "webrtc";
-  readonly entry: CallEntry;
+  readonly credentials: CallCredentials;
   readonly #deps: CallsDeps;
   readonly #settings: CallsSettings;
-  readonly #media: CallMedia;
-  readonly #switchboard: Switchboard;
+  readonly #media: MediaSupervisor;
+  readonly #router: AudioRouter;
   readonly #sessions = new Map<string, CallSession>();
-  readonly #payments = new Map<string, CallPayments>();
+  readonly #budgets = new Map<string, CallBudget>();
   readonly #watchers = new Map<string, Set<CallWatcher>>();
   readonly #forgetting = new Set<Timer>();
 
   constructor(deps: CallsDeps, settings: CallsSettings) {
     this.#deps = deps;
     this.#settings = settings;
-    this.entry = new CallEntry(deps.clock, deps.records, settings.turn);
-    this.#media = new CallMedia(settings.media, deps.clock, deps.logger, {
+    this.credentials = new CallCredentials(deps.clock, deps.records, settings.turn);
+    this.#media = new MediaSupervisor(settings.media, deps.clock, deps.logger, {
       event: (sessionId, event) => this.#onMedia(sessionId, event),
       ended: () => this.endThose("error", () => true),
     });
-    this.#switchboard = new Switchboard(deps.audio, () => this.#media.link, {
+    this.#router = new AudioRouter(deps.audio, () => this.#media.link, {
       transcript: (session, transcript) => {
         deps.onTranscript(session, transcript);
         for (const watcher of this.#watching(session)) watcher.transcript?.(transcript);
@@ -63,7 +63,7 @@ export class Calls implements Service {
   }
 
   async stop(): Promise<void> {
-    const payments = [...this.#payments.values()];
+    const payments = [...this.#budgets.values()];
     this.endThose("shutdown", () => true);
     for (const timer of this.#forgetting) timer.cancel();
     await Promise.all(payments.map((payment) => payment.end()));
@@ -104,8 +104,8 @@ export class Calls implements Service {
       this.end(session, "error");
       throw error;
     }
-    this.#switchboard.open(session);
-    return { session, ...this.entry.mint(session, "join", joinMs) };
+    this.#router.open(session);
+    return { session, ...this.credentials.mint(session, "join", joinMs) };
   }
 
   /** @throws BridgeError CALL_NOT_FOUND, also for a session that the caller may not control */
@@ -131,7 +131,7 @@ export class Calls implements Service {
   }
 
   turn(session: CallSession): TurnCredentials | undefined {
-    return this.entry.turn(session);
+    return this.credentials.turn(session);
   }
 
   /**
@@ -199,13 +199,13 @@ export class Calls implements Service {
     this.#deps.records.note({ event: "recording.consented", ...about(session) });
     if (!session.plan.recordingWanted) return;
     const { recordingsDirectory } = this.#settings;
-    this.#switchboard.record(session, new Recorder(recordingsDirectory, session.id, session.plan.rate));
+    this.#router.record(session, new AudioRecorder(recordingsDirectory, session.id, session.plan.rate));
     this.#deps.records.note({ event: "recording.started", ...about(session) });
     for (const watcher of this.#watching(session)) watcher.recording?.();
   }
 
   isRecording(session: CallSession): boolean {
-    return this.#switchboard.isRecording(session);
+    return this.#router.isRecording(session);
   }
 
   /** Ends the calls that this is true of. */
@@ -217,10 +217,10 @@ export class Calls implements Service {
     if (session.hasEnded) return;
     if (this.isRecording(session)) this.#deps.records.note({ event: "recording.stopped", ...about(session) });
     session.end(reason);
-    this.#switchboard.close(session);
+    this.#router.close(session);
     this.#media.close(session);
-    const payments = this.#payments.get(session.id);
-    this.#payments.delete(session.id);
+    const payments = this.#budgets.get(session.id);
+    this.#budgets.delete(session.id);
     payments?.end().catch((error: unknown) => this.#deps.logger.error({ error }, "A call could not be settled"));
     const timer = this.#deps.clock.after(shownAfterEndMs, () => {
       this.#forgetting.delete(timer);
@@ -257,9 +257,9 @@ export class Calls implements Service {
 
   async #pay(session: CallSession): Promise<void> {
     const { budget, clock } = this.#deps;
-    const payments = new CallPayments(budget, clock, session.plan, () => this.end(session, "budget"));
+    const payments = new CallBudget(budget, clock, session.plan, () => this.end(session, "budget"));
     await payments.begin();
-    this.#payments.set(session.id, payments);
+    this.#budgets.set(session.id, payments);
   }
 
   #refused(event: "offer.refused" | "candidate.refused", session: CallSession, why: string): void {
@@ -268,7 +268,7 @@ export class Calls implements Service {
 
   #onState(session: CallSession, from: CallState): void {
     const { endReason, durationMs, state } = session;
-    if (state === "active") this.#payments.get(session.id)?.run();
+    if (state === "active") this.#budgets.get(session.id)?.run();
     this.#deps.records.note(
       state === "ended"
         ? {
@@ -288,6 +288,6 @@ export class Calls implements Service {
     const reason = follow(session, event, this.#deps.records);
     if (reason !== undefined) this.end(session, reason);
     for (const watcher of this.#watching(session)) watcher.media?.(event);
-    this.#switchboard.fromCaller(session, event);
+    this.#router.fromCaller(session, event);
   }
 }

@@ -1,10 +1,10 @@
 import { expect, test } from "@jest/globals";
 import { toneShare } from "../../../../tests/support/voice/voice.ts";
-import { frequenciesOf, keyTones } from "./dtmf.ts";
+import { dtmfTones, frequenciesOf } from "./dtmf.ts";
 
 test.each([8_000, 16_000, 24_000, 48_000] as const)("each key is its two tones and a pause, at %i Hz", (rate) => {
   const pressed = "5#";
-  const samples = keyTones(pressed, rate);
+  const samples = dtmfTones(pressed, rate);
   expect(samples.length).toBe((rate / 50) * 10 * pressed.length);
   [...pressed].forEach((key, index) => {
     const at = (index * samples.length) / pressed.length;

@@ -18,7 +18,7 @@ export function frequenciesOf(key: string): readonly [number, number] | undefine
 }
 
 /** What a line hears when these keys are pressed, one after the other. */
-export function keyTones(pressed: string, rate: SampleRate): Int16Array<ArrayBuffer> {
+export function dtmfTones(pressed: string, rate: SampleRate): Int16Array<ArrayBuffer> {
   const size = samplesPerFrame(rate);
   const perKey = (toneFrames + pauseFrames) * size;
   const samples = new Int16Array(perKey * pressed.length);

@@ -18,7 +18,7 @@ export interface CallReservation {
 }
 
 /** What pays for calls. */
-export interface CallBudget {
+export interface CallReservations {
   /** Holds as much, or what is left. @throws BridgeError when there is nothing left to call with */
   reserve(call: CallAttribution, ms: number): Promise<CallReservation>;
 }

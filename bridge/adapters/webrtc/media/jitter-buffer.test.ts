@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { joined, sine, toneShare } from "../../../../tests/support/voice/voice.ts";
 import { openDecoder, openEncoder } from "./codec.ts";
-import { Playout } from "./jitter-buffer.ts";
+import { JitterBuffer } from "./jitter-buffer.ts";
 
 /** Deterministic, so that a run can be repeated. */
 function* uniform(seed: number): Generator<number, never> {
@@ -16,7 +16,7 @@ async function play(lossShare: number, jitterMs: number, firstSequence = 1) {
   const encoder = await openEncoder(16_000);
   const decoder = await openDecoder(16_000);
   let now = 0;
-  const playout = new Playout(decoder, () => now);
+  const playout = new JitterBuffer(decoder, () => now);
   const random = uniform(7);
   const arrivals = Array.from({ length: 200 }, (_, at) => ({
     atMs: at * 20 + random.next().value * jitterMs,
@@ -64,7 +64,7 @@ describe("the playout buffer", () => {
   test("falls silent after a gap and begins anew", async () => {
     const decoder = await openDecoder(16_000);
     const encoder = await openEncoder(16_000);
-    const playout = new Playout(decoder, () => 0);
+    const playout = new JitterBuffer(decoder, () => 0);
     const payload = encoder.encode(new Int16Array(320));
     for (const sequence of [1, 2, 3]) playout.push({ sequence, timestamp: sequence * 960, payload });
     const first = Array.from({ length: 12 }, () => playout.pull() !== undefined);
@@ -79,7 +79,7 @@ describe("the playout buffer", () => {
 
   test("hears a packet that holds no Opus as a loss", async () => {
     const decoder = await openDecoder(16_000);
-    const playout = new Playout(decoder, () => 0);
+    const playout = new JitterBuffer(decoder, () => 0);
     for (const sequence of [1, 2]) playout.push({ sequence, timestamp: 0, payload: Uint8Array.of(255, 255, 255) });
     expect(playout.pull()).toHaveLength(320);
     expect(playout.stats.concealed).toBe(1);

@@ -17,7 +17,7 @@ const jumpMax = 500;
 const queuedMax = 50;
 const clockRate = 48;
 
-export interface PlayoutStats {
+export interface JitterBufferStats {
   readonly played: number;
   readonly recovered: number;
   readonly concealed: number;
@@ -32,7 +32,7 @@ export interface PlayoutStats {
  * Turns packets that come as they please into one frame each 20 ms. Waits for as little as the jitter allows, rebuilds what is lost
  * from the next packet's redundancy where it can, guesses where it cannot, and after a while falls silent.
  */
-export class Playout {
+export class JitterBuffer {
   readonly #decoder: FrameDecoder;
   readonly #monotonic: () => number;
   readonly #queue = new Map<number, Uint8Array>();
@@ -51,7 +51,7 @@ export class Playout {
     this.#monotonic = monotonic;
   }
 
-  get stats(): PlayoutStats {
+  get stats(): JitterBufferStats {
     return {
       ...this.#counts,
       targetMs: this.#target * frameMs,

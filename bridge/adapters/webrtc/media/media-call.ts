@@ -3,7 +3,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import type { MediaEvent, MediaStats } from "../protocol/media-messages.ts";
 import { type SampleRate, samplesPerFrame } from "../protocol/sample-rate.ts";
 import { type FrameDecoder, type FrameEncoder, openDecoder, openEncoder } from "./codec.ts";
-import { Playout } from "./jitter-buffer.ts";
+import { JitterBuffer } from "./jitter-buffer.ts";
 import { defaultSilenceLimits, SilenceWatch } from "./silence-watch.ts";
 import { loudness, SpeechDetector } from "./speech-detector.ts";
 import { frameMs, type Ticker } from "./ticker.ts";
@@ -28,7 +28,7 @@ export class MediaCall {
   readonly #decoder: FrameDecoder;
   readonly #encoder: FrameEncoder;
   readonly #transport: MediaTransport;
-  readonly #playout: Playout;
+  readonly #playout: JitterBuffer;
   readonly #watch: SilenceWatch;
   readonly #speech = new SpeechDetector();
   readonly #silence: Int16Array;
@@ -53,7 +53,7 @@ export class MediaCall {
     this.#decoder = decoder;
     this.#encoder = encoder;
     this.#silence = new Int16Array(samplesPerFrame(rate));
-    this.#playout = new Playout(decoder, () => deps.clock.monotonic());
+    this.#playout = new JitterBuffer(decoder, () => deps.clock.monotonic());
     this.#watch = new SilenceWatch(deps.clock, defaultSilenceLimits, (silence) =>
       deps.emit({ kind: "silence", silence }),
     );

@@ -1,3 +1,4 @@
+import { StunGuard } from "../../../patches/werift/stun-guard.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type {
   FromMedia,
@@ -8,8 +9,7 @@ import type {
   ToMedia,
 } from "../protocol/media-messages.ts";
 import { MediaCall } from "./media-call.ts";
-import { PortBudget } from "./port-pool.ts";
-import { StunGuard } from "./stun-guard.ts";
+import { PortPool } from "./port-pool.ts";
 import { Ticker } from "./ticker.ts";
 import { OfferRefused, PortsExhausted } from "./transport.ts";
 import { WeriftTransport } from "./werift-transport.ts";
@@ -33,7 +33,7 @@ export class MediaEngine {
   readonly #settings: MediaSettings;
   readonly #clock: Clock;
   readonly #post: (message: FromMedia) => void;
-  readonly #ports: PortBudget;
+  readonly #ports: PortPool;
   readonly #guard = new StunGuard();
   readonly #ticker: Ticker;
   readonly #calls = new Map<string, OpenCall>();
@@ -43,7 +43,7 @@ export class MediaEngine {
     this.#clock = clock;
     this.#post = post;
     this.#ticker = new Ticker(clock);
-    this.#ports = new PortBudget(settings.portRange, settings.addresses.length);
+    this.#ports = new PortPool(settings.portRange, settings.addresses.length);
   }
 
   receive(message: ToMedia): void {

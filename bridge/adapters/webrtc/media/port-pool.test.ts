@@ -1,13 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { loopback, openFarEnd } from "../../../../tests/support/voice/voice.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import { MediaLink } from "./media-client.ts";
-import { PortBudget } from "./port-pool.ts";
+import { MediaClient } from "../calls/media-client.ts";
+import { PortPool } from "./port-pool.ts";
 import { PortsExhausted } from "./transport.ts";
 
 describe("the port budget", () => {
   test("has room for one call per port and address, and gets it back once", () => {
-    const budget = new PortBudget([50_000, 50_003], 2);
+    const budget = new PortPool([50_000, 50_003], 2);
     const [first] = [budget.take(), budget.take()];
     expect(() => budget.take()).toThrow(PortsExhausted);
     first?.();
@@ -17,7 +17,7 @@ describe("the port budget", () => {
   });
 
   test("makes the call that finds no port fail at once, rather than hang without candidates", async () => {
-    const media = new MediaLink({ ...loopback, portRange: [42_100, 42_101] }, systemClock, {
+    const media = new MediaClient({ ...loopback, portRange: [42_100, 42_101] }, systemClock, {
       event: () => undefined,
       ended: () => undefined,
     });

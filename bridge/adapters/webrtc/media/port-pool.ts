@@ -4,7 +4,7 @@ import { PortsExhausted } from "./transport.ts";
  * How many calls the port range has room for. The library takes one UDP port for each call and address, and when the range is
  * spent gathers nothing without a word: such a call would hang until its deadline.
  */
-export class PortBudget {
+export class PortPool {
   readonly #callsMax: number;
   #calls = 0;
 

@@ -10,13 +10,13 @@ import {
   TelephoneEventRtpPayload,
   useOPUS,
 } from "werift";
+import { disableDefaultStun } from "../../../patches/werift/disable-default-stun.ts";
+import { IceRestarts } from "../../../patches/werift/ice-restart.ts";
+import type { StunGuard } from "../../../patches/werift/stun-guard.ts";
 import { mayAdvertise } from "../protocol/candidates.ts";
 import { mayContact } from "./candidate-policy.ts";
-import { forgetDefaultStun } from "./disable-default-stun.ts";
-import { IceRestarts } from "./ice-restart.ts";
 import { checkOffer } from "./offer-check.ts";
 import { ReplayWindow } from "./replay-window.ts";
-import type { StunGuard } from "./stun-guard.ts";
 import {
   type MediaTransport,
   OfferRefused,
@@ -83,7 +83,7 @@ export class WeriftTransport implements MediaTransport {
     await this.#connection.setRemoteDescription({ type: "offer", sdp }).catch((cause: unknown) => {
       throw new OfferRefused("The offer could not be applied", { cause });
     });
-    forgetDefaultStun(this.#connection);
+    disableDefaultStun(this.#connection);
     const audio = this.#connection.getTransceivers().find(({ kind, stopped }) => kind === "audio" && !stopped);
     if (audio === undefined) throw new OfferRefused("The offer has no usable audio section");
     if (audio.sender.track !== this.#track) await audio.sender.replaceTrack(this.#track);

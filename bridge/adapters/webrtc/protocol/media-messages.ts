@@ -1,4 +1,4 @@
-import type { PlayoutStats } from "../media/jitter-buffer.ts";
+import type { JitterBufferStats } from "../media/jitter-buffer.ts";
 import type { Silence } from "../media/silence-watch.ts";
 import type { IceCandidate, TransportOptions, TransportState, TransportStats } from "../media/transport.ts";
 import type { SampleRate } from "./sample-rate.ts";
@@ -13,7 +13,7 @@ export type MediaEvent =
   | { readonly kind: "level"; readonly callerDb: number; readonly agentDb: number; readonly queuedMs: number }
   | { readonly kind: "digit"; readonly digit: string };
 
-export interface MediaStats extends TransportStats, PlayoutStats {
+export interface MediaStats extends TransportStats, JitterBufferStats {
   readonly outgoingQueuedMs: number;
   readonly outgoingDropped: number;
   readonly tickLagMaxMs: number;

@@ -32,7 +32,7 @@ const files: Readonly<Record<string, { readonly at: URL; readonly type: string }
   },
 };
 
-export interface CallSiteOptions {
+export interface CallPageOptions {
   readonly calls: Calls;
   readonly clock: Clock;
   /** Other pages that may open signaling, e.g. `https://app.example.org`. The bridge's own always may. */
@@ -40,8 +40,8 @@ export interface CallSiteOptions {
 }
 
 /** The call page and the signaling behind it, for an HTTP server to mount under `/call`. */
-export class CallSite {
-  readonly #options: CallSiteOptions;
+export class CallPage {
+  readonly #options: CallPageOptions;
   readonly #speakers = new Map<string, Signaling>();
   readonly #server = new WebSocketServer({
     noServer: true,
@@ -50,7 +50,7 @@ export class CallSite {
     handleProtocols: () => signalingProtocol,
   });
 
-  constructor(options: CallSiteOptions) {
+  constructor(options: CallPageOptions) {
     this.#options = options;
   }
 

@@ -171,7 +171,7 @@ export class Signaling {
     const isResuming = "resume_token" in params;
     const token = isResuming ? params.resume_token : params.token;
     const use = isResuming ? "resume" : "join";
-    const session = this.#calls.entry.redeem(token, use, (id) => this.#calls.findLive(id));
+    const session = this.#calls.credentials.redeem(token, use, (id) => this.#calls.findLive(id));
     this.#helloTimer.cancel();
     const earlier = this.#speakers.get(session.id);
     if (earlier !== undefined) earlier.#supersede();
@@ -189,7 +189,7 @@ export class Signaling {
     return {
       session_id: session.id,
       state: session.state,
-      resume_token: this.#calls.entry.mint(session, "resume", maxDurationMs).token,
+      resume_token: this.#calls.credentials.mint(session, "resume", maxDurationMs).token,
       ice_servers: iceServers(this.#calls.turn(session)),
       ice_transport_policy: relayOnly ? "relay" : "all",
       max_duration_ms: maxDurationMs,

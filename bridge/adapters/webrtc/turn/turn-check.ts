@@ -1,5 +1,5 @@
 import type { Clock } from "../../../platform/clock.ts";
-import { openTurnLine, parseTurnUrl, type TurnLine } from "./turn-connection.ts";
+import { openTurnConnection, parseTurnUrl, type TurnConnection } from "./turn-connection.ts";
 import { type TurnSettings, turnCredentials } from "./turn-credentials.ts";
 import { allocateRequest, readAnswer, releaseRequest, type TurnChallenge } from "./turn-messages.ts";
 
@@ -29,14 +29,14 @@ async function checkOne(url: string, settings: TurnSettings, clock: Clock): Prom
   if (address === undefined) return { outcome: "failed", message: "it is no address of a relay" };
   const signal = AbortSignal.timeout(deadlineMs);
   try {
-    using line = await openTurnLine(address, clock, signal);
+    using line = await openTurnConnection(address, clock, signal);
     return await allocate(line, settings, clock);
   } catch (error) {
     return { outcome: "unreachable", message: signal.aborted ? `no answer within ${deadlineMs} ms` : wordsOf(error) };
   }
 }
 
-async function allocate(line: TurnLine, settings: TurnSettings, clock: Clock): Promise<Omit<TurnFinding, "url">> {
+async function allocate(line: TurnConnection, settings: TurnSettings, clock: Clock): Promise<Omit<TurnFinding, "url">> {
   const startedAtMs = clock.monotonic();
   const first = readAnswer(await line.ask(allocateRequest()));
   if (first.kind === "success") {

@@ -14,7 +14,7 @@ export interface TurnAddress {
 }
 
 /** A way to a relay, for one question after the other. */
-export interface TurnLine extends Disposable {
+export interface TurnConnection extends Disposable {
   /** @throws what the system says, or the signal's reason */
   ask(request: Buffer): Promise<Buffer>;
 }
@@ -34,10 +34,10 @@ export function parseTurnUrl(url: string): TurnAddress | undefined {
   };
 }
 
-export const openTurnLine = (address: TurnAddress, clock: Clock, signal: AbortSignal): Promise<TurnLine> =>
+export const openTurnConnection = (address: TurnAddress, clock: Clock, signal: AbortSignal): Promise<TurnConnection> =>
   address.transport === "udp" ? openDatagrams(address, clock, signal) : openStream(address, signal);
 
-async function openDatagrams({ host, port }: TurnAddress, clock: Clock, signal: AbortSignal): Promise<TurnLine> {
+async function openDatagrams({ host, port }: TurnAddress, clock: Clock, signal: AbortSignal): Promise<TurnConnection> {
   const { address } = await lookup(host);
   const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
   try {
@@ -64,7 +64,7 @@ async function openDatagrams({ host, port }: TurnAddress, clock: Clock, signal: 
   };
 }
 
-async function openStream({ host, port, transport }: TurnAddress, signal: AbortSignal): Promise<TurnLine> {
+async function openStream({ host, port, transport }: TurnAddress, signal: AbortSignal): Promise<TurnConnection> {
   const socket: Socket =
     transport === "tls" ? connectTls({ host, port, servername: host }) : connectTcp({ host, port });
   try {

@@ -1,7 +1,7 @@
 import type { EncryptedFile } from "../worker/attachment.ts";
 
 /** What the worker starts with. It holds secrets: it goes to the worker's thread and nowhere else. */
-export interface WorkerAccount {
+export interface WorkerOptions {
   readonly homeserver: string;
   readonly userId: string;
   readonly deviceId: string;

@@ -1,10 +1,10 @@
 import { createSocket, Socket } from "node:dgram";
 import { promises as dns } from "node:dns";
 import { describe, expect, test } from "@jest/globals";
-import { until } from "../../../../tests/support/until.ts";
-import { loopback, openFarEnd } from "../../../../tests/support/voice/voice.ts";
+import { until } from "../../../tests/support/until.ts";
+import { loopback, openFarEnd } from "../../../tests/support/voice/voice.ts";
+import { WeriftTransport } from "../../adapters/webrtc/media/werift-transport.ts";
 import { StunGuard } from "./stun-guard.ts";
-import { WeriftTransport } from "./werift-transport.ts";
 
 describe("a transport without STUN servers", () => {
   test("looks up no name and sends nothing but to the caller", async () => {

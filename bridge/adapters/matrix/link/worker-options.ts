@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { WorkerAccount } from "../protocol/worker-messages.ts";
+import type { WorkerOptions } from "../protocol/worker-protocol.ts";
 import type { RoomRecords } from "../rooms/room-store.ts";
 import type { Session } from "./session.ts";
 
@@ -8,17 +8,17 @@ import type { Session } from "./session.ts";
 const keysPath = ({ deviceId }: Session, directory: string): string =>
   join(directory, `crypto-${deviceId.replaceAll(/[^A-Za-z0-9_-]/g, "_")}.db`);
 
-interface WorkerSettings extends Pick<WorkerAccount, "pollMs" | "backfillMax"> {
+interface WorkerSettings extends Pick<WorkerOptions, "pollMs" | "backfillMax"> {
   readonly directory: string;
   readonly nowMs: number;
 }
 
 /** What a worker starts with. */
-export function workerAccount(
+export function workerOptions(
   session: Session,
   { cursors, encrypted }: RoomRecords,
   { directory, pollMs, backfillMax, nowMs }: WorkerSettings,
-): WorkerAccount {
+): WorkerOptions {
   const { homeserver, userId, deviceId, accessToken, storeKey, recoveryKey } = session;
   return {
     homeserver,

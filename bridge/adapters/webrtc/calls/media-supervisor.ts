@@ -1,19 +1,19 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import { type Media, MediaLink, type MediaListener } from "../media/media-client.ts";
 import type { MediaSettings } from "../protocol/media-messages.ts";
 import type { CallSession } from "./call-session.ts";
+import { type Media, MediaClient, type MediaListener } from "./media-client.ts";
 
 const restartAfterMs = 1_000;
 
 /** The media thread, started again when it dies. Its calls die with it; new ones find a new thread. */
-export class CallMedia {
+export class MediaSupervisor {
   readonly #settings: MediaSettings;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #listener: MediaListener;
-  #link: MediaLink | undefined;
+  #link: MediaClient | undefined;
   #restart: Timer | undefined;
   #isStopped = false;
 
@@ -53,7 +53,7 @@ export class CallMedia {
   }
 
   #launch(): void {
-    this.#link = new MediaLink(this.#settings, this.#clock, {
+    this.#link = new MediaClient(this.#settings, this.#clock, {
       event: (call, event) => this.#listener.event(call, event),
       ended: (error) => {
         this.#link = undefined;

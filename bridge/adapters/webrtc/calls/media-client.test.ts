@@ -3,13 +3,13 @@ import { until } from "../../../../tests/support/until.ts";
 import { loopback, openFarEnd, sine, toneShare } from "../../../../tests/support/voice/voice.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import type { MediaEvent } from "../protocol/media-messages.ts";
-import { MediaLink } from "./media-client.ts";
+import { MediaClient } from "./media-client.ts";
 
 describe("the media thread", () => {
   test("carries a tone both ways, tells speech and keys, and ends", async () => {
     const events: MediaEvent[] = [];
     await using far = await openFarEnd();
-    const media = new MediaLink({ ...loopback, portRange: [42_000, 42_019] }, systemClock, {
+    const media = new MediaClient({ ...loopback, portRange: [42_000, 42_019] }, systemClock, {
       event: (_, event) => {
         events.push(event);
         if (event.kind === "candidate" && event.candidate !== null) void far.add(event.candidate);

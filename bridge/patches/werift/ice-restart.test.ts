@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, expect, test } from "@jest/globals";
 import { RTCPeerConnection } from "werift";
-import { until } from "../../../../tests/support/until.ts";
-import { openFarEnd } from "../../../../tests/support/voice/voice.ts";
-import { forgetDefaultStun } from "./disable-default-stun.ts";
+import { until } from "../../../tests/support/until.ts";
+import { openFarEnd } from "../../../tests/support/voice/voice.ts";
+import { disableDefaultStun } from "./disable-default-stun.ts";
 import { IceRestarts } from "./ice-restart.ts";
 
 /** @param restartsFirst how often the far end restarts ICE before it takes an answer */
@@ -22,7 +22,7 @@ async function openCall(restartsFirst = 0) {
     const sdp = await far.offer(isRestart);
     restarts.before();
     await near.setRemoteDescription({ type: "offer", sdp });
-    forgetDefaultStun(near);
+    disableDefaultStun(near);
     await near.setLocalDescription(await near.createAnswer());
   };
   const iceOf = (connection: RTCPeerConnection) => {

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { tempDirectory } from "../../../../tests/support/temp.ts";
+import { tempDirectory } from "../../../tests/support/temp.ts";
 import { openDurableIdb } from "./durable-idb.ts";
 
 interface Request {

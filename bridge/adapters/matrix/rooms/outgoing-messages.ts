@@ -7,9 +7,7 @@ import type { OutgoingMessage } from "./content.ts";
 import { destinationName, roomMessage } from "./destination.ts";
 import { type MatrixTrust, roomSegment } from "./inbound.ts";
 
-export type RoomPost = OutgoingMessage;
-
-export interface PostDeps {
+export interface OutgoingMessagesDeps {
   readonly store: Store;
   readonly log: DurableEventLog;
   readonly outbox: () => Outbox;
@@ -17,7 +15,7 @@ export interface PostDeps {
   readonly isLoggedIn: () => boolean;
 }
 
-export interface Posted {
+export interface PendingMessage {
   readonly transactionId: string;
   /**
    * The event's id once the homeserver has it; undefined when the signal aborts first.
@@ -30,10 +28,10 @@ export interface Posted {
 export const questionKey = (approvalId: string): string => `approval:${approvalId}`;
 
 /** Messages for rooms, on disk before they are sent. */
-export class RoomPosts {
-  readonly #deps: PostDeps;
+export class OutgoingMessages {
+  readonly #deps: OutgoingMessagesDeps;
 
-  constructor(deps: PostDeps) {
+  constructor(deps: OutgoingMessagesDeps) {
     this.#deps = deps;
   }
 
@@ -41,7 +39,7 @@ export class RoomPosts {
    * Queues the message. The same key queues it once.
    * @throws BridgeError MATRIX_LOGGED_OUT, MATRIX_ROOM_NOT_TRUSTED, OUTBOX_FULL
    */
-  async post(roomId: string, message: RoomPost, dedupeKey: string = randomUUID()): Promise<Posted> {
+  async post(roomId: string, message: OutgoingMessage, dedupeKey: string = randomUUID()): Promise<PendingMessage> {
     const { log, outbox, trust, isLoggedIn } = this.#deps;
     if (!isLoggedIn()) throw new BridgeError("MATRIX_LOGGED_OUT");
     if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });

@@ -41,7 +41,7 @@ interface Pending {
 }
 
 /** The bridge's end of the media thread. */
-export class MediaLink implements Media {
+export class MediaClient implements Media {
   readonly #worker: Worker;
   readonly #clock: Clock;
   readonly #listener: MediaListener;
@@ -54,7 +54,7 @@ export class MediaLink implements Media {
     this.#clock = clock;
     this.#listener = listener;
     // Sources run as they are, built files as JavaScript.
-    const file = import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js";
+    const file = import.meta.url.endsWith(".ts") ? "../media/main.ts" : "../media/main.js";
     this.#worker = new Worker(new URL(file, import.meta.url), {
       workerData: settings,
       name: "media",

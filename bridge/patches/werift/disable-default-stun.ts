@@ -5,7 +5,7 @@ import type { RTCPeerConnection } from "werift";
  * them about every call and delays the call by its timeout where there is no way out.
  * To be called when the remote description is set, before the local one is.
  */
-export function forgetDefaultStun(connection: RTCPeerConnection): void {
+export function disableDefaultStun(connection: RTCPeerConnection): void {
   for (const transport of connection.iceTransports) {
     const ice = transport.connection as { stunServer?: unknown };
     ice.stunServer = undefined;

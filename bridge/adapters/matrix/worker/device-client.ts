@@ -10,13 +10,13 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js";
+import { type DurableIdb, installIdbGlobals, openDurableIdb } from "../../../patches/fake-indexeddb/durable-idb.ts";
 import { type Clock, systemClock, type Timer } from "../../../platform/clock.ts";
-import type { InboundEvent, RoomInfo, WorkerAccount, WorkerMessage } from "../protocol/worker-messages.ts";
-import { type DurableIdb, installIdbGlobals, openDurableIdb } from "./durable-idb.ts";
+import type { InboundEvent, RoomInfo, WorkerMessage, WorkerOptions } from "../protocol/worker-protocol.ts";
 import { watchMembers } from "./members.ts";
 import { PlaintextGuard } from "./plaintext-guard.ts";
 import { Sender } from "./sender.ts";
-import { Intake } from "./timeline-reader.ts";
+import { TimelineReader } from "./timeline-reader.ts";
 import { Verifications } from "./verifications.ts";
 
 /** Events of a room in one sync; the rest of a longer gap is fetched. */
@@ -24,27 +24,27 @@ const timelineLimit = 100;
 /** How often a lost link is tried again. The SDK by itself waits up to ten seconds. */
 const retryMs = 1000;
 
-export interface AccountDeps {
+export interface DeviceClientDeps {
   readonly say: (message: WorkerMessage) => void;
   /** Resolves when the event is stored. */
   readonly deliver: (event: InboundEvent) => Promise<void>;
 }
 
 /** One account of one homeserver, from its keys to its rooms. */
-export class Account {
+export class DeviceClient {
   readonly client: MatrixClient;
   readonly sender: Sender;
   readonly verifications: Verifications;
-  readonly #account: WorkerAccount;
-  readonly #deps: AccountDeps;
+  readonly #account: WorkerOptions;
+  readonly #deps: DeviceClientDeps;
   readonly #guard: PlaintextGuard;
-  readonly #intake: Intake;
+  readonly #intake: TimelineReader;
   readonly #clock: Clock;
   #retry: Timer | undefined;
   #isLive = false;
   #wasLive = false;
 
-  private constructor(account: WorkerAccount, deps: AccountDeps, clock: Clock) {
+  private constructor(account: WorkerOptions, deps: DeviceClientDeps, clock: Clock) {
     const { say } = deps;
     this.#account = account;
     this.#deps = deps;
@@ -57,7 +57,7 @@ export class Account {
     });
     this.sender = new Sender(this.client, this.#guard, () => this.#isLive, say);
     this.verifications = new Verifications(this.client, (verification) => say({ kind: "verification", verification }));
-    this.#intake = new Intake({
+    this.#intake = new TimelineReader({
       client: this.client,
       clock,
       cursors: account.cursors,
@@ -70,11 +70,11 @@ export class Account {
   }
 
   /** Opens the keys and begins to sync. Tells by `link` when it is live. */
-  static async open(account: WorkerAccount, deps: AccountDeps, clock: Clock = systemClock): Promise<Account> {
+  static async open(account: WorkerOptions, deps: DeviceClientDeps, clock: Clock = systemClock): Promise<DeviceClient> {
     const idb = await openDurableIdb(account.cryptoStorePath, (error) =>
       deps.say({ kind: "fatal", message: `the crypto store cannot be written: ${String(error)}` }),
     );
-    const opened = new Account(account, deps, clock);
+    const opened = new DeviceClient(account, deps, clock);
     await opened.#start(idb);
     return opened;
   }
@@ -160,7 +160,7 @@ export class Account {
   }
 }
 
-function makeClient(account: WorkerAccount, guard: PlaintextGuard): MatrixClient {
+function makeClient(account: WorkerOptions, guard: PlaintextGuard): MatrixClient {
   return createClient({
     baseUrl: account.homeserver,
     accessToken: account.accessToken,

@@ -2,11 +2,11 @@ import { createHmac, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { describe, expect, test } from "@jest/globals";
-import { until } from "../../../../tests/support/until.ts";
-import { loopback, openFarEnd } from "../../../../tests/support/voice/voice.ts";
+import { until } from "../../../tests/support/until.ts";
+import { loopback, openFarEnd } from "../../../tests/support/voice/voice.ts";
+import type { IceCandidate } from "../../adapters/webrtc/media/transport.ts";
+import { WeriftTransport } from "../../adapters/webrtc/media/werift-transport.ts";
 import { StunGuard } from "./stun-guard.ts";
-import type { IceCandidate } from "./transport.ts";
-import { WeriftTransport } from "./werift-transport.ts";
 
 const attribute = (type: number, value: Buffer): Buffer => {
   const header = Buffer.alloc(4);
