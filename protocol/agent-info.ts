@@ -9,7 +9,7 @@ export const agentStates = [
   "starting",
   "running",
   "paused",
-  "parked",
+  "suspended",
   "backoff",
   "engine-unreachable",
   "draining",
@@ -19,7 +19,7 @@ export const agentStates = [
 export const AgentState = z.enum(agentStates).meta({
   id: "AgentState",
   description:
-    "requested → creating → starting → running ⇄ paused | parked → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started; parked until something comes for it.",
+    "requested → creating → starting → running ⇄ paused | suspended → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started; suspended until something comes for it.",
 });
 export type AgentState = z.output<typeof AgentState>;
 

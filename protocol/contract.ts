@@ -184,7 +184,7 @@ export const events = {
   "agent.hung": agentEvents.hung,
   "agent.paused": agentEvents.paused,
   "agent.resumed": agentEvents.resumed,
-  "agent.parked": agentEvents.parked,
+  "agent.suspended": agentEvents.suspended,
   "agent.woken": agentEvents.woken,
   "agent.exited": agentEvents.exited,
   "agent.restarted": agentEvents.restarted,

@@ -35,7 +35,7 @@ export {
   HttpMethod,
   LoopManifest,
   type LoopManifestInput,
-  Parking,
+  IdlePolicy,
   SecretDestination,
   SecretMode,
   SecretRequest,

@@ -101,21 +101,25 @@ export const Workspace = z
   });
 export type Workspace = z.output<typeof Workspace>;
 
-/** When an agent with nothing to do is put away, and how. */
-export const Parking = z
+/** When an idle agent is suspended, and how. */
+export const IdlePolicy = z
   .strictObject({
-    after_ms: z.int().min(100).max(604_800_000).describe("It is parked after this long with nothing to do."),
-    by: z
+    suspend_after_ms: z
+      .int()
+      .min(100)
+      .max(604_800_000)
+      .describe("The agent is suspended after it had nothing to do for this long."),
+    mode: z
       .enum(["stop", "freeze"])
       .default("stop")
-      .describe("stop: it ends and costs nothing; freeze: it keeps its memory and is there at once."),
+      .describe("stop: the container is stopped and uses nothing; freeze: the container keeps its memory and continues at once."),
   })
   .meta({
-    id: "Parking",
+    id: "IdlePolicy",
     description:
-      "When an agent with nothing to do is parked. What comes for one of its named subscriptions wakes it: an event that its loop hears, a message, an offered task.",
+      "When an idle agent is suspended. What arrives for one of its named subscriptions wakes it: an event that its loop subscribes to, a message, an offered task.",
   });
-export type Parking = z.output<typeof Parking>;
+export type IdlePolicy = z.output<typeof IdlePolicy>;
 
 /** What a loop is and needs: the part of a loop that the bridge reads. */
 export const LoopManifest = z
@@ -131,7 +135,7 @@ export const LoopManifest = z
       .max(32)
       .default([])
       .describe("Channels whose events its agents are handed one by one, none lost; they need the right to them."),
-    park: Parking.optional().describe("When its agents are parked; never when left out."),
+    idle: IdlePolicy.optional().describe("When its agents are suspended; never when left out."),
     sends_to: z.array(LoopName).max(32).default([]).describe("Loops whose agents it may send messages and tasks to."),
     capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,

@@ -111,7 +111,7 @@ function checkAgents(agents: AgentSupervisor): Check[] {
     .map(({ agent_id, state, message }) =>
       check(
         agent_id,
-        state === "running" || state === "parked",
+        state === "running" || state === "suspended",
         message === null ? `${agent_id} is ${state}` : `${agent_id} is ${state}: ${message}`,
       ),
     );

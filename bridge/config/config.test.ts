@@ -95,7 +95,7 @@ describe("loadConfig()", () => {
     const toml = '[loops.system-monitor]\nttl_ms = 5000\n[webhooks]\nother = "http://127.0.0.1:2"\n';
     const { config, origins } = withFile(toml, {
       flags: {
-        "loops.system-monitor.park.after_ms": "1500",
+        "loops.system-monitor.idle.suspend_after_ms": "1500",
         "loops.heartbeat": '{"limits":{"cpus":1}}',
         "webhooks.pager": "http://127.0.0.1:1",
         'matrix.users."@ann=x:example.org"': "operator",
@@ -106,7 +106,7 @@ describe("loadConfig()", () => {
     });
     expect(config.loops[LoopName.parse("system-monitor")]).toEqual({
       ttlMs: 5_000,
-      park: { after_ms: 1_500, by: "stop" },
+      idle: { suspend_after_ms: 1_500, mode: "stop" },
     });
     expect(config.loops[LoopName.parse("heartbeat")]).toEqual({ limits: { cpus: 1 } });
     expect(config.webhooks).toEqual({ other: "http://127.0.0.1:2", pager: "http://127.0.0.1:1" });

@@ -5,7 +5,7 @@ import {
   Grant,
   LoopName,
   limits,
-  Parking,
+  IdlePolicy,
   SecretRequest,
   Workspace,
 } from "@armorclaw/protocol";
@@ -229,7 +229,7 @@ export const ConfigSchema = z.strictObject({
           .max(32)
           .optional()
           .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
-        park: ofContract(Parking).optional().describe("Instead of the manifest's: when its agents are put away."),
+        idle: ofContract(IdlePolicy).optional().describe("Instead of the manifest's: when its agents are suspended."),
         workspace: ofContract(Workspace).optional().describe("Instead of the manifest's: a directory that is kept."),
         spare: z
           .boolean()

@@ -79,16 +79,16 @@ export const resumed = defineEvent({
   example: { ...exampleWho },
 });
 
-export const parked = defineEvent({
-  summary: "An agent had nothing to do and was put away until something comes for it.",
-  channel: "agent.<agent_id>.parked",
+export const suspended = defineEvent({
+  summary: "An agent had nothing to do and was suspended until something arrives for it.",
+  channel: "agent.<agent_id>.suspended",
   priority: "normal",
-  data: z.object({ ...who, by: z.enum(["stop", "freeze"]), idle_ms: z.int() }),
-  example: { ...exampleWho, by: "stop", idle_ms: 60_000 },
+  data: z.object({ ...who, mode: z.enum(["stop", "freeze"]), idle_ms: z.int() }),
+  example: { ...exampleWho, mode: "stop", idle_ms: 60_000 },
 });
 
 export const woken = defineEvent({
-  summary: "A parked agent is needed again.",
+  summary: "A suspended agent is needed again.",
   channel: "agent.<agent_id>.woken",
   priority: "normal",
   data: z.object({

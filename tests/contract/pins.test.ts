@@ -135,7 +135,7 @@ const eventTypes: Record<string, readonly [channel: string, priority: string]> =
   "agent.hung": ["agent.<agent_id>.hung", "high"],
   "agent.paused": ["agent.<agent_id>.paused", "normal"],
   "agent.resumed": ["agent.<agent_id>.resumed", "normal"],
-  "agent.parked": ["agent.<agent_id>.parked", "normal"],
+  "agent.suspended": ["agent.<agent_id>.suspended", "normal"],
   "agent.woken": ["agent.<agent_id>.woken", "normal"],
   "agent.exited": ["agent.<agent_id>.exited", "high"],
   "agent.restarted": ["agent.<agent_id>.restarted", "normal"],

@@ -47,7 +47,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
       await world.logIn(bridge);
       await world.say(room, "good morning");
       await handed(bridge.client, "good morning");
-      await until("it is parked", async () => (await stateOf(bridge.client)) === "parked", 30_000);
+      await until("it is suspended", async () => (await stateOf(bridge.client)) === "suspended", 30_000);
       await world.say(room, "wake up");
       await bridge.end("SIGKILL");
     }

@@ -65,7 +65,7 @@ export class AgentMaker {
   }
 }
 
-/** What its loop hears; one that is parked also hears of tasks for it. */
-function heardBy({ agentId }: AgentRecord, { hears, park }: LoopManifest): LoopManifest["hears"] {
-  return park === undefined ? hears : [...hears, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
+/** What its loop hears; one that is suspended also hears of tasks for it. */
+function heardBy({ agentId }: AgentRecord, { hears, idle }: LoopManifest): LoopManifest["hears"] {
+  return idle === undefined ? hears : [...hears, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
 }

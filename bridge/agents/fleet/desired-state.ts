@@ -66,7 +66,7 @@ export class Roster {
       slot: lowestFree([...taken.slots, ...reserved.map(({ slot }) => slot)]),
       epoch: this.#records.get(agentId)?.epoch ?? 0,
       isPaused: false,
-      isParked: false,
+      isSuspended: false,
       restarts: 0,
       createdAtMs: now,
       expiresAtMs: ttlMs === undefined ? null : now + ttlMs,

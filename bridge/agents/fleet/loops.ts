@@ -4,7 +4,7 @@ import {
   LoopManifest,
   type LoopManifestInput,
   type LoopName,
-  type Parking,
+  type IdlePolicy,
 } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 
@@ -14,7 +14,7 @@ export interface LoopOverride {
   readonly grants?: readonly Grant[] | undefined;
   readonly after?: readonly LoopName[] | undefined;
   readonly ttlMs?: number | undefined;
-  readonly park?: Parking | undefined;
+  readonly idle?: IdlePolicy | undefined;
   readonly workspace?: LoopManifest["workspace"];
   readonly spare?: boolean | undefined;
 }
@@ -27,14 +27,14 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttlMs, park, workspace, spare } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttlMs, idle, workspace, spare } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
           grants: [...(grants ?? manifest.grants)],
           after: [...(after ?? manifest.after)],
           ...(ttlMs === undefined ? {} : { ttl_ms: ttlMs }),
-          ...(park === undefined ? {} : { park }),
+          ...(idle === undefined ? {} : { idle }),
           ...(workspace === undefined ? {} : { workspace }),
           ...(spare === undefined ? {} : { spare }),
         };

@@ -10,7 +10,7 @@ type AgentEvent =
   | "agent.died"
   | "agent.paused"
   | "agent.resumed"
-  | "agent.parked"
+  | "agent.suspended"
   | "agent.woken"
   | "agent.exited"
   | "agent.failed"

@@ -6,7 +6,7 @@ import { AgentVoice } from "./agent-events.ts";
 import { AgentLife, explainStartFailure } from "./agent-run.ts";
 import { AgentFacts } from "./agent-status.ts";
 import { Expiry } from "./expiry.ts";
-import { Parking } from "./idle-suspend.ts";
+import { IdleSuspend } from "./idle-suspend.ts";
 import type { AgentPlan } from "./plan.ts";
 import type { AgentRecord } from "./records.ts";
 import { judge, untilNext, type Verdict } from "./restart-decision.ts";
@@ -26,7 +26,7 @@ export class Agent {
   #stopping = new AbortController();
   #endMessage: string | null = null;
   readonly #expiry: Expiry;
-  readonly #parking: Parking;
+  readonly #idleSuspend: IdleSuspend;
   #task: Promise<void> = Promise.resolve();
 
   constructor(plan: AgentPlan, record: AgentRecord, deps: AgentDeps) {
@@ -40,7 +40,7 @@ export class Agent {
     const expired = { isWanted: false, message: "Its time to live is over" };
     this.#expiry = new Expiry(deps.clock, () => deps.background(this.stop(deps.stopGraceMs, expired)));
     const own = { facts: this.#facts, voice: this.#voice };
-    this.#parking = new Parking(plan, { ...deps, ...own, save: (change) => this.#save(change) });
+    this.#idleSuspend = new IdleSuspend(plan, { ...deps, ...own, save: (change) => this.#save(change) });
   }
 
   get state(): AgentState {
@@ -94,7 +94,7 @@ export class Agent {
    * @param options.isWanted it is to run again when the bridge does
    */
   async stop(graceMs: number, options: { isWanted: boolean; message?: string } = { isWanted: false }): Promise<void> {
-    if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false, isParked: false });
+    if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false, isSuspended: false });
     if (!isLive(this.state)) return;
     this.#endMessage ??= options.message ?? null;
     this.#stopping.abort();
@@ -122,8 +122,8 @@ export class Agent {
   /** @throws BridgeError AGENT_STATE_CONFLICT */
   async pause(): Promise<void> {
     if (this.state === "paused") return;
-    // It goes on being parked, and is frozen as soon as it is woken.
-    if (this.state === "parked") return await this.#save({ isPaused: true });
+    // It goes on being suspended, and is frozen as soon as it is woken.
+    if (this.state === "suspended") return await this.#save({ isPaused: true });
     this.#requireRunning();
     this.#facts.move("paused");
     await this.#life?.freeze();
@@ -134,9 +134,9 @@ export class Agent {
   /** @throws BridgeError AGENT_STATE_CONFLICT */
   async resume(): Promise<void> {
     if (this.state === "running") return;
-    if (this.state !== "paused" && this.state !== "parked") this.#requireRunning();
+    if (this.state !== "paused" && this.state !== "suspended") this.#requireRunning();
     await this.#save({ isPaused: false });
-    if (this.state === "parked") return this.#parking.wake();
+    if (this.state === "suspended") return this.#idleSuspend.wake();
     await this.#life?.thaw();
     if (this.#facts.may("running")) this.#facts.move("running");
     this.#voice.say("agent.resumed", {});
@@ -166,13 +166,13 @@ export class Agent {
 
   async #watch(first: PromiseWithResolvers<void>, { keepTrying, adopted }: AgentStart): Promise<void> {
     const { clock } = this.#deps;
-    await this.#parking.begin(this.#record.desired === "rest");
-    await this.#save({ desired: "run", ...(keepTrying ? {} : { isParked: false }) });
+    await this.#idleSuspend.begin(this.#record.desired === "rest");
+    await this.#save({ desired: "run", ...(keepTrying ? {} : { isSuspended: false }) });
     for (let previous = adopted; ; previous = undefined) {
-      if (this.#record.isParked && previous === undefined) {
+      if (this.#record.isSuspended && previous === undefined) {
         first.resolve();
         this.#life = undefined;
-        if (!(await this.#parking.untilNeeded(this.#stopping.signal))) return await this.#end(this.#endMessage);
+        if (!(await this.#idleSuspend.untilNeeded(this.#stopping.signal))) return await this.#end(this.#endMessage);
       }
       const begunAt = clock.monotonic();
       const failure = await this.#live(first, previous, keepTrying);
@@ -185,7 +185,7 @@ export class Agent {
       await this.#settle(verdict, failure);
       if (failure !== undefined && previous === undefined) first.reject(failure);
       if (verdict.next === "rest") return;
-      if (verdict.next === "park") continue;
+      if (verdict.next === "suspend") continue;
       await untilNext(verdict, clock, this.#deps.engineWatch, this.#stopping.signal);
       if (this.#stopping.signal.aborted) {
         first.reject(new BridgeError("AGENT_START_FAILED", `${this.plan.agentId} was stopped before it ran`));
@@ -205,7 +205,7 @@ export class Agent {
       const life = await gate.through(() => this.#begin(adopted), stopping);
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
-      this.#facts.exit = await this.#parking.liveOut(life, stopping);
+      this.#facts.exit = await this.#idleSuspend.liveOut(life, stopping);
       return undefined;
     } catch (error) {
       return explainStartFailure(error, this.plan.agentId, stopping, logger);
@@ -221,7 +221,7 @@ export class Agent {
     const start = { epoch, spare, adopted, restarts: this.#record.restarts };
     // Before what may fail, so that a spare that was taken is released.
     this.#life = new AgentLife({ ...parts, ...start, stopping: this.#stopping.signal });
-    await this.#save({ epoch, isParked: false });
+    await this.#save({ epoch, isSuspended: false });
     await this.#life.begin();
     return this.#life;
   }
@@ -232,21 +232,21 @@ export class Agent {
   ): Verdict {
     if (this.#stopping.signal.aborted) return { next: "rest", state: "stopped", message: this.#endMessage };
     const { policy, clock } = this.#deps;
-    const { restart, park } = this.plan.manifest;
+    const { restart, idle } = this.plan.manifest;
     const isRetired = this.#life?.isRetired === true && failure === undefined;
     return judge({
       ...how,
       failure,
       exit: this.#facts.exit,
       restart,
-      parks: isRetired ? "now" : park === undefined ? "never" : "when-done",
+      suspends: isRetired ? "now" : idle === undefined ? "never" : "when-done",
       onFailed: () => policy.failed(clock.monotonic(), how.ranMs),
     });
   }
 
   /** Moves to what the verdict says, and says so. */
   async #settle(verdict: Verdict, failure: BridgeError | undefined): Promise<void> {
-    if (verdict.next === "park") return await this.#save({ isParked: true });
+    if (verdict.next === "suspend") return await this.#save({ isSuspended: true });
     if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
       this.log.write(this.#facts.exit.message);
       const waitMs = verdict.next === "wait" ? verdict.waitMs : null;
@@ -277,7 +277,7 @@ export class Agent {
 
   #setActivity(activity: AgentActivity): void {
     const wasReady = this.isReady;
-    if (activity !== "active") this.#parking.busy();
+    if (activity !== "active") this.#idleSuspend.busy();
     this.#facts.activity = activity;
     if (this.isReady && !wasReady) this.#deps.onReady();
   }

@@ -7,11 +7,11 @@ import type { AgentFacts } from "./agent-status.ts";
 import type { AgentPlan } from "./plan.ts";
 import type { AgentRecord } from "./records.ts";
 
-/** How often an agent is looked at, as a share of the time after which it is parked. */
+/** How often an agent is looked at, as a share of the time after which it is suspended. */
 const looks = 4;
 const lookMsMax = 5_000;
 
-export interface ParkingDeps {
+export interface IdleSuspendDeps {
   readonly mail: AgentMail;
   readonly clock: Clock;
   readonly stopGraceMs: number;
@@ -26,13 +26,13 @@ export interface ParkingDeps {
  * Puts an agent away while it has nothing to do, and wakes it when something comes for it. What came is in the log and not
  * yet taken, so that a crash at any moment wakes it all the same.
  */
-export class Parking {
+export class IdleSuspend {
   readonly #plan: AgentPlan;
-  readonly #deps: ParkingDeps;
+  readonly #deps: IdleSuspendDeps;
   #busyAtMs = 0;
   #byHand = new AbortController();
 
-  constructor(plan: AgentPlan, deps: ParkingDeps) {
+  constructor(plan: AgentPlan, deps: IdleSuspendDeps) {
     this.#plan = plan;
     this.#deps = deps;
   }
@@ -53,7 +53,7 @@ export class Parking {
     this.#byHand.abort();
   }
 
-  /** Lives a start out, parked and woken meanwhile. Resolves with how it ended. */
+  /** Lives a start out, suspended and woken meanwhile. Resolves with how it ended. */
   async liveOut(life: AgentLife, stopping: AbortSignal): Promise<ExitInfo | null> {
     const ended = new AbortController();
     const end = life.end().finally(() => ended.abort());
@@ -65,29 +65,29 @@ export class Parking {
   async untilNeeded(stopping: AbortSignal): Promise<boolean> {
     const { hears } = this.#plan;
     this.#deps.facts.move(
-      "parked",
+      "suspended",
       `It has nothing to do until something comes for it${hears.length === 0 ? "" : `: ${hears.join(", ")}`}`,
     );
     return await this.#rest(stopping);
   }
 
   async #watch(life: AgentLife, signal: AbortSignal): Promise<void> {
-    const { park } = this.#plan.manifest;
+    const { idle } = this.#plan.manifest;
     const { facts, save, voice, stopGraceMs } = this.#deps;
-    if (park === undefined) return;
+    if (idle === undefined) return;
     this.busy();
     for (;;) {
-      const idleMs = await this.#idle(park.after_ms, signal);
+      const idleMs = await this.#idle(idle.suspend_after_ms, signal);
       if (idleMs === undefined) return;
       if (facts.state !== "running") continue;
-      await save({ isParked: true });
+      await save({ isSuspended: true });
       if (signal.aborted) return;
-      voice.say("agent.parked", { by: park.by, idle_ms: idleMs });
-      if (park.by === "stop") return await life.retire(stopGraceMs);
+      voice.say("agent.suspended", { mode: idle.mode, idle_ms: idleMs });
+      if (idle.mode === "stop") return await life.retire(stopGraceMs);
       await life.freeze();
-      facts.move("parked", "It is frozen until something comes for it");
+      facts.move("suspended", "It is frozen until something comes for it");
       if (!(await this.#rest(signal))) return;
-      await save({ isParked: false });
+      await save({ isSuspended: false });
       await life.thaw();
       facts.move("running");
       this.busy();

@@ -14,7 +14,7 @@ export interface AgentRecord {
   readonly epoch: number;
   readonly isPaused: boolean;
   /** It waits, without a container or with a frozen one, for something to come for it. */
-  readonly isParked: boolean;
+  readonly isSuspended: boolean;
   readonly restarts: number;
   readonly createdAtMs: number;
   readonly expiresAtMs: number | null;
@@ -58,7 +58,7 @@ export const agentsMigrations: readonly Migration[] = [
     sql: `CREATE TABLE holding_engine (
       id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT NOT NULL, boot_id TEXT NOT NULL) STRICT`,
   },
-  { domain: "agents", version: 3, sql: "ALTER TABLE agents ADD COLUMN is_parked INTEGER NOT NULL DEFAULT 0" },
+  { domain: "agents", version: 3, sql: "ALTER TABLE agents ADD COLUMN is_suspended INTEGER NOT NULL DEFAULT 0" },
 ];
 
 /** Agents at rest whose epochs are remembered; the oldest go first. */
@@ -91,7 +91,7 @@ export class StoredAgentRecords implements AgentRecords {
   async put(record: AgentRecord): Promise<void> {
     this.#rows.set(record.agentId, record);
     const { agentId, loop, origin, desired, slot, epoch, restarts, createdAtMs, expiresAtMs } = record;
-    const [isPaused, isParked] = [Number(record.isPaused), Number(record.isParked)];
+    const [isPaused, isSuspended] = [Number(record.isPaused), Number(record.isSuspended)];
     const values = [
       agentId,
       loop,
@@ -103,7 +103,7 @@ export class StoredAgentRecords implements AgentRecords {
       restarts,
       createdAtMs,
       expiresAtMs,
-      isParked,
+      isSuspended,
     ];
     await this.#store.write((sql) => {
       sql.run(putSql, ...values);
@@ -151,7 +151,7 @@ function fromRow(row: Row): AgentRecord {
     slot: Number(row["slot"]),
     epoch: Number(row["epoch"]),
     isPaused: row["is_paused"] === 1,
-    isParked: row["is_parked"] === 1,
+    isSuspended: row["is_suspended"] === 1,
     restarts: Number(row["restarts"]),
     createdAtMs: Number(row["created_at_ms"]),
     expiresAtMs: row["expires_at_ms"] === null ? null : Number(row["expires_at_ms"]),

@@ -5,7 +5,7 @@ import { type Clock, delay } from "../../platform/clock.ts";
 export type Verdict =
   | { readonly next: "wait"; readonly waitMs: number; readonly message: string | null; readonly isRestart: boolean }
   | { readonly next: "engine"; readonly message: string; readonly isRestart: false }
-  | { readonly next: "park"; readonly message: null }
+  | { readonly next: "suspend"; readonly message: null }
   | { readonly next: "rest"; readonly state: "stopped"; readonly message: string | null }
   | {
       readonly next: "rest";
@@ -21,7 +21,7 @@ export interface End {
   readonly exit: ExitInfo | null;
   readonly restart: LoopManifest["restart"];
   /** It ended because it has nothing to do, or one that is done waits for more. */
-  readonly parks: "now" | "when-done" | "never";
+  readonly suspends: "now" | "when-done" | "never";
   /** A failed start is tried again: the agent had run before, or nobody waits for this very start. */
   readonly mayTryAgain: boolean;
   /** It was to be taken over from an earlier bridge. */
@@ -39,8 +39,8 @@ const permanent: ReadonlySet<string> = new Set([
   "RUNTIME_UNKNOWN",
 ]);
 
-export function judge({ failure, exit, restart, parks, mayTryAgain, wasAdoption, onFailed }: End): Verdict {
-  if (parks === "now") return { next: "park", message: null };
+export function judge({ failure, exit, restart, suspends, mayTryAgain, wasAdoption, onFailed }: End): Verdict {
+  if (suspends === "now") return { next: "suspend", message: null };
   const why = failure?.message ?? exit?.message ?? "It ended";
   // What cannot be taken over is not to blame for it: it is started anew.
   if (failure !== undefined && wasAdoption) return { next: "wait", waitMs: 0, message: why, isRestart: true };
@@ -49,7 +49,7 @@ export function judge({ failure, exit, restart, parks, mayTryAgain, wasAdoption,
   if (failure?.code === "ENGINE_UNAVAILABLE") return { next: "engine", message: why, isRestart: false };
   const completed = failure === undefined && exit?.reason === "completed";
   if (restart === "never" || (restart === "on-failure" && completed)) {
-    if (completed && parks === "when-done") return { next: "park", message: null };
+    if (completed && suspends === "when-done") return { next: "suspend", message: null };
     if (completed) return { next: "rest", state: "stopped", message: why };
     return { next: "rest", state: "failed", cause: "ended", message: why };
   }

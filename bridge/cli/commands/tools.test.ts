@@ -41,7 +41,7 @@ describe("tools", () => {
   test("`config show` with `--set` is a configuration file that says the same", async () => {
     const set = [
       'matrix.users."@ann=x:example.org"=operator',
-      "loops.system-monitor.park.after_ms=1500",
+      "loops.system-monitor.idle.suspend_after_ms=1500",
       'alerts.to=[{"destination":"webhook","lane":"pager"}]',
       "webhooks.pager=http://127.0.0.1:9/?a=b",
     ].flatMap((pair) => ["--set", pair]);

@@ -32,35 +32,35 @@ const handled = (daemon: TestDaemon, ids: readonly string[]) =>
     30_000,
   );
 
-/** Options of a bridge whose heartbeat agent hears `work.>` and is parked when it has nothing to do. */
-function parked(engine: "sandbox" | "docker" | "process", env: Record<string, string>, by: "stop" | "freeze") {
+/** Options of a bridge whose heartbeat agent hears `work.>` and is suspended when it has nothing to do. */
+function suspended(engine: "sandbox" | "docker" | "process", env: Record<string, string>, mode: "stop" | "freeze") {
   const temp = tempDirectory();
   const config = join(temp.path, "armorclaw.toml");
-  writeFileSync(config, `[loops.heartbeat]\nhears = ["work.>"]\npark = { after_ms = 800, by = "${by}" }\n`);
+  writeFileSync(config, `[loops.heartbeat]\nhears = ["work.>"]\nidle = { suspend_after_ms = 800, mode = "${mode}" }\n`);
   const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
   const flags = ["--config", config, "--set", "allow_unsandboxed=true"];
   return { engine, env, flags, start: ["heartbeat"], directories, [Symbol.dispose]: () => temp[Symbol.dispose]() };
 }
 
 describeOnEngines(
-  "parked agents",
+  "suspended agents",
   (engine, engineEnv) => {
-    for (const by of ["stop", "freeze"] as const) {
-      test(`one that is parked by ${by} is woken by an event that it hears and is handed it, over kill -9 of the bridge too`, async () => {
-        using options = parked(engine, engineEnv(), by);
+    for (const mode of ["stop", "freeze"] as const) {
+      test(`one that is suspended by ${mode} is woken by an event that it hears and is handed it, over kill -9 of the bridge too`, async () => {
+        using options = suspended(engine, engineEnv(), mode);
         let daemon = await startTestDaemon(options);
         const ids: string[] = [];
         try {
-          await stateIs(daemon, "parked");
+          await stateIs(daemon, "suspended");
           const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
-          expect(pid === null).toBe(by === "stop");
+          expect(pid === null).toBe(mode === "stop");
           ids.push(await publish(daemon, 0));
           await handled(daemon, ids);
-          await stateIs(daemon, "parked");
+          await stateIs(daemon, "suspended");
           const { events } = await daemon.client.event.history({ channels: ["agent.heartbeat-1.woken"] });
           expect(events[0]?.data).toMatchObject({ event_id: ids[0], event_type: "work.came" });
           for (let kill = 1; kill <= 1; kill++) {
-            await stateIs(daemon, "parked");
+            await stateIs(daemon, "suspended");
             ids.push(await publish(daemon, kill));
             await daemon.end("SIGKILL");
             await daemon.client.close();
@@ -77,10 +77,10 @@ describeOnEngines(
     }
 
     test("a task wakes it, and so does a person; while it is stopped by a person nothing does, and it begins anew after", async () => {
-      using options = parked(engine, engineEnv(), "stop");
+      using options = suspended(engine, engineEnv(), "stop");
       await using daemon = await startTestDaemon(options);
       const { client } = daemon;
-      await stateIs(daemon, "parked");
+      await stateIs(daemon, "suspended");
       expect((await client.bridge.health()).checks).toContainEqual(
         expect.objectContaining({
           name: "heartbeat-1",
@@ -88,14 +88,14 @@ describeOnEngines(
           message: expect.stringMatching(/until something/),
         }),
       );
-      expect((await daemon.cli(["ps"])).stdout).toMatch(/heartbeat-1\s+.*parked/);
+      expect((await daemon.cli(["ps"])).stdout).toMatch(/heartbeat-1\s+.*suspended/);
       await client.task.create({ title: "Sort", agent_id: "heartbeat-1" });
       const offered = await until("the task's offer", async () => {
         const { events } = await client.event.history({ channels, limit: 1000 });
         return events.find(({ data }) => data["event_type"] === "task.offered");
       });
       expect(offered.source).toBe("agent:heartbeat-1");
-      await stateIs(daemon, "parked");
+      await stateIs(daemon, "suspended");
       expect(await daemon.cli(["resume", "heartbeat-1"])).toMatchObject({ code: 0 });
       await stateIs(daemon, "running");
       await client.agent.stop({ agent_id: "heartbeat-1" });
