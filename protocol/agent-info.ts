@@ -51,7 +51,7 @@ export const AgentInfo = z
     message: z.string().nullable().describe("Why the agent is in this state, where there is something to say."),
     container_id: ContainerId.nullable(),
     pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
-    spare_pid: z
+    standby_pid: z
       .int()
       .nullable()
       .describe(
@@ -80,7 +80,7 @@ export const exampleAgent = {
   message: null,
   container_id: "heartbeat-1.1",
   pid: 4720,
-  spare_pid: null,
+  standby_pid: null,
   isolation: "sandbox",
   epoch: 1,
   restarts: 0,

@@ -140,7 +140,7 @@ export const LoopManifest = z
     capabilities: z.array(Capability).max(32).default([]).describe("What its agents can do: tasks for any of these."),
     limits: AgentLimits,
     workspace: Workspace.optional().describe("None when left out."),
-    spare: z
+    standby: z
       .boolean()
       .default(false)
       .describe("Each of its agents keeps a second container, which stands by and takes over when the first one dies."),

@@ -231,7 +231,7 @@ export const ConfigSchema = z.strictObject({
           .describe("Instead of the manifest's: channels that its agents are handed the events of, and may read."),
         idle: ofContract(IdlePolicy).optional().describe("Instead of the manifest's: when its agents are suspended."),
         workspace: ofContract(Workspace).optional().describe("Instead of the manifest's: a directory that is kept."),
-        spare: z
+        standby: z
           .boolean()
           .optional()
           .describe(

@@ -34,7 +34,7 @@ export interface AgentEndpointsOptions {
 /** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
 const directoryMode = 0o711;
 /**
- * Connections to one socket of which it is not known yet whose they are. Beside a spare that takes days, and as none of them is
+ * Connections to one socket of which it is not known yet whose they are. Beside a standby that takes days, and as none of them is
  * read, it would not even be seen that a peer has closed its own.
  */
 const waitingMax = 16;

@@ -4,7 +4,7 @@ import { Agent } from "../instance/agent.ts";
 import type { AgentRecord } from "../instance/records.ts";
 import { RestartPolicy } from "../instance/restart-policy.ts";
 import { StartGate } from "../instance/start-limiter.ts";
-import { Spare } from "../instance/warm-standby.ts";
+import { WarmStandby } from "../instance/warm-standby.ts";
 import { LogBook } from "../logs/agent-log.ts";
 import { LogFile } from "../logs/log-file.ts";
 import { Quota } from "../logs/quota.ts";
@@ -42,7 +42,7 @@ export class AgentMaker {
       publish,
       hangAfterMs,
       stopGraceMs,
-      spare: new Spare(plan, toStart),
+      standby: new WarmStandby(plan, toStart),
       policy: new RestartPolicy(restart, random),
       engineWatch: this.#engineWatch,
       log: this.#log(agentId),

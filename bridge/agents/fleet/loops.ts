@@ -16,7 +16,7 @@ export interface LoopOverride {
   readonly ttlMs?: number | undefined;
   readonly idle?: IdlePolicy | undefined;
   readonly workspace?: LoopManifest["workspace"];
-  readonly spare?: boolean | undefined;
+  readonly standby?: boolean | undefined;
 }
 
 /** The loops that can be started, with what the operator made of them. */
@@ -27,7 +27,7 @@ export class Loops {
     const manifests = inputs
       .map((input) => LoopManifest.parse(input))
       .map((manifest) => {
-        const { limits, grants, after, ttlMs, idle, workspace, spare } = overrides[manifest.name] ?? {};
+        const { limits, grants, after, ttlMs, idle, workspace, standby } = overrides[manifest.name] ?? {};
         return {
           ...manifest,
           limits: { ...manifest.limits, ...limits },
@@ -36,7 +36,7 @@ export class Loops {
           ...(ttlMs === undefined ? {} : { ttl_ms: ttlMs }),
           ...(idle === undefined ? {} : { idle }),
           ...(workspace === undefined ? {} : { workspace }),
-          ...(spare === undefined ? {} : { spare }),
+          ...(standby === undefined ? {} : { standby }),
         };
       });
     this.#manifests = new Map(manifests.map((manifest) => [manifest.name, manifest]));
@@ -59,14 +59,14 @@ export class Loops {
     throw new BridgeError("LOOP_NOT_FOUND", `No loop is called ${loop}${hint}`, { loop });
   }
 
-  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them, or for a spare beside a workspace */
+  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them, or for a standby beside a workspace */
   check(): void {
-    for (const { name, spare, workspace } of this.all()) {
+    for (const { name, standby, workspace } of this.all()) {
       this.#walk(name, []);
-      if (spare && workspace !== undefined)
+      if (standby && workspace !== undefined)
         throw new BridgeError(
           "CONFIG_INVALID",
-          `The loop ${name} has a workspace, which two containers cannot share: it may have no spare`,
+          `The loop ${name} has a workspace, which two containers cannot share: it may have no standby`,
         );
     }
   }

@@ -205,12 +205,12 @@ describe("loops that come after others", () => {
   });
 });
 
-test("a loop with a workspace may have no spare", async () => {
-  const loops = { pulse: { workspace: { size_bytes: 8 * 1024 * 1024 }, spare: true } };
+test("a loop with a workspace may have no standby", async () => {
+  const loops = { pulse: { workspace: { size_bytes: 8 * 1024 * 1024 }, standby: true } };
   const { supervisor } = setUp({ loops });
   await expect(supervisor.start()).rejects.toMatchObject({
     code: "CONFIG_INVALID",
-    message: expect.stringContaining("it may have no spare"),
+    message: expect.stringContaining("it may have no standby"),
   });
 });
 

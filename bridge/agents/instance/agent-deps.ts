@@ -11,7 +11,7 @@ import type { AgentPlan } from "./plan.ts";
 import type { AgentRecords } from "./records.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 import type { StartGate } from "./start-limiter.ts";
-import type { Spare } from "./warm-standby.ts";
+import type { WarmStandby } from "./warm-standby.ts";
 
 /** What one agent works with. */
 export interface AgentDeps {
@@ -23,7 +23,7 @@ export interface AgentDeps {
   readonly mail: AgentMail;
   readonly policy: RestartPolicy;
   readonly gate: StartGate;
-  readonly spare: Spare;
+  readonly standby: WarmStandby;
   readonly engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> };
   readonly log: LogBook;
   readonly eventQuota: Quota;

@@ -13,7 +13,7 @@ export interface AgentLifeParts {
   /** The container that an earlier bridge started for it. */
   readonly adopted: ContainerRecord | undefined;
   /** Its container stands by already. */
-  readonly spare: Incarnation | undefined;
+  readonly standby: Incarnation | undefined;
   readonly deps: AgentDeps;
   readonly facts: AgentFacts;
   readonly voice: AgentVoice;
@@ -31,9 +31,9 @@ export class AgentLife {
 
   constructor(parts: AgentLifeParts) {
     this.#parts = parts;
-    const { plan, epoch, deps, spare, voice } = parts;
+    const { plan, epoch, deps, standby, voice } = parts;
     voice.epoch = epoch;
-    this.incarnation = spare ?? new Incarnation(plan, epoch, deps);
+    this.incarnation = standby ?? new Incarnation(plan, epoch, deps);
   }
 
   /** Undefined before its hello. */
@@ -62,7 +62,7 @@ export class AgentLife {
       this.#parts.restarts,
     );
     this.#attendance.begin();
-    deps.spare.prepare(this.#parts.epoch);
+    deps.standby.prepare(this.#parts.epoch);
   }
 
   /** It was ended because it has nothing to do. */
@@ -73,7 +73,7 @@ export class AgentLife {
   /** Ends it: it has nothing to do. */
   async retire(graceMs: number): Promise<void> {
     this.#isRetired = true;
-    await this.#parts.deps.spare.release();
+    await this.#parts.deps.standby.release();
     await this.incarnation.container?.stop(graceMs);
   }
 

@@ -7,14 +7,14 @@ import type { AgentPlan } from "./plan.ts";
 import type { AgentRecord } from "./records.ts";
 import type { Incarnation } from "./start-attempt.ts";
 import { isUp, mayMove } from "./state.ts";
-import type { Spare } from "./warm-standby.ts";
+import type { WarmStandby } from "./warm-standby.ts";
 
 /** What is known of an agent now. Its state changes by `move` alone. */
 export class AgentFacts {
   readonly #plan: AgentPlan;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #spare: Spare;
+  readonly #standby: WarmStandby;
   #state: AgentState = "requested";
   #startedAt: string | null = null;
   #lastHeartbeatAt: string | null = null;
@@ -23,9 +23,9 @@ export class AgentFacts {
   activity: AgentActivity | null = null;
   exit: ExitInfo | null = null;
 
-  constructor(plan: AgentPlan, { clock, logger, spare }: Pick<AgentDeps, "clock" | "logger" | "spare">) {
+  constructor(plan: AgentPlan, { clock, logger, standby }: Pick<AgentDeps, "clock" | "logger" | "standby">) {
     this.#plan = plan;
-    this.#spare = spare;
+    this.#standby = standby;
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -89,7 +89,7 @@ export class AgentFacts {
       message: this.message,
       container_id: container?.id ?? null,
       pid: isUp(this.#state) ? (container?.pid ?? null) : null,
-      spare_pid: this.#spare.pid,
+      standby_pid: this.#standby.pid,
       isolation: incarnation?.isolation ?? null,
       epoch: incarnation?.epoch ?? record.epoch,
       restarts: record.restarts,

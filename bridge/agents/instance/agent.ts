@@ -56,9 +56,9 @@ export class Agent {
     return isUp(this.state) ? this.#life?.incarnation.container : undefined;
   }
 
-  /** Of the present start, whose container may only be about to be, of the next one and of the spare. */
+  /** Of the present start, whose container may only be about to be, of the next one and of the standby. */
   get epochs(): readonly number[] {
-    return [this.#record.epoch, this.#record.epoch + 1, this.#deps.spare.lastEpoch];
+    return [this.#record.epoch, this.#record.epoch + 1, this.#deps.standby.lastEpoch];
   }
 
   get endpointPath(): string | undefined {
@@ -84,7 +84,7 @@ export class Agent {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
       this.#facts.broke("A bug in the bridge ended the watch over it");
       first.reject(error);
-      await this.#deps.spare.release();
+      await this.#deps.standby.release();
     });
     return first.promise;
   }
@@ -215,11 +215,11 @@ export class Agent {
   }
 
   async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
-    const spare = await this.#deps.spare.take();
-    const epoch = adopted?.epoch ?? spare?.epoch ?? Math.max(this.#record.epoch, this.#deps.spare.lastEpoch) + 1;
+    const standby = await this.#deps.standby.take();
+    const epoch = adopted?.epoch ?? standby?.epoch ?? Math.max(this.#record.epoch, this.#deps.standby.lastEpoch) + 1;
     const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice };
-    const start = { epoch, spare, adopted, restarts: this.#record.restarts };
-    // Before what may fail, so that a spare that was taken is released.
+    const start = { epoch, standby, adopted, restarts: this.#record.restarts };
+    // Before what may fail, so that a standby that was taken is released.
     this.#life = new AgentLife({ ...parts, ...start, stopping: this.#stopping.signal });
     await this.#save({ epoch, isSuspended: false });
     await this.#life.begin();
@@ -259,7 +259,7 @@ export class Agent {
       return await this.#end(verdict.message);
     }
     if (!this.#facts.hasRun && verdict.cause === "cannot-start") await this.#save({ desired: "rest" });
-    await this.#endSpare();
+    await this.#endStandby();
     if (this.#stopping.signal.aborted) return await this.#end(this.#endMessage);
     this.#expiry.cancel();
     this.#facts.move("failed", verdict.message);
@@ -267,7 +267,7 @@ export class Agent {
   }
 
   async #end(message: string | null): Promise<void> {
-    await this.#endSpare();
+    await this.#endStandby();
     this.#expiry.cancel();
     if (this.#facts.may("draining")) this.#facts.move("draining");
     if (this.#facts.activity !== null) this.#facts.activity = "terminated";
@@ -287,10 +287,10 @@ export class Agent {
       throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
   }
 
-  async #endSpare(): Promise<void> {
-    const { spare } = this.#deps;
-    await spare.release();
-    if (spare.lastEpoch > this.#record.epoch) await this.#save({ epoch: spare.lastEpoch });
+  async #endStandby(): Promise<void> {
+    const { standby } = this.#deps;
+    await standby.release();
+    if (standby.lastEpoch > this.#record.epoch) await this.#save({ epoch: standby.lastEpoch });
   }
 
   async #save(change: Partial<AgentRecord>): Promise<void> {

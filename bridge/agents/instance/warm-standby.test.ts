@@ -7,26 +7,26 @@ import { until } from "../../../tests/support/until.ts";
 import { Workspaces } from "../../containers/index.ts";
 import { silentLogger } from "../../logging/index.ts";
 import { StartGate } from "./start-limiter.ts";
-import { Spare } from "./warm-standby.ts";
+import { WarmStandby } from "./warm-standby.ts";
 
 const agentId = "pulse-1" as AgentId;
 const day = 24 * 60 * 60_000;
 
-/** A spare whose containers connect as soon as there is a socket. */
+/** A standby whose containers connect as soon as there is a socket. */
 function standBy() {
   const engine = new FakeEngine();
   const clock = new ManualClock();
   const said: string[] = [];
   const plan = {
     agentId,
-    manifest: LoopManifest.parse({ ...manifest("pulse"), spare: true }),
+    manifest: LoopManifest.parse({ ...manifest("pulse"), standby: true }),
     grants: [],
     hears: [],
     limits: LoopManifest.parse(manifest("pulse")).limits,
     slot: 0,
     expiresAtMs: null,
   };
-  const spare = new Spare(plan, {
+  const standby = new WarmStandby(plan, {
     engine,
     endpoints: {
       open: async (_agent, epoch, _uid, guard) => {
@@ -41,48 +41,48 @@ function standBy() {
     helloDeadlineMs: 5_000,
   });
   const standing = (number: number) =>
-    until(`spare ${number} stands`, () => {
+    until(`standby ${number} stands`, () => {
       clock.advance(100);
-      return engine.started.length === number && spare.pid !== null;
+      return engine.started.length === number && standby.pid !== null;
     });
-  return { engine, clock, spare, standing, said };
+  return { engine, clock, standby, standing, said };
 }
 
 test("one that ends after a long time is made anew, however often that was so", async () => {
-  const { engine, clock, spare, standing } = standBy();
-  spare.prepare(1);
+  const { engine, clock, standby, standing } = standBy();
+  standby.prepare(1);
   for (let number = 1; number <= 8; number++) {
     await standing(number);
     clock.advance(day);
     engine.started.at(-1)?.end(killed);
-    await until("it is missed", () => spare.pid === null);
+    await until("it is missed", () => standby.pid === null);
   }
   await standing(9);
-  await spare.release();
+  await standby.release();
 });
 
 test("one that ends again and again as soon as it stands is given up, and that is said", async () => {
-  const { engine, clock, spare, standing, said } = standBy();
-  spare.prepare(1);
+  const { engine, clock, standby, standing, said } = standBy();
+  standby.prepare(1);
   for (let number = 1; number <= 5; number++) {
     await standing(number);
     engine.started.at(-1)?.end(killed);
   }
   await until("it is said", () => {
     clock.advance(100);
-    return said.includes("no spare is made any more before the agent's next start");
+    return said.includes("no standby is made any more before the agent's next start");
   });
-  expect(spare.pid).toBeNull();
-  await spare.release();
+  expect(standby.pid).toBeNull();
+  await standby.release();
 });
 
-test("an agent rests only once its spare has ended, whose epoch its next start would have", async () => {
+test("an agent rests only once its standby has ended, whose epoch its next start would have", async () => {
   const { supervisor, engine, types, opened } = setUpSupervisor(
     {},
-    { manifests: [{ ...manifest("once", "never"), spare: true }] },
+    { manifests: [{ ...manifest("once", "never"), standby: true }] },
   );
   await supervisor.launch("once");
-  await until("its spare is made", () => engine.started.length === 2);
+  await until("its standby is made", () => engine.started.length === 2);
   const killing = Promise.withResolvers<void>();
   Object.assign(engine.started[1] ?? {}, { kill: () => killing.promise });
   engine.started[0]?.end(completed);

@@ -4,7 +4,7 @@ import type { AgentPlan } from "./plan.ts";
 import { Incarnation, type IncarnationDeps } from "./start-attempt.ts";
 import type { StartGate } from "./start-limiter.ts";
 
-export interface SpareDeps extends IncarnationDeps {
+export interface WarmStandbyDeps extends IncarnationDeps {
   readonly gate: StartGate;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -21,15 +21,15 @@ const longMs = 10 * 60_000;
  * The next start of one agent, made ahead where its loop asks for it: its container runs and was attested, and not a byte
  * of what it says is read before it is taken.
  */
-export class Spare {
+export class WarmStandby {
   readonly #plan: AgentPlan;
-  readonly #deps: SpareDeps;
+  readonly #deps: WarmStandbyDeps;
   #standing: Incarnation | undefined;
   #lastEpoch = 0;
   #ending = new AbortController();
   #keeping: Promise<void> = Promise.resolve();
 
-  constructor(plan: AgentPlan, deps: SpareDeps) {
+  constructor(plan: AgentPlan, deps: WarmStandbyDeps) {
     this.#plan = plan;
     this.#deps = deps;
   }
@@ -46,13 +46,13 @@ export class Spare {
 
   /** Begins to make a start that comes after the one of this epoch. */
   prepare(epoch: number): void {
-    if (!this.#plan.manifest.spare) return;
+    if (!this.#plan.manifest.standby) return;
     this.#lastEpoch = Math.max(this.#lastEpoch, epoch);
     this.#ending.abort();
     this.#ending = new AbortController();
     const before = this.#keeping;
     this.#keeping = this.#keep(before, this.#ending.signal).catch((error: unknown) =>
-      this.#deps.logger.error({ error, agent: this.#plan.agentId }, "a spare could not be kept"),
+      this.#deps.logger.error({ error, agent: this.#plan.agentId }, "a standby could not be kept"),
     );
   }
 
@@ -85,7 +85,7 @@ export class Spare {
       await delay(clock, againMs, ending).catch(() => undefined);
     }
     if (!ending.aborted)
-      logger.warn({ agent: this.#plan.agentId }, "no spare is made any more before the agent's next start");
+      logger.warn({ agent: this.#plan.agentId }, "no standby is made any more before the agent's next start");
   }
 
   /** Resolves when it stands no more: with whether it was taken. */
@@ -100,7 +100,7 @@ export class Spare {
       this.#standing = undefined;
       return false;
     } catch (error) {
-      if (!ending.aborted) logger.warn({ error, agent: this.#plan.agentId }, "A spare did not come to stand");
+      if (!ending.aborted) logger.warn({ error, agent: this.#plan.agentId }, "A standby did not come to stand");
       return false;
     }
   }

@@ -49,7 +49,7 @@ export function renderAgent(agent: AgentInfo, view: View): string {
     ["Isolation", agent.isolation],
     ["Container", agent.container_id],
     ["Pid", agent.pid === null ? null : String(agent.pid)],
-    ["Spare", agent.spare_pid === null ? null : `pid ${agent.spare_pid} stands by`],
+    ["Standby", agent.standby_pid === null ? null : `pid ${agent.standby_pid} is ready`],
     ["Heartbeats", heartbeat],
     ["Restarts", `${agent.restarts} (start ${agent.epoch})`],
     ["Last exit", exit === null ? null : `${exit.message} (${exit.reason}, code ${exit.code ?? "unknown"})`],

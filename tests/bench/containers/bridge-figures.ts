@@ -24,7 +24,7 @@ export async function bridgeFigures(kind: EngineKind, dockerHost: string | undef
     startTestDaemon({ engine: kind, env, flags: ["--set", "log_level=warn", ...flags], start: loops });
   return {
     ...(await replacements(start, sizes.starts)),
-    replaced_by_spare_ms: await replacementsBySpare(start, sizes.starts),
+    replaced_by_standby_ms: await replacementsByStandby(start, sizes.starts),
     crash_loop_told_ms: await crashLoop(start),
     ...(await crowd(start, sizes.agents)),
   };
@@ -58,16 +58,16 @@ async function replacements(start: Start, times: number) {
   };
 }
 
-/** The same where a spare stands by each time. */
-async function replacementsBySpare(start: Start, times: number) {
-  const flags = ["--set", "restart.failures_max=1000", "--set", "loops.heartbeat.spare=true"];
+/** The same where a standby stands by each time. */
+async function replacementsByStandby(start: Start, times: number) {
+  const flags = ["--set", "restart.failures_max=1000", "--set", "loops.heartbeat.standby=true"];
   await using daemon = await start(flags, ["heartbeat"]);
   const heard = await listen(daemon);
   const replaced: number[] = [];
   for (let i = 0; i < times; i++) {
-    const { pid, epoch } = await until("a spare stands by", async () => {
+    const { pid, epoch } = await until("a standby stands by", async () => {
       const agent = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
-      return agent.spare_pid === null ? undefined : agent;
+      return agent.standby_pid === null ? undefined : agent;
     });
     const started = heard("agent.started", (data) => data["epoch"] === epoch + 1);
     const begun = performance.now();

@@ -41,7 +41,7 @@ const lines = (agents: number): readonly Line[] => [
   { what: "  explained", measured: (f) => spread(f.kill_explained_ms) },
   { what: "  told to subscribers", measured: (f) => spread(f.died_event_ms) },
   { what: "  replaced by one that said hello", measured: (f) => spread(f.replaced_ms), aim: () => "250 ms" },
-  { what: "    that stood by as a spare", measured: (f) => spread(f.replaced_by_spare_ms) },
+  { what: "    by a warm standby", measured: (f) => spread(f.replaced_by_standby_ms) },
   { what: "memory bomb to out of memory", measured: (f) => slowest(f.oom_from_bomb_ms) },
   { what: "SIGSTOP found", measured: (f) => `${f.sigstop_found_ms} ms`, aim: () => "15000 ms" },
   { what: "crash loop told after its last death", measured: (f) => `${f.crash_loop_told_ms} ms` },

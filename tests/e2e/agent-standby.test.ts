@@ -8,11 +8,11 @@ import { until } from "../support/until.ts";
 
 const agentOf = async ({ client }: TestDaemon) => await client.agent.get({ agent_id: "heartbeat-1" });
 
-/** Waits until the agent runs, in this start where one is given, and a spare that is none of these stands by. */
+/** Waits until the agent runs, in this start where one is given, and a standby that is none of these stands by. */
 const standing = async (daemon: TestDaemon, epoch: number | undefined, not: readonly (number | null)[]) =>
-  await until("a spare stands by", async () => {
+  await until("a standby stands by", async () => {
     const agent = await agentOf(daemon);
-    const isNew = agent.spare_pid !== null && !not.includes(agent.spare_pid);
+    const isNew = agent.standby_pid !== null && !not.includes(agent.standby_pid);
     return agent.state === "running" && (epoch ?? agent.epoch) === agent.epoch && isNew ? agent : undefined;
   });
 
@@ -35,28 +35,28 @@ function speak(path: string) {
 }
 
 describeOnEngines(
-  "an agent's spare",
+  "an agent's standby",
   (engine, engineEnv) => {
-    const options = () => ({ engine, env: engineEnv(), flags: ["--set", "loops.heartbeat.spare=true"] });
+    const options = () => ({ engine, env: engineEnv(), flags: ["--set", "loops.heartbeat.standby=true"] });
 
     test("stands by unheard, takes over from a dead agent, and is made anew", async () => {
       await using daemon = await startTestDaemon({ ...options(), start: ["heartbeat"] });
       const before = await standing(daemon, 1, []);
-      expect(before.spare_pid).not.toBe(before.pid);
+      expect(before.standby_pid).not.toBe(before.pid);
       const heard = speak(join(daemon.directories.runtime, "agents", "heartbeat-1.2", "agent.sock"));
-      expect((await daemon.cli(["agent", "get", "heartbeat-1"])).stdout).toContain(`pid ${before.spare_pid} stands by`);
+      expect((await daemon.cli(["agent", "get", "heartbeat-1"])).stdout).toContain(`pid ${before.standby_pid} is ready`);
       expect(heard).toEqual({ bytes: 0, isClosed: false });
 
       process.kill(before.pid ?? 0, "SIGKILL");
-      const after = await standing(daemon, 2, [before.spare_pid]);
-      expect(after).toMatchObject({ pid: before.spare_pid, restarts: 1, isolation: before.isolation });
+      const after = await standing(daemon, 2, [before.standby_pid]);
+      expect(after).toMatchObject({ pid: before.standby_pid, restarts: 1, isolation: before.isolation });
       await until("its own heartbeats come", async () => (await agentOf(daemon)).heartbeats > 1);
       // Only then is it known who spoke: nobody of its container.
       await until("the stranger's connection is ended", () => heard.isClosed);
       expect(heard.bytes).toBe(0);
 
-      process.kill(after.spare_pid ?? 0, "SIGKILL");
-      expect(await standing(daemon, 2, [after.spare_pid])).toMatchObject({ pid: after.pid, restarts: 1 });
+      process.kill(after.standby_pid ?? 0, "SIGKILL");
+      expect(await standing(daemon, 2, [after.standby_pid])).toMatchObject({ pid: after.pid, restarts: 1 });
     }, 60_000);
 
     test("goes with a bridge that was killed, with a panic and with its agent", async () => {
@@ -65,23 +65,23 @@ describeOnEngines(
       await killed.end("SIGKILL");
       const { directories } = killed;
       await using daemon = await startTestDaemon({ ...options(), start: ["heartbeat"], directories });
-      const second = await standing(daemon, undefined, [first.spare_pid]);
+      const second = await standing(daemon, undefined, [first.standby_pid]);
       expect(second.pid).toBe(first.pid);
-      await gone(first.spare_pid);
+      await gone(first.standby_pid);
 
       await daemon.client.bridge.panic({ reason: "a test" });
-      expect(existsSync(`/proc/${second.spare_pid}`)).toBe(false);
+      expect(existsSync(`/proc/${second.standby_pid}`)).toBe(false);
       await daemon.client.bridge.resume();
-      const third = await standing(daemon, undefined, [second.spare_pid]);
+      const third = await standing(daemon, undefined, [second.standby_pid]);
 
-      // What the spare leaves is still being removed while the next starts come.
+      // What the standby leaves is still being removed while the next starts come.
       for (let i = 0; i < 3; i++) await daemon.client.agent.restart({ agent_id: "heartbeat-1", grace_ms: 1_000 });
-      const fourth = await standing(daemon, undefined, [third.spare_pid]);
+      const fourth = await standing(daemon, undefined, [third.standby_pid]);
       await daemon.client.agent.stop({ agent_id: "heartbeat-1" });
-      expect(existsSync(`/proc/${fourth.spare_pid}`)).toBe(false);
+      expect(existsSync(`/proc/${fourth.standby_pid}`)).toBe(false);
       await daemon.client.agent.start({ agent_type: "heartbeat" });
       await daemon.client.agent.stop({ agent_id: "heartbeat-1" });
-      expect(await agentOf(daemon)).toMatchObject({ state: "stopped", spare_pid: null });
+      expect(await agentOf(daemon)).toMatchObject({ state: "stopped", standby_pid: null });
       expect(readdirSync(join(directories.runtime, "agents"))).toEqual([]);
     }, 60_000);
   },
