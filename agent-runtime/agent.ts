@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { AgentActivity } from "@armorclaw/protocol";
-import { serveEvents } from "./hearing.ts";
+import { serveEvents } from "./event-dispatch.ts";
 import { runLoop } from "./host.ts";
 import { serveInbox } from "./inbox.ts";
 import { type Hello, type Link, openLink } from "./link.ts";
@@ -49,7 +49,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     const events = serveEvents({
       client: link.client,
       loop,
-      hears: hello.hears,
+      subscriptions: hello.subscriptions,
       context,
       onTrouble: options.onTrouble,
     });

@@ -62,7 +62,7 @@ export interface Loop {
    */
   onMessage?(message: IncomingMessage, context: LoopContext): Promise<Record<string, unknown> | undefined>;
   /**
-   * Called with each event that the loop hears (`hears` in its manifest), in order and one at a time, none lost over restarts
+   * Called with each event that the loop hears (`subscriptions` in its manifest), in order and one at a time, none lost over restarts
    * and while the agent is suspended. One that was being handled when the agent ended comes again; one that this throws on is
    * tried again, and after some failures set aside for a person to decide on.
    */

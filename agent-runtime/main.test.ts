@@ -40,7 +40,7 @@ beforeEach(async () => {
     epoch: 1,
     schedule_ms: 100,
     heartbeat_ms: 100,
-    hears: [],
+    subscriptions: [],
   };
   server = await LineServer.open(answer);
 });

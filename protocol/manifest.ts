@@ -112,7 +112,9 @@ export const IdlePolicy = z
     mode: z
       .enum(["stop", "freeze"])
       .default("stop")
-      .describe("stop: the container is stopped and uses nothing; freeze: the container keeps its memory and continues at once."),
+      .describe(
+        "stop: the container is stopped and uses nothing; freeze: the container keeps its memory and continues at once.",
+      ),
   })
   .meta({
     id: "IdlePolicy",
@@ -130,7 +132,7 @@ export const LoopManifest = z
     secrets: z.array(SecretRequest).max(32).default([]).describe("Secrets that it asks for."),
     configs: z.array(ConfigName).max(32).default([]).describe("Attached configurations that it reads."),
     channels: LoopChannels.prefault({}),
-    hears: z
+    subscriptions: z
       .array(ChannelPattern)
       .max(32)
       .default([])

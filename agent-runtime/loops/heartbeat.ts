@@ -1,19 +1,19 @@
 import type { Loop } from "../loop.ts";
 
-/** Pulses on schedule, numbered from 1, and says how far each was from its time. It repeats what it hears, with the time. */
+/** Pulses on schedule, numbered from 1, and reports how far each was from its scheduled time. It publishes each event that it receives again, with the time. */
 export function createLoop(): Loop {
   let seq = 0;
   let previousMs: number | undefined;
   return {
     async onEvent({ id, seq: eventSeq, type, channel }, { publish, log }) {
-      const heardAtMs = Date.now();
-      await publish("heard", "heartbeat.heard", {
+      const receivedAtMs = Date.now();
+      await publish("received", "heartbeat.received", {
         event_id: id,
         event_seq: eventSeq,
         event_type: type,
-        heard_at_ms: heardAtMs,
+        received_at_ms: receivedAtMs,
       });
-      log(`heard ${type} on ${channel}`);
+      log(`received ${type} on ${channel}`);
     },
     async tick({ scheduleMs, publish, log }) {
       const nowMs = performance.now();

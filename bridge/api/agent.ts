@@ -65,7 +65,7 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
         epoch,
         schedule_ms: manifest.schedule.every_ms,
         heartbeat_ms: manifest.heartbeat_ms,
-        hears: [...agent.plan.hears],
+        subscriptions: [...agent.plan.subscriptions],
       };
     },
     "agent.heartbeat": ({ seq, activity, rss_bytes, lag_ms }, call) => {

@@ -3,9 +3,9 @@ import {
   ChannelPattern,
   ConfigName,
   Grant,
+  IdlePolicy,
   LoopName,
   limits,
-  IdlePolicy,
   SecretRequest,
   Workspace,
 } from "@armorclaw/protocol";
@@ -224,7 +224,7 @@ export const ConfigSchema = z.strictObject({
         grants: z.array(ofContract(Grant)).optional().describe("Instead of what the manifest asks for."),
         after: z.array(LoopName).max(16).optional().describe("Instead of the manifest's."),
         ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
-        hears: z
+        subscriptions: z
           .array(ChannelPattern)
           .max(32)
           .optional()

@@ -104,19 +104,31 @@ function agentBundlePath(): string {
 /** The loops' manifests with what the operator changed of their secrets, configurations and rooms. */
 export function loopManifests(config: Config): LoopManifestInput[] {
   return Object.values(loopMap).map(({ manifest }) => {
-    const { secrets, configs, rooms, hears = manifest.hears } = config.loops[LoopName.parse(manifest.name)] ?? {};
+    const {
+      secrets,
+      configs,
+      rooms,
+      subscriptions = manifest.subscriptions,
+    } = config.loops[LoopName.parse(manifest.name)] ?? {};
     return {
       ...manifest,
       ...(secrets === undefined ? {} : { secrets }),
       ...(configs === undefined ? {} : { configs }),
-      ...heard(manifest.channels, hears, rooms),
+      ...channelRights(manifest.channels, subscriptions, rooms),
     };
   });
 }
 
-/** The channels of a loop with those of its rooms. What it is to hear it may read. */
-function heard(channels: LoopManifestInput["channels"], hears: readonly string[] = [], rooms: readonly string[] = []) {
+/** The channels of a loop with those of its rooms: a loop may read what it subscribes to. */
+function channelRights(
+  channels: LoopManifestInput["channels"],
+  subscriptions: readonly string[] = [],
+  rooms: readonly string[] = [],
+) {
   const { subscribe, publish } = withRooms(channels, rooms);
   const ofRooms = withRooms({}, rooms).subscribe;
-  return { channels: { subscribe: [...new Set([...subscribe, ...hears])], publish }, hears: [...hears, ...ofRooms] };
+  return {
+    channels: { subscribe: [...new Set([...subscribe, ...subscriptions])], publish },
+    subscriptions: [...subscriptions, ...ofRooms],
+  };
 }

@@ -206,7 +206,7 @@ export const hello = defineMethod({
     epoch: z.int(),
     schedule_ms: z.int().describe("How often the loop's work runs."),
     heartbeat_ms: z.int().describe("How often to call agent.heartbeat."),
-    hears: z
+    subscriptions: z
       .array(ChannelPattern)
       .describe("What to subscribe to under the name `events`; the bridge keeps the place from the agent's start on."),
   }),
@@ -219,7 +219,7 @@ export const hello = defineMethod({
       epoch: 1,
       schedule_ms: 2_000,
       heartbeat_ms: 2_000,
-      hears: [],
+      subscriptions: [],
     },
   },
 });

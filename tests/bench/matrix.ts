@@ -31,13 +31,13 @@ async function measure(): Promise<void> {
   });
   // What the agent's handler was given, with the time at which it was. One machine, so one clock.
   const heard = bridge.client.subscribe({
-    channels: ["agent.heartbeat-1.heard"],
+    channels: ["agent.heartbeat-1.received"],
     filter: { data: { event_type: "matrix.message" } },
   });
   await Promise.all([subscription.ready, heard.ready]);
   const hearing = (async () => {
     for await (const { data } of heard) {
-      heardAt.push(Number(data["heard_at_ms"]) - performance.timeOrigin);
+      heardAt.push(Number(data["received_at_ms"]) - performance.timeOrigin);
       if (heardAt.length === count) return;
     }
   })();

@@ -6,7 +6,7 @@ import { describeOnEngines } from "../support/engines/engines.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
-const channels = ["agent.heartbeat-1.heard"];
+const channels = ["agent.heartbeat-1.received"];
 
 const stateIs = (daemon: TestDaemon, state: string) =>
   until(
@@ -16,7 +16,7 @@ const stateIs = (daemon: TestDaemon, state: string) =>
   );
 
 /** The ids of the events that the agent's own handler was given. */
-const heard = async (daemon: TestDaemon): Promise<string[]> =>
+const received = async (daemon: TestDaemon): Promise<string[]> =>
   (await daemon.client.event.history({ channels, limit: 1000 })).events.map(({ data }) => String(data["event_id"]));
 
 const publish = async (daemon: TestDaemon, n: number): Promise<string> =>
@@ -26,17 +26,20 @@ const handled = (daemon: TestDaemon, ids: readonly string[]) =>
   until(
     "the agent's handler has them",
     async () => {
-      const had = new Set(await heard(daemon));
+      const had = new Set(await received(daemon));
       return ids.every((id) => had.has(id));
     },
     30_000,
   );
 
-/** Options of a bridge whose heartbeat agent hears `work.>` and is suspended when it has nothing to do. */
+/** Options of a bridge whose heartbeat agent subscribes to `work.>` and is suspended when it has nothing to do. */
 function suspended(engine: "sandbox" | "docker" | "process", env: Record<string, string>, mode: "stop" | "freeze") {
   const temp = tempDirectory();
   const config = join(temp.path, "armorclaw.toml");
-  writeFileSync(config, `[loops.heartbeat]\nhears = ["work.>"]\nidle = { suspend_after_ms = 800, mode = "${mode}" }\n`);
+  writeFileSync(
+    config,
+    `[loops.heartbeat]\nsubscriptions = ["work.>"]\nidle = { suspend_after_ms = 800, mode = "${mode}" }\n`,
+  );
   const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
   const flags = ["--config", config, "--set", "allow_unsandboxed=true"];
   return { engine, env, flags, start: ["heartbeat"], directories, [Symbol.dispose]: () => temp[Symbol.dispose]() };
@@ -46,7 +49,7 @@ describeOnEngines(
   "suspended agents",
   (engine, engineEnv) => {
     for (const mode of ["stop", "freeze"] as const) {
-      test(`one that is suspended by ${mode} is woken by an event that it hears and is handed it, over kill -9 of the bridge too`, async () => {
+      test(`one that is suspended by ${mode} is woken by an event that its loop subscribes to and handles it, over kill -9 of the bridge too`, async () => {
         using options = suspended(engine, engineEnv(), mode);
         let daemon = await startTestDaemon(options);
         const ids: string[] = [];
@@ -67,7 +70,7 @@ describeOnEngines(
             daemon = await startTestDaemon(options);
             await handled(daemon, ids);
           }
-          const order = [...new Set(await heard(daemon))];
+          const order = [...new Set(await received(daemon))];
           expect(order).toEqual(ids);
           expect((await daemon.client.event.dead_letters({})).dead_letters).toEqual([]);
         } finally {
@@ -103,7 +106,7 @@ describeOnEngines(
       await client.agent.start({ agent_type: "heartbeat" });
       const seen = await publish(daemon, 2);
       await handled(daemon, [seen]);
-      expect(await heard(daemon)).not.toContain(missed);
+      expect(await received(daemon)).not.toContain(missed);
       expect((await client.agent.get({ agent_id: "heartbeat-1" })).state).not.toBe("stopped");
     }, 90_000);
   },

@@ -44,7 +44,9 @@ describeOnEngines(
       const before = await standing(daemon, 1, []);
       expect(before.standby_pid).not.toBe(before.pid);
       const heard = speak(join(daemon.directories.runtime, "agents", "heartbeat-1.2", "agent.sock"));
-      expect((await daemon.cli(["agent", "get", "heartbeat-1"])).stdout).toContain(`pid ${before.standby_pid} is ready`);
+      expect((await daemon.cli(["agent", "get", "heartbeat-1"])).stdout).toContain(
+        `pid ${before.standby_pid} is ready`,
+      );
       expect(heard).toEqual({ bytes: 0, isClosed: false });
 
       process.kill(before.pid ?? 0, "SIGKILL");

@@ -33,7 +33,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
       const { events } = await until(
         `${body} in the agent's handler`,
         async () => {
-          const history = await client.event.history({ channels: ["agent.heartbeat-1.heard"], limit: 1000 });
+          const history = await client.event.history({ channels: ["agent.heartbeat-1.received"], limit: 1000 });
           return history.events.some(({ data }) => data["event_id"] === eventId) && history;
         },
         30_000,
@@ -58,7 +58,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
     await handed(bridge.client, "and this");
     const { events } = await bridge.client.event.history({ channels: ["matrix.>"], limit: 1000 });
     const foreign = events.find(({ data }) => data["body"] === "not for it");
-    const had = await bridge.client.event.history({ channels: ["agent.heartbeat-1.heard"], limit: 1000 });
+    const had = await bridge.client.event.history({ channels: ["agent.heartbeat-1.received"], limit: 1000 });
     expect(foreign).toBeDefined();
     expect(had.events.map(({ data }) => data["event_id"])).not.toContain(foreign?.id);
     expect(heard.filter((type) => type === "matrix.message").length).toBeGreaterThanOrEqual(3);

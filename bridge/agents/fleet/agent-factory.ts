@@ -33,7 +33,7 @@ export class AgentMaker {
     const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
-    const plan = { agentId, manifest, limits, grants, hears: heardBy(record, manifest), slot, expiresAtMs };
+    const plan = { agentId, manifest, limits, grants, subscriptions: heardBy(record, manifest), slot, expiresAtMs };
     const toStart = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, gate: this.#gate };
     return new Agent(plan, record, {
       ...toStart,
@@ -66,6 +66,6 @@ export class AgentMaker {
 }
 
 /** What its loop hears; one that is suspended also hears of tasks for it. */
-function heardBy({ agentId }: AgentRecord, { hears, idle }: LoopManifest): LoopManifest["hears"] {
-  return idle === undefined ? hears : [...hears, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
+function heardBy({ agentId }: AgentRecord, { subscriptions, idle }: LoopManifest): LoopManifest["subscriptions"] {
+  return idle === undefined ? subscriptions : [...subscriptions, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
 }

@@ -1,10 +1,10 @@
 import {
   BridgeError,
   type Grant,
+  type IdlePolicy,
   LoopManifest,
   type LoopManifestInput,
   type LoopName,
-  type IdlePolicy,
 } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 

@@ -55,7 +55,9 @@ export class AgentSupervisor implements Service {
     const live = () => this.live;
     this.#keeper = new Keeper({ engine, engineWatch: this.#engineWatch, live, clock, logger });
     const isReady = (loop: string) =>
-      this.live.some(({ plan, state, isReady: ready }) => (ready || state === "suspended") && plan.manifest.name === loop);
+      this.live.some(
+        ({ plan, state, isReady: ready }) => (ready || state === "suspended") && plan.manifest.name === loop,
+      );
     this.#maker = new AgentMaker(deps, settings, this.#engineWatch, new Readiness(isReady));
   }
 

@@ -1,12 +1,12 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Consumers } from "../../events/index.ts";
 
-/** What an agent's own code reads: what its loop hears, and messages. */
+/** What an agent's own code reads: events of its loop's subscriptions, and messages. */
 const names = { heard: "events", messages: "inbox" } as const;
 
 /** What comes for an agent, as the watch over it sees that. */
 export interface AgentMail {
-  /** Keeps the place of what the agent hears, from its start on. */
+  /** Keeps the position of the agent's subscriptions, from its start on. */
   keep(agentId: string, channels: readonly string[], options: { readonly beginAnew: boolean }): Promise<void>;
   /** The first event that waits for the agent; undefined when the signal aborts first. */
   whenNeeded(agentId: string, signal: AbortSignal): Promise<EventEnvelope | undefined>;

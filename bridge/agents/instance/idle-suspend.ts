@@ -37,10 +37,10 @@ export class IdleSuspend {
     this.#deps = deps;
   }
 
-  /** Keeps the place of what it hears. One that was at rest begins anew. */
+  /** Keeps the position of the agent's subscriptions; an agent that was at rest begins anew. */
   async begin(wasAtRest: boolean): Promise<void> {
-    const { agentId, hears } = this.#plan;
-    if (hears.length > 0) await this.#deps.mail.keep(agentId, hears, { beginAnew: wasAtRest });
+    const { agentId, subscriptions } = this.#plan;
+    if (subscriptions.length > 0) await this.#deps.mail.keep(agentId, subscriptions, { beginAnew: wasAtRest });
   }
 
   /** It works, or is asked to. */
@@ -63,10 +63,10 @@ export class IdleSuspend {
 
   /** Stays without a container until it is needed. False when it is asked to end instead. */
   async untilNeeded(stopping: AbortSignal): Promise<boolean> {
-    const { hears } = this.#plan;
+    const { subscriptions } = this.#plan;
     this.#deps.facts.move(
       "suspended",
-      `It has nothing to do until something comes for it${hears.length === 0 ? "" : `: ${hears.join(", ")}`}`,
+      `It has nothing to do until something comes for it${subscriptions.length === 0 ? "" : `: ${subscriptions.join(", ")}`}`,
     );
     return await this.#rest(stopping);
   }

@@ -7,7 +7,7 @@ export interface AgentPlan {
   readonly limits: AgentLimits;
   readonly grants: readonly Grant[];
   /** Channels whose events are handed to its loop. */
-  readonly hears: LoopManifest["hears"];
+  readonly subscriptions: LoopManifest["subscriptions"];
   /** Its number among the live agents; its uid follows from it. */
   readonly slot: number;
   /** When it is stopped, in milliseconds since the epoch. */

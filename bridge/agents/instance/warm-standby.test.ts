@@ -21,7 +21,7 @@ function standBy() {
     agentId,
     manifest: LoopManifest.parse({ ...manifest("pulse"), standby: true }),
     grants: [],
-    hears: [],
+    subscriptions: [],
     limits: LoopManifest.parse(manifest("pulse")).limits,
     slot: 0,
     expiresAtMs: null,

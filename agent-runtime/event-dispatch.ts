@@ -12,19 +12,19 @@ const handlerDeadlineMs = 600_000;
 /** Pushed before an ack: so many are at hand, and no more come twice after a crash. */
 const unackedMax = 64;
 
-export interface HearingOptions {
+export interface EventDispatchOptions {
   readonly client: BridgeClient;
   readonly loop: Loop;
-  readonly hears: readonly string[];
+  readonly subscriptions: readonly string[];
   readonly context: LoopContext;
   onTrouble(message: string): void;
 }
 
 /** Hands the events that the loop hears to it, until the agent ends. What a loop without a handler hears is passed over. */
-export async function serveEvents(options: HearingOptions): Promise<void> {
-  const { hears, context } = options;
+export async function serveEvents(options: EventDispatchOptions): Promise<void> {
+  const { subscriptions, context } = options;
   let failures = 0;
-  while (hears.length > 0 && !context.signal.aborted) {
+  while (subscriptions.length > 0 && !context.signal.aborted) {
     try {
       failures = (await handOut(options)) ? 1 : failures + 1;
       await pause(retryWaitMs(failures), context.signal);
@@ -39,9 +39,9 @@ export async function serveEvents(options: HearingOptions): Promise<void> {
  * Until the loop fails on an event: leaving the subscription with it in hand has it come again, counted.
  * @returns whether an event was handled before
  */
-async function handOut({ client, loop, hears, context, onTrouble }: HearingOptions): Promise<boolean> {
+async function handOut({ client, loop, subscriptions, context, onTrouble }: EventDispatchOptions): Promise<boolean> {
   const params = {
-    channels: [...hears],
+    channels: [...subscriptions],
     name: "events",
     attempts_max: attemptsMax,
     ack_deadline_ms: handlerDeadlineMs,

@@ -1,7 +1,7 @@
 import { createClient } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
 import { LineServer, until } from "../tests/support/wire/line-server.ts";
-import { serveEvents } from "./hearing.ts";
+import { serveEvents } from "./event-dispatch.ts";
 import type { Loop, LoopContext } from "./loop.ts";
 
 test("a loop's events come one at a time; one that it fails on is left unacknowledged and asked for again", async () => {
@@ -29,7 +29,7 @@ test("a loop's events come one at a time; one that it fails on is left unacknowl
   };
   const context = { agentId: "a-1", signal: ending.signal } as LoopContext;
   const onTrouble = (message: string) => troubles.push(message);
-  const served = serveEvents({ client, loop, hears: ["work.>"], context, onTrouble });
+  const served = serveEvents({ client, loop, subscriptions: ["work.>"], context, onTrouble });
   await until(() => subscriptions === 1, "the subscription");
   expect(server.of("event.subscribe")[0]?.params).toMatchObject({ channels: ["work.>"], name: "events" });
   push(1);
