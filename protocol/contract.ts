@@ -239,7 +239,7 @@ export const events = {
   "llm.provider_unavailable": llmEvents.providerUnavailable,
   "llm.provider_recovered": llmEvents.providerRecovered,
   "llm.fallback_used": llmEvents.fallbackUsed,
-  "llm.brake_pulled": llmEvents.brakePulled,
+  "llm.runaway_limit_reached": llmEvents.runawayLimitReached,
   "llm.answer_cut": llmEvents.answerCut,
   "matrix.message": matrixEvents.message,
   "matrix.reaction": matrixEvents.reaction,

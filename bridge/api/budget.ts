@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError, type Params, type Principal } from "@armorclaw/protocol";
-import type { Budget, BudgetDesk, LimitStatus, ServicePrices } from "../budget/index.ts";
+import type { Budget, BudgetAdmin, LimitStatus, ServicePrices } from "../budget/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
 
@@ -14,7 +14,7 @@ type BudgetMethods =
 
 export interface BudgetHandlerDeps {
   readonly budget: Budget;
-  readonly desk: BudgetDesk;
+  readonly admin: BudgetAdmin;
   readonly services: ServicePrices;
   readonly clock: Clock;
   readonly timeZone: string;
@@ -22,22 +22,22 @@ export interface BudgetHandlerDeps {
 }
 
 export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods> {
-  const { budget, desk, clock, timeZone, loopOf } = deps;
+  const { budget, admin, clock, timeZone, loopOf } = deps;
   return {
     "budget.status": async ({ scope }, { principal }) => {
-      const { limits, freezes } = await desk.status();
+      const { limits, frozen } = await admin.status();
       const isShown = (candidate: string) =>
         (scope === undefined || candidate === scope) && bounds(candidate, principal, loopOf);
       return {
         time_zone: timeZone,
         limits: limits.filter(({ standing }) => isShown(standing.scope)).map(limitOnWire),
-        frozen: freezes
+        frozen: frozen
           .filter(({ agent }) => principal.kind !== "agent" || principal.agentId === agent)
           .map(({ agent, scope: by, reason }) => ({ agent_id: agent, scope: by, reason })),
       };
     },
     "budget.set": async ({ scope, window, unit, soft, hard, on_hard }, { principal }) => {
-      await desk.setLimit(
+      await admin.setLimit(
         { scope, window, unit, soft: soft ?? null, hard: hard ?? null, onHard: on_hard },
         principal.id,
       );
@@ -46,7 +46,7 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods>
     "budget.report": ({ by, from, to, limit }) => {
       const fromMs = from === undefined ? 0 : Date.parse(from);
       const toMs = to === undefined ? clock.now() + 1 : Date.parse(to);
-      const rows = desk.report({ by, fromMs, toMs, rowsMax: limit });
+      const rows = admin.report({ by, fromMs, toMs, rowsMax: limit });
       return {
         by,
         rows: rows.map(({ keys, spent, held, inputTokens, outputTokens, bounded }) => ({
@@ -65,7 +65,7 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods>
       if (principal.kind === "agent" && scope !== `agent:${principal.agentId}`) {
         throw new BridgeError("FORBIDDEN", `${principal.agentId} may ask for agent:${principal.agentId} alone`);
       }
-      const { windowId, approvedBy } = await desk.topUp({ scope, window, unit, amount, reason }, principal.id, signal);
+      const { windowId, approvedBy } = await admin.topUp({ scope, window, unit, amount, reason }, principal.id, signal);
       return { window_id: windowId, approved_by: approvedBy };
     },
     "budget.reserve": (params, { principal }) => reserve(deps, params, principal),

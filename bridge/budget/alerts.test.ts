@@ -35,7 +35,7 @@ describe("alerts", () => {
     const first = await open({ limits: [costLimit("global", "day", 100)] });
     await first.reserve("a", 60);
     await first.settle("a", 60);
-    await first.store.write((sql) => sql.run("UPDATE budget_alerts SET told = 0"));
+    await first.store.write((sql) => sql.run("UPDATE budget_alerts SET published = 0"));
     first.crash();
     const next = await open({ limits: [costLimit("global", "day", 100)] }, { path: first.path });
     expect(levels(next)).toEqual(["50"]);
@@ -49,24 +49,24 @@ describe("a hard limit that acts on the agent", () => {
     await expect(bench.reserve("b", 5, { agent: "mail-1" })).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
     await bench.budget.release("a");
     await expect(bench.reserve("c", 1, { agent: "mail-1" })).rejects.toMatchObject({ code: "BUDGET_FROZEN" });
-    expect(bench.braked).toEqual(["freeze mail-1"]);
+    expect(bench.held).toEqual(["freeze mail-1"]);
     bench.clock.advance(16 * 3_600_000);
     await bench.budget.sweep();
-    expect(bench.braked).toEqual(["freeze mail-1", "thaw mail-1"]);
+    expect(bench.held).toEqual(["freeze mail-1", "thaw mail-1"]);
     await bench.reserve("d", 1, { agent: "mail-1" });
   });
 
   test("thaws it when the limit is raised", async () => {
     const bench = await open({ limits: [costLimit("agent:mail-1", "day", 10, { onHard: "freeze" })] });
     await expect(bench.reserve("b", 11, { agent: "mail-1" })).rejects.toThrow();
-    await bench.desk.setLimit(costLimit("agent:mail-1", "day", 20, { onHard: "freeze" }), "user:0");
-    expect(bench.braked).toEqual(["freeze mail-1", "thaw mail-1"]);
+    await bench.admin.setLimit(costLimit("agent:mail-1", "day", 20, { onHard: "freeze" }), "user:0");
+    expect(bench.held).toEqual(["freeze mail-1", "thaw mail-1"]);
     await bench.reserve("c", 11, { agent: "mail-1" });
   });
 
   test("stops it", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 10, { onHard: "stop" })] });
     await expect(bench.reserve("b", 11, { agent: "mail-1" })).rejects.toThrow();
-    expect(bench.braked).toEqual(["stop mail-1"]);
+    expect(bench.held).toEqual(["stop mail-1"]);
   });
 });

@@ -13,7 +13,7 @@ export interface Alert {
 }
 
 /** More than can gather between two sweeps; the rest is told at the next. */
-const tellAtOnceMax = 100;
+const publishedAtOnceMax = 100;
 
 const insertAlert = `INSERT OR IGNORE INTO budget_alerts (scope, window, unit, ceiling, level, at_ms, alert)
   VALUES (?, ?, ?, ?, ?, ?, ?)`;
@@ -43,12 +43,12 @@ export function record(sql: Sql, standing: Standing, level: Level, { agent, atMs
   return sql.run(insertAlert, scope, windowId, limit.unit, ceiling ?? 0, level, atMs, alert).changes > 0;
 }
 
-/** What was recorded and not told. It stays so until `markTold` is durable, so that no crash silences it. */
-export const untold = (sql: Sql): Alert[] =>
+/** What was recorded and not told. It stays so until `markPublished` is durable, so that no crash silences it. */
+export const unpublished = (sql: Sql): Alert[] =>
   sql
-    .all("SELECT id, alert FROM budget_alerts WHERE told = 0 ORDER BY id LIMIT ?", tellAtOnceMax)
+    .all("SELECT id, alert FROM budget_alerts WHERE published = 0 ORDER BY id LIMIT ?", publishedAtOnceMax)
     .map((row) => ({ ...(JSON.parse(String(row["alert"])) as Omit<Alert, "id">), id: Number(row["id"]) }));
 
-export function markTold(sql: Sql, alerts: readonly Alert[]): void {
-  for (const { id } of alerts) sql.run("UPDATE budget_alerts SET told = 1 WHERE id = ?", id);
+export function markPublished(sql: Sql, alerts: readonly Alert[]): void {
+  for (const { id } of alerts) sql.run("UPDATE budget_alerts SET published = 1 WHERE id = ?", id);
 }

@@ -5,24 +5,24 @@ import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
+import { AlertPublisher } from "./alert-publisher.ts";
 import { type AlertContext, record, recordLevels } from "./alerts.ts";
 import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
 import type { Calendar, Windows } from "./calendar.ts";
 import { firstRefusal, isBounded, nameOf, roomIn, type Standing, standingsOf } from "./checks.ts";
 import { forgetCounters } from "./counters.ts";
-import { freeze, freezeOf, thaw } from "./freezes.ts";
+import { freeze, frozenAgent, thaw } from "./frozen-agents.ts";
 import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
 import { applyConfigured, type Limit } from "./limits.ts";
-import type { AgentBrake } from "./ports.ts";
+import type { AgentHold } from "./ports.ts";
 import { type Attribution, everything } from "./scopes.ts";
-import { Teller } from "./teller.ts";
 
 export interface BudgetDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly calendar: Calendar;
   readonly publish: PublishEvent;
-  readonly brake: AgentBrake;
+  readonly agentHold: AgentHold;
   readonly logger: Logger;
 }
 
@@ -57,14 +57,14 @@ export class Budget implements Service {
   readonly name = "budget";
   readonly #deps: BudgetDeps;
   readonly #settings: BudgetSettings;
-  readonly #teller: Teller;
+  readonly #alerts: AlertPublisher;
   #sweeper: Timer | undefined;
   #sweeping: Promise<void> | undefined;
 
   constructor(deps: BudgetDeps, settings: BudgetSettings) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#teller = new Teller(deps);
+    this.#alerts = new AlertPublisher(deps);
   }
 
   async start(): Promise<void> {
@@ -86,7 +86,7 @@ export class Budget implements Service {
   async stop(): Promise<void> {
     this.#sweeper?.cancel();
     await this.#sweeping;
-    await this.#teller.tell();
+    await this.#alerts.publish();
   }
 
   /**
@@ -127,7 +127,7 @@ export class Budget implements Service {
         cost_nano_usd: spending.amounts.costNanoUsd,
       });
     }
-    await this.#teller.tell();
+    await this.#alerts.publish();
   }
 
   /** Gives a reservation back. One that has ended is left as it is. */
@@ -152,17 +152,17 @@ export class Budget implements Service {
 
   /** Ends reservations whose time is over, lets thawed agents go on, and tells what was not told. */
   async sweep(): Promise<void> {
-    const { store, clock, calendar, publish, brake, logger } = this.#deps;
+    const { store, clock, calendar, publish, agentHold, logger } = this.#deps;
     const ended = await store.write((sql) => this.#expire(sql, clock.now()));
     for (const facts of ended) publish("budget.expired", "bridge", facts);
     const thawed = await store.write((sql) => thaw(sql, calendar.at(clock.now())));
     for (const agent of thawed) {
       publish("budget.thawed", "bridge", { agent_id: agent });
-      await brake
+      await agentHold
         .thaw(agent)
         .catch((error: unknown) => logger.error({ error, agent }, "A thawed agent does not go on"));
     }
-    await this.#teller.tell();
+    await this.#alerts.publish();
   }
 
   #tryReserve(sql: Sql, request: ReserveRequest): Refusal | { readonly reason: string } | undefined {
@@ -170,7 +170,7 @@ export class Budget implements Service {
     const atMs = clock.now();
     const windows = calendar.at(atMs);
     const { attribution, amounts } = request;
-    const frozen = attribution.agent === undefined ? undefined : freezeOf(sql, attribution.agent);
+    const frozen = attribution.agent === undefined ? undefined : frozenAgent(sql, attribution.agent);
     if (frozen !== undefined) return { reason: frozen.reason };
     const standing = firstRefusal(standingsOf(sql, attribution, windows), amounts);
     if (standing === undefined) {
@@ -220,12 +220,12 @@ export class Budget implements Service {
     { standing: { limit, scope } }: Refusal,
     { attribution: { agent } }: ReserveRequest,
   ): Promise<void> {
-    await this.#teller.tell();
-    const { brake, publish, logger } = this.#deps;
+    await this.#alerts.publish();
+    const { agentHold, publish, logger } = this.#deps;
     if (agent === undefined || limit.onHard === "refuse") return;
     const reason = `${nameOf(scope, limit.window, limit.unit)} is used up`;
     if (limit.onHard === "freeze") publish("budget.frozen", "bridge", { agent_id: agent, scope, reason });
-    const done = limit.onHard === "freeze" ? brake.freeze(agent, reason) : brake.stop(agent, reason);
+    const done = limit.onHard === "freeze" ? agentHold.freeze(agent, reason) : agentHold.stop(agent, reason);
     await done.catch((error: unknown) => logger.error({ error, agent }, "An agent over its limit could not be held"));
   }
 

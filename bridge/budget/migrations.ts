@@ -56,11 +56,11 @@ CREATE INDEX budget_grants_window ON budget_grants (scope, window);
 CREATE TABLE budget_alerts (
   id INTEGER PRIMARY KEY,
   scope TEXT NOT NULL, window TEXT NOT NULL, unit TEXT NOT NULL, ceiling INTEGER NOT NULL, level TEXT NOT NULL,
-  at_ms INTEGER NOT NULL, alert TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+  at_ms INTEGER NOT NULL, alert TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0,
   UNIQUE (scope, window, unit, ceiling, level)
 ) STRICT;
-CREATE INDEX budget_alerts_untold ON budget_alerts (told) WHERE told = 0;
-CREATE TABLE budget_freezes (
+CREATE INDEX budget_alerts_unpublished ON budget_alerts (published) WHERE published = 0;
+CREATE TABLE budget_frozen_agents (
   agent TEXT PRIMARY KEY, scope TEXT NOT NULL, window TEXT NOT NULL, unit TEXT NOT NULL, ceiling INTEGER NOT NULL,
   ends_at_ms INTEGER, reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;`;

@@ -1,5 +1,5 @@
 /** What the budget may do to an agent that has reached a hard limit. */
-export interface AgentBrake {
+export interface AgentHold {
   /** Holds the agent still. Resolves when it stands, or is gone. */
   freeze(agent: string, reason: string): Promise<void>;
   /** Lets a frozen agent go on. */

@@ -55,7 +55,7 @@ export const BudgetConfig = z
   })
   .prefault({});
 
-const brake = {
+const runawayLimit = {
   calls_per_minute_max: z.int().min(1),
   identical_calls_max: z.int().min(1).describe("The same call so often in a run is a loop."),
   calls_without_progress_max: z.int().min(1).describe("Calls in a row in which the agent did nothing else."),
@@ -69,14 +69,14 @@ const brake = {
   turn_calls_max: z.int().min(1).describe("How many calls one reason is good for."),
 };
 
-const brakes = z.strictObject({
-  calls_per_minute_max: brake.calls_per_minute_max.default(60),
-  identical_calls_max: brake.identical_calls_max.default(5),
-  calls_without_progress_max: brake.calls_without_progress_max.default(100),
-  run_ms_max: brake.run_ms_max.default(6 * 3_600_000),
-  idle_gate: brake.idle_gate.default(true),
-  turn_ms: brake.turn_ms.default(600_000),
-  turn_calls_max: brake.turn_calls_max.default(50),
+const runawayLimits = z.strictObject({
+  calls_per_minute_max: runawayLimit.calls_per_minute_max.default(60),
+  identical_calls_max: runawayLimit.identical_calls_max.default(5),
+  calls_without_progress_max: runawayLimit.calls_without_progress_max.default(100),
+  run_ms_max: runawayLimit.run_ms_max.default(6 * 3_600_000),
+  idle_gate: runawayLimit.idle_gate.default(true),
+  turn_ms: runawayLimit.turn_ms.default(600_000),
+  turn_calls_max: runawayLimit.turn_calls_max.default(50),
 });
 
 const provider = z.strictObject({
@@ -100,7 +100,7 @@ const policy = z.strictObject({
     .describe("The bound of an answer whose request has none; such a request is refused when left out."),
   output_tokens_max: z.int().min(1).default(16_384),
   concurrent_calls_max: z.int().min(1).max(1_000).default(8),
-  brakes: z.strictObject(brake).partial().optional().describe("Instead of `llm.brakes`."),
+  runaway_limits: z.strictObject(runawayLimit).partial().optional().describe("Instead of `llm.runaway_limits`."),
 });
 
 /** Which models there are, and who may call them. */
@@ -115,7 +115,7 @@ export const LlmConfig = z
       .record(modelId, z.array(modelId))
       .default({})
       .describe("Model → those that stand in for it, in order."),
-    brakes: brakes.prefault({}),
+    runaway_limits: runawayLimits.prefault({}),
     head_ms: milliseconds.default(120_000).describe("Time for a provider to begin its answer."),
     idle_ms: milliseconds.default(60_000).describe("The longest silence within an answer."),
     call_ms: milliseconds.default(600_000).describe("The longest a call may take, with all its tries."),

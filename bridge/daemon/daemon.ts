@@ -42,7 +42,7 @@ import { composeVoice } from "./calls.ts";
 import { circuitGauges } from "./circuit-metrics.ts";
 import { checkupHandlers } from "./doctor.ts";
 import { composeWire } from "./endpoints.ts";
-import { agentBrake, composeMoney } from "./llm-and-budget.ts";
+import { agentHold, composeMoney } from "./llm-and-budget.ts";
 import { composeRooms } from "./matrix.ts";
 import { composeMessaging } from "./messaging.ts";
 import { migrations } from "./migrations.ts";
@@ -206,7 +206,7 @@ function composeDomains(
     ...common,
     approvals,
     keystore,
-    brake: agentBrake(agents),
+    agentHold: agentHold(agents),
     findAgent: directory.find,
   });
   const rooms = composeRooms({

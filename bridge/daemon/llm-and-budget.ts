@@ -15,14 +15,14 @@ import { budgetHandlers } from "../api/budget.ts";
 import { doorName, llmHandlers } from "../api/llm.ts";
 import type { Approvals } from "../approvals/index.ts";
 import {
-  type AgentBrake,
+  type AgentHold,
   type ApprovalGate,
-  Brakes,
   Budget,
-  BudgetDesk,
+  BudgetAdmin,
   Calendar,
   type LimitStatus,
   PriceTable,
+  RunawayGuard,
   ServicePrices,
 } from "../budget/index.ts";
 import type { Config } from "../config/index.ts";
@@ -34,11 +34,11 @@ import type { Clock } from "../platform/clock.ts";
 import type { GaugeSource, SideDoor } from "../rpc/index.ts";
 import type { Store } from "../store/index.ts";
 import {
-  brakeSettings,
   configuredLimits,
   configuredPrices,
   configuredServicePrices,
   providerSettings,
+  runawayLimits,
 } from "./llm-settings.ts";
 
 export interface MoneyDeps {
@@ -51,7 +51,7 @@ export interface MoneyDeps {
   readonly config: Config;
   readonly approvals: Approvals;
   readonly keystore: Keystore;
-  readonly brake: AgentBrake;
+  readonly agentHold: AgentHold;
   /** The start of an agent that lives now. */
   readonly findAgent: (agentId: string) => { readonly loop: string; readonly epoch: number } | undefined;
 }
@@ -65,12 +65,12 @@ export function composeMoney(deps: MoneyDeps) {
   const calendar = new Calendar(config.budget.timeZone);
   const ground = { store, clock, calendar, publish };
   const budget = new Budget(
-    { ...ground, brake: deps.brake, logger: logging.child("budget") },
+    { ...ground, agentHold: deps.agentHold, logger: logging.child("budget") },
     { limits: configuredLimits(config), thresholds: config.budget.thresholds, sweepEveryMs },
   );
-  const desk = new BudgetDesk({ ...ground, budget, approvals: approvalGate(deps.approvals) });
-  const brakes = new Brakes(clock);
-  const { broker, providers } = makeBroker(deps, budget, brakes);
+  const admin = new BudgetAdmin({ ...ground, budget, approvals: approvalGate(deps.approvals) });
+  const guard = new RunawayGuard(clock);
+  const { broker, providers } = makeBroker(deps, budget, guard);
   const door = new LlmDoor(broker, new PhantomKeys(), logging.child("llm door"));
   const holderOf = (agentId: string) => {
     const agent = findAgent(agentId);
@@ -80,12 +80,12 @@ export function composeMoney(deps: MoneyDeps) {
     budget,
     circuits: () => providers.circuits,
     sideDoor: sideDoor(door, findAgent),
-    gauges: budgetGauges(desk),
-    services: [budget, providers, door, watchChanges(deps.log, brakes)],
+    gauges: budgetGauges(admin),
+    services: [budget, providers, door, watchChanges(deps.log, guard)],
     handlers: {
       ...budgetHandlers({
         budget,
-        desk,
+        admin,
         clock,
         timeZone: calendar.timeZone,
         services: new ServicePrices(configuredServicePrices(config)),
@@ -96,7 +96,11 @@ export function composeMoney(deps: MoneyDeps) {
   };
 }
 
-function makeBroker({ clock, random, publish, logging, config, keystore }: MoneyDeps, budget: Budget, brakes: Brakes) {
+function makeBroker(
+  { clock, random, publish, logging, config, keystore }: MoneyDeps,
+  budget: Budget,
+  guard: RunawayGuard,
+) {
   const { llm } = config;
   const settings = providerSettings(config);
   const http = { headMs: llm.headMs, idleMs: llm.idleMs, connectionsMax: llm.connectionsMax };
@@ -111,7 +115,7 @@ function makeBroker({ clock, random, publish, logging, config, keystore }: Money
     {
       providers,
       budget,
-      brakes,
+      guard,
       publish,
       clock,
       random,
@@ -128,20 +132,20 @@ function makeBroker({ clock, random, publish, logging, config, keystore }: Money
 
 /** People may call every model; an agent what its own policy has, or else its loop's. */
 function policies(config: MoneyDeps["config"]): (caller: LlmCaller) => LlmPolicy {
-  const usual = brakeSettings(config.llm.brakes);
+  const usual = runawayLimits(config.llm.runawayLimits);
   const nothing: LlmPolicy = {
     models: [],
     outputTokensDefault: undefined,
     outputTokensMax: 0,
     concurrentCallsMax: 1,
-    brakes: usual,
+    runawayLimits: usual,
   };
   const everything: LlmPolicy = {
     models: ["*"],
     outputTokensDefault: 4_096,
     outputTokensMax: 1_000_000,
     concurrentCallsMax: 64,
-    brakes: usual,
+    runawayLimits: usual,
   };
   const byName = new Map(
     Object.entries(config.llm.policies).map(([name, policy]): [string, LlmPolicy] => [
@@ -151,7 +155,7 @@ function policies(config: MoneyDeps["config"]): (caller: LlmCaller) => LlmPolicy
         outputTokensDefault: policy.outputTokensDefault,
         outputTokensMax: policy.outputTokensMax,
         concurrentCallsMax: policy.concurrentCallsMax,
-        brakes: brakeSettings(config.llm.brakes, policy.brakes),
+        runawayLimits: runawayLimits(config.llm.runawayLimits, policy.runawayLimits),
       },
     ]),
   );
@@ -175,13 +179,13 @@ function approvalGate(approvals: Approvals): ApprovalGate {
 }
 
 /** What reaches an agent is a reason to call a model; what it does that others see is progress. */
-function watchChanges(log: DurableEventLog, brakes: Brakes): Service {
+function watchChanges(log: DurableEventLog, guard: RunawayGuard): Service {
   let subscription: { close(): void } | undefined;
   const push = ({ channel, type, source, data }: EventEnvelope) => {
     const agentId = channel.split(".")[1] ?? "";
     const isFirstStart = type === "agent.started" && data["epoch"] === 1;
-    if (source !== `agent:${agentId}` || isFirstStart) brakes.changed(agentId);
-    else if (!type.startsWith("agent.")) brakes.progressed(agentId);
+    if (source !== `agent:${agentId}` || isFirstStart) guard.changed(agentId);
+    else if (!type.startsWith("agent.")) guard.progressed(agentId);
   };
   const sink = { push, writable: () => undefined, onGap: () => undefined, onEnd: () => undefined };
   return {
@@ -207,15 +211,15 @@ function keyReader(keystore: Keystore): SecretReader {
   };
 }
 
-/** What the budget may do to the supervisor's agents. One that is gone needs no brake. */
-export function agentBrake(supervisor: {
+/** What the budget may do to the supervisor's agents. One that is gone is left alone. */
+export function agentHold(supervisor: {
   readonly live: readonly {
     readonly plan: { readonly agentId: string };
     pause(): Promise<void>;
     resume(): Promise<void>;
     stop(graceMs: number): Promise<void>;
   }[];
-}): AgentBrake {
+}): AgentHold {
   const find = (agentId: string) => supervisor.live.find(({ plan }) => plan.agentId === agentId);
   return {
     freeze: async (agentId) => await find(agentId)?.pause(),
@@ -225,13 +229,13 @@ export function agentBrake(supervisor: {
 }
 
 /** The limits as they stand, for whoever watches from outside. */
-function budgetGauges(desk: BudgetDesk): readonly GaugeSource[] {
+function budgetGauges(admin: BudgetAdmin): readonly GaugeSource[] {
   const gauge = (name: string, help: string, pick: (status: LimitStatus) => number | null): GaugeSource => ({
     name,
     help,
     labelNames: ["scope", "window", "unit"],
     read: async () =>
-      (await desk.status()).limits.flatMap((status) => {
+      (await admin.status()).limits.flatMap((status) => {
         const value = pick(status);
         const { scope, limit } = status.standing;
         return value === null ? [] : [{ labels: { scope, window: limit.window, unit: limit.unit }, value }];

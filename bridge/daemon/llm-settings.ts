@@ -1,5 +1,5 @@
 import type { ProviderSettings } from "../adapters/llm/index.ts";
-import { type BrakeSettings, type ConfiguredPrice, type Limit, nanoPerUsd, type Unit } from "../budget/index.ts";
+import { type ConfiguredPrice, type Limit, nanoPerUsd, type RunawayLimits, type Unit } from "../budget/index.ts";
 import type { Config } from "../config/index.ts";
 
 const unitOf: Readonly<Record<Config["budget"]["limits"][number]["unit"], Unit>> = {
@@ -39,13 +39,13 @@ export const providerSettings = ({ llm }: Config): ProviderSettings[] =>
     outputCapField,
   }));
 
-type Brake = Config["llm"]["brakes"];
+type Limits = Config["llm"]["runawayLimits"];
 
-/** The brakes, with a policy's own in place of the usual ones. */
-export function brakeSettings(
-  usual: Brake,
-  own: { readonly [K in keyof Brake]?: Brake[K] | undefined } = {},
-): BrakeSettings {
+/** The runaway limits: a policy's own value replaces the general one. */
+export function runawayLimits(
+  usual: Limits,
+  own: { readonly [K in keyof Limits]?: Limits[K] | undefined } = {},
+): RunawayLimits {
   return {
     callsPerMinuteMax: own.callsPerMinuteMax ?? usual.callsPerMinuteMax,
     identicalCallsMax: own.identicalCallsMax ?? usual.identicalCallsMax,

@@ -30,18 +30,19 @@ export const budgetErrors = {
     summary: "The window that the grant was asked for is over",
     remedy: "Ask again if the new window needs it too",
   },
-  BRAKE_PULLED: {
+  RUNAWAY_LIMIT: {
     rpcCode: 1306,
     retryable: true,
-    summary: "The agent calls models as one that has run away does",
-    remedy: "See `details.brake`; restart the agent when it is mended, or raise that brake under `llm.brakes`",
+    summary: "The agent reached a limit that stops runaway agents",
+    remedy:
+      "`details.limit` names the limit; repair and restart the agent, or raise the limit under `llm.runaway_limits`",
   },
-  NOTHING_CHANGED: {
+  NO_NEW_INPUT: {
     rpcCode: 1307,
     retryable: true,
-    summary: "Nothing changed since the agent's last turn",
+    summary: "The agent has received nothing new since its last turn",
     remedy:
-      "Call when something arrived, or send the `state` that was looked at; `llm.brakes.idle_gate` switches it off",
+      "Call after something arrived, or send the `state` that the agent looked at; `llm.runaway_limits.idle_gate = false` switches this check off",
   },
   LLM_MODEL_NOT_FOUND: {
     rpcCode: 1321,

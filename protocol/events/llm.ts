@@ -31,14 +31,14 @@ export const fallbackUsed = defineEvent({
   },
 });
 
-export const brakePulled = defineEvent({
-  summary: "An agent calls models as one that has run away does, and was held; told once for each brake and run.",
-  channel: "llm.<agent_id>.brake_pulled",
+export const runawayLimitReached = defineEvent({
+  summary: "An agent reached a runaway limit and its call was refused; published once for each limit and run.",
+  channel: "llm.<agent_id>.runaway_limit_reached",
   priority: "high",
-  data: z.object({ agent_id: z.string(), brake: z.string(), run: z.string(), message: z.string() }),
+  data: z.object({ agent_id: z.string(), limit: z.string(), run: z.string(), message: z.string() }),
   example: {
     agent_id: "mail-1",
-    brake: "identical_calls",
+    limit: "identical_calls",
     run: "mail-1.1",
     message: "mail-1 made the same call 5 times",
   },

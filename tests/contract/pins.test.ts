@@ -111,8 +111,8 @@ const errorNumbers: Record<string, number> = {
   RESERVATION_NOT_FOUND: 1303,
   PRICE_UNKNOWN: 1304,
   BUDGET_WINDOW_OVER: 1305,
-  BRAKE_PULLED: 1306,
-  NOTHING_CHANGED: 1307,
+  RUNAWAY_LIMIT: 1306,
+  NO_NEW_INPUT: 1307,
   LLM_MODEL_NOT_FOUND: 1321,
   LLM_MODEL_NOT_ALLOWED: 1322,
   LLM_REQUEST_REFUSED: 1323,
@@ -158,7 +158,7 @@ const eventTypes: Record<string, readonly [channel: string, priority: string]> =
   "llm.provider_unavailable": ["llm.<provider>.provider_unavailable", "high"],
   "llm.provider_recovered": ["llm.<provider>.provider_recovered", "normal"],
   "llm.fallback_used": ["llm.broker.fallback_used", "normal"],
-  "llm.brake_pulled": ["llm.<agent_id>.brake_pulled", "high"],
+  "llm.runaway_limit_reached": ["llm.<agent_id>.runaway_limit_reached", "high"],
   "llm.answer_cut": ["llm.broker.answer_cut", "high"],
 };
 

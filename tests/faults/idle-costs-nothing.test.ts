@@ -9,7 +9,13 @@ import { ManualClock } from "../support/manual-clock.ts";
 
 const hourMs = 3_600_000;
 /** As the configuration has them. */
-const brakes = { ...openPolicy.brakes, callsPerMinuteMax: 60, idleGate: true, turnMs: 600_000, turnCallsMax: 50 };
+const runawayLimits = {
+  ...openPolicy.runawayLimits,
+  callsPerMinuteMax: 60,
+  idleGate: true,
+  turnMs: 600_000,
+  turnCallsMax: 50,
+};
 
 let provider: StandInProvider;
 let bench: BrokerBench;
@@ -17,7 +23,7 @@ let clock: ManualClock;
 beforeEach(async () => {
   clock = new ManualClock();
   provider = await startStandInProvider();
-  bench = await openBroker({ baseUrl: provider.baseUrl, policy: { brakes }, brakesClock: clock });
+  bench = await openBroker({ baseUrl: provider.baseUrl, policy: { runawayLimits }, guardClock: clock });
 });
 afterEach(async () => {
   await bench[Symbol.asyncDispose]();
@@ -79,7 +85,7 @@ async function aDayOf(loop: Loop, context: LoopContext, abort: AbortController):
   }
 }
 
-const spent = () => bench.money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 })[0];
+const spent = () => bench.money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 })[0];
 
 test.each(Object.keys(loopMap))(
   "a day of the idle loop %s costs $0 and calls no model",
@@ -119,10 +125,10 @@ test("the same loop is let through when something reached it, or when it saw som
     });
   await ask("inbox: 3");
   clock.advance(hourMs);
-  await expect(ask("inbox: 3")).rejects.toMatchObject({ code: "NOTHING_CHANGED" });
+  await expect(ask("inbox: 3")).rejects.toMatchObject({ code: "NO_NEW_INPUT" });
   await ask("inbox: 4");
   clock.advance(hourMs);
-  bench.brakes.changed("eager-1");
+  bench.guard.changed("eager-1");
   await ask();
   expect(provider.requests).toHaveLength(3);
 });

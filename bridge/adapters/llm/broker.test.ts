@@ -67,7 +67,7 @@ describe("ModelBroker.chat()", () => {
     const bench = await benches.open();
     await expect(call(bench, openaiAsk({ model: "oai/unpriced" }))).rejects.toMatchObject({ code: "PRICE_UNKNOWN" });
     expect(benches.provider.requests).toHaveLength(0);
-    await bench.money.desk.setLimit(costLimit("model:oai/unpriced", "day", 10_000, { unit: "tokens" }), "user:0");
+    await bench.money.admin.setLimit(costLimit("model:oai/unpriced", "day", 10_000, { unit: "tokens" }), "user:0");
     await call(bench, openaiAsk({ model: "oai/unpriced" }));
     expect(ledger(bench)).toMatchObject({ cost: 0, outputTokens: 8 });
   });
@@ -98,8 +98,8 @@ describe("ModelBroker.chat()", () => {
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
-  test("pulls the brake on an agent that repeats itself, and says so", async () => {
-    const brakes = {
+  test("refuses an agent that repeats itself, and publishes it once", async () => {
+    const runawayLimits = {
       callsPerMinuteMax: 100,
       identicalCallsMax: 2,
       callsWithoutProgressMax: 100,
@@ -108,14 +108,14 @@ describe("ModelBroker.chat()", () => {
       turnMs: 1,
       turnCallsMax: 1,
     };
-    const bench = await benches.open({ policy: { brakes } });
+    const bench = await benches.open({ policy: { runawayLimits } });
     const same = openaiAsk();
     await call(bench, same);
     await call(bench, same);
     await expect(call(bench, same)).rejects.toMatchObject({
-      code: "BRAKE_PULLED",
-      details: { brake: "identical_calls" },
+      code: "RUNAWAY_LIMIT",
+      details: { limit: "identical_calls" },
     });
-    expect(bench.published).toMatchObject([{ type: "llm.brake_pulled", data: { agent_id: "mail-1" } }]);
+    expect(bench.published).toMatchObject([{ type: "llm.runaway_limit_reached", data: { agent_id: "mail-1" } }]);
   });
 });

@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Brakes } from "../../budget/index.ts";
+import type { RunawayGuard } from "../../budget/index.ts";
 import { type Ask, refused } from "./ask.ts";
 import { type Answered, type AttemptDeps, type AttemptSettings, Attempts, type Job } from "./attempts.ts";
 import { type LlmCaller, type LlmPolicy, runOf } from "./caller.ts";
@@ -8,11 +8,11 @@ import { isAllowed, type ModelTable, type Route } from "./models.ts";
 
 export interface BrokerDeps extends AttemptDeps {
   readonly models: ModelTable;
-  readonly brakes: Brakes;
+  readonly guard: RunawayGuard;
   readonly policyOf: (caller: LlmCaller) => LlmPolicy;
 }
 
-const brakesToldMax = 1_000;
+const reportedMax = 1_000;
 
 /** Calls models for those who have neither key nor network, and not one token past their budget. */
 export class ModelBroker {
@@ -20,7 +20,7 @@ export class ModelBroker {
   readonly #attempts: Attempts;
   readonly #callMs: number;
   readonly #running = new Map<string, number>();
-  readonly #brakesTold = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(deps: BrokerDeps, settings: AttemptSettings) {
     this.#deps = deps;
@@ -47,7 +47,7 @@ export class ModelBroker {
 
   /**
    * @param send takes the events of a streamed answer
-   * @throws BridgeError of the budget's, the brakes' or the broker's own; what the signal was aborted with
+   * @throws BridgeError of the budget's, the runaway guard's or the broker's own; what the signal was aborted with
    */
   async chat(ask: Ask, caller: LlmCaller, send: Send, signal: AbortSignal): Promise<Answered> {
     const policy = this.#deps.policyOf(caller);
@@ -60,7 +60,7 @@ export class ModelBroker {
         `${caller.principal} has ${running} model calls in flight, which is the most`,
       );
     }
-    this.#pullBrakes(ask, caller, policy);
+    this.#checkRunaway(ask, caller, policy);
     const deadline = AbortSignal.timeout(this.#callMs);
     const job: Job = { ask, caller, outputTokens, send, signal: AbortSignal.any([signal, deadline]), hasSent: false };
     this.#running.set(caller.principal, running + 1);
@@ -95,26 +95,26 @@ export class ModelBroker {
     return speaking;
   }
 
-  #pullBrakes(ask: Ask, { agent, run, state }: LlmCaller, policy: LlmPolicy): void {
+  #checkRunaway(ask: Ask, { agent, run, state }: LlmCaller, policy: LlmPolicy): void {
     if (agent === undefined) return;
     const facts = { agent: agent.agentId, run: run ?? runOf(agent), request: JSON.stringify(ask.body), state };
     try {
-      this.#deps.brakes.admit(facts, policy.brakes);
+      this.#deps.guard.admit(facts, policy.runawayLimits);
     } catch (error) {
-      if (error instanceof BridgeError && error.code === "BRAKE_PULLED") this.#tellOfBrake(agent.agentId, error);
+      if (error instanceof BridgeError && error.code === "RUNAWAY_LIMIT") this.#reportRunaway(agent.agentId, error);
       throw error;
     }
   }
 
-  /** Once for each brake of a run: an agent that runs away would have it told with every call. */
-  #tellOfBrake(agentId: string, { message, details }: BridgeError): void {
-    const brake = String(details?.["brake"]);
+  /** Publishes once for each limit and run, because an agent that runs away reaches the limit with every call. */
+  #reportRunaway(agentId: string, { message, details }: BridgeError): void {
+    const limit = String(details?.["limit"]);
     const run = String(details?.["run"]);
-    const key = `${agentId} ${brake} ${run}`;
-    if (this.#brakesTold.has(key)) return;
-    if (this.#brakesTold.size >= brakesToldMax) this.#brakesTold.clear();
-    this.#brakesTold.add(key);
-    this.#deps.publish("llm.brake_pulled", "bridge", { agent_id: agentId, brake, run, message });
+    const key = `${agentId} ${limit} ${run}`;
+    if (this.#reported.has(key)) return;
+    if (this.#reported.size >= reportedMax) this.#reported.clear();
+    this.#reported.add(key);
+    this.#deps.publish("llm.runaway_limit_reached", "bridge", { agent_id: agentId, limit, run, message });
   }
 
   async #firstThatAnswers(routes: readonly Route[], job: Job): Promise<Answered> {

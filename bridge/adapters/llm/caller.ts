@@ -1,4 +1,4 @@
-import type { BrakeSettings } from "../../budget/index.ts";
+import type { RunawayLimits } from "../../budget/index.ts";
 
 /** Who a call is for. */
 export interface LlmCaller {
@@ -18,7 +18,7 @@ export interface LlmPolicy {
   readonly outputTokensDefault: number | undefined;
   readonly outputTokensMax: number;
   readonly concurrentCallsMax: number;
-  readonly brakes: BrakeSettings;
+  readonly runawayLimits: RunawayLimits;
 }
 
 /** The run that a call belongs to when it names none: the agent's present start. */

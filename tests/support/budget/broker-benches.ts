@@ -56,7 +56,7 @@ export async function call(
 
 /** What the ledger has booked. */
 export function ledger({ money }: BrokerBench) {
-  const [row] = money.desk.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
+  const [row] = money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
   if (row === undefined) throw new Error("The ledger adds up to no row");
   const { spent, held, inputTokens, outputTokens, bounded } = row;
   return { cost: spent.costNanoUsd, held: held.costNanoUsd, calls: spent.calls, inputTokens, outputTokens, bounded };

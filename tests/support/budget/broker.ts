@@ -11,7 +11,7 @@ import {
   type ProviderSettings,
   Providers,
 } from "../../../bridge/adapters/llm/index.ts";
-import { Brakes, type ConfiguredPrice, type Limit, PriceTable } from "../../../bridge/budget/index.ts";
+import { type ConfiguredPrice, type Limit, PriceTable, RunawayGuard } from "../../../bridge/budget/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { type Clock, systemClock } from "../../../bridge/platform/clock.ts";
 import { tempDirectory } from "../temp.ts";
@@ -33,7 +33,7 @@ export const openPolicy: LlmPolicy = {
   outputTokensDefault: 64,
   outputTokensMax: 4_096,
   concurrentCallsMax: 64,
-  brakes: {
+  runawayLimits: {
     callsPerMinuteMax: 100_000,
     identicalCallsMax: 100_000,
     callsWithoutProgressMax: 100_000,
@@ -47,7 +47,7 @@ export const openPolicy: LlmPolicy = {
 export interface BrokerBench extends AsyncDisposable {
   readonly broker: ModelBroker;
   readonly door: LlmDoor;
-  readonly brakes: Brakes;
+  readonly guard: RunawayGuard;
   readonly money: BudgetBench;
   readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
   /** A socket on which the door takes whoever connects for this agent. */
@@ -65,8 +65,8 @@ export interface BrokerBenchOptions {
   readonly callMs?: number;
   readonly failuresMax?: number;
   readonly openMs?: number;
-  /** Whose time the brakes go by. */
-  readonly brakesClock?: Clock;
+  /** Whose time the runaway guard goes by. */
+  readonly guardClock?: Clock;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
@@ -85,14 +85,14 @@ export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBen
   const http = { headMs: options.headMs ?? 5_000, idleMs: options.idleMs ?? 5_000, connectionsMax: 64 };
   const circuit = { failuresMax: options.failuresMax ?? 5, openMs: options.openMs ?? 30_000 };
   const providers = new Providers(settings, http, circuit, publish, systemClock);
-  const brakes = new Brakes(options.brakesClock ?? systemClock);
+  const guard = new RunawayGuard(options.guardClock ?? systemClock);
   const secrets = options.secrets ?? { "the-key": canaryKey };
   const broker = new ModelBroker(
     {
       models: new ModelTable(settings, new Map(Object.entries(options.fallbacks ?? {}))),
       providers,
       budget: money.budget,
-      brakes,
+      guard,
       prices: new PriceTable(
         new Map([
           ["oai/m", price],
@@ -114,7 +114,7 @@ export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBen
   return {
     broker,
     door,
-    brakes,
+    guard,
     money,
     published,
     async listen(agent) {

@@ -22,8 +22,8 @@ export const levels = ({ published }: BudgetBench): unknown[] =>
   published.flatMap(({ data }) => (data["level"] === undefined ? [] : [data["level"]]));
 
 /** What the first limit of the scope has held and spent. */
-export async function spentIn({ desk }: BudgetBench, scope = "global") {
-  const { limits } = await desk.status();
+export async function spentIn({ admin }: BudgetBench, scope = "global") {
+  const { limits } = await admin.status();
   const found = limits.find(({ standing }) => standing.scope === scope);
   return { held: found?.standing.held, spent: found?.standing.spent };
 }

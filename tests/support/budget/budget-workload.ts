@@ -18,7 +18,7 @@ const budget = new Budget(
     clock: systemClock,
     calendar: new Calendar("UTC"),
     publish: () => undefined,
-    brake: { freeze: async () => undefined, thaw: async () => undefined, stop: async () => undefined },
+    agentHold: { freeze: async () => undefined, thaw: async () => undefined, stop: async () => undefined },
     logger: silentLogger,
   },
   { limits: [costLimit("global", "all", limitNanoUsd)], thresholds: [100], sweepEveryMs: 200 },

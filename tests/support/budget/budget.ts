@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import {
   Budget,
-  BudgetDesk,
+  BudgetAdmin,
   type BudgetSettings,
   budgetMigrations,
   Calendar,
@@ -33,10 +33,10 @@ export interface BudgetBench {
   readonly path: string;
   readonly clock: ManualClock;
   readonly budget: Budget;
-  readonly desk: BudgetDesk;
+  readonly admin: BudgetAdmin;
   readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
   /** What was done to agents, e.g. `freeze mail-1`. */
-  readonly braked: string[];
+  readonly held: string[];
   reserve(id: string, nanoUsd: number, attribution?: object, more?: object): Promise<void>;
   settle(id: string, nanoUsd: number): Promise<void>;
   /** Ends it as a crash would: nothing is told, swept or settled any more. The directory stays. */
@@ -54,16 +54,16 @@ export async function openBudget(
   const clock = options.clock ?? new ManualClock();
   const store = new Store(path, budgetMigrations, new Date(clock.now()).toISOString());
   const published: BudgetBench["published"] = [];
-  const braked: string[] = [];
+  const held: string[] = [];
   const deps = {
     store,
     clock: clock as Clock,
     calendar: new Calendar(options.timeZone ?? "UTC"),
     publish: (type: string, _: string, data: Readonly<Record<string, unknown>>) => void published.push({ type, data }),
-    brake: {
-      freeze: async (agent: string) => void braked.push(`freeze ${agent}`),
-      thaw: async (agent: string) => void braked.push(`thaw ${agent}`),
-      stop: async (agent: string) => void braked.push(`stop ${agent}`),
+    agentHold: {
+      freeze: async (agent: string) => void held.push(`freeze ${agent}`),
+      thaw: async (agent: string) => void held.push(`thaw ${agent}`),
+      stop: async (agent: string) => void held.push(`stop ${agent}`),
     },
     logger: silentLogger,
   };
@@ -71,7 +71,7 @@ export async function openBudget(
   await budget.start();
   let approvals = 0;
   let isOpen = true;
-  const desk = new BudgetDesk({
+  const admin = new BudgetAdmin({
     ...deps,
     budget,
     approvals: { ask: async () => ({ approvalId: `a${++approvals}`, approvedBy: "user:0" }) },
@@ -81,9 +81,9 @@ export async function openBudget(
     path,
     clock,
     budget,
-    desk,
+    admin,
     published,
-    braked,
+    held,
     reserve: (id, nanoUsd, attribution = {}, more = {}) =>
       budget.reserve({ id, attribution, amounts: cost(nanoUsd), leaseMs: 60_000, onExpiry: "release", ...more }),
     settle: (id, nanoUsd) =>

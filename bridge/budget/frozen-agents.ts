@@ -4,31 +4,31 @@ import { type Standing, standing } from "./checks.ts";
 import { readLimits } from "./limits.ts";
 
 /** An agent that may spend no more until the limit that froze it has room again. */
-export interface Freeze {
+export interface FrozenAgent {
   readonly agent: string;
   readonly scope: string;
   readonly reason: string;
 }
 
-const upsert = "INSERT OR REPLACE INTO budget_freezes VALUES (?, ?, ?, ?, ?, ?, ?)";
+const upsert = "INSERT OR REPLACE INTO budget_frozen_agents VALUES (?, ?, ?, ?, ?, ?, ?)";
 
 export function freeze(sql: Sql, agent: string, by: Standing, endsAtMs: number | null, reason: string): void {
   sql.run(upsert, agent, by.scope, by.windowId, by.limit.unit, by.ceiling ?? 0, endsAtMs, reason);
 }
 
-export const allFreezes = (sql: Sql): Freeze[] =>
+export const allFrozen = (sql: Sql): FrozenAgent[] =>
   sql
-    .all("SELECT agent, scope, reason FROM budget_freezes ORDER BY agent")
+    .all("SELECT agent, scope, reason FROM budget_frozen_agents ORDER BY agent")
     .map((row) => ({ agent: String(row["agent"]), scope: String(row["scope"]), reason: String(row["reason"]) }));
 
-export function freezeOf(sql: Sql, agent: string): Freeze | undefined {
-  const row = sql.get("SELECT agent, scope, reason FROM budget_freezes WHERE agent = ?", agent);
+export function frozenAgent(sql: Sql, agent: string): FrozenAgent | undefined {
+  const row = sql.get("SELECT agent, scope, reason FROM budget_frozen_agents WHERE agent = ?", agent);
   return row === undefined ? undefined : { agent, scope: String(row["scope"]), reason: String(row["reason"]) };
 }
 
 /** Ends the freezes whose window is over, or whose limit was raised, topped up or taken away. Returns the agents. */
 export function thaw(sql: Sql, windows: Windows): string[] {
-  const thawed = sql.all("SELECT * FROM budget_freezes").flatMap((row) => {
+  const thawed = sql.all("SELECT * FROM budget_frozen_agents").flatMap((row) => {
     const limit = readLimits(sql).find(
       (candidate) =>
         windows[candidate.window] === row["window"] &&
@@ -39,7 +39,7 @@ export function thaw(sql: Sql, windows: Windows): string[] {
       limit !== undefined && standing(sql, limit, String(row["scope"]), windows).ceiling === row["ceiling"];
     return isSame ? [] : [String(row["agent"])];
   });
-  for (const agent of thawed) sql.run("DELETE FROM budget_freezes WHERE agent = ?", agent);
+  for (const agent of thawed) sql.run("DELETE FROM budget_frozen_agents WHERE agent = ?", agent);
   return thawed;
 }
 

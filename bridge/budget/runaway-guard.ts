@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../platform/clock.ts";
 
-export interface BrakeSettings {
+export interface RunawayLimits {
   readonly callsPerMinuteMax: number;
   /** The same call this often within a run is a loop. */
   readonly identicalCallsMax: number;
@@ -26,7 +26,7 @@ export interface CallFacts {
   readonly state?: string | undefined;
 }
 
-export type BrakeName = "calls_per_minute" | "identical_calls" | "no_progress" | "run_time";
+export type RunawayLimitName = "calls_per_minute" | "identical_calls" | "no_progress" | "run_time";
 
 const minuteMs = 60_000;
 /** Different calls remembered of one run; the oldest is forgotten first. */
@@ -47,7 +47,7 @@ interface Track {
 }
 
 /** Stops an agent that runs away, whatever its budget still has. Each brake is per agent. */
-export class Brakes {
+export class RunawayGuard {
   readonly #clock: Clock;
   readonly #tracks = new Map<string, Track>();
 
@@ -57,9 +57,9 @@ export class Brakes {
 
   /**
    * Lets one call of an agent through, or says which brake holds it.
-   * @throws BridgeError BRAKE_PULLED, NOTHING_CHANGED
+   * @throws BridgeError RUNAWAY_LIMIT, NO_NEW_INPUT
    */
-  admit(facts: CallFacts, settings: BrakeSettings): void {
+  admit(facts: CallFacts, settings: RunawayLimits): void {
     const nowMs = this.#clock.monotonic();
     const track = this.#trackOf(facts, nowMs);
     const fingerprint = createHash("sha256").update(facts.request).digest("base64");
@@ -67,12 +67,12 @@ export class Brakes {
     track.recent = track.recent.filter((atMs) => nowMs - atMs < minuteMs);
     const oldest = track.recent[0];
     if (track.recent.length >= settings.callsPerMinuteMax && oldest !== undefined) {
-      throw pulled(facts, "calls_per_minute", settings.callsPerMinuteMax, Math.ceil(minuteMs - (nowMs - oldest)));
+      throw limitReached(facts, "calls_per_minute", settings.callsPerMinuteMax, Math.ceil(minuteMs - (nowMs - oldest)));
     }
-    if (nowMs - track.startedAtMs >= settings.runMsMax) throw pulled(facts, "run_time", settings.runMsMax);
-    if (same > settings.identicalCallsMax) throw pulled(facts, "identical_calls", settings.identicalCallsMax);
+    if (nowMs - track.startedAtMs >= settings.runMsMax) throw limitReached(facts, "run_time", settings.runMsMax);
+    if (same > settings.identicalCallsMax) throw limitReached(facts, "identical_calls", settings.identicalCallsMax);
     if (track.withoutProgress >= settings.callsWithoutProgressMax) {
-      throw pulled(facts, "no_progress", settings.callsWithoutProgressMax);
+      throw limitReached(facts, "no_progress", settings.callsWithoutProgressMax);
     }
     if (settings.idleGate) takeTurn(track, facts, settings, nowMs);
     track.recent.push(nowMs);
@@ -126,7 +126,7 @@ export class Brakes {
 function takeTurn(
   track: Track,
   { agent, state }: CallFacts,
-  { turnMs, turnCallsMax }: BrakeSettings,
+  { turnMs, turnCallsMax }: RunawayLimits,
   nowMs: number,
 ): void {
   const hasNewState = state !== undefined && state !== track.state;
@@ -138,22 +138,27 @@ function takeTurn(
   const { turn } = track;
   if (turn === undefined || nowMs >= turn.untilMs || turn.calls >= turnCallsMax) {
     throw new BridgeError(
-      "NOTHING_CHANGED",
+      "NO_NEW_INPUT",
       `Nothing reached ${agent} since its last turn, so there is nothing to call a model for`,
     );
   }
   turn.calls += 1;
 }
 
-function pulled({ agent, run }: CallFacts, brake: BrakeName, limit: number, retryAfterMs?: number): BridgeError {
-  const sentences: Record<BrakeName, string> = {
+function limitReached(
+  { agent, run }: CallFacts,
+  name: RunawayLimitName,
+  limit: number,
+  retryAfterMs?: number,
+): BridgeError {
+  const sentences: Record<RunawayLimitName, string> = {
     calls_per_minute: `${agent} made ${limit} calls within a minute, which is the most`,
     identical_calls: `${agent} made the same call ${limit} times in the run ${run}, which is the most`,
     no_progress: `${agent} made ${limit} calls and did nothing else, which is the most`,
     run_time: `The run ${run} of ${agent} is older than ${limit} ms, which is the longest`,
   };
   const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
-  return new BridgeError("BRAKE_PULLED", sentences[brake], { brake, limit, run, ...retry });
+  return new BridgeError("RUNAWAY_LIMIT", sentences[name], { limit: name, max: limit, run, ...retry });
 }
 
 function dropOldest(map: Map<string, unknown>): void {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
-import { type BrakeSettings, Brakes } from "./brakes.ts";
+import { RunawayGuard, type RunawayLimits } from "./runaway-guard.ts";
 
-const open: BrakeSettings = {
+const open: RunawayLimits = {
   callsPerMinuteMax: 1_000,
   identicalCallsMax: 1_000,
   callsWithoutProgressMax: 1_000,
@@ -12,49 +12,49 @@ const open: BrakeSettings = {
   turnCallsMax: 50,
 };
 
-function bench(settings: Partial<BrakeSettings>) {
+function world(settings: Partial<RunawayLimits>) {
   const clock = new ManualClock();
-  const brakes = new Brakes(clock);
+  const guard = new RunawayGuard(clock);
   let number = 0;
   const call = (facts: { request?: string; run?: string; state?: string } = {}): string => {
     try {
-      brakes.admit(
+      guard.admit(
         { agent: "mail-1", run: "mail-1.1", request: `call ${++number}`, ...facts },
         { ...open, ...settings },
       );
       return "through";
     } catch (error) {
-      const { code, details } = error as { code: string; details?: { brake?: string } };
-      return details?.brake ?? code;
+      const { code, details } = error as { code: string; details?: { limit?: string } };
+      return details?.limit ?? code;
     }
   };
-  return { clock, brakes, call };
+  return { clock, guard, call };
 }
 
-describe("Brakes", () => {
+describe("RunawayGuard", () => {
   test("let so many calls a minute through", () => {
-    const { clock, call } = bench({ callsPerMinuteMax: 2 });
+    const { clock, call } = world({ callsPerMinuteMax: 2 });
     expect([call(), call(), call()]).toEqual(["through", "through", "calls_per_minute"]);
     clock.advance(60_000);
     expect(call()).toBe("through");
   });
 
   test("hold the same call when it comes again and again, until a new run", () => {
-    const { call } = bench({ identicalCallsMax: 2 });
+    const { call } = world({ identicalCallsMax: 2 });
     const same = { request: "same" };
     expect([call(same), call(), call(same), call(same)]).toEqual(["through", "through", "through", "identical_calls"]);
     expect(call({ ...same, run: "mail-1.2" })).toBe("through");
   });
 
   test("hold an agent that only calls, until it does something", () => {
-    const { brakes, call } = bench({ callsWithoutProgressMax: 2 });
+    const { guard, call } = world({ callsWithoutProgressMax: 2 });
     expect([call(), call(), call()]).toEqual(["through", "through", "no_progress"]);
-    brakes.progressed("mail-1");
+    guard.progressed("mail-1");
     expect(call()).toBe("through");
   });
 
   test("hold a run that is too old", () => {
-    const { clock, call } = bench({ runMsMax: 1_000 });
+    const { clock, call } = world({ runMsMax: 1_000 });
     expect(call()).toBe("through");
     clock.advance(1_000);
     expect(call()).toBe("run_time");
@@ -62,23 +62,23 @@ describe("Brakes", () => {
   });
 
   test("the idle gate opens for a change, for one turn", () => {
-    const { clock, brakes, call } = bench({ idleGate: true, turnCallsMax: 2 });
-    expect(call()).toBe("NOTHING_CHANGED");
-    brakes.changed("mail-1");
-    expect([call(), call(), call()]).toEqual(["through", "through", "NOTHING_CHANGED"]);
-    brakes.changed("mail-1");
+    const { clock, guard, call } = world({ idleGate: true, turnCallsMax: 2 });
+    expect(call()).toBe("NO_NEW_INPUT");
+    guard.changed("mail-1");
+    expect([call(), call(), call()]).toEqual(["through", "through", "NO_NEW_INPUT"]);
+    guard.changed("mail-1");
     expect(call()).toBe("through");
     clock.advance(600_000);
-    expect(call()).toBe("NOTHING_CHANGED");
+    expect(call()).toBe("NO_NEW_INPUT");
   });
 
   test("the idle gate opens for a state that is new, and not for one that was seen", () => {
-    const { clock, call } = bench({ idleGate: true });
+    const { clock, call } = world({ idleGate: true });
     expect(call({ state: "3 mails" })).toBe("through");
     clock.advance(600_000);
-    expect(call({ state: "3 mails" })).toBe("NOTHING_CHANGED");
+    expect(call({ state: "3 mails" })).toBe("NO_NEW_INPUT");
     expect(call({ state: "4 mails" })).toBe("through");
     clock.advance(600_000);
-    expect(call({ state: "4 mails", run: "mail-1.2" })).toBe("NOTHING_CHANGED");
+    expect(call({ state: "4 mails", run: "mail-1.2" })).toBe("NO_NEW_INPUT");
   });
 });

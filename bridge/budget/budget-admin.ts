@@ -5,13 +5,13 @@ import type { Sql, Store } from "../store/index.ts";
 import type { Unit } from "./amounts.ts";
 import type { Calendar, WindowKind, Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
-import { allFreezes, type Freeze } from "./freezes.ts";
+import { allFrozen, type FrozenAgent } from "./frozen-agents.ts";
 import { boundOf, type Limit, readLimits, type StoredLimit, writeLimit } from "./limits.ts";
 import type { ApprovalGate } from "./ports.ts";
 import { type Forecast, forecast, type ReportQuery, type ReportRow, report } from "./report.ts";
 import { scopeParts } from "./scopes.ts";
 
-export interface DeskDeps {
+export interface BudgetAdminDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly calendar: Calendar;
@@ -42,10 +42,10 @@ const insertGrant = `INSERT INTO budget_grants (scope, window, unit, amount, at_
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** What people see of the budget and decide about it. */
-export class BudgetDesk {
-  readonly #deps: DeskDeps;
+export class BudgetAdmin {
+  readonly #deps: BudgetAdminDeps;
 
-  constructor(deps: DeskDeps) {
+  constructor(deps: BudgetAdminDeps) {
     this.#deps = deps;
   }
 
@@ -85,7 +85,7 @@ export class BudgetDesk {
     return { windowId, approvedBy };
   }
 
-  status(): Promise<{ readonly limits: LimitStatus[]; readonly freezes: Freeze[] }> {
+  status(): Promise<{ readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] }> {
     const { store, calendar, clock } = this.#deps;
     return store.write((sql) => {
       const nowMs = clock.now();
@@ -98,7 +98,7 @@ export class BudgetDesk {
           return { standing: present, resetsAtMs, ...forecast(sql, present, nowMs, resetsAtMs) };
         }),
       );
-      return { limits: statuses, freezes: allFreezes(sql) };
+      return { limits: statuses, frozen: allFrozen(sql) };
     });
   }
 

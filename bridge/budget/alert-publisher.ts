@@ -1,32 +1,32 @@
 import type { PublishEvent } from "../events/index.ts";
 import type { Store } from "../store/index.ts";
-import { type Alert, markTold, untold } from "./alerts.ts";
+import { type Alert, markPublished, unpublished } from "./alerts.ts";
 
 /** Publishes recorded alerts, at least once each: one is marked as told only after it was. */
-export class Teller {
+export class AlertPublisher {
   readonly #store: Store;
   readonly #publish: PublishEvent;
   /** Told in this process and perhaps not marked yet. */
-  readonly #told = new Set<number>();
+  readonly #published = new Set<number>();
 
   constructor({ store, publish }: { readonly store: Store; readonly publish: PublishEvent }) {
     this.#store = store;
     this.#publish = publish;
   }
 
-  async tell(): Promise<void> {
-    const alerts = this.#store.read(untold).filter(({ id }) => !this.#told.has(id));
+  async publish(): Promise<void> {
+    const alerts = this.#store.read(unpublished).filter(({ id }) => !this.#published.has(id));
     if (alerts.length === 0) return;
     for (const alert of alerts) {
-      this.#told.add(alert.id);
+      this.#published.add(alert.id);
       const { level, standing } = alert;
       const facts = factsOf(alert);
       if (level === "refused") {
         this.#publish("budget.exhausted", "bridge", { ...facts, on_hard: standing.limit.onHard });
       } else this.#publish("budget.threshold_crossed", "bridge", { ...facts, level });
     }
-    await this.#store.write((sql) => markTold(sql, alerts));
-    for (const { id } of alerts) this.#told.delete(id);
+    await this.#store.write((sql) => markPublished(sql, alerts));
+    for (const { id } of alerts) this.#published.delete(id);
   }
 }
 
