@@ -1,5 +1,5 @@
 // Completes package-lock.json after `npm install` through a registry that does not carry other platforms' optional packages:
-// npm leaves those out, and `npm ci` then refuses the file. Run it after adding a package: `npm run lockfile`.
+// npm leaves those out, and `npm ci` then refuses the file. Run it after adding a package: `node scripts/complete-lockfile.mjs`.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const file = new URL("../package-lock.json", import.meta.url);

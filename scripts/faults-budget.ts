@@ -1,4 +1,4 @@
-// `npm run faults:budget`: the race on one dollar at its full size. `--json` prints the figures, `--runs N` makes it shorter.
+// `npm run nightly -- budget`: the race on one dollar at its full size. `--json` prints the figures, `--runs N` makes it shorter.
 import { parseArgs } from "node:util";
 import { race } from "../tests/support/budget/budget-race.ts";
 

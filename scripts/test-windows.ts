@@ -1,4 +1,4 @@
-// `npm run test:windows`: gets Wine and Windows Node, runs tests/windows/suite.ts there, and ends with one line that counts its tests.
+// `npm run nightly -- windows`: gets Wine and Windows Node, runs tests/windows/suite.ts there, and ends with one line that counts its tests.
 import { provideWine, runOnWindows, wineIsThere } from "../tests/support/machine/wine.ts";
 import { provision } from "./provision.ts";
 

@@ -1,36 +1,62 @@
-// `npm test`: provides what the tests need, runs them all, and ends with one line that counts them.
+// `npm test`: units, contract, conformance, and end to end on the sandbox. `npm run test:all`: every suite with every real part.
+// `npm test -- PATH…`: those suites. Each provides what its suites need and ends with one line that counts the tests.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import "./build-agent.mjs";
 import { engineAnswers, startPrivateDockerd } from "../tests/support/engines/dockerd.ts";
 import { provideWine } from "../tests/support/machine/wine.ts";
 import { provideSynapse } from "../tests/support/matrix/synapse.ts";
 import { provision } from "./provision.ts";
 import { runJest } from "./run-jest.ts";
+import { quickSuites } from "./test-scope.ts";
 
 const say = (line: string) => process.stderr.write(`[test] ${line}\n`);
+const args = process.argv.slice(2);
 
 const scratch = mkdtempSync(join(tmpdir(), "ac-test-"));
-const missing = provision(process.env, say);
-const [docker, noSynapse, noWine] = await Promise.all([
-  provideDocker(),
-  provideSynapse(process.env, say),
-  provideWine(process.env, say),
-]);
-for (const reason of [noSynapse, noWine]) if (reason !== undefined) missing.push(reason);
-const totals = await runJest(process.argv.slice(2), testEnv(docker?.host), scratch);
-await docker?.stop();
+const { missing, mayBeSkipped, totals } = args.length === 0 ? await runQuick() : await runAll();
 for (const line of missing) say(line);
 rmSync(scratch, { recursive: true, force: true });
 for (const line of totals.passedOnlyAlone) say(`failed, and passed when it was run again alone: ${line}`);
 process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
-// Wine alone may be missing in continuous integration too: what is left out for it is one test.
-const mayBeSkipped = noWine === undefined ? 0 : 1;
 const isTooMuchSkipped = process.env["CI"] === "true" && totals.skipped > mayBeSkipped;
 if (totals.failed > 0 || totals.passed === 0 || isTooMuchSkipped) process.exitCode = 1;
 
-/** The engine that answers, or one of our own. */
-async function provideDocker(): Promise<{ host: string; stop(): Promise<void> } | undefined> {
+/** Two workers: the suites wait for processes more than they compute. */
+async function runQuick() {
+  const missing = provision(process.env, say, ["bwrap"]);
+  const env = { ...process.env, ARMORCLAW_TEST_ENGINES: "sandbox,process" };
+  const totals = await runJest(["--maxWorkers=2", "--runTestsByPath", ...quickSuites()], env, scratch);
+  return { missing, mayBeSkipped: 0, totals };
+}
+
+/** One suite at a time, since the real parts share the machine. */
+async function runAll() {
+  const missing = provision(process.env, say);
+  const [docker, noSynapse, noWine] = await Promise.all([
+    provideDocker(missing),
+    provideSynapse(process.env, say),
+    provideWine(process.env, say),
+  ]);
+  for (const reason of [noSynapse, noWine]) if (reason !== undefined) missing.push(reason);
+  const env = {
+    ...process.env,
+    ...(docker === undefined ? {} : { ARMORCLAW_TEST_DOCKER_HOST: docker.host }),
+    ...(noWine === undefined ? {} : { ARMORCLAW_TEST_NO_WINE: noWine }),
+  };
+  const totals = await runJest(
+    args.filter((arg) => arg !== "--all"),
+    env,
+    scratch,
+  );
+  await docker?.stop();
+  // Wine alone may be missing in continuous integration too: what is left out for it is one test.
+  return { missing, mayBeSkipped: noWine === undefined ? 0 : 1, totals };
+}
+
+/** The engine that answers, or a private one. */
+async function provideDocker(missing: string[]): Promise<{ host: string; stop(): Promise<void> } | undefined> {
   const usual = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
   if (await engineAnswers(usual)) return { host: usual, stop: async () => undefined };
   if (process.env["ARMORCLAW_TEST_PROVISION"] === "0" || process.getuid?.() !== 0) {
@@ -47,12 +73,4 @@ async function provideDocker(): Promise<{ host: string; stop(): Promise<void> } 
     );
     return undefined;
   }
-}
-
-function testEnv(dockerHost: string | undefined): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    ...(dockerHost === undefined ? {} : { ARMORCLAW_TEST_DOCKER_HOST: dockerHost }),
-    ...(noWine === undefined ? {} : { ARMORCLAW_TEST_NO_WINE: noWine }),
-  };
 }

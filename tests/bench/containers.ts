@@ -1,4 +1,4 @@
-// `npm run bench:containers -- --json`: what starts, ends, watching and panic cost, each beside a bare Node child in the same run.
+// `npm run bench -- containers --json`: what starts, ends, watching and panic cost, each beside a bare Node child in the same run.
 import { parseArgs } from "node:util";
 import type { EngineKind } from "../../bridge/containers/index.ts";
 import { bridgeFigures } from "./containers/bridge-figures.ts";

@@ -1,4 +1,4 @@
-// `npm run bench:events [-- --json]`: events through the real daemon on its socket, from one process, so that one clock measures
+// `npm run bench -- events [--json]`: events through the real daemon on its socket, from one process, so that one clock measures
 // publish → subscriber. Fan-out is set beside a bare server that writes the same events as JSON to each subscriber.
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// `npm run bench:voice`: what calls cost, and what concealment is worth. `-- --json` prints one JSON object.
+// `npm run bench -- voice`: what calls cost, and what concealment is worth. `--json` prints one JSON object.
 import { espeak } from "../../agent-runtime/voice/speech-engines.ts";
 import { MediaClient } from "../../bridge/adapters/webrtc/calls/media-client.ts";
 import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/media/codec.ts";

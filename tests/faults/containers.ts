@@ -1,4 +1,4 @@
-// `npm run faults:containers -- --json`: kills agents, the bridge and dockerd at random points, and runs the attacks. `--nightly` for the long run.
+// `npm run nightly -- containers --json`: kills agents, the bridge and dockerd at random points, and runs the attacks.
 import { parseArgs } from "node:util";
 import { type AttackRow, runAttacks } from "../support/engines/attack-suite.ts";
 import { type FaultReport, runContainerFaults } from "../support/engines/container-faults.ts";

@@ -7,7 +7,7 @@ const reason = process.env["ARMORCLAW_TEST_NO_WINE"];
 
 describeIf(
   wineIsThere(),
-  reason ?? "no Wine here: `npm run test:windows` gets it",
+  reason ?? "no Wine here: `npm run nightly -- windows` gets it",
   "on Windows, as Wine has it",
   () => {
     test("the bridge, its pipe, the client SDK and every conformance case do as they do here", async () => {

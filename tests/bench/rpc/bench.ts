@@ -1,4 +1,4 @@
-// `npm run bench:rpc [-- --json] [--rounds N] [--ms N] [--peers a,b] [--loads a,b]`: the wire beside its peers, interleaved in
+// `npm run bench -- rpc [--json] [--rounds N] [--ms N] [--peers a,b] [--loads a,b]`: the wire beside its peers, interleaved in
 // one run. Each cell has a server and a client of its own, compiled as a release is. Compare ratios, not absolute figures.
 import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -6,6 +6,12 @@ export type TestedEngine = "docker" | "sandbox" | "process";
 const dockerHost = (): string | undefined => process.env["ARMORCLAW_TEST_DOCKER_HOST"];
 export const hasBubblewrap = (): boolean => spawnSync("bwrap", ["--version"]).status === 0;
 
+/** `npm test` sets ARMORCLAW_TEST_ENGINES to the engines that its scope has; every other run takes all of them. */
+function isInScope(engine: TestedEngine): boolean {
+  const scope = process.env["ARMORCLAW_TEST_ENGINES"];
+  return scope === undefined || scope.split(",").includes(engine);
+}
+
 /** Runs the same tests on every engine; what this machine lacks is said in one line, and fails in CI. */
 export function describeOnEngines(
   name: string,
@@ -17,7 +23,7 @@ export function describeOnEngines(
     docker: [dockerHost() !== undefined, "no Docker engine answers (npm test starts one when it may)"],
     process: [true, ""],
   };
-  for (const engine of engines) {
+  for (const engine of engines.filter(isInScope)) {
     const [has, reason] = conditions[engine];
     const env = (): Record<string, string> => (engine === "docker" ? { DOCKER_HOST: dockerHost() ?? "" } : {});
     describeIf(has, reason, `${name} (${engine})`, () => body(engine, env));

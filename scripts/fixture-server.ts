@@ -1,0 +1,15 @@
+// `npm run fixture-server -- FLAGS`: bundles the conformance cases' server as a release is built, and runs it in this process.
+import { build } from "esbuild";
+
+const outfile = "dist/fixture-server.mjs";
+await build({
+  entryPoints: ["tests/support/wire/fixture-server.ts"],
+  outfile,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  conditions: ["armorclaw-source"],
+  external: ["pino", "koffi", "prom-client", "jose", "ws"],
+  logLevel: "error",
+});
+await import(new URL(`../${outfile}`, import.meta.url).href);

@@ -1,0 +1,33 @@
+import { isTest, type SourceFile, sourceFiles } from "../tests/support/source.ts";
+
+/** Support files that start a part which `npm test` does not install: suites that reach one belong to `npm run test:all`. */
+const needsMore =
+  /^tests\/support\/(?:matrix\/synapse|voice\/(?:chromium|firefox|coturn|spoken)|engines\/(?:dockerd|killable-dockerd)|machine\/wine)\.ts$/;
+/** Programs that a fresh machine may not have, and packages that a suite downloads. */
+const startsMore = /"(?:socat|curl|python3|strace|systemd-analyze|script)"|npm install/;
+/** Suites that inject faults for minutes. */
+const takesMinutes = /^tests\/(?:faults|windows)\//;
+
+/** The suites of `npm test`: units, contract, conformance, and end to end on the sandbox. They need bubblewrap alone. */
+export function quickSuites(): string[] {
+  const files = new Map(sourceFiles().map((file) => [file.path, file]));
+  return [...files.values()]
+    .filter(({ path }) => path.endsWith(".test.ts") && !takesMinutes.test(path))
+    .filter((file) => {
+      const reached = reachedSupport(file, files);
+      return !reached.some(({ path, code }) => needsMore.test(path) || startsMore.test(code));
+    })
+    .map(({ path }) => path);
+}
+
+/** The suite itself and the test files that it imports, directly or not. */
+function reachedSupport(suite: SourceFile, files: ReadonlyMap<string, SourceFile>): SourceFile[] {
+  const reached = new Set([suite]);
+  for (const { imports } of reached) {
+    for (const { target, isTypeOnly } of imports) {
+      const file = target === undefined ? undefined : files.get(target);
+      if (file !== undefined && isTest(file.path) && !isTypeOnly) reached.add(file);
+    }
+  }
+  return [...reached];
+}
