@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { errorCatalogue } from "@armorclaw/protocol/errors";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { runLine, type TestIo, testIo } from "../../tests/support/cli-io.ts";
@@ -6,6 +7,9 @@ import { commands } from "./commands/command-table.ts";
 import { findCommand } from "./commands/find-command.ts";
 import { loadRunner } from "./commands/load-runner.ts";
 import { exitCodes, exitOfErrorCode } from "./core/exit-codes.ts";
+import type { Invocation } from "./core/invocation.ts";
+import { WriteError } from "./core/io.ts";
+import { runCli } from "./run-cli.ts";
 
 let server: LineServer;
 beforeEach(async () => {
@@ -43,16 +47,73 @@ describe("help", () => {
   test.each([
     ["agnet list", "Unknown command agnet", "Did you mean agent?"],
     ["agent lst", "Unknown command agent lst", "Did you mean agent list?"],
+    ["keystore add", "Unknown command keystore add", "Did you mean keystore store?"],
+    ["queue rm", "Unknown command queue rm", "Did you mean queue drop?"],
+    [
+      "exec heartbeat-1 sh",
+      "Unknown command exec",
+      "Agents have no shell; `armorclaw logs AGENT` shows what one wrote",
+    ],
+    ["stats", "Unknown command stats", "`armorclaw usage` shows what agents use, `armorclaw top` shows it live"],
     ["config", "config needs a verb", "It is one of: show, validate, schema, attach, list, get, propose"],
     ["ps --al", "Unknown flag --al", "Did you mean --all?"],
     ["--jsn", "Unknown flag --jsn", "Did you mean --json?"],
-    ["ps extra", "Unexpected argument extra", "`armorclaw ps --help` shows what it takes"],
-    ["start", "--agent-type is missing", "Add --help to see the flags"],
-    ["stop", "Give either agent_id or container_id", "`armorclaw agent stop --help` explains each flag"],
+    ["ps extra", "Unexpected argument extra", "`armorclaw ps --help` lists the arguments"],
+    ["start", "LOOP is missing", "Write `armorclaw start LOOP`"],
+    ["stop", "AGENT is missing", "Write `armorclaw stop AGENT`"],
+    ["stop --grace-ms 5", "Give either agent_id or container_id", "`armorclaw agent stop --help` explains each flag"],
+    ["keystore store --token @-", "PROVIDER is missing", "Write `armorclaw keystore store PROVIDER`"],
   ])("`armorclaw %s` is a usage error that says what to type", async (line, message, remedy) => {
     const { code, out, error } = await cli(line);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(error).toBe(`armorclaw: USAGE: ${message}\n  next: ${remedy}\n`);
+  });
+
+  test.each(["agent --help", "help agent", "agent -h"])("`armorclaw %s` lists the group's commands", async (line) => {
+    const { code, out, error } = await cli(line);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    expect(out).toMatch(/^agent list +List the agents$/m);
+    expect(out).toMatch(/^agent remove-workspace +\S/m);
+  });
+
+  test.each(["--version", "-v"])("`armorclaw %s` prints the version", async (line) => {
+    expect((await cli(line)).out).toMatch(/^armorclaw \d/);
+  });
+});
+
+describe("a command of the process's entry", () => {
+  const seen: Invocation[] = [];
+  const entry = { run: async () => async (invocation: Invocation) => seen.push(invocation) - seen.length };
+
+  test("has the grammar of all commands: flags before and after its name, equals signs, short flags, repetition", async () => {
+    const line = "--json run --engine=process -q --set a.b=1 --set c=2 --timeout 60";
+    expect(await runCli(line.split(" "), io(), entry)).toBe(0);
+    expect(seen[0]?.values).toEqual({ engine: "process", set: ["a.b=1", "c=2"] });
+    expect(seen[0]?.out.isJson).toBe(true);
+  });
+
+  test.each([
+    ["run --enginee process", "Unknown flag --enginee", "Did you mean --engine?"],
+    ["run --engine dockr", "--engine cannot be dockr", "It is one of auto, docker, sandbox, process"],
+    ["run --set", "--set needs a value", "Write --set KEY=VALUE"],
+    ["run now", "Unexpected argument now", "`armorclaw run --help` lists the arguments"],
+    ["run --socket s", "armorclaw run connects to no bridge", "Leave out --socket; --help lists the flags"],
+  ])("`armorclaw %s` is the same usage error", async (line, message, remedy) => {
+    const to = io();
+    expect(await runCli(line.split(" "), to, entry)).toBe(2);
+    expect(to.errorText()).toBe(`armorclaw: USAGE: ${message}\n  next: ${remedy}\n`);
+  });
+
+  test("is asked to stop by --timeout, and by no signal that it handles itself", async () => {
+    const to = io();
+    const waits = async () => async (invocation: Invocation) => {
+      to.interrupt();
+      expect(invocation.signal.aborted).toBe(false);
+      await once(invocation.signal, "abort");
+      return 0;
+    };
+    expect(await runCli(["run", "--timeout", "0.05"], to, { run: waits })).toBe(9);
+    expect(to.errorText()).toContain("TIMED_OUT: armorclaw run took longer than 0.05 s");
   });
 });
 
@@ -154,6 +215,14 @@ describe("errors", () => {
       throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
     };
     expect(await cli("ps", io({ write }))).toEqual({ code: 0, out: "", error: "" });
+  });
+
+  test("output that cannot be written ends with 1 and says so", async () => {
+    const to = io();
+    const full = new WriteError(new Error("ENOSPC: no space left on device, write"));
+    const stdout = { ...to.stdout, flushed: () => Promise.reject(full) };
+    expect(await runCli(["version"], { ...to, stdout })).toBe(1);
+    expect(to.errorText()).toContain("OUTPUT_FAILED: The output could not be written: ENOSPC");
   });
 
   test("a wrong configuration ends with 10", async () => {

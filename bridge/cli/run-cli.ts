@@ -1,92 +1,122 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { limits } from "@armorclaw/protocol/limits";
-import { findCommand } from "./commands/find-command.ts";
-import { loadRunner } from "./commands/load-runner.ts";
-import { helpText } from "./commands/overview.ts";
+import { findCommand, isGroup } from "./commands/find-command.ts";
+import { loadRunner, type RunnerLoader } from "./commands/load-runner.ts";
+import { overview } from "./commands/overview.ts";
 import type { CliConnection } from "./core/cli-connection.ts";
 import { exitCodes } from "./core/exit-codes.ts";
 import { reportFailure } from "./core/failure.ts";
-import { convert, parseArgs } from "./core/flags.ts";
+import { convert, type FlagSpec, parseArgs, tokensOf } from "./core/flags.ts";
 import { globalFlags } from "./core/global-flags.ts";
-import type { Invocation } from "./core/invocation.ts";
+import type { Invocation, Runner } from "./core/invocation.ts";
 import { type CliIo, isBrokenPipe } from "./core/io.ts";
 import { createOutput } from "./core/output.ts";
 import { UsageError } from "./core/usage-error.ts";
 
-export { reportFailure } from "./core/failure.ts";
-export { type CliIo, processIo } from "./core/io.ts";
+/** Commands that are no clients of the bridge: the process's entry runs them. They handle signals themselves. */
+export type EntryCommands = Readonly<Record<string, RunnerLoader>>;
 
 /**
  * Runs one command line (without the program's name) and answers the exit code. Nothing heavy is imported before the
  * command is known: help must be quick.
  */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
-  const beforeEnd = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
-  const json = beforeEnd.includes("--json");
+export async function runCli(argv: readonly string[], io: CliIo, entryCommands: EntryCommands = {}): Promise<number> {
   const interrupt = new AbortController();
-  using _listener = io.onInterrupt(() => interrupt.abort());
+  using listener = io.onInterrupt(() => interrupt.abort());
+  const interrupts = { signal: interrupt.signal, stop: () => listener[Symbol.dispose]() };
   try {
-    return await dispatch(argv, io, interrupt.signal);
+    const code = await dispatch(argv, io, interrupts, entryCommands);
+    await io.stdout.flushed();
+    return code;
   } catch (error) {
     if (isBrokenPipe(error)) return exitCodes.ok;
     if (interrupt.signal.aborted) return exitCodes.interrupted;
-    return reportFailure(error, io, json);
+    return reportFailure(error, io, hasFlag(argv, "json"));
   }
 }
 
-async function dispatch(argv: readonly string[], io: CliIo, interrupted: AbortSignal): Promise<number> {
+interface Interrupts {
+  /** Aborts at Ctrl-C and at SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Leaves both to the command. */
+  stop(): void;
+}
+
+async function dispatch(
+  argv: readonly string[],
+  io: CliIo,
+  interrupts: Interrupts,
+  entryCommands: EntryCommands,
+): Promise<number> {
   const { leading, words } = splitLeadingFlags(argv);
-  if (leading.includes("--version")) {
-    return dispatch([...leading.filter((flag) => flag !== "--version"), "version"], io, interrupted);
-  }
-  if (words.length === 0 || (words.length === 1 && words[0] === "help")) {
-    await parseArgs(leading, globalFlags, stdinReader(io));
-    const output = createOutput(io, { json: false, quiet: false });
-    output.text(helpText(output.view().paint));
-    return exitCodes.ok;
-  }
-  const found = await findCommand(words);
-  const { name, rest, flags, positional, argumentsMax } = found;
   const readStdin = stdinReader(io);
-  const parsed = await parseArgs([...leading, ...rest], [...flags, ...globalFlags], readStdin);
-  const { json, quiet, timeout, socket, help, ...values } = parsed.values;
-  const out = createOutput(io, { json: json === true, quiet: quiet === true });
-  if (help === true) {
-    const { commandHelp } = await import("./commands/help.ts");
-    out.text(await commandHelp(name.split(" "), out.view().paint));
+  if (words.length === 0 || (words.length === 1 && words[0] === "help")) {
+    if (hasFlag(leading, "version"))
+      return dispatch([...leading.filter((flag) => !versionFlag.test(flag)), "version"], io, interrupts, {});
+    await parseArgs(leading, [...globalFlags, version], readStdin);
+    const output = createOutput(io, { json: false, quiet: false });
+    output.text(overview(output.view().paint));
     return exitCodes.ok;
   }
-  const positionals = [...parsed.positionals];
-  for (const wanted of positional) {
-    if (values[wanted] !== undefined || positionals.length === 0) continue;
-    const flag = flags.find(({ key }) => key === wanted);
-    if (flag?.kind === "list") values[flag.key] = positionals.splice(0).map((text) => convert(flag, text));
-    else if (flag !== undefined) values[flag.key] = convert(flag, positionals.shift() ?? "");
-  }
-  const surplus = positionals[argumentsMax];
-  if (surplus !== undefined) {
-    throw new UsageError(`Unexpected argument ${surplus}`, `\`armorclaw ${name} --help\` shows what it takes`);
-  }
+  if (hasFlag(words, "help") && isGroup(words)) return await printHelp(words.slice(0, 1), io);
+  const found = await findCommand(words);
+  const parsed = await parseArgs([...leading, ...found.rest], [...found.flags, ...globalFlags], readStdin);
+  const { json, quiet, timeout, socket, help, ...flags } = parsed.values;
+  if (help === true) return await printHelp(found.name.split(" "), io);
+  const { values, positionals } = assignPositionals(found, flags, parsed.positionals);
+  const out = createOutput(io, { json: json === true, quiet: quiet === true });
   const deadline = deadlineSignal(timeout);
-  const signal = deadline === undefined ? interrupted : AbortSignal.any([interrupted, deadline]);
+  const entryCommand = entryCommands[found.name];
+  if (entryCommand !== undefined && socket !== undefined)
+    throw new UsageError(`armorclaw ${found.name} connects to no bridge`, "Leave out --socket; --help lists the flags");
+  if (entryCommand !== undefined) interrupts.stop();
+  const signal = deadline === undefined ? interrupts.signal : AbortSignal.any([interrupts.signal, deadline]);
   const call = { io, out, signal, values, positionals, readStdin };
   try {
-    const code = await runConnected(call, typeof socket === "string" ? socket : undefined, await loadRunner(found));
+    const run = await (entryCommand ?? (() => loadRunner(found)))();
+    const code = await runConnected(call, typeof socket === "string" ? socket : undefined, run);
     signal.throwIfAborted();
     return code;
   } catch (error) {
-    if (deadline?.aborted !== true || interrupted.aborted) throw error;
-    throw new BridgeError("TIMED_OUT", `armorclaw ${name} took longer than ${String(timeout)} s`, undefined, {
-      cause: error,
-    });
+    if (deadline?.aborted !== true || interrupts.signal.aborted) throw error;
+    const message = `armorclaw ${found.name} took longer than ${String(timeout)} s`;
+    throw new BridgeError("TIMED_OUT", message, undefined, { cause: error });
   }
+}
+
+async function printHelp(words: readonly string[], io: CliIo): Promise<number> {
+  const { commandHelp } = await import("./commands/help.ts");
+  const out = createOutput(io, { json: false, quiet: false });
+  out.text(await commandHelp(words, out.view()));
+  return exitCodes.ok;
+}
+
+/** Gives the arguments that stand for a flag to that flag. @throws UsageError for more arguments than the command takes */
+function assignPositionals(
+  { name, flags, positional, argumentsMax }: Awaited<ReturnType<typeof findCommand>>,
+  given: Readonly<Record<string, unknown>>,
+  args: readonly string[],
+) {
+  const values: Record<string, unknown> = { ...given };
+  const positionals = [...args];
+  for (const wanted of positional) {
+    const flag = flags.find(({ key }) => key === wanted);
+    if (flag === undefined || values[wanted] !== undefined || positionals.length === 0) continue;
+    if (flag.kind === "list") values[flag.key] = positionals.splice(0).map((text) => convert(flag, text));
+    else values[flag.key] = convert(flag, positionals.shift() ?? "");
+  }
+  const surplus = positionals[argumentsMax];
+  if (surplus !== undefined) {
+    throw new UsageError(`Unexpected argument ${surplus}`, `\`armorclaw ${name} --help\` lists the arguments`);
+  }
+  return { values, positionals };
 }
 
 /** Runs the command with a `connect` whose connections are closed when it ends. */
 async function runConnected(
   call: Omit<Invocation, "connect">,
   socket: string | undefined,
-  run: (invocation: Invocation) => Promise<number>,
+  run: Runner,
 ): Promise<number> {
   await using opened = new AsyncDisposableStack();
   const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
@@ -100,19 +130,25 @@ async function runConnected(
   return await run({ ...call, connect });
 }
 
+const version: FlagSpec = { name: "version", key: "version", kind: "boolean", short: "v", description: "" };
+const versionFlag = /^(?:-v|--version)$/;
+
+/** Whether a flag of every command is given, wherever it stands and whatever the command is. */
+const hasFlag = (argv: readonly string[], name: string): boolean =>
+  tokensOf(argv, [...globalFlags, version]).some(
+    (token) => token.kind === "option" && token.name === name && token.value !== "false",
+  );
+
 interface SplitArgv {
   readonly leading: readonly string[];
   readonly words: readonly string[];
 }
 
-/** Global flags may stand before the command. */
+/** Global flags may come before the command. */
 function splitLeadingFlags(argv: readonly string[]): SplitArgv {
-  let index = 0;
-  while (argv[index]?.startsWith("-") === true) {
-    const flag = globalFlags.find(({ name }) => argv[index] === `--${name}`);
-    index += flag === undefined || flag.kind === "boolean" ? 1 : 2;
-  }
-  return { leading: argv.slice(0, index), words: argv.slice(index) };
+  const first = tokensOf(argv, [...globalFlags, version]).find(({ kind }) => kind === "positional");
+  const at = first?.index ?? argv.length;
+  return { leading: argv.slice(0, at), words: argv.slice(at) };
 }
 
 function deadlineSignal(seconds: unknown): AbortSignal | undefined {

@@ -1,11 +1,12 @@
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol";
 import { Audit } from "../audit/index.ts";
-import type { CliIo } from "../cli/core/io.ts";
-import { reportFailure } from "../cli/run-cli.ts";
-import { type Environment, loadConfig } from "../config/index.ts";
+import { configOverrides } from "../cli/core/config-flags.ts";
+import type { Runner } from "../cli/core/invocation.ts";
+import { UsageError } from "../cli/core/usage-error.ts";
+import { exitCodes, type Invocation } from "../cli/index.ts";
+import { type LoadedConfig, loadConfig } from "../config/index.ts";
 import { migrations } from "../daemon/migrations.ts";
 import { Keystore, unlockSource } from "../keystore/index.ts";
 import { silentLogger } from "../logging/index.ts";
@@ -13,40 +14,42 @@ import { systemClock, timestamp } from "../platform/clock.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
 import { type BackupHeader, Store, unpackBackup } from "../store/index.ts";
 
-/** `armorclaw backup verify|restore FILE`: the tools that work without a bridge. Resolves to the exit code. */
-export async function runBackup(argv: readonly string[], env: Environment, io: CliIo): Promise<number> {
-  const isJson = argv.includes("--json");
+/** `armorclaw backup verify FILE`: works without a bridge. */
+export const verify: Runner = (invocation) => withBackup(invocation, "verify", () => undefined);
+
+/** `armorclaw backup restore FILE`: works without a bridge, and refuses while one runs. */
+export const restore: Runner = (invocation) =>
+  withBackup(invocation, "restore", (copy, { stateDir, audit }) =>
+    putInPlace(copy, join(stateDir, "store.db"), audit.anchorFile ?? join(stateDir, "audit.anchors")),
+  );
+
+/** Unpacks and checks the backup in a directory of its own, and hands the checked copy to `use`. */
+async function withBackup(
+  { io, out, values, positionals }: Invocation,
+  verb: "verify" | "restore",
+  use: (copy: string, config: LoadedConfig["config"]) => void,
+): Promise<number> {
+  const [file] = positionals;
+  if (file === undefined) throw new UsageError("FILE is missing", `Write \`armorclaw backup ${verb} FILE\``);
+  const flags = configOverrides(values);
+  const { config } = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
+  const installId = openStateDirectory(config.stateDir);
+  const work = mkdtempSync(join(config.stateDir, "restore-"));
   try {
-    const { verb, file, flags } = readLine(argv);
-    const { config } = loadConfig({ flags, env, uid: process.getuid?.(), platform: process.platform });
-    const installId = openStateDirectory(config.stateDir);
-    const work = mkdtempSync(join(config.stateDir, "restore-"));
-    try {
-      const copy = join(work, "store.db");
-      const header = unpackBackup(file, copy);
-      const { keyFile = join(config.stateDir, "keystore.key"), source } = config.keystore;
-      const key = unlockSource({
-        kind: source,
-        keyFile,
-        installId,
-        platform: process.platform,
-        credentialsDirectory: env["CREDENTIALS_DIRECTORY"],
-      });
-      const found = await inspect(copy, key);
-      if (verb === "restore")
-        putInPlace(
-          copy,
-          join(config.stateDir, "store.db"),
-          config.audit.anchorFile ?? join(config.stateDir, "audit.anchors"),
-        );
-      const result = { ok: true, restored: verb === "restore", ...wireHeader(header), ...found };
-      io.stdout.write(isJson ? `${JSON.stringify(result)}\n` : `${inWords(result)}\n`);
-      return 0;
-    } finally {
-      rmSync(work, { recursive: true, force: true });
-    }
-  } catch (error) {
-    return reportFailure(error, io, isJson);
+    const copy = join(work, "store.db");
+    const header = unpackBackup(file, copy);
+    const { keyFile = join(config.stateDir, "keystore.key"), source: kind } = config.keystore;
+    const credentialsDirectory = io.env["CREDENTIALS_DIRECTORY"];
+    const { platform } = process;
+    const source = unlockSource({ kind, keyFile, installId, platform, credentialsDirectory });
+    const found = await inspect(copy, source);
+    use(copy, config);
+    const result = { ok: true, restored: verb === "restore", ...wireHeader(header), ...found };
+    if (out.isJson) out.json(result);
+    else out.text(inWords(result));
+    return exitCodes.ok;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
   }
 }
 
@@ -81,25 +84,10 @@ function putInPlace(copy: string, target: string, anchors: string): void {
     new Store(target, [], timestamp(systemClock)).close();
     renameSync(target, `${target}.before-restore`);
   }
-  // They tell of the store that was there, and would call the restored one cut off.
+  // Old anchors describe the previous store; verification would report the restored one as truncated.
   if (existsSync(anchors)) renameSync(anchors, `${anchors}.before-restore`);
   for (const rest of ["-wal", "-shm"]) rmSync(`${target}${rest}`, { force: true });
   renameSync(copy, target);
-}
-
-function readLine(argv: readonly string[]) {
-  const [verb = "", ...rest] = argv;
-  const option = { type: "string" } as const;
-  const { values, positionals } = parseArgs({
-    args: rest,
-    options: { config: option, "state-dir": option, json: { type: "boolean" } },
-    allowPositionals: true,
-    strict: false,
-  });
-  const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0) throw new BridgeError("INVALID_PARAMS", `backup ${verb} takes one file`);
-  const flags = Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === "string"));
-  return { verb, file, flags: flags as Record<string, string> };
 }
 
 const wireHeader = ({ createdAt, version, installId, bytes, sha256 }: BackupHeader) => ({

@@ -1,14 +1,6 @@
-import { styleText } from "node:util";
 import type { EngineStatus, EventEnvelope } from "@armorclaw/protocol";
 import { isPipePath } from "@armorclaw/protocol/pipe";
-
-type Paint = (style: "bold" | "dim" | "green" | "red" | "yellow", text: string) => string;
-
-/** Colours for a stream, or none where it is no terminal or NO_COLOR asks for none. */
-export const painter =
-  (stream: NodeJS.WriteStream): Paint =>
-  (style, text) =>
-    styleText(style, text, { stream });
+import type { Paint } from "../cli/core/output.ts";
 
 const strength = {
   container: "each agent runs in a hardened container",
@@ -57,13 +49,15 @@ export function banner(facts: BannerFacts, paint: Paint): string {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** One line for what happened to an agent, or undefined for what need not be told here. */
+/** One line for what happened to an agent, or undefined for an event that the terminal does not show. */
 export function agentLine({ type, data }: EventEnvelope, paint: Paint): string | undefined {
   const agent = text(data["agent_id"]);
   const exit = data["exit"] as { message?: string } | null | undefined;
   switch (type) {
     case "agent.started":
-      return `${paint("green", "started")}    ${agent}  isolation confirmed by the kernel: ${text(data["isolation"])}\n`;
+      return data["isolation"] === "none"
+        ? `${paint("red", "started")}    ${agent}  ${paint("red", "NOT ISOLATED: a plain process")}\n`
+        : `${paint("green", "started")}    ${agent}  the kernel confirms its isolation: ${text(data["isolation"])}\n`;
     case "agent.exited":
       return `${paint("yellow", "ended")}      ${agent}  ${exit?.message ?? ""}\n`;
     case "agent.stopped":

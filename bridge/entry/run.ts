@@ -1,94 +1,76 @@
-import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { parseArgs } from "node:util";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { configOverrides } from "../cli/core/config-flags.ts";
+import type { Runner } from "../cli/core/invocation.ts";
+import { programVersion } from "../cli/core/program-version.ts";
 import { UsageError } from "../cli/core/usage-error.ts";
-import { processIo, reportFailure } from "../cli/run-cli.ts";
+import { exitCodes, type Invocation, reportFailure } from "../cli/index.ts";
 import { clientSocketPaths, type LoadedConfig, loadConfig } from "../config/index.ts";
 import { runDaemon } from "../daemon/daemon.ts";
 import { createLogging, type Logging, type LogLevel } from "../logging/index.ts";
-import { systemClock } from "../platform/clock.ts";
-import { agentLine, banner, painter } from "./banner.ts";
+import { agentLine, banner } from "./banner.ts";
 
 /** The bound on what follows the first signal, whatever hangs: the drain's own grace and this. */
 const hardStopMs = 15_000;
 
-/** `armorclaw run`: the daemon in the foreground. Resolves to the exit code. */
-export async function runForeground(argv: readonly string[]): Promise<number> {
+/** `armorclaw run`: the daemon in the foreground, until a signal, `bridge.shutdown` or --timeout ends it. */
+export const run: Runner = async (invocation) => {
+  const { values, io, out } = invocation;
   let logging: Logging | undefined;
   try {
-    const loaded = loadConfig({
-      flags: parseFlags(argv),
-      env: process.env,
-      uid: process.getuid?.(),
-      platform: process.platform,
-    });
+    const flags = configOverrides(values);
+    const loaded = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
     logging = createLogging(logLevel(loaded), process.stderr);
-    await serve(loaded, logging);
-    return 0;
+    await serve(loaded, logging, invocation);
+    return exitCodes.ok;
   } catch (error) {
-    return report(error, logging);
+    const isBug = !(error instanceof BridgeError || error instanceof UsageError);
+    if (isBug) logging?.child("main").error({ error }, "the bridge ended with an error");
+    return reportFailure(error, io, out.isJson);
   } finally {
     await logging?.flush();
   }
-}
+};
 
-async function serve(loaded: LoadedConfig, logging: Logging): Promise<void> {
+async function serve(loaded: LoadedConfig, logging: Logging, { io, out, signal }: Invocation): Promise<void> {
   const { until, hurry, stop } = stopSignals(loaded.config.shutdownGraceMs + hardStopMs);
-  const version = packageVersion();
-  const paint = painter(process.stdout);
+  const version = programVersion();
+  const { paint } = out.view();
   await runDaemon(loaded, {
     version,
     logging,
-    until,
+    until: AbortSignal.any([until, signal]),
     hurry,
     stop,
-    validateResults: process.env["ARMORCLAW_TEST_VALIDATE"] === "1",
-    credentialsDirectory: process.env["CREDENTIALS_DIRECTORY"],
+    validateResults: io.env["ARMORCLAW_TEST_VALIDATE"] === "1",
+    credentialsDirectory: io.env["CREDENTIALS_DIRECTORY"],
     onServing: (engine) => {
-      const [clientDefault] = clientSocketPaths(
-        { ...process.env, ARMORCLAW_RUNTIME_DIR: undefined },
-        process.getuid?.(),
-        process.platform,
-      );
-      const isDefaultSocket = clientDefault === loaded.socketPath;
-      const facts = {
-        version,
-        engine,
-        isDefaultSocket,
-        socketPath: loaded.socketPath,
-        stateDirectory: loaded.config.stateDir,
-      };
-      process.stdout.write(banner(facts, paint));
+      const clientEnv = { ...io.env, ARMORCLAW_RUNTIME_DIR: undefined };
+      const [clientDefault] = clientSocketPaths(clientEnv, process.getuid?.(), process.platform);
+      const { socketPath } = loaded;
+      const stateDirectory = loaded.config.stateDir;
+      const isDefaultSocket = clientDefault === socketPath;
+      if (out.isJson) show(() => out.json({ version, socket: socketPath, state_dir: stateDirectory, engine }));
+      else show(() => out.progress(banner({ version, engine, isDefaultSocket, socketPath, stateDirectory }, paint)));
       // A bridge that is killed would not keep what it has compiled, and its next start would take twice the time.
       flushCompileCache();
     },
     onEvent: (event) => {
       const line = agentLine(event, paint);
-      if (line !== undefined) process.stdout.write(line);
+      if (line === undefined) return;
+      if (out.isJson) show(() => out.json(event));
+      else show(() => out.progress(line));
     },
   });
 }
 
-const named = ["engine", "runtime-dir", "state-dir", "config", "log-level"] as const;
-
-function parseFlags(argv: readonly string[]): Record<string, string> {
-  const options = Object.fromEntries(named.map((name) => [name, { type: "string" as const }]));
-  let values: Record<string, unknown>;
+/** A stdout that nobody reads any more does not end the bridge. */
+function show(write: () => void): void {
   try {
-    ({ values } = parseArgs({
-      args: [...argv],
-      options: { ...options, set: { type: "string", multiple: true } },
-      strict: true,
-    }));
-  } catch (error) {
-    throw new UsageError(
-      error instanceof Error ? error.message : String(error),
-      "`armorclaw run --help` lists the flags",
-    );
+    write();
+  } catch {
+    // The log has the same facts.
   }
-  return configOverrides(values);
 }
 
 /** The first SIGINT or SIGTERM begins the orderly stop, a second one ends the drain. */
@@ -107,29 +89,4 @@ function stopSignals(hardStopAfterMs: number) {
 /** On a terminal the banner and its lines tell what happens; the log then adds only what is wrong. */
 function logLevel({ config, origins }: LoadedConfig): LogLevel {
   return process.stderr.isTTY && origins.get("log_level") === "default" ? "warn" : config.logLevel;
-}
-
-/** What a person can mend is told as the command line tells it; a bug goes to the log, where there is one. */
-function report(error: unknown, logging: Logging | undefined): number {
-  const isBug = !(error instanceof BridgeError || error instanceof UsageError);
-  if (isBug) logging?.child("main").error({ error }, "the bridge ended with an error");
-  return reportFailure(error, processIo(process, systemClock.now), false);
-}
-
-function packageVersion(): string {
-  // package.json stands two folders up from the sources, three from dist/.
-  for (const relative of ["../../package.json", "../../../package.json"]) {
-    const text = readIfThere(new URL(relative, import.meta.url));
-    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
-  }
-  throw new Error("package.json is missing");
-}
-
-function readIfThere(url: URL): string | undefined {
-  try {
-    return readFileSync(url, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

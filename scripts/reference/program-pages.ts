@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { limits } from "@armorclaw/protocol/limits";
 import { groups, isMethodCommand } from "../../bridge/cli/commands/command.ts";
-import { argsOfMethod } from "../../bridge/cli/commands/command-names.ts";
 import { commands } from "../../bridge/cli/commands/command-table.ts";
 import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/core/exit-codes.ts";
 import type { FlagSpec } from "../../bridge/cli/core/flags.ts";
 import { globalFlags } from "../../bridge/cli/core/global-flags.ts";
-import { commandNameOf, methodFlags, methodNames } from "../../bridge/cli/core/method-flags.ts";
+import { argumentWords, commandNameOf, methodFlags, methodNames } from "../../bridge/cli/core/method-flags.ts";
 import { flagHead, flagText } from "../../bridge/cli/render/flag-help.ts";
 import { environmentName, leaves } from "../../bridge/config/index.ts";
 import { jsonSchemaOf, typeText } from "./fields.ts";
@@ -29,7 +28,7 @@ export function cliPage(): string {
       }),
   ]);
   const methodRows = methodNames.map((name) => {
-    const line = `armorclaw ${commandNameOf(name)} ${argsOfMethod(name)}`.trimEnd();
+    const line = `armorclaw ${commandNameOf(name)} ${argumentWords(methodFlags(name))}`.trimEnd();
     return [code(line), code(name)];
   });
   const exitRows = (Object.keys(exitCodes) as ExitName[]).map((name) => [String(exitCodes[name]), exitMeanings[name]]);

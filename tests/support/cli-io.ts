@@ -1,4 +1,4 @@
-import { type CliIo, runCli } from "../../bridge/cli/run-cli.ts";
+import { type CliIo, runCli } from "../../bridge/cli/index.ts";
 
 /** A process that a test can look into. */
 export interface TestIo extends CliIo {
@@ -20,8 +20,8 @@ export function testIo(options: TestIoOptions): TestIo {
   const errors: string[] = [];
   const listeners = new Set<() => void>();
   return {
-    stdout: { isTTY: false, write: options.write ?? ((text) => void out.push(text)) },
-    stderr: { isTTY: false, write: (text) => void errors.push(text) },
+    stdout: { isTTY: false, write: options.write ?? ((text) => void out.push(text)), flushed: async () => {} },
+    stderr: { isTTY: false, write: (text) => void errors.push(text), flushed: async () => {} },
     stdin: (async function* () {
       yield Buffer.from(options.stdin ?? "");
     })(),

@@ -1,5 +1,4 @@
-import type { MethodName } from "@armorclaw/protocol";
-import { type FlagSpec, placeholderOf } from "../core/flags.ts";
+import type { FlagSpec } from "../core/flags.ts";
 import { commandNameOf, methodFlags, methodNames } from "../core/method-flags.ts";
 import { type Command, isMethodCommand } from "./command.ts";
 import { commands } from "./command-table.ts";
@@ -19,16 +18,4 @@ export function flagsOfCommand(name: string): readonly FlagSpec[] {
 
 function flagsOf(command: Command): readonly FlagSpec[] {
   return isMethodCommand(command) ? methodFlags(command.method, command).flags : command.flags;
-}
-
-/** What follows a method's command: its positional params. */
-export function argsOfMethod(method: MethodName): string {
-  const { flags, positional } = methodFlags(method);
-  const words = positional.flatMap((wanted) => {
-    const flag = flags.find(({ key }) => key === wanted);
-    if (flag === undefined) return [];
-    const name = flag.kind === "json" ? placeholderOf(flag) : flag.name.toUpperCase();
-    return [flag.required ? name : `[${name}]`];
-  });
-  return words.join(" ");
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../core/usage-error.ts";
 import { type Command, isMethodCommand } from "./command.ts";
 import { commands } from "./command-table.ts";
 
-/** A command line cut after the command's name. */
+/** The command that a command line begins with. */
 export interface Found {
   readonly name: string;
   /** Undefined for a method under its own name. */
@@ -13,49 +13,83 @@ export interface Found {
   /** The method that the command calls, when it is one method's. */
   readonly method: MethodName | undefined;
   readonly flags: readonly FlagSpec[];
-  /** The key of the flag that a first argument without a flag stands for. */
+  /** What follows the name in the help: `AGENT`, `[AGENT]`. */
+  readonly args: string;
+  /** The keys of the flags that the arguments stand for, in their order. */
   readonly positional: readonly string[];
-  /** The most further arguments. */
+  /** The most arguments that stand for no flag. */
   readonly argumentsMax: number;
+  /** The words after the name. */
   readonly rest: readonly string[];
 }
 
-/** Finds the command that the words begin with. @throws UsageError naming the nearest one that exists */
+/** Finds the command that the words begin with. @throws UsageError that names the nearest command */
 export async function findCommand(words: readonly string[]): Promise<Found> {
   const [first = "", second = ""] = words;
   const command =
     commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first);
   const rest = words.slice(command?.name.split(" ").length ?? 2);
   if (command !== undefined && !isMethodCommand(command)) {
-    const argumentsMax = command.args?.split(" ").length ?? 0;
-    const { name, flags } = command;
-    return { name, command, method: undefined, flags, positional: [], argumentsMax, rest };
+    const { name, flags, args = "" } = command;
+    const argumentsMax = args === "" ? 0 : args.split(" ").length;
+    return { name, command, method: undefined, flags, args, positional: [], argumentsMax, rest };
   }
-  const { methodFlags, methodOfCommand } = await import("../core/method-flags.ts");
+  const { argumentWords, methodFlags, methodOfCommand } = await import("../core/method-flags.ts");
   const method = command?.method ?? methodOfCommand(first, second);
   if (method === undefined) throw await unknownCommand(first, second);
   const name = command?.name ?? `${first} ${second}`;
-  return { name, command, method, ...methodFlags(method, command), argumentsMax: 0, rest };
+  const { flags, positional } = methodFlags(method, command);
+  const args = command?.args ?? argumentWords({ flags, positional });
+  return { name, command, method, flags, args, positional, argumentsMax: 0, rest };
 }
+
+/** Whether the words name a group of commands and no command of it, as `agent` and `agent --help` do. */
+export function isGroup([first = "", second = "-"]: readonly string[]): boolean {
+  return second.startsWith("-") && !commands.some(({ name }) => name === first);
+}
+
+/** What people type for a command that has another name here, or that does not exist. */
+const otherWords: Readonly<Record<string, string>> = {
+  attach: "`armorclaw logs AGENT --follow` shows what an agent writes",
+  cp: "Agents have no file transfer; `armorclaw matrix download` writes the file of a message",
+  down: "`armorclaw bridge shutdown` stops the bridge and its agents",
+  exec: "Agents have no shell; `armorclaw logs AGENT` shows what one wrote",
+  init: "Nothing needs to be set up: `armorclaw run` starts the bridge",
+  kill: "`armorclaw stop AGENT` stops one agent, `armorclaw panic` kills them all",
+  list: "`armorclaw ps` lists the agents",
+  ls: "`armorclaw ps` lists the agents",
+  rm: "A stopped agent is listed with --all only; `armorclaw agent remove-workspace AGENT` deletes its files",
+  stats: "`armorclaw usage` shows what agents use, `armorclaw top` shows it live",
+  up: "`armorclaw run` starts the bridge",
+};
+
+/** Other names of verbs, with the verbs that a group may have for them. */
+const otherVerbs: Readonly<Record<string, readonly string[]>> = {
+  add: ["store", "create", "set", "attach", "grant"],
+  create: ["store", "start", "set"],
+  delete: ["discard", "drop", "revoke", "forget"],
+  ls: ["list", "rooms", "grants"],
+  new: ["create", "store", "start"],
+  put: ["store", "set"],
+  rm: ["delete", "discard", "drop", "revoke", "forget", "remove-workspace"],
+  show: ["get", "status", "list"],
+};
 
 async function unknownCommand(first: string, second: string): Promise<UsageError> {
   const { allCommandNames } = await import("./command-names.ts");
   const names = allCommandNames();
-  const verbs = names.filter((name) => name.startsWith(`${first} `));
+  const verbs = names.flatMap((name) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
   if (verbs.length > 0) {
-    const near = nearest(`${first} ${second}`, verbs);
-    const what =
-      second === "" || second.startsWith("-") ? `${first} needs a verb` : `Unknown command ${first} ${second}`;
-    const help =
-      near !== undefined && near !== `${first} ` && second !== ""
-        ? `Did you mean ${near}?`
-        : `It is one of: ${verbs.map((name) => name.slice(first.length + 1)).join(", ")}`;
-    return new UsageError(what, help);
+    const list = `It is one of: ${verbs.join(", ")}`;
+    if (second === "" || second.startsWith("-")) return new UsageError(`${first} needs a verb`, list);
+    const verb = otherVerbs[second]?.find((other) => verbs.includes(other)) ?? nearest(second, verbs);
+    const remedy = verb === undefined ? list : `Did you mean ${first} ${verb}?`;
+    return new UsageError(`Unknown command ${first} ${second}`, remedy);
   }
-  const heads = new Set(names.map((name) => name.split(" ")[0] ?? name));
-  const near = nearest(first, heads);
+  const near = nearest(first, new Set(names.map((name) => name.split(" ")[0] ?? name)));
+  const hint = near === undefined ? "`armorclaw help` lists the commands" : `Did you mean ${near}?`;
   return new UsageError(
     `Unknown command ${first}`,
-    near === undefined ? "`armorclaw help` lists the commands" : `Did you mean ${near}?`,
+    Object.hasOwn(otherWords, first) ? (otherWords[first] ?? hint) : hint,
   );
 }

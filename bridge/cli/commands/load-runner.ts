@@ -1,14 +1,14 @@
 import type { Runner } from "../core/invocation.ts";
-import { isMethodCommand } from "./command.ts";
 import type { Found } from "./find-command.ts";
 
-type Loader = () => Promise<Runner>;
+/** Imports what runs a command. */
+export type RunnerLoader = () => Promise<Runner>;
 
 const config = () => import("./config.ts");
 const budget = () => import("./budget.ts");
 
-/** What each command of the command line itself does; loaded when it is run. `run` is the daemon: the entry starts it. */
-const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
+/** The runner of each command that is not one method, loaded when it is called. The entry has those of `run` and `backup`. */
+const ownRunners: ReadonlyMap<string, RunnerLoader> = new Map<string, RunnerLoader>([
   ["events", async () => (await import("./events.ts")).run],
   ["top", async () => (await import("./top.ts")).run],
   ["rpc call", async () => (await import("./rpc-call.ts")).run],
@@ -25,14 +25,11 @@ const ownRunners: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["help", async () => (await import("./help.ts")).run],
 ]);
 
-export async function loadRunner({ name, command, method, flags }: Found): Promise<Runner> {
+export async function loadRunner(found: Found): Promise<Runner> {
+  const { name, method } = found;
   if (method !== undefined) {
     const { methodRunner } = await import("./method-call.ts");
-    return methodRunner(
-      method,
-      flags,
-      command !== undefined && isMethodCommand(command) ? command.defaults : undefined,
-    );
+    return methodRunner(found, method);
   }
   const load = ownRunners.get(name);
   if (load === undefined) throw new Error(`The command ${name} has nothing to run`);

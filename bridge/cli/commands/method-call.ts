@@ -7,6 +7,8 @@ import { checkParams } from "../core/method-flags.ts";
 import { withSecrets } from "../core/secret-input.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { renderItem, renderResult } from "../render/renderers.ts";
+import { isMethodCommand } from "./command.ts";
+import type { Found } from "./find-command.ts";
 
 /** Methods about the connection that they are called on: each command has its own, which ends with it. */
 const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {
@@ -16,13 +18,12 @@ const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {
   "rpc.stream_credit": "Streams belong to a connection; this command had none",
 };
 
-/** Calls a method with what its flags say, over the command's own defaults, and prints what comes. */
-export function methodRunner(
-  method: MethodName,
-  flags: readonly FlagSpec[],
-  defaults: Readonly<Record<string, unknown>> = {},
-): Runner {
+/** Calls a method with the params that its flags and the command's defaults give, and prints the result. */
+export function methodRunner(found: Found, method: MethodName): Runner {
+  const { command, flags } = found;
+  const defaults = command !== undefined && isMethodCommand(command) ? command.defaults : {};
   return async (invocation) => {
+    if (isBare(found, invocation)) throw missingArgument(found, found.args);
     const given = { ...defaults, ...invocation.values };
     const params = await withSecrets(
       given,
@@ -33,12 +34,21 @@ export function methodRunner(
     );
     for (const flag of flags) {
       if (!flag.required || Object.hasOwn(params, flag.key)) continue;
-      throw new UsageError(`--${flag.name} is missing`, "Add --help to see the flags");
+      const word = found.args.split(" ")[found.positional.indexOf(flag.key)];
+      if (word !== undefined) throw missingArgument(found, word);
+      throw new UsageError(`--${flag.name} is missing`, "Add --help to list the flags");
     }
     checkParams(method, params);
     return "stream" in methods[method] ? runStream(method, params, invocation) : runCall(method, params, invocation);
   };
 }
+
+/** Whether a command that needs an argument has neither one nor a flag. */
+const isBare = ({ args }: Found, { values }: Invocation): boolean =>
+  args !== "" && !args.startsWith("[") && Object.keys(values).length === 0;
+
+const missingArgument = ({ name, args }: Found, word: string): UsageError =>
+  new UsageError(`${word} is missing`, `Write \`armorclaw ${name} ${args}\``);
 
 /** Whether a secret that was not given has to be asked for. */
 async function needsSecret(

@@ -10,8 +10,8 @@ const examples: readonly (readonly [string, string])[] = [
   ["armorclaw events --follow", "watch everything that happens"],
 ];
 
-/** The help for someone who sees the program for the first time. */
-export function helpText(paint: Paint): string {
+/** The help for someone who uses the program for the first time. */
+export function overview(paint: Paint): string {
   const nameWidth = Math.max(...commands.map((command) => usageOf(command.name, command.args).length));
   const sections = groups.map((group) => {
     const members = commands.filter((command) => command.group === group);

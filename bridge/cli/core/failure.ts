@@ -17,9 +17,10 @@ export interface Failure {
 
 const localRemedies: Readonly<Record<string, string>> = {
   NOT_CONNECTED: "Start the bridge with `armorclaw run`, or name its socket with --socket",
-  CLOSED: "See with `armorclaw status` whether the bridge is back, then check whether the call took effect",
+  CLOSED: "Run `armorclaw status` to see whether the bridge is back, then check whether the call took effect",
   TIMEOUT: "Try again with a longer --timeout",
   QUEUE_FULL: "Send less at once",
+  OUTPUT_FAILED: "Free space where the output goes, or send it elsewhere",
 };
 
 /** Prints an error on stderr, as JSON or for a person, and answers the exit code that it means. */
@@ -41,7 +42,7 @@ function humanLines(failure: Failure, error: unknown, io: CliIo): string[] {
   ];
 }
 
-/** An error in the words that a person is told it in. */
+/** An error as it is printed, with what to do next. */
 export function describeFailure(error: unknown): Failure {
   const { code, remedy, correlationId, details } = fieldsOf(error);
   const known = isKnown(error);
@@ -50,25 +51,25 @@ export function describeFailure(error: unknown): Failure {
     message: messageOf(error),
     remedy: known
       ? (remedy ?? localRemedies[code ?? ""] ?? catalogueRemedy(code) ?? "See `armorclaw help`")
-      : "This is a bug in the command line: report it with the lines above",
+      : "This is a bug in the command line: report it with these lines",
     exit_code: exitCodeOf(error),
     ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
     ...(details === undefined ? {} : { details }),
   };
 }
 
-/** A connection that the bridge ended says why, when the bridge did. */
+/** Adds the reason that the bridge gave for ending a connection. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause, message } = error;
-  const isTold = cause instanceof Error && cause.name === "BridgeError" && !message.includes(cause.message);
-  return error.name === "ConnectionError" && isTold ? `${message}: ${cause.message}` : message;
+  const isReasonGiven = cause instanceof Error && cause.name === "BridgeError" && !message.includes(cause.message);
+  return error.name === "ConnectionError" && isReasonGiven ? `${message}: ${cause.message}` : message;
 }
 
-/** An operating condition, rather than a bug. */
+/** Whether the error is an operating condition rather than a bug. */
 const isKnown = (error: unknown): boolean =>
   error instanceof UsageError ||
-  (error instanceof Error && ["BridgeError", "ConnectionError", "RemoteError"].includes(error.name));
+  (error instanceof Error && ["BridgeError", "ConnectionError", "RemoteError", "WriteError"].includes(error.name));
 
 const catalogueRemedy = (code: string | undefined): string | undefined =>
   code !== undefined && Object.hasOwn(errorCatalogue, code)

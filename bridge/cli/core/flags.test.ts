@@ -29,6 +29,7 @@ describe("parseArgs()", () => {
     expect(positionals).toEqual(["a", "--tail"]);
     expect((await parse(["--no-follow"])).values).toEqual({ follow: false });
     expect((await parse(["--tail", "-1"])).values).toEqual({ tail: -1 });
+    expect(await parse(["-f", "-12", "-"])).toEqual({ values: { follow: true }, positionals: ["-12", "-"] });
   });
 
   test("reads @- from stdin", async () => {
@@ -38,7 +39,7 @@ describe("parseArgs()", () => {
 
   test.each([
     [["--folow"], "Unknown flag --folow", "Did you mean --follow?"],
-    [["-x"], "Unknown flag -x", "Add --help to see the flags"],
+    [["-x"], "Unknown flag -x", "Add --help to list the flags"],
     [["--tail"], "--tail needs a value", "Write --tail N"],
     [["--name", "--follow"], "--name needs a value", "Write --name TEXT"],
     [["--tail", "many"], "--tail must be a number, not many", "Write --tail N"],

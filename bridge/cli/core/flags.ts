@@ -1,3 +1,4 @@
+import { parseArgs as tokenize } from "node:util";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { UsageError } from "./usage-error.ts";
 
@@ -10,11 +11,11 @@ export interface FlagSpec {
   readonly kind: "boolean" | "number" | "string" | "json" | "list";
   readonly short?: string;
   readonly choices?: readonly string[];
-  /** What stands for the value in the help. */
+  /** What the help prints in the value's place. */
   readonly placeholder?: string;
   readonly description: string;
   readonly required?: boolean;
-  /** Its value never stands in the command line: it is typed, or comes by stdin or a descriptor. */
+  /** A secret flag's value is typed or read from stdin or a descriptor: every process can read the command line. */
   readonly secret?: boolean;
   readonly default?: unknown;
 }
@@ -24,8 +25,23 @@ export interface ParsedArgs {
   readonly positionals: readonly string[];
 }
 
-/** Reads what came on stdin, for a value given as `@-`. */
+/** Reads the whole of stdin, for a value given as `@-`. */
 export type ReadStdin = () => Promise<string>;
+
+/** The command line cut into flags and arguments by Node's own grammar; nothing is judged yet. */
+export function tokensOf(args: readonly string[], specs: readonly FlagSpec[]) {
+  const options = Object.fromEntries(
+    specs.map(({ name, kind, short }) => {
+      const type = kind === "boolean" ? ("boolean" as const) : ("string" as const);
+      return [name, short === undefined ? { type } : { type, short }];
+    }),
+  );
+  const { tokens } = tokenize({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  return tokens;
+}
+
+type Token = ReturnType<typeof tokensOf>[number];
+type OptionToken = Extract<Token, { kind: "option" }>;
 
 /** @throws UsageError for an unknown flag, a missing value, or one of the wrong kind */
 export async function parseArgs(
@@ -34,24 +50,23 @@ export async function parseArgs(
   readStdin: ReadStdin,
 ): Promise<ParsedArgs> {
   const values: Record<string, unknown> = {};
-  const positionals: string[] = [];
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--") {
-      positionals.push(...rest.splice(0));
-    } else if (!/^-(?:-|[A-Za-z])/.test(arg)) {
-      positionals.push(arg);
-    } else {
-      const { spec, value } = takeFlag(arg, rest, specs);
+  const positionals = new Map<number, string>();
+  for (const token of tokensOf(args, specs)) {
+    const arg = args[token.index] ?? "";
+    if (token.kind === "positional") positionals.set(token.index, token.value);
+    // Node reads -12 as the flags -1 and -2.
+    else if (/^-\d/.test(arg)) positionals.set(token.index, arg);
+    else if (token.kind === "option") {
+      const { spec, value } = flagOf(token, specs);
       if (typeof value === "string") assertNotInArguments(spec, value);
       const read = value === "@-" ? (await readStdin()).replace(/\r?\n$/, "") : value;
       store(values, spec, typeof read === "boolean" ? read : convert(spec, read));
     }
   }
-  return { values, positionals };
+  return { values, positionals: [...positionals.values()] };
 }
 
-/** The flags that `parseArgs` reads back as these values; for examples and tests. */
+/** The inverse of `parseArgs`: the flags that give these values. */
 export function formatArgs(values: Readonly<Record<string, unknown>>, specs: readonly FlagSpec[]): string[] {
   return specs.flatMap((spec) => {
     const value = values[spec.key];
@@ -66,41 +81,39 @@ export function formatArgs(values: Readonly<Record<string, unknown>>, specs: rea
 const flagAndValue = (spec: FlagSpec, value: string): string[] =>
   value.startsWith("-") ? [`--${spec.name}=${value}`] : [`--${spec.name}`, value];
 
-/** What a secret flag may say instead of the secret: where to read it. */
+/** What a secret flag may have as its value: the descriptor to read the secret from. */
 export const descriptor = /^@fd:(\d{1,4})$/;
 
-/** @throws UsageError for a secret that stands in the command line, where every process of the machine can read it */
+/** @throws UsageError for a secret given in the command line, which every process of the machine can read */
 function assertNotInArguments(spec: FlagSpec, value: string): void {
   if (spec.secret !== true || value === "@-" || descriptor.test(value)) return;
   throw new UsageError(
-    `--${spec.name} does not take a secret from the command line, where others can see it`,
-    `Leave it out and type it or send it on stdin, or give --${spec.name} @fd:3`,
+    `--${spec.name} does not accept the secret itself: other users can read the command line`,
+    `Leave the flag out and type the secret or send it on stdin, or pass a descriptor: --${spec.name} @fd:3`,
   );
 }
 
-interface TakenFlag {
+interface GivenFlag {
   readonly spec: FlagSpec;
   readonly value: string | boolean;
 }
 
-function takeFlag(arg: string, rest: string[], specs: readonly FlagSpec[]): TakenFlag {
-  const [flag = arg, ...inlineParts] = arg.split("=");
-  const inline = inlineParts.length === 0 ? undefined : inlineParts.join("=");
-  const isNegated = flag.startsWith("--no-");
-  const spec = specs.find(({ name, short }) => flag === `--${name}` || flag === `-${short}`);
+function flagOf({ name, rawName, value, inlineValue }: OptionToken, specs: readonly FlagSpec[]): GivenFlag {
+  const spec = specs.find((candidate) => candidate.name === name);
   if (spec === undefined) {
-    const negated = specs.find(({ name, kind }) => isNegated && kind === "boolean" && flag === `--no-${name}`);
-    if (negated === undefined) throw unknownFlag(flag, specs);
-    if (inline !== undefined) throw new UsageError(`${flag} takes no value`, `Write ${flag}`);
+    const negated = specs.find((candidate) => candidate.kind === "boolean" && name === `no-${candidate.name}`);
+    if (negated === undefined) throw unknownFlag(rawName, specs);
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`, `Write ${rawName}`);
     return { spec: negated, value: false };
   }
   if (spec.kind === "boolean") {
-    if (inline === undefined || inline === "true") return { spec, value: true };
-    if (inline === "false") return { spec, value: false };
-    throw new UsageError(`${flag} takes no value`, `Write ${flag}, or --no-${spec.name}`);
+    if (value === undefined || value === "true") return { spec, value: true };
+    if (value === "false") return { spec, value: false };
+    throw new UsageError(`${rawName} takes no value`, `Write ${rawName}, or --no-${spec.name}`);
   }
-  const value = inline ?? (rest[0]?.startsWith("--") === true ? undefined : rest.shift());
-  if (value === undefined) throw new UsageError(`${flag} needs a value`, `Write ${flag} ${placeholderOf(spec)}`);
+  const isNextFlag = inlineValue === false && value?.startsWith("--") === true;
+  if (value === undefined || isNextFlag)
+    throw new UsageError(`${rawName} needs a value`, `Write ${rawName} ${placeholderOf(spec)}`);
   return { spec, value };
 }
 
@@ -111,11 +124,11 @@ function unknownFlag(flag: string, specs: readonly FlagSpec[]): UsageError {
   );
   return new UsageError(
     `Unknown flag ${flag}`,
-    near === undefined ? "Add --help to see the flags" : `Did you mean ${near}?`,
+    near === undefined ? "Add --help to list the flags" : `Did you mean ${near}?`,
   );
 }
 
-/** The text of a flag's value as what the flag is for. */
+/** A flag's text as the type that the flag has. */
 export function convert(spec: FlagSpec, text: string): unknown {
   if (spec.choices !== undefined && !spec.choices.includes(text)) {
     throw new UsageError(`--${spec.name} cannot be ${text}`, `It is one of ${spec.choices.join(", ")}`);
@@ -128,7 +141,7 @@ export function convert(spec: FlagSpec, text: string): unknown {
   return spec.kind === "json" ? parseJson(text, `--${spec.name}`) : text;
 }
 
-/** @throws UsageError naming what the text was for */
+/** @throws UsageError that names `what`, which the text was given for */
 export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,8 +1,11 @@
 import { promptHidden } from "./hidden-prompt.ts";
 
-/** Where text goes. `write` may throw an error with the code EPIPE once nobody reads any more. */
+/** Where text goes. */
 export interface CliStream {
+  /** @throws what an earlier write failed with: EPIPE once nobody reads any more, else a WriteError */
   write(text: string): void;
+  /** Resolves once everything written has been handed over. Rejects as `write` throws. */
+  flushed(): Promise<void>;
   readonly isTTY: boolean;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
@@ -16,13 +19,13 @@ export interface CliIo {
   readonly stderr: CliStream;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: CliEnvironment;
-  /** Asks without showing what is typed; only where there is a person at a terminal. */
+  /** Asks at the terminal and does not show what is typed. Undefined when stdin is not a terminal. */
   readonly promptSecret?: ((question: string) => Promise<string>) | undefined;
-  /** Calls for each key pressed, until disposed; only where there is a person at a terminal. */
+  /** Calls `listener` for each key until disposed. Undefined when stdin is not a terminal. */
   readonly onKey?: ((listener: (key: string) => void) => Disposable) | undefined;
   /** Milliseconds since the epoch, for ages. */
   now(): number;
-  /** Calls when the person presses Ctrl-C or the process is told to end, until disposed. */
+  /** Calls `listener` at SIGINT (Ctrl-C) and SIGTERM until disposed. */
   onInterrupt(listener: () => void): Disposable;
 }
 
@@ -30,10 +33,20 @@ export interface CliIo {
 export type CliProcess = Pick<NodeJS.Process, "stdout" | "stderr" | "stdin" | "env" | "on" | "off">;
 
 const endSignals = ["SIGINT", "SIGTERM"] as const;
+/** Output that was lost, for a reason other than a reader that went away. */
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+  readonly code = "OUTPUT_FAILED";
+
+  constructor(cause: Error) {
+    super(`The output could not be written: ${cause.message}`, { cause });
+  }
+}
+
 /** An escape sequence, as of the arrow keys, or one character. */
 const keyPattern = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
 
-/** The real process as the command line sees it. A reader that goes away ends the command, not with a stack trace. */
+/** The real process as the command line sees it. A reader that goes away ends the command without a stack trace. */
 export function processIo(proc: CliProcess, now: () => number): CliIo {
   return {
     stdout: streamOf(proc.stdout),
@@ -56,7 +69,7 @@ export function processIo(proc: CliProcess, now: () => number): CliIo {
   };
 }
 
-/** In raw mode: each key as it is pressed, without showing it. Fast ones arrive together. */
+/** Puts the terminal in raw mode and reports each key. Keys that are pressed fast arrive in one chunk. */
 function readKeys(stdin: NodeJS.ReadStream, listener: (key: string) => void): Disposable {
   const onData = (data: Buffer) => {
     for (const key of data.toString().match(keyPattern) ?? []) listener(key);
@@ -73,12 +86,17 @@ function readKeys(stdin: NodeJS.ReadStream, listener: (key: string) => void): Di
 function streamOf(stream: NodeJS.WriteStream): CliStream {
   let failure: Error | undefined;
   stream.on("error", (error) => {
-    failure = error;
+    failure ??= isBrokenPipe(error) ? error : new WriteError(error);
   });
   return {
     write(text) {
       if (failure !== undefined) throw failure;
       stream.write(text);
+    },
+    async flushed() {
+      // An error event follows its write's callback.
+      await new Promise<void>((resolve) => stream.write("", () => setImmediate(resolve)));
+      if (failure !== undefined) throw failure;
     },
     get isTTY() {
       return stream.isTTY === true;

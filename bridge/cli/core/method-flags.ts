@@ -1,6 +1,6 @@
 import { type AnyMethod, type MethodName, methods } from "@armorclaw/protocol";
 import * as z from "zod";
-import type { FlagSpec } from "./flags.ts";
+import { type FlagSpec, placeholderOf } from "./flags.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface JsonSchema {
@@ -58,7 +58,18 @@ export function methodFlags(method: MethodName, { short = {}, defaults = {} }: F
   return { flags, positional: positionalOf(flags) };
 }
 
-/** The params, checked as the bridge will check them, so that a mistake is told in the words of the flags. */
+/** The arguments of a method's command as the help prints them: `AGENT_ID`, `[AGENT_ID]`. */
+export function argumentWords({ flags, positional }: MethodFlags): string {
+  const words = positional.flatMap((wanted) => {
+    const flag = flags.find(({ key }) => key === wanted);
+    if (flag === undefined) return [];
+    const name = flag.kind === "json" ? placeholderOf(flag) : flag.key.toUpperCase();
+    return [flag.required ? name : `[${name}]`];
+  });
+  return words.join(" ");
+}
+
+/** Checks the params as the bridge will, so that a mistake is reported in the words of the flags. */
 export function checkParams(method: MethodName, params: unknown): void {
   const parsed = (methods[method] as AnyMethod).params.safeParse(params);
   const issue = parsed.error?.issues[0];

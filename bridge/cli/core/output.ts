@@ -23,6 +23,8 @@ export interface Output {
   json(value: unknown): void;
   /** For the person alone: dropped with --quiet. */
   notice(text: string): void;
+  /** What a long-running command prints on stdout as it goes on: dropped with --quiet. */
+  progress(text: string): void;
   view(): View;
 }
 
@@ -35,6 +37,9 @@ export function createOutput(io: CliIo, options: { readonly json: boolean; reado
     notice: (text) => {
       if (!options.quiet) io.stderr.write(`${text}\n`);
     },
+    progress: (text) => {
+      if (!options.quiet) io.stdout.write(text);
+    },
     view: () => ({
       nowMs: io.now(),
       ...(io.stdout.isTTY ? { columns: io.stdout.columns ?? 80, rows: io.stdout.rows } : { columns: undefined }),
@@ -44,13 +49,13 @@ export function createOutput(io: CliIo, options: { readonly json: boolean; reado
 }
 
 /** Colours a terminal's text. FORCE_COLOR wins over NO_COLOR and TERM=dumb, as in Node itself. */
-export function painter(stream: CliStream, env: CliEnvironment): Paint {
+export function painter(stream: Pick<CliStream, "isTTY">, env: CliEnvironment): Paint {
   return isColoured(stream, env)
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_style, text) => text;
 }
 
-function isColoured(stream: CliStream, env: CliEnvironment): boolean {
+function isColoured(stream: Pick<CliStream, "isTTY">, env: CliEnvironment): boolean {
   const force = env["FORCE_COLOR"];
   if (force !== undefined) return force !== "0" && force !== "false";
   if ((env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb") return false;
