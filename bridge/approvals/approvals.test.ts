@@ -201,7 +201,7 @@ test("100,000 interleavings of approve, deny, expiry, use and restart have exact
 
 test("ruleFor() takes the first rule that names loop, method, host and HTTP method", () => {
   const rules = [
-    { loops: ["gmail"], method: "http.request", hosts: ["api.example.org"], http_methods: ["POST"] },
+    { loops: ["gmail"], method: "http.request", hosts: ["api.example.org"], httpMethods: ["POST"] },
     { method: "event.publish" },
   ];
   const call = (loop: string, method: string, params: unknown) => ruleFor(rules, { loop, method, params });

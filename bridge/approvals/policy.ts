@@ -6,7 +6,7 @@ export interface ApprovalRule {
   /** For `http.request`: only these hosts. */
   readonly hosts?: readonly string[] | undefined;
   /** For `http.request`: only these HTTP methods. */
-  readonly http_methods?: readonly string[] | undefined;
+  readonly httpMethods?: readonly string[] | undefined;
   /** Principals who may answer; everyone whose role allows it when left out. */
   readonly answerers?: readonly string[] | undefined;
 }
@@ -28,7 +28,7 @@ export function ruleFor(
       rule.method === method &&
       (rule.loops === undefined || rule.loops.includes(loop)) &&
       (rule.hosts === undefined || rule.hosts.includes(hostOf(fields.url))) &&
-      (rule.http_methods === undefined || rule.http_methods.includes(String(fields.method))),
+      (rule.httpMethods === undefined || rule.httpMethods.includes(String(fields.method))),
   );
 }
 
