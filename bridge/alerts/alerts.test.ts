@@ -8,7 +8,7 @@ import { contractEvent, type PublishEvent } from "../events/index.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Sql } from "../store/index.ts";
-import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, defaultRules, Pulse } from "./index.ts";
+import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, Pulse } from "./index.ts";
 import { tellableAt } from "./quiet-hours.ts";
 import { fill } from "./rules.ts";
 
@@ -33,7 +33,7 @@ async function setUp(settings: Partial<AlertSettings> = {}) {
   const make = () =>
     new Alerts(
       { log: t.log, store: t.store, queue, logger: silentLogger },
-      { rules: defaultRules, routes: [room], digestMs: minute, repeatMs: 60 * minute, ...settings },
+      { rules: [], off: [], to: [room], digestMs: minute, repeatMs: 60 * minute, ...settings },
     );
   let alerts = make();
   await alerts.start();
@@ -130,7 +130,7 @@ describe("Alerts", () => {
   });
 
   test("is quiet at night, except for what is critical", async () => {
-    await using s = await setUp({ quiet: { from: "07:30", to: "08:30", timeZone: "UTC" } });
+    await using s = await setUp({ quietHours: { from: "07:30", to: "08:30", timeZone: "UTC" } });
     await s.publish("queue.late", "bridge", late);
     await s.publish("agent.failed", "bridge", failed("a-1"));
     await s.pass(25 * minute);
@@ -140,7 +140,7 @@ describe("Alerts", () => {
   });
 
   test("tells each route what is severe enough for it", async () => {
-    await using s = await setUp({ routes: [room, { ...room, lane: "!pager", minSeverity: "critical" }], digestMs: 0 });
+    await using s = await setUp({ to: [room, { ...room, lane: "!pager", minSeverity: "critical" }], digestMs: 0 });
     await s.publish("queue.late", "bridge", late);
     await s.pass(2_000);
     await s.publish("queue.dead", "bridge", late);
@@ -198,7 +198,10 @@ test("Pulse beats while the bridge is well, and says when its watcher is gone an
     if (!isWell) throw new Error("the store does not write");
   };
   const publish: PublishEvent = (type) => void said.push(type);
-  const pulse = new Pulse({ clock: systemClock, publish, check }, { url: `http://127.0.0.1:${port}/`, everyMs: 20 });
+  const pulse = new Pulse(
+    { clock: systemClock, publish, check },
+    { pulseUrl: `http://127.0.0.1:${port}/`, pulseEveryMs: 20 },
+  );
   await pulse.start();
   await until("some beats", () => beats > 2);
   status = 503;

@@ -17,7 +17,7 @@ import {
   removeStale,
   saveOpen,
 } from "./rows.ts";
-import { type AlertRule, fill, type Severity, severities } from "./rules.ts";
+import { type AlertRule, fill, rulesOf, type Severity, severities } from "./rules.ts";
 
 const tickEveryMs = 1_000;
 /** Lines of one digest; the rest is counted. */
@@ -32,13 +32,17 @@ export interface AlertRoute {
 }
 
 export interface AlertSettings {
+  /** Where alerts go. */
+  readonly to: readonly AlertRoute[];
+  /** The operator's own rules. One with the name of a default rule replaces that rule. */
   readonly rules: readonly AlertRule[];
-  readonly routes: readonly AlertRoute[];
+  /** The names of the default rules that are switched off. */
+  readonly off: readonly string[];
   /** After alerts that are not critical were told, the next are gathered for this long, to be told together. */
   readonly digestMs: number;
   /** What is still open is told again after this long. */
   readonly repeatMs: number;
-  readonly quiet?: QuietHours;
+  readonly quietHours?: QuietHours | undefined;
 }
 
 /** What carries alerts out. */
@@ -73,8 +77,9 @@ export class Alerts implements Service {
   constructor(deps: AlertsDeps, settings: AlertSettings) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#lasting = settings.rules.filter(({ recoveredBy }) => recoveredBy === undefined).map(({ name }) => name);
-    for (const rule of settings.rules) {
+    const rules = rulesOf(settings);
+    this.#lasting = rules.filter(({ recoveredBy }) => recoveredBy === undefined).map(({ name }) => name);
+    for (const rule of rules) {
       for (const type of rule.types) this.#listen(type, rule, false);
       for (const type of rule.recoveredBy ?? []) this.#listen(type, rule, true);
     }
@@ -142,14 +147,14 @@ export class Alerts implements Service {
 
   #tell(sql: Sql, { rule, key, severity }: OpenAlert, text: string, dedupeKey: string): void {
     const now = this.#deps.log.clock.now();
-    const { routes, digestMs, quiet } = this.#settings;
+    const { to: routes, digestMs, quietHours } = this.#settings;
     for (const { destination, lane, minSeverity } of routes) {
       if (severities.indexOf(severity) < severities.indexOf(minSeverity)) continue;
       if (severity === "critical") {
         this.#deps.queue.queue(sql, { destination, lane, dedupeKey: `alert:${dedupeKey}:${lane}`, body: bodyOf(text) });
       } else {
         const lastMs = this.#toldAt.get(laneKey(destination, lane)) ?? Number.NEGATIVE_INFINITY;
-        const dueMs = tellableAt(Math.max(now, lastMs + digestMs), quiet);
+        const dueMs = tellableAt(Math.max(now, lastMs + digestMs), quietHours);
         addPending(sql, { destination, lane, rule, key, text, dueMs });
       }
     }

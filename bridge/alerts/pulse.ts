@@ -14,8 +14,9 @@ export interface PulseDeps {
 }
 
 export interface PulseSettings {
-  readonly url: string;
-  readonly everyMs: number;
+  /** The watcher's address. Without one there is no pulse. */
+  readonly pulseUrl?: string | undefined;
+  readonly pulseEveryMs: number;
 }
 
 /**
@@ -37,8 +38,10 @@ export class Pulse implements Service {
   }
 
   async start(): Promise<void> {
-    this.#timer = this.#deps.clock.every(this.#settings.everyMs, () => this.#beat());
-    this.#beat();
+    const { pulseUrl, pulseEveryMs } = this.#settings;
+    if (pulseUrl === undefined) return;
+    this.#timer = this.#deps.clock.every(pulseEveryMs, () => this.#beat(pulseUrl));
+    this.#beat(pulseUrl);
   }
 
   async stop(): Promise<void> {
@@ -47,8 +50,8 @@ export class Pulse implements Service {
     await this.#beating;
   }
 
-  #beat(): void {
-    this.#beating ??= this.#send()
+  #beat(url: string): void {
+    this.#beating ??= this.#send(url)
       .then(
         () => this.#onBeat(),
         (error: unknown) => this.#onFailure(error),
@@ -58,10 +61,10 @@ export class Pulse implements Service {
       });
   }
 
-  async #send(): Promise<void> {
+  async #send(url: string): Promise<void> {
     await this.#deps.check();
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(deadlineMs)]);
-    const response = await fetch(this.#settings.url, { method: "POST", redirect: "error", signal });
+    const response = await fetch(url, { method: "POST", redirect: "error", signal });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`It answered ${response.status}`);
   }

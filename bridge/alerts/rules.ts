@@ -8,19 +8,25 @@ export type Severity = (typeof severities)[number];
 export interface AlertRule {
   readonly name: string;
   readonly types: readonly string[];
-  readonly data?: EventSelector["data"];
+  readonly data?: EventSelector["data"] | undefined;
   readonly severity: Severity;
   /** A template: alerts of the rule with the same key are one. */
   readonly key: string;
   /** A template: `{field}` stands for a field of the event's data, by its dotted path; `{type}` and `{source}` too. */
   readonly text: string;
   /** Types that say, for the same key, that it is over. */
-  readonly recoveredBy?: readonly string[];
+  readonly recoveredBy?: readonly string[] | undefined;
 }
 
 /** A rule about the contract's own types, so that a renamed one does not compile. */
 const rule = (own: AlertRule & { readonly types: readonly EventType[]; readonly recoveredBy?: readonly EventType[] }) =>
   own;
+
+/** The default rules that are neither replaced nor switched off, and then the operator's own rules. */
+export function rulesOf({ rules, off }: { readonly rules: readonly AlertRule[]; readonly off: readonly string[] }) {
+  const replaced = new Set([...rules.map(({ name }) => name), ...off]);
+  return [...defaultRules.filter(({ name }) => !replaced.has(name)), ...rules];
+}
 
 /** What a person is told unless the configuration says otherwise. */
 export const defaultRules: readonly AlertRule[] = [

@@ -37,7 +37,7 @@ import {
 } from "../rpc/index.ts";
 import { Store } from "../store/index.ts";
 import { agentGauges } from "./agent-metrics.ts";
-import { composeAlerting } from "./alerts.ts";
+import { composeAlerts } from "./alerts.ts";
 import { composeVoice } from "./calls.ts";
 import { circuitGauges } from "./circuit-metrics.ts";
 import { checkupHandlers } from "./doctor.ts";
@@ -47,14 +47,7 @@ import { composeRooms } from "./matrix.ts";
 import { composeMessaging } from "./messaging.ts";
 import { migrations } from "./migrations.ts";
 import { agentDirectory, composeGuards } from "./security.ts";
-import {
-  engineSettings,
-  loopManifests,
-  retentionSettings,
-  rpcLimits,
-  socketSealing,
-  supervisorSettings,
-} from "./settings.ts";
+import { engineSettings, loopManifests } from "./settings.ts";
 
 export interface DaemonOptions {
   readonly version: string;
@@ -106,7 +99,7 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
     holding: records.holdingEngine(),
     logger: logging.child("engine"),
   });
-  const events = { store, clock, logger: logging.child("events"), retention: retentionSettings(config) };
+  const events = { store, clock, logger: logging.child("events"), retention: config.events };
   const log = new DurableEventLog(events);
   const ground = { clock, store, native, engine, records, log, installId };
   const logger = logging.child("daemon");
@@ -143,7 +136,7 @@ function compose(
   const table = createMethodTable(contract, handlersOf(ground, config, info, domains), aliases);
   const server = createRpcServer({
     clock,
-    limits: rpcLimits(config),
+    limits: config.rpc,
     logger: logging.child("rpc"),
     hasHungUp: hangUpProbe(native),
     validateResults: options.validateResults,
@@ -159,7 +152,7 @@ function compose(
     ...guards.services,
     ...messaging.services,
     ...rooms.services,
-    ...composeAlerting({ ...ground, config, logging, publish, outbox: messaging.outbox }),
+    ...composeAlerts({ ...ground, config, logging, publish }, messaging.outbox),
     ...money.services,
     ...voice.services,
     agents,
@@ -170,7 +163,11 @@ function compose(
       stop: () => server.close(),
     },
     ...wire.services,
-    createControlListener({ ...sockets, path: socketPath, sealing: socketSealing(config) }),
+    createControlListener({
+      ...sockets,
+      path: socketPath,
+      sealing: { keyFile: config.rpc.sealKeyFile, messageBytesMax: config.rpc.frameBytesMax },
+    }),
     new BridgeState(info, publish, () => {
       log.watch({ channels: [">"] }, options.onEvent);
       options.onServing(engine.status);
@@ -196,7 +193,7 @@ function composeDomains(
   const workspaces = new Workspaces(config.stateDir);
   const agents = new AgentSupervisor(
     { ...common, ...loops, endpoints, workspaces, logger: logging.child("agents") },
-    supervisorSettings(config),
+    { ...config.agents, restart: config.restart, loops: config.loops, logDirectory: join(config.stateDir, "logs") },
   );
   const directory = agentDirectory(agents);
   const disconnect = (principal: string) => standing(late.server).disconnect(principal);

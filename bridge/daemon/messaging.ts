@@ -11,7 +11,6 @@ import type { Logging } from "../logging/index.ts";
 import { type Destination, Outbox } from "../outbox/index.ts";
 import type { Store } from "../store/index.ts";
 import { Tasks, type Workers } from "../tasks/index.ts";
-import { circuitSettings } from "./settings.ts";
 
 export interface MessagingDeps {
   readonly store: Store;
@@ -44,7 +43,7 @@ export function composeMessaging({
   destinations,
   ...deps
 }: MessagingDeps) {
-  const circuits = new Circuits({ clock: log.clock, logger: logging.child("webhook") }, circuitSettings(config));
+  const circuits = new Circuits({ clock: log.clock, logger: logging.child("webhook") }, config.http);
   const hooks = webhook(new Map(Object.entries(config.webhooks)), circuits);
   const outbox = new Outbox({ log, store, logger: logging.child("outbox"), random }, [hooks, ...destinations]);
   const workers = workersOf(agents);

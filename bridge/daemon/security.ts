@@ -18,7 +18,6 @@ import type { Logging } from "../logging/index.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
 import type { CallPolicy, PolicedCall } from "../rpc/index.ts";
 import { packBackup, type Store } from "../store/index.ts";
-import { circuitSettings } from "./settings.ts";
 
 export interface GuardDeps {
   readonly store: Store;
@@ -49,7 +48,7 @@ export function composeGuards(deps: GuardDeps) {
   );
   const broker = new HttpBroker(
     { tokens: access, clock, random: deps.random, logger: logging.child("http") },
-    { privateHosts: config.http.privateHosts, circuit: circuitSettings(config) },
+    { privateHosts: config.http.privateHosts, circuit: config.http },
   );
   const ports = {
     requireKey: (id: string) => void keystore.info(id),

@@ -1,79 +1,11 @@
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loopMap } from "@armorclaw/agent-runtime";
 import { BridgeError, type LoopManifestInput, LoopName } from "@armorclaw/protocol";
-import type { SupervisorSettings } from "../agents/index.ts";
 import type { Config } from "../config/index.ts";
 import type { EngineOptions } from "../containers/index.ts";
-import type { RetentionSettings } from "../events/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import type { ControlListenerOptions, RpcLimits } from "../rpc/index.ts";
 import { withRooms } from "./matrix.ts";
-
-/** The configuration in the supervisor's words. */
-export function supervisorSettings(config: Config): SupervisorSettings {
-  const { agents, restart, loops } = config;
-  return {
-    start: agents.start,
-    agentsMax: agents.max,
-    helloDeadlineMs: agents.helloDeadlineMs,
-    startsAtOnce: 2 * availableParallelism(),
-    hangAfterMs: agents.hangAfterMs,
-    stopGraceMs: agents.stopGraceMs,
-    reconcileMs: agents.reconcileMs,
-    usageIntervalMs: agents.usageIntervalMs,
-    log: {
-      directory: join(config.stateDir, "logs"),
-      bytesMax: agents.logBytesMax,
-      quota: perSecond(agents.logBytesPerSecond),
-    },
-    eventQuota: perSecond(agents.eventsPerSecond),
-    restart: {
-      initialMs: restart.initialMs,
-      maxMs: restart.maxMs,
-      healthyAfterMs: restart.healthyAfterMs,
-      failuresMax: restart.failuresMax,
-      windowMs: restart.windowMs,
-    },
-    loops,
-  };
-}
-
-/** What may come at once is what a burst of seconds allows. */
-const burstSeconds = 10;
-const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
-
-/** The configuration in the log's words. */
-export function retentionSettings({ events }: Config): RetentionSettings {
-  return {
-    ageMsMax: events.retentionDays * 86_400_000,
-    bytesMax: events.retentionBytes,
-    volatileAgeMsMax: events.volatileRetentionMinutes * 60_000,
-    volatileBytesMax: events.volatileBytes,
-  };
-}
-
-export const circuitSettings = ({ http }: Config) => ({ failuresMax: http.failuresMax, openMs: http.openMs });
-
-export function rpcLimits({ rpc }: Config): Partial<RpcLimits> {
-  return {
-    frameBytesMax: rpc.frameBytesMax,
-    batchMax: rpc.batchMax,
-    inFlightMax: rpc.inFlightMax,
-    connectionsMax: rpc.connectionsMax,
-    queueBytesMax: rpc.queueBytesMax,
-    writeDeadlineMs: rpc.writeDeadlineMs,
-    callDeadlineMs: rpc.callDeadlineMs,
-  };
-}
-
-/** Under what the bridge's own socket is sealed, when it is. */
-export function socketSealing({ rpc }: Config): ControlListenerOptions["sealing"] {
-  const { sealKeyFile: keyFile, frameBytesMax: messageBytesMax } = rpc;
-  return keyFile === undefined ? undefined : { keyFile, messageBytesMax };
-}
 
 /** What an engine needs besides the two things that the configuration does not know. */
 export function engineSettings(config: Config): Omit<EngineOptions, "installId" | "logger" | "native"> {

@@ -133,7 +133,12 @@ describe("Retention", () => {
     for (let i = 0; i < 10; i++) await t.log.publish(draft("new", { data: { text: "x".repeat(1_000) } }));
     await t.log.publish(draft("beat", { isVolatile: true }));
     await t.log.drain();
-    const settings = { ageMsMax: 5_000, bytesMax: 5_500, volatileAgeMsMax: 1, volatileBytesMax: 1 };
+    const settings = {
+      retentionDays: 5_000 / 86_400_000,
+      retentionBytes: 5_500,
+      volatileRetentionMinutes: 1 / 60_000,
+      volatileBytes: 1,
+    };
     const retention = new Retention({ store: t.store, clock, logger: silentLogger }, settings);
     retention.start();
     await retention.prune();

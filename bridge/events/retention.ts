@@ -3,11 +3,14 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 
 export interface RetentionSettings {
-  readonly ageMsMax: number;
-  readonly bytesMax: number;
-  readonly volatileAgeMsMax: number;
-  readonly volatileBytesMax: number;
+  readonly retentionDays: number;
+  readonly retentionBytes: number;
+  readonly volatileRetentionMinutes: number;
+  readonly volatileBytes: number;
 }
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
 
 const everyMs = 30_000;
 /** What has become too old or too much while there was no bridge goes soon after its start. */
@@ -65,10 +68,10 @@ export class Retention {
 
   /** Removes everything that is over a bound. */
   async prune(): Promise<void> {
-    const { ageMsMax, bytesMax, volatileAgeMsMax, volatileBytesMax } = this.#settings;
+    const { retentionDays, retentionBytes, volatileRetentionMinutes, volatileBytes } = this.#settings;
     for (const listener of this.#listeners) listener();
-    await this.#pruneClass(0, ageMsMax, bytesMax);
-    await this.#pruneClass(1, volatileAgeMsMax, volatileBytesMax);
+    await this.#pruneClass(0, retentionDays * dayMs, retentionBytes);
+    await this.#pruneClass(1, volatileRetentionMinutes * minuteMs, volatileBytes);
   }
 
   async #pruneClass(index: 0 | 1, ageMsMax: number, bytesMax: number): Promise<void> {

@@ -80,7 +80,7 @@ describe("a live subscription", () => {
 
   test("is told when what it had not read yet was forgotten", async () => {
     const clock = new ManualClock();
-    await using t = await openTestLog({ clock, retention: { ageMsMax: 5_000 } });
+    await using t = await openTestLog({ clock, retention: { retentionDays: 5_000 / 86_400_000 } });
     const sink = new TestSink();
     sink.block();
     subscribeLive(t.log, all, sink, { cursor: 0 });

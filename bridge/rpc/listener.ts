@@ -29,8 +29,8 @@ export interface ControlListenerOptions {
    * `given`: the place is taken as it is, for a socket that is not the bridge's own.
    */
   readonly directory?: "private" | "given";
-  /** Takes sealed lines alone. */
-  readonly sealing?: { readonly keyFile: string; readonly messageBytesMax: number } | undefined;
+  /** With a key file the socket takes sealed lines alone. */
+  readonly sealing?: { readonly keyFile: string | undefined; readonly messageBytesMax: number };
 }
 
 export interface ControlListener extends Service {
@@ -108,7 +108,7 @@ class Listener implements ControlListener {
   /** @returns what makes a socket one of sealed lines, where it is to be one */
   #linesOf(firstBytesMax: number | undefined, onRefused: () => void): ((socket: Socket) => Duplex) | undefined {
     const { sealing, logger } = this.#options;
-    if (sealing === undefined) return undefined;
+    if (sealing?.keyFile === undefined) return undefined;
     const { keyFile, messageBytesMax } = sealing;
     const key = readSealKey(keyFile, "rpc.seal_key_file");
     return socketSealing({ key, messageBytesMax, firstMessageBytesMax: firstBytesMax, logger, onRefused });

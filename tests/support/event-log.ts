@@ -10,10 +10,10 @@ import { tempDirectory } from "./temp.ts";
 
 const plenty = 1024 * 1024 * 1024;
 const generousRetention = {
-  ageMsMax: 365 * 86_400_000,
-  bytesMax: plenty,
-  volatileAgeMsMax: 86_400_000,
-  volatileBytesMax: plenty,
+  retentionDays: 365,
+  retentionBytes: plenty,
+  volatileRetentionMinutes: 1_440,
+  volatileBytes: plenty,
 };
 
 export interface TestLog extends AsyncDisposable {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
 import { Agent } from "../instance/agent.ts";
@@ -12,6 +13,10 @@ import type { Readiness } from "./dependencies.ts";
 import type { EngineWatch } from "./engine-monitor.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
+/** An agent may use ten seconds' worth of its quota at once. */
+const burstSeconds = 10;
+const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
+
 /** Makes agents with all that one works with. */
 export class AgentMaker {
   readonly #deps: SupervisorDeps;
@@ -25,12 +30,12 @@ export class AgentMaker {
     this.#settings = settings;
     this.#engineWatch = engineWatch;
     this.#readiness = readiness;
-    this.#gate = new StartGate(settings.startsAtOnce);
+    this.#gate = new StartGate(2 * availableParallelism());
   }
 
   make(record: AgentRecord, manifest: LoopManifest): Agent {
     const { engine, endpoints, workspaces, records, mail, publish, clock, random, logger } = this.#deps;
-    const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventQuota } = this.#settings;
+    const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventsPerSecond } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
     const plan = { agentId, manifest, limits, grants, subscriptions: heardBy(record, manifest), slot, expiresAtMs };
@@ -46,7 +51,7 @@ export class AgentMaker {
       policy: new RestartPolicy(restart, random),
       engineWatch: this.#engineWatch,
       log: this.#log(agentId),
-      eventQuota: new Quota(clock, eventQuota),
+      eventQuota: new Quota(clock, perSecond(eventsPerSecond)),
       awaitDependencies: (plan, onWait, isPatient, signal) =>
         this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
       onReady: () => this.#readiness.changed(),
@@ -58,10 +63,10 @@ export class AgentMaker {
 
   #log(agentId: string): LogBook {
     const { clock, logger } = this.#deps;
-    const { directory, bytesMax, quota } = this.#settings.log;
-    const path = directory === undefined ? undefined : join(directory, `${agentId}.ndjson`);
+    const { logDirectory, logBytesMax: bytesMax, logBytesPerSecond } = this.#settings;
+    const path = logDirectory === undefined ? undefined : join(logDirectory, `${agentId}.ndjson`);
     const file = path === undefined ? undefined : new LogFile(path, bytesMax, clock, logger);
-    return new LogBook({ clock, bytesMax, quota: new Quota(clock, quota), file });
+    return new LogBook({ clock, bytesMax, quota: new Quota(clock, perSecond(logBytesPerSecond)), file });
   }
 }
 

@@ -261,9 +261,9 @@ export class AgentSupervisor implements Service {
   #create(record: AgentRecord): Agent {
     this.#refuse();
     const { live } = this;
-    const { agentsMax } = this.#settings;
-    if (live.length >= agentsMax)
-      throw new BridgeError("AGENT_LIMIT_REACHED", `${live.length} agents run; ${agentsMax} is the limit`);
+    const { max } = this.#settings;
+    if (live.length >= max)
+      throw new BridgeError("AGENT_LIMIT_REACHED", `${live.length} agents run; ${max} is the limit`);
     const { agentId } = record;
     const known = this.#agents.get(agentId);
     if (known !== undefined && isLive(known.state))

@@ -63,15 +63,15 @@ export const manifest = (name: string, restart: LoopManifestInput["restart"] = "
 
 export const settings: SupervisorSettings = {
   start: [],
-  agentsMax: 3,
-  startsAtOnce: 4,
+  max: 3,
   helloDeadlineMs: 5_000,
   hangAfterMs: 60_000,
   stopGraceMs: 100,
   reconcileMs: 60_000,
   usageIntervalMs: 60_000,
-  log: { bytesMax: 10_000, quota: { perSecond: 1_000, burst: 10_000 } },
-  eventQuota: { perSecond: 1_000, burst: 10_000 },
+  logBytesMax: 10_000,
+  logBytesPerSecond: 1_000,
+  eventsPerSecond: 1_000,
   restart: { initialMs: 1, maxMs: 4, healthyAfterMs: 60_000, failuresMax: 4, windowMs: 60_000 },
   loops: {},
 };

@@ -61,7 +61,7 @@ export async function startAccount({
     [...eventsMigrations, ...outboxMigrations, ...matrixMigrations],
     timestamp(clock),
   );
-  const retention = { ageMsMax: 86_400_000, bytesMax: 2 ** 26, volatileAgeMsMax: 60_000, volatileBytesMax: 2 ** 20 };
+  const retention = { retentionDays: 1, retentionBytes: 2 ** 26, volatileRetentionMinutes: 1, volatileBytes: 2 ** 20 };
   const events = new DurableEventLog({ store, clock, logger, retention });
   await events.start();
   const inbound: Inbound[] = [];
