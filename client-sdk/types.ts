@@ -21,13 +21,13 @@ export interface SocketOptions {
   readonly sealKey?: Uint8Array;
 }
 
-/** A door that knows no local user. */
+/** A listener that knows no local user. */
 export interface UrlOptions {
   /** `ws:` or `wss:` for everything; `http:` or `https:` for calls alone, since nothing can be pushed. */
   readonly url: string;
   /** An API token, or a JWT where the bridge knows an issuer. */
   readonly token: string;
-  /** The 32 bytes of the bridge's `doors.websocket.seal_key_file`: every message is sealed under them. For `ws:` and `wss:`. */
+  /** The 32 bytes of the bridge's `listen.websocket.seal_key_file`: every message is sealed under them. For `ws:` and `wss:`. */
   readonly sealKey?: Uint8Array;
 }
 

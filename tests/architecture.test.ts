@@ -139,9 +139,9 @@ describe("layers", () => {
         const to = target === undefined ? undefined : folderOf(target);
         if (target === undefined || to === undefined || to === folderOf(path) || layers[to] === 1) return [];
         // Of the adapters each folder has its own.
-        const isFrontDoor = basename(target) === "index.ts";
+        const isEntryPoint = basename(target) === "index.ts";
         const isEntry = (layers[folderOf(path) ?? ""] ?? 9) >= 7;
-        return isFrontDoor || isEntry ? [] : [`${path} imports ${target}: import its index.ts`];
+        return isEntryPoint || isEntry ? [] : [`${path} imports ${target}: import its index.ts`];
       }),
     );
     expect(wrong).toEqual([]);

@@ -1,8 +1,8 @@
 import type { Params, Principal } from "@armorclaw/protocol";
 import {
-  type DoorHolder,
+  type EndpointHolder,
   type LlmCaller,
-  type LlmDoor,
+  type LlmEndpoint,
   type ModelBroker,
   readAsk,
   TextGatherer,
@@ -11,15 +11,15 @@ import type { Handlers } from "../rpc/index.ts";
 
 export interface LlmHandlerDeps {
   readonly broker: ModelBroker;
-  readonly door: LlmDoor;
+  readonly endpoint: LlmEndpoint;
   /** The start of the agent that lives now. */
-  readonly holderOf: (agentId: string) => DoorHolder | undefined;
+  readonly holderOf: (agentId: string) => EndpointHolder | undefined;
 }
 
-/** The door's name beside the agent's own socket. */
-export const doorName = "llm.sock";
+/** The endpoint's name beside the agent's own socket. */
+export const endpointName = "llm.sock";
 
-export function llmHandlers({ broker, door, holderOf }: LlmHandlerDeps): Handlers<"llm.chat" | "llm.models"> {
+export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Handlers<"llm.chat" | "llm.models"> {
   const callerOf = (principal: Principal): LlmCaller => ({
     principal: principal.id,
     agent: principal.kind === "agent" ? holderOf(principal.agentId) : undefined,
@@ -69,7 +69,7 @@ export function llmHandlers({ broker, door, holderOf }: LlmHandlerDeps): Handler
           provider_state: state,
           waits_ms: waitMs,
         })),
-        ...(holder === undefined ? {} : { door: { socket: doorName, api_key: door.keyOf(holder) } }),
+        ...(holder === undefined ? {} : { endpoint: { socket: endpointName, api_key: endpoint.keyOf(holder) } }),
       };
     },
   };

@@ -18,7 +18,7 @@ const gatherMs = 1_000;
 
 /**
  * @param calls undefined when calls are switched off
- * @param baseUrl where browsers find the call page; undefined when no door serves it
+ * @param baseUrl where browsers find the call page; undefined when no listener serves it
  */
 export function webrtcHandlers(calls: Calls | undefined, baseUrl: () => string | undefined): Handlers<WebrtcMethods> {
   const desk = () => {

@@ -12,8 +12,8 @@ import {
 import * as z from "zod";
 import { AlertsConfig } from "./alerts-schema.ts";
 import { type CamelCase, type CamelCased, ofContract } from "./camel-case.ts";
-import { DoorsConfig, RateLimitsConfig, sealKeyFile } from "./doors-schema.ts";
 import { type Leaf, leavesOf } from "./leaves.ts";
+import { ListenConfig, RateLimitsConfig, sealKeyFile } from "./listen-schema.ts";
 import { MatrixConfig, MatrixRoom } from "./matrix-schema.ts";
 import { BudgetConfig, LlmConfig } from "./money-schema.ts";
 import { VoiceConfig } from "./voice-schema.ts";
@@ -211,7 +211,7 @@ export const ConfigSchema = z.strictObject({
         .describe("Room that is kept on the disk and given up when it is full."),
     })
     .prefault({}),
-  doors: DoorsConfig,
+  listen: ListenConfig,
   rate_limits: RateLimitsConfig,
   budget: BudgetConfig,
   llm: LlmConfig,

@@ -23,7 +23,9 @@ export const VoiceConfig = z
     public_url: z
       .url()
       .optional()
-      .describe("How browsers reach the HTTP door, e.g. https://bridge.example.org; its own address when left out."),
+      .describe(
+        "How browsers reach the HTTP listener, e.g. https://bridge.example.org; its own address when left out.",
+      ),
     rooms: z
       .record(z.string().min(1).max(255), z.array(PrincipalId))
       .default({})

@@ -19,7 +19,7 @@ import type { Config } from "../config/index.ts";
 import type { DurableEventLog, PublishEvent } from "../events/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { SideDoor } from "../rpc/index.ts";
+import type { SideSocket } from "../rpc/index.ts";
 import type { Store } from "../store/index.ts";
 import { callGate } from "./call-authorization.ts";
 import { watchPresence } from "./call-hangup.ts";
@@ -36,8 +36,8 @@ export interface VoiceDeps {
   readonly budget: Budget;
   readonly rooms: RoomSight;
   readonly loopOf: (agentId: string) => string | undefined;
-  /** The door's own address, once it listens. */
-  readonly doorUrl: () => string | undefined;
+  /** The listener's own address, once it listens. */
+  readonly listenerUrl: () => string | undefined;
 }
 
 /** A stretch that no one settles, such as when the bridge is killed in the middle of it, is booked in full after this. */
@@ -50,12 +50,12 @@ const mediaSocketName = "media.sock";
 export function composeVoice(deps: VoiceDeps) {
   const { config, clock, store, logging } = deps;
   const { webrtc } = config;
-  const baseUrl = () => webrtc.publicUrl?.replace(/\/+$/, "") ?? deps.doorUrl();
+  const baseUrl = () => webrtc.publicUrl?.replace(/\/+$/, "") ?? deps.listenerUrl();
   if (!webrtc.enabled)
     return {
       site: undefined,
       turn: undefined,
-      sideDoors: [],
+      sideSockets: [],
       services: [],
       handlers: webrtcHandlers(undefined, baseUrl),
     };
@@ -82,7 +82,7 @@ export function composeVoice(deps: VoiceDeps) {
   return {
     site,
     turn,
-    sideDoors: [mediaDoor(audio)],
+    sideSockets: [mediaSocket(audio)],
     services: [ringing, calls],
     handlers: webrtcHandlers(calls, baseUrl),
   };
@@ -175,7 +175,7 @@ function announcer(publish: PublishEvent, ringing: IncomingCalls) {
 }
 
 /** Each agent's second socket, for sound alone. */
-const mediaDoor = (audio: AgentAudio): SideDoor => ({
+const mediaSocket = (audio: AgentAudio): SideSocket => ({
   name: mediaSocketName,
   open: (agentId) => ({ accept: (socket) => audio.attach(agentId, socket), close: () => undefined }),
 });

@@ -145,7 +145,11 @@ function compose(
   server.serve({ table, policy, pages: wire.pages });
   const sockets = { server, native, logger: logging.child("sockets") };
   const root = join(config.runtimeDir, "agents");
-  const agentSockets = createAgentEndpoints({ ...sockets, root, sideDoors: [money.sideDoor, ...voice.sideDoors] });
+  const agentSockets = createAgentEndpoints({
+    ...sockets,
+    root,
+    sideSockets: [money.sideSocket, ...voice.sideSockets],
+  });
   Object.assign(late, { server, agentSockets } satisfies Required<Late>);
   return [
     log,
@@ -219,7 +223,7 @@ function composeDomains(
     budget: money.budget,
     rooms: rooms.sight,
     loopOf: (agentId) => directory.find(agentId)?.loop,
-    doorUrl: () => wire.doorUrl(),
+    listenerUrl: () => wire.listenerUrl(),
   });
   const circuits = circuitGauges({ http: guards.circuits, webhook: messaging.circuits, model: money.circuits });
   const wire = composeWire({
@@ -245,7 +249,7 @@ function handlersOf(
   return {
     ...builtinHandlers(info.version, contract),
     ...bridgeHandlers(info, engine, agents, clock, { keystore: guards.keystore, store }),
-    ...checkupHandlers({ store, clock, log, config, doors: wire.doors, turn: voice.turn }),
+    ...checkupHandlers({ store, clock, log, config, listeners: wire.listeners, turn: voice.turn }),
     ...agentHandlers(agents),
     ...loopHandlers(agents),
     ...eventHandlers(log, messaging.consumers, guards.access, agents),

@@ -7,7 +7,7 @@ import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { HostMeter } from "../platform/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
-import { knockAtDoor } from "../rpc/index.ts";
+import { checkListener } from "../rpc/index.ts";
 import type { Store } from "../store/index.ts";
 
 export interface CheckupDeps {
@@ -16,7 +16,7 @@ export interface CheckupDeps {
   readonly log: DurableEventLog;
   readonly config: Config;
   /** Those that are configured, by name. */
-  readonly doors: () => readonly { readonly name: string; readonly url: string | undefined }[];
+  readonly listeners: () => readonly { readonly name: string; readonly url: string | undefined }[];
   /** Undefined when calls are switched off. */
   readonly turn: TurnSettings | undefined;
 }
@@ -32,7 +32,13 @@ export function checkupHandlers(deps: CheckupDeps): Handlers<"bridge.doctor"> {
   const start = { nowMs: clock.now(), monotonicMs: clock.monotonic() };
   return {
     "bridge.doctor": async () => {
-      const groups = [checkStore(deps), checkDisk(deps), checkClock(deps, start), checkDoors(deps), checkCalls(deps)];
+      const groups = [
+        checkStore(deps),
+        checkDisk(deps),
+        checkClock(deps, start),
+        checkListeners(deps),
+        checkCalls(deps),
+      ];
       const checks = (await Promise.all(groups)).flat();
       return { status: checks.some(({ status }) => status === "trouble") ? "trouble" : "ok", checks };
     },
@@ -100,14 +106,14 @@ async function checkClock(
   return [ok("clock", `It is ${new Date(now).toISOString()}, and went evenly since the bridge started`)];
 }
 
-async function checkDoors({ doors, clock }: CheckupDeps): Promise<DoctorCheck[]> {
-  const all = doors();
-  if (all.length === 0) return [ok("doors", "None is configured: the bridge is reached by its own socket alone")];
+async function checkListeners({ listeners, clock }: CheckupDeps): Promise<DoctorCheck[]> {
+  const all = listeners();
+  if (all.length === 0) return [ok("listeners", "None is configured: the bridge is reached by its own socket alone")];
   return await Promise.all(
     all.map(async ({ name, url }) => {
       if (url === undefined) return trouble(name, "It is not open", "See the log for why, and start the bridge again");
       try {
-        const { certificateUntilMs } = await knockAtDoor(url);
+        const { certificateUntilMs } = await checkListener(url);
         if (certificateUntilMs === undefined) return ok(name, `${url} opens`);
         const until = new Date(certificateUntilMs).toISOString();
         const renew = "Renew the certificate, and start the bridge again";
@@ -124,16 +130,16 @@ async function checkDoors({ doors, clock }: CheckupDeps): Promise<DoctorCheck[]>
   );
 }
 
-async function checkCalls({ turn, clock, config, doors }: CheckupDeps): Promise<DoctorCheck[]> {
+async function checkCalls({ turn, clock, config, listeners }: CheckupDeps): Promise<DoctorCheck[]> {
   if (turn === undefined) return [ok("calls", "They are switched off (webrtc.enabled)")];
   const { publicUrl } = config.webrtc;
-  const page = publicUrl ?? doors().find(({ name }) => name === "http door")?.url;
+  const page = publicUrl ?? listeners().find(({ name }) => name === "http listener")?.url;
   return [pageCheck(page), ...(await relayChecks(turn, clock))];
 }
 
 function pageCheck(url: string | undefined): DoctorCheck {
   if (url === undefined)
-    return warning("calls", "No door serves the call page", "Set doors.http.listen, e.g. to 127.0.0.1:7878");
+    return warning("calls", "No listener serves the call page", "Set listen.http.address, e.g. to 127.0.0.1:7878");
   const { protocol, hostname } = new URL(url);
   if (protocol === "https:" || /^(?:localhost|127\.|\[::1\])/.test(hostname)) return ok("calls", `The page is ${url}`);
   const remedy = "Put TLS before it and set webrtc.public_url to its https address";

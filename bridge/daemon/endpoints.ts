@@ -10,7 +10,7 @@ import {
   CallMetrics,
   createAuthenticator,
   createJwtVerifier,
-  createWebDoor,
+  createWebListener,
   defaultRates,
   type GaugeSource,
   type MethodEntry,
@@ -19,7 +19,7 @@ import {
   RateLimits,
   type RpcServer,
   scopeRefusal,
-  type WebDoor,
+  type WebListener,
   type WebSite,
 } from "../rpc/index.ts";
 import type { Store } from "../store/index.ts";
@@ -32,7 +32,7 @@ export interface WireDeps {
   /** The server, once it is made: what is composed here is part of how it is made. */
   readonly server: () => RpcServer;
   readonly gauges: readonly GaugeSource[];
-  /** What the HTTP door serves besides its own. */
+  /** What the HTTP listener serves besides its own. */
   readonly site: WebSite | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface WireDeps {
 const asker: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
 const healthDeadlineMs = 10_000;
 
-/** Constructs what stands around the dispatcher: rates, figures, API tokens, and the doors besides the bridge's own socket. */
+/** Constructs what stands around the dispatcher: rates, figures, API tokens, and the listeners besides the bridge's own socket. */
 export function composeWire(deps: WireDeps) {
   const { config, store, clock, server } = deps;
   const calls = new CallMetrics();
@@ -57,11 +57,11 @@ export function composeWire(deps: WireDeps) {
     return result;
   };
   const pages = { health, metrics };
-  const webDoors = doors(deps, tokens, pages);
+  const webListeners = listeners(deps, tokens, pages);
   return {
-    /** Where browsers reach the HTTP door, once it listens. */
-    doorUrl: () => webDoors.find(({ name }) => name === "http door")?.url,
-    doors: () => webDoors.map(({ name, url }) => ({ name, url })),
+    /** Where browsers reach the HTTP listener, once it listens. */
+    listenerUrl: () => webListeners.find(({ name }) => name === "http listener")?.url,
+    listeners: () => webListeners.map(({ name, url }) => ({ name, url })),
     pages,
     policy: {
       authorize: (method: MethodEntry, principal: Principal, now: number) =>
@@ -69,38 +69,38 @@ export function composeWire(deps: WireDeps) {
       onAnswered: calls.onAnswered,
     },
     handlers: tokenHandlers(tokens, clock.now, (principal) => server().disconnect(principal)),
-    services: webDoors as readonly Service[],
+    services: webListeners as readonly Service[],
   };
 }
 
-/** One door for each that is configured; one for both when both are to listen at the same place. */
-function doors(
+/** One listener for each that is configured; one for both when both are to listen at the same place. */
+function listeners(
   { config, clock, logging, server, site }: WireDeps,
   tokens: ApiTokens,
   pages: { health(): unknown; metrics(): Promise<string> },
-): WebDoor[] {
-  const { http, websocket, jwt } = config.doors;
+): WebListener[] {
+  const { http, websocket, jwt } = config.listen;
   const verifyJwt =
     jwt.issuer === undefined
       ? undefined
-      : createJwtVerifier(jwtSettings(jwt), { clock, logger: logging.child("doors") });
+      : createJwtVerifier(jwtSettings(jwt), { clock, logger: logging.child("listen") });
   const rpc: Pick<RpcServer, "attach"> = { attach: (socket, principal) => server().attach(socket, principal) };
-  const common = { rpc, authenticator: createAuthenticator(tokens, verifyJwt, clock), logger: logging.child("doors") };
+  const common = { rpc, authenticator: createAuthenticator(tokens, verifyJwt, clock), logger: logging.child("listen") };
   const front = { ...pages, rpc, bodyBytesMax: config.rpc.frameBytesMax };
   const webSocket = {
     origins: websocket.origins,
     messageBytesMax: config.rpc.frameBytesMax,
     sealKeyFile: websocket.sealKeyFile,
   };
-  const isShared = http.listen !== undefined && http.listen === websocket.listen;
-  const open: WebDoor[] = [];
-  if (http.listen !== undefined) {
-    const tls = tlsOf("doors.http", http);
+  const isShared = http.address !== undefined && http.address === websocket.address;
+  const open: WebListener[] = [];
+  if (http.address !== undefined) {
+    const tls = tlsOf("listen.http", http);
     open.push(
-      createWebDoor({
+      createWebListener({
         ...common,
-        name: "http door",
-        listen: http.listen,
+        name: "http listener",
+        address: http.address,
         tls,
         http: front,
         site,
@@ -108,24 +108,31 @@ function doors(
       }),
     );
   }
-  if (websocket.listen !== undefined && !isShared) {
-    const tls = tlsOf("doors.websocket", websocket);
+  if (websocket.address !== undefined && !isShared) {
+    const tls = tlsOf("listen.websocket", websocket);
     open.push(
-      createWebDoor({ ...common, name: "websocket door", listen: websocket.listen, tls, http: undefined, webSocket }),
+      createWebListener({
+        ...common,
+        name: "websocket listener",
+        address: websocket.address,
+        tls,
+        http: undefined,
+        webSocket,
+      }),
     );
   }
   return open;
 }
 
-function tlsOf(key: string, { tlsCertFile: certFile, tlsKeyFile: keyFile }: Config["doors"]["http"]) {
+function tlsOf(key: string, { tlsCertFile: certFile, tlsKeyFile: keyFile }: Config["listen"]["http"]) {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   throw new BridgeError("CONFIG_INVALID", `${key}: tls_cert_file and tls_key_file belong together`);
 }
 
-function jwtSettings({ issuer, audience, jwks, roleClaim }: Config["doors"]["jwt"]) {
+function jwtSettings({ issuer, audience, jwks, roleClaim }: Config["listen"]["jwt"]) {
   if (issuer === undefined || jwks === undefined)
-    throw new BridgeError("CONFIG_INVALID", "doors.jwt: an issuer needs its keys, jwks");
+    throw new BridgeError("CONFIG_INVALID", "listen.jwt: an issuer needs its keys, jwks");
   return { issuer, audience, jwks, roleClaim };
 }
 

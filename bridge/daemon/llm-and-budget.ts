@@ -3,7 +3,7 @@ import { type AgentId, canonicalJson, type EventEnvelope } from "@armorclaw/prot
 import {
   type AttemptSettings,
   type LlmCaller,
-  LlmDoor,
+  LlmEndpoint,
   type LlmPolicy,
   ModelBroker,
   ModelTable,
@@ -12,7 +12,7 @@ import {
   type SecretReader,
 } from "../adapters/llm/index.ts";
 import { budgetHandlers } from "../api/budget.ts";
-import { doorName, llmHandlers } from "../api/llm.ts";
+import { endpointName, llmHandlers } from "../api/llm.ts";
 import type { Approvals } from "../approvals/index.ts";
 import {
   type AgentHold,
@@ -31,7 +31,7 @@ import type { Keystore } from "../keystore/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { GaugeSource, SideDoor } from "../rpc/index.ts";
+import type { GaugeSource, SideSocket } from "../rpc/index.ts";
 import type { Store } from "../store/index.ts";
 import {
   configuredLimits,
@@ -71,7 +71,7 @@ export function composeMoney(deps: MoneyDeps) {
   const admin = new BudgetAdmin({ ...ground, budget, approvals: approvalGate(deps.approvals) });
   const guard = new RunawayGuard(clock);
   const { broker, providers } = makeBroker(deps, budget, guard);
-  const door = new LlmDoor(broker, new PhantomKeys(), logging.child("llm door"));
+  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), logging.child("llm endpoint"));
   const holderOf = (agentId: string) => {
     const agent = findAgent(agentId);
     return agent === undefined ? undefined : { agentId, ...agent };
@@ -79,9 +79,9 @@ export function composeMoney(deps: MoneyDeps) {
   return {
     budget,
     circuits: () => providers.circuits,
-    sideDoor: sideDoor(door, findAgent),
+    sideSocket: sideSocket(endpoint, findAgent),
     gauges: budgetGauges(admin),
-    services: [budget, providers, door, watchChanges(deps.log, guard)],
+    services: [budget, providers, endpoint, watchChanges(deps.log, guard)],
     handlers: {
       ...budgetHandlers({
         budget,
@@ -91,7 +91,7 @@ export function composeMoney(deps: MoneyDeps) {
         services: new ServicePrices(configuredServicePrices(config)),
         loopOf: (agentId) => findAgent(agentId)?.loop,
       }),
-      ...llmHandlers({ broker, door, holderOf }),
+      ...llmHandlers({ broker, endpoint, holderOf }),
     },
   };
 }
@@ -258,12 +258,12 @@ function budgetGauges(admin: BudgetAdmin): readonly GaugeSource[] {
   ];
 }
 
-function sideDoor(door: LlmDoor, findAgent: MoneyDeps["findAgent"]): SideDoor {
+function sideSocket(endpoint: LlmEndpoint, findAgent: MoneyDeps["findAgent"]): SideSocket {
   return {
-    name: doorName,
+    name: endpointName,
     open: (agentId: AgentId, epoch: number) => {
       const holder = { agentId, epoch, loop: findAgent(agentId)?.loop ?? "" };
-      return { accept: (socket) => door.accept(socket, holder), close: () => door.forget(holder) };
+      return { accept: (socket) => endpoint.accept(socket, holder), close: () => endpoint.forget(holder) };
     },
   };
 }

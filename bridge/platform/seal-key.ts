@@ -8,7 +8,7 @@ import { othersMayReach } from "./file-mode.ts";
  * @param setting the configuration's key that names the file
  * @throws BridgeError CONFIG_INVALID when it cannot be read, is no key, or others may read it
  */
-export function readSealKey(path: string, setting: "doors.websocket.seal_key_file" | "rpc.seal_key_file"): Uint8Array {
+export function readSealKey(path: string, setting: "listen.websocket.seal_key_file" | "rpc.seal_key_file"): Uint8Array {
   const invalid = (why: string, cause?: unknown) =>
     new BridgeError("CONFIG_INVALID", `${setting}: ${path} ${why}`, undefined, { cause });
   let text: string;

@@ -15,7 +15,7 @@ import type { RpcServer } from "./server.ts";
 import { type SocketServerOptions, serveSocket } from "./socket-server.ts";
 
 /** Another socket beside the agent's own, for those who speak something else than JSON-RPC. */
-export interface SideDoor {
+export interface SideSocket {
   /** The socket's name. */
   readonly name: string;
   /** For one start of an agent. Connections are those of the agent: its uid was checked. */
@@ -28,7 +28,7 @@ export interface AgentEndpointsOptions {
   readonly server: RpcServer;
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
-  readonly sideDoors?: readonly SideDoor[];
+  readonly sideSockets?: readonly SideSocket[];
 }
 
 /** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
@@ -40,11 +40,11 @@ const directoryMode = 0o711;
 const waitingMax = 16;
 
 /**
- * One directory for each agent and epoch, with its socket and the side doors'. A directory that an earlier run of the bridge left
+ * One directory for each agent and epoch, with its socket and the side sockets'. A directory that an earlier run of the bridge left
  * is used as it is, because a container may still have it mounted, and only the sockets in it are replaced.
  */
 export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
-  const { root, server, native, logger, sideDoors = [] } = options;
+  const { root, server, native, logger, sideSockets = [] } = options;
   const reads = sharedReads();
   return {
     async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
@@ -64,11 +64,11 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
       await using opened = new AsyncDisposableStack();
       opened.defer(() => removeIfEmpty(directory));
       opened.use(await listen(socketPath, (socket) => admit({ socket, identify, server, logger }), { reads }));
-      for (const sideDoor of sideDoors) {
-        const door = sideDoor.open(agentId, epoch);
-        opened.defer(() => door.close());
-        const enter = (socket: Socket) => admitTo(door.accept, socket, identify, logger);
-        opened.use(await listen(join(directory, sideDoor.name), enter));
+      for (const sideSocket of sideSockets) {
+        const listener = sideSocket.open(agentId, epoch);
+        opened.defer(() => listener.close());
+        const enter = (socket: Socket) => admitTo(listener.accept, socket, identify, logger);
+        opened.use(await listen(join(directory, sideSocket.name), enter));
       }
       const all = opened.move();
       return { directory, socketPath, close: () => all.disposeAsync() };
@@ -139,7 +139,7 @@ async function listenFor(
   };
 }
 
-/** Lets an agent in by its side door, where a stranger is told nothing. */
+/** Lets an agent in by its side socket, where a stranger is told nothing. */
 function admitTo(accept: (socket: Socket) => void, socket: Socket, identify: Identify, logger: Logger): void {
   try {
     identify(socket);

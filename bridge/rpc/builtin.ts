@@ -25,7 +25,7 @@ export function builtinHandlers(
       return document;
     },
     "rpc.ping": () => ({ pong: true }),
-    // A door that has to know the token takes the first message itself; here the peer is known.
+    // A listener that has to know the token takes the first message itself; here the peer is known.
     "rpc.authenticate": (_, { principal }) => ({ principal: principal.id, role: principal.role }),
     "rpc.cancel": ({ id }, call) => ({ cancelled: inFlightOf(call).cancel(idText(id)) }),
     "rpc.stream_credit": ({ id, n }, call) => ({ granted: inFlightOf(call).grant(idText(id), n) }),

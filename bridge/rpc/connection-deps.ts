@@ -2,11 +2,11 @@ import type { Socket } from "node:net";
 import type { Principal } from "@armorclaw/protocol";
 import type { BridgeError } from "@armorclaw/protocol/errors";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { HttpTakeover } from "./doors/http-takeover.ts";
 import type { Flusher } from "./flusher.ts";
 import type { JoinedLines } from "./joined-lines.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { LineBuffers } from "./line-buffers.ts";
+import type { HttpTakeover } from "./listen/http-takeover.ts";
 
 /** What the connections of one principal share. */
 export interface PrincipalShare {

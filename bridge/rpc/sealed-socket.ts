@@ -3,9 +3,9 @@ import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
 import type { Logger } from "../logging/index.ts";
-import { looksLikeHttp } from "./doors/http-takeover.ts";
-import { sealedLines } from "./doors/sealed-lines.ts";
 import { errorText, unknownId } from "./envelope.ts";
+import { looksLikeHttp } from "./listen/http-takeover.ts";
+import { sealedLines } from "./listen/sealed-lines.ts";
 
 export interface SocketSealingOptions {
   readonly key: Uint8Array;

@@ -46,10 +46,10 @@ async function serve() {
 const authenticate = (token: unknown) =>
   JSON.stringify({ jsonrpc: "2.0", id: 9, method: "rpc.authenticate", params: { token } });
 
-describe("a door that knows its peers by a token", () => {
+describe("a listener that knows its peers by a token", () => {
   test("lets in who shows it first, and serves what was sent with it", async () => {
-    await using door = await serve();
-    await using peer = await WireClient.open(door.path);
+    await using listener = await serve();
+    await using peer = await WireClient.open(listener.path);
     peer.send(`${authenticate("right")}\n{"jsonrpc":"2.0","id":10,"method":"rpc.ping"}`);
     expect(await peer.next()).toEqual({ jsonrpc: "2.0", id: 9, result: { principal: "user:0", role: "admin" } });
     expect(await peer.next()).toEqual({ jsonrpc: "2.0", id: 10, result: { pong: true } });
@@ -57,8 +57,8 @@ describe("a door that knows its peers by a token", () => {
   });
 
   test("lets in who shows it byte by byte", async () => {
-    await using door = await serve();
-    await using peer = await WireClient.open(door.path);
+    await using listener = await serve();
+    await using peer = await WireClient.open(listener.path);
     for (const byte of `${authenticate("right")}\n`) {
       peer.socket.write(byte);
       await new Promise((resolve) => setImmediate(resolve));
@@ -74,38 +74,38 @@ describe("a door that knows its peers by a token", () => {
     ["HTTP", "GET /health HTTP/1.1\r\n\r", null],
     ["no JSON", "hello", null],
   ])("refuses %s, and reads no further", async (_, line, id) => {
-    await using door = await serve();
-    await using peer = await WireClient.open(door.path);
+    await using listener = await serve();
+    await using peer = await WireClient.open(listener.path);
     peer.send(`${line}\n${authenticate("right")}`);
     const { error, id: answered } = await peer.next();
     expect({ code: error?.data.code, id: answered }).toEqual({ code: "UNAUTHENTICATED", id });
     await peer.ended();
     expect(peer.lines).toHaveLength(1);
-    expect(door.counts.refused).toBe(1);
-    expect(door.server.stats.accepted).toBe(0);
+    expect(listener.counts.refused).toBe(1);
+    expect(listener.server.stats.accepted).toBe(0);
   });
 
   test("refuses a first line without an end, and counts a peer that says nothing and goes", async () => {
-    await using door = await serve();
-    await using endless = await WireClient.open(door.path);
+    await using listener = await serve();
+    await using endless = await WireClient.open(listener.path);
     endless.send("x".repeat(20_000));
     expect((await endless.next()).error?.data.code).toBe("UNAUTHENTICATED");
-    await using silent = await WireClient.open(door.path);
+    await using silent = await WireClient.open(listener.path);
     silent.socket.end();
     await silent.ended();
-    expect(door.server.stats.accepted).toBe(0);
+    expect(listener.server.stats.accepted).toBe(0);
   });
 
   test("keeps no more than 256 waiting, and ends those when it closes", async () => {
-    await using door = await serve();
+    await using listener = await serve();
     await using peers = new AsyncDisposableStack();
     const waiting: WireClient[] = [];
-    while (waiting.length < 256) waiting.push(peers.use(await WireClient.open(door.path)));
-    await using oneMore = await WireClient.open(door.path);
+    while (waiting.length < 256) waiting.push(peers.use(await WireClient.open(listener.path)));
+    await using oneMore = await WireClient.open(listener.path);
     expect((await oneMore.next()).error?.data.code).toBe("TOO_MANY_CONNECTIONS");
     waiting[0]?.send(authenticate("right"));
     expect((await waiting[0]?.next())?.result).toEqual({ principal: "user:0", role: "admin" });
-    door.admission.close();
+    listener.admission.close();
     await until("the end of those that wait", () => waiting.slice(1).every(({ isEnded }) => isEnded));
     expect(waiting[0]?.isEnded).toBe(false);
   });

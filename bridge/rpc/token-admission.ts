@@ -4,9 +4,9 @@ import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../logging/index.ts";
-import { readFirstMessage } from "./doors/first-message.ts";
-import type { LineServer } from "./doors/line-server.ts";
 import { errorText, unknownId } from "./envelope.ts";
+import { readFirstMessage } from "./listen/first-message.ts";
+import type { LineServer } from "./listen/line-server.ts";
 
 export interface TokenAdmissionOptions {
   /** What a peer has to show in its first message. */

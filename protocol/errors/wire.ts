@@ -149,6 +149,6 @@ export const wireErrors = {
     retryable: true,
     summary: "The keys that JWTs are verified with could not be loaded",
     remedy:
-      "Check that `doors.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
+      "Check that `listen.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
   },
 } as const;

@@ -117,7 +117,7 @@ export const DoctorCheck = z
 export type DoctorCheck = z.output<typeof DoctorCheck>;
 
 export const doctor = defineMethod({
-  summary: "Look at what only the bridge can: its store, disk, clock, doors, and the relay of calls.",
+  summary: "Look at what only the bridge can: its store, disk, clock, listeners, and the relay of calls.",
   description:
     "It asks each relay for a real allocation, so it takes a few seconds where one does not answer. `armorclaw doctor` adds what is seen from outside.",
   roles: operators,

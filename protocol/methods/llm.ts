@@ -101,7 +101,7 @@ export const chat = defineMethod({
 export const models = defineMethod({
   summary: "List the models that the caller may use.",
   description:
-    "An agent is also told of its door: OpenAI's and Anthropic's HTTP on a socket of its own, for SDKs as they are.",
+    "An agent is also told of its endpoint: OpenAI's and Anthropic's HTTP on a socket of its own, for SDKs as they are.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
   params: z.strictObject({}),
@@ -118,10 +118,10 @@ export const models = defineMethod({
         waits_ms: z.int().describe("The provider limits the rate; calls wait for so long."),
       }),
     ),
-    door: z
+    endpoint: z
       .object({
         socket: z.string().describe("Its name, beside the agent's own socket."),
-        api_key: z.string().describe("Opens this door to this start of this agent, and nothing else."),
+        api_key: z.string().describe("Opens this endpoint to this start of this agent, and nothing else."),
       })
       .optional(),
   }),

@@ -130,8 +130,8 @@ export const start = defineMethod({
     expires_at: Timestamp,
     sdp_answer: z.string().describe("Empty when no offer was given."),
     turn_credentials: TurnCredentials.nullable(),
-    signaling_url: z.string().describe("Where browsers connect to; empty when no door serves it."),
-    call_url: z.string().describe("The call page with its token; empty when no door serves it."),
+    signaling_url: z.string().describe("Where browsers connect to; empty when no listener serves it."),
+    call_url: z.string().describe("The call page with its token; empty when no listener serves it."),
   }),
   errors: [
     "CALLS_DISABLED",

@@ -1,4 +1,4 @@
-// What the broker costs: a call to the stand-in provider directly, through an agent's door and through `llm.chat`, in turns.
+// What the broker costs: a call to the stand-in provider directly, through an agent's endpoint and through `llm.chat`, in turns.
 import { writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
@@ -23,11 +23,11 @@ const messages = [{ role: "user", content: "Hello" }];
 
 const provider = await startStandInProvider();
 using directory = tempDirectory();
-const door = await openBroker({
+const endpoint = await openBroker({
   baseUrl: provider.baseUrl,
   limits: [costLimit("global", "day", usd(1_000)), costLimit("agent:*", "day", usd(1_000))],
 });
-const socketPath = await door.listen(holder);
+const socketPath = await endpoint.listen(holder);
 const config = join(directory.path, "bench.toml");
 writeFileSync(
   config,
@@ -39,7 +39,7 @@ await daemon.client.keystore.store({ provider: "custom", id: "the-key", token: c
 const agent = new Agent({ keepAlive: true });
 const { port } = new URL(provider.baseUrl);
 const direct = () => post({ port, host: "127.0.0.1" }, "m", canaryKey);
-const throughDoor = () => post({ socketPath }, "oai/m", door.door.keyOf(holder));
+const throughEndpoint = () => post({ socketPath }, "oai/m", endpoint.endpoint.keyOf(holder));
 
 /** One streamed call over HTTP. */
 function post(where: object, model: string, key: string): Promise<Timed> {
@@ -71,19 +71,19 @@ async function throughChat(): Promise<Timed> {
   return { totalMs: performance.now() - startedAt, firstMs };
 }
 
-const ways = { direct, door: throughDoor, chat: throughChat };
+const ways = { direct, endpoint: throughEndpoint, chat: throughChat };
 type Way = keyof typeof ways;
 
 /** Calls in turns, so that whatever else the machine does falls on all three alike. */
 async function measure(calls: number, behaviour: Behaviour) {
-  const timed: Record<Way, Timed[]> = { direct: [], door: [], chat: [] };
+  const timed: Record<Way, Timed[]> = { direct: [], endpoint: [], chat: [] };
   for (let i = 0; i < calls; i++) {
-    for (const way of ["direct", "door", "chat"] as const) {
+    for (const way of ["direct", "endpoint", "chat"] as const) {
       provider.next(behaviour);
       timed[way].push(await ways[way]());
     }
   }
-  const figures = { direct: figuresOf(timed.direct), door: figuresOf(timed.door), chat: figuresOf(timed.chat) };
+  const figures = { direct: figuresOf(timed.direct), endpoint: figuresOf(timed.endpoint), chat: figuresOf(timed.chat) };
   const ratiosOf = (way: Way) =>
     Object.fromEntries(
       Object.entries(figures[way]).map(([name, value]) => [
@@ -91,7 +91,7 @@ async function measure(calls: number, behaviour: Behaviour) {
         round(value / figures.direct[name as keyof Figures]),
       ]),
     );
-  return { calls, ...figures, ratios: { door: ratiosOf("door"), chat: ratiosOf("chat") } };
+  return { calls, ...figures, ratios: { endpoint: ratiosOf("endpoint"), chat: ratiosOf("chat") } };
 }
 
 type Figures = ReturnType<typeof figuresOf>;
@@ -121,5 +121,5 @@ process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(re
 
 agent.destroy();
 await daemon[Symbol.asyncDispose]();
-await door[Symbol.asyncDispose]();
+await endpoint[Symbol.asyncDispose]();
 await provider[Symbol.asyncDispose]();

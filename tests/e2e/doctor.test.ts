@@ -58,12 +58,12 @@ describeIf(hasCoturn && existsSync("/usr/bin/bwrap"), "coturn or bubblewrap is n
     await using relay = await startCoturn();
     await using bridge = await startTestDaemon({
       engine: "sandbox",
-      flags: ["--set", "doors.http.listen=127.0.0.1:0", ...relaySettings(temp.path, turnSecret, [relay.url])],
+      flags: ["--set", "listen.http.address=127.0.0.1:0", ...relaySettings(temp.path, turnSecret, [relay.url])],
     });
     const finished = await bridge.cli(["doctor", "--json"]);
     const { status, of } = readChecks(finished);
     expect(of("relay")).toMatchObject([{ status: "ok", found: expect.stringContaining("it gave a relay") }]);
-    expect(of("http door")).toMatchObject([{ status: "ok", found: expect.stringContaining("opens") }]);
+    expect(of("http listener")).toMatchObject([{ status: "ok", found: expect.stringContaining("opens") }]);
     for (const name of ["bridge", "socket", "database", "store", "disk", "clock", "keystore", "matrix", "agents"])
       expect(of(name)).toMatchObject([{ name, status: "ok" }]);
     expect({ code: finished.code, status }).toEqual({ code: 0, status: "ok" });

@@ -12,7 +12,7 @@ describe("calls through the real bridge", () => {
         "--set",
         "allow_unsandboxed=true",
         "--set",
-        "doors.http.listen=127.0.0.1:0",
+        "listen.http.address=127.0.0.1:0",
         "--set",
         "webrtc.enabled=true",
         "--set",

@@ -2,7 +2,7 @@ export { readAsk } from "./ask.ts";
 export type { AttemptSettings } from "./attempts.ts";
 export { ModelBroker } from "./broker.ts";
 export type { LlmCaller, LlmPolicy } from "./caller.ts";
-export { type DoorHolder, LlmDoor } from "./door.ts";
+export { type EndpointHolder, LlmEndpoint } from "./endpoint.ts";
 export { ModelTable, type ProviderSettings } from "./models.ts";
 export { PhantomKeys } from "./phantom-keys.ts";
 export type { SecretReader } from "./ports.ts";

@@ -3,7 +3,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 const secretBytes = 32;
 
 /**
- * Keys that are worth nothing: each is good for one start of one agent, at that agent's own door. SDKs insist on a key, and
+ * Keys that are worth nothing: each is good for one start of one agent, at that agent's own endpoint. SDKs insist on a key, and
  * this one may be stolen.
  */
 export class PhantomKeys {

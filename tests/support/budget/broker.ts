@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import {
-  type DoorHolder,
+  type EndpointHolder,
   type LlmCaller,
-  LlmDoor,
+  LlmEndpoint,
   type LlmPolicy,
   ModelBroker,
   ModelTable,
@@ -25,7 +25,7 @@ export const inputNano = 3_000;
 export const outputNano = 15_000;
 const price: ConfiguredPrice = { input: 3, output: 15 };
 
-export const holder: DoorHolder = { agentId: "mail-1", loop: "mail", epoch: 1 };
+export const holder: EndpointHolder = { agentId: "mail-1", loop: "mail", epoch: 1 };
 export const agentCaller: LlmCaller = { principal: "agent:mail-1", agent: holder };
 
 export const openPolicy: LlmPolicy = {
@@ -46,12 +46,12 @@ export const openPolicy: LlmPolicy = {
 
 export interface BrokerBench extends AsyncDisposable {
   readonly broker: ModelBroker;
-  readonly door: LlmDoor;
+  readonly endpoint: LlmEndpoint;
   readonly guard: RunawayGuard;
   readonly money: BudgetBench;
   readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
-  /** A socket on which the door takes whoever connects for this agent. */
-  listen(holder: DoorHolder): Promise<string>;
+  /** A socket on which the endpoint takes whoever connects for this agent. */
+  listen(holder: EndpointHolder): Promise<string>;
 }
 
 export interface BrokerBenchOptions {
@@ -108,24 +108,24 @@ export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBen
     },
     { attemptsMax: 3, backoffMs: 20, waitMaxMs: 500, callMs: options.callMs ?? 20_000 },
   );
-  const door = new LlmDoor(broker, new PhantomKeys(), silentLogger);
+  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), silentLogger);
   const directory = tempDirectory();
   const servers = new Set<ReturnType<typeof createServer>>();
   return {
     broker,
-    door,
+    endpoint,
     guard,
     money,
     published,
     async listen(agent) {
       const path = join(directory.path, `${agent.agentId}.${agent.epoch}.sock`);
-      const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket, agent));
+      const server = createServer({ allowHalfOpen: true }, (socket) => endpoint.accept(socket, agent));
       servers.add(server);
       await new Promise<void>((resolve) => server.listen(path, resolve));
       return path;
     },
     async [Symbol.asyncDispose]() {
-      await door.stop();
+      await endpoint.stop();
       for (const server of servers) server.close();
       await providers.stop();
       await money.close();

@@ -1,4 +1,4 @@
-// What an agent's own code may look like: the official SDKs, as they are, on the door beside the agent's socket.
+// What an agent's own code may look like: the official SDKs, as they are, on the endpoint beside the agent's socket.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -63,9 +63,9 @@ function scanFile(path: string): void {
 
 const messages = [{ role: "user" as const, content: "Hello" }];
 const { result } = (await rpc("llm.models", {})) as {
-  result: { door: { socket: string; api_key: string }; models: { id: string }[] };
+  result: { endpoint: { socket: string; api_key: string }; models: { id: string }[] };
 };
-const shared = { apiKey: result.door.api_key, fetch: unixFetch(join(directory, result.door.socket)) };
+const shared = { apiKey: result.endpoint.api_key, fetch: unixFetch(join(directory, result.endpoint.socket)) };
 const openai = new OpenAI({ ...shared, baseURL: "http://bridge/v1" });
 const anthropic = new Anthropic({ ...shared, baseURL: "http://bridge" });
 const whole = await openai.chat.completions.create({ model: "oai/m", messages });
@@ -82,7 +82,7 @@ for (const [name, value] of Object.entries(process.env)) if (value?.includes(wan
 process.stdout.write(
   JSON.stringify({
     models: result.models.map(({ id }) => id),
-    apiKey: result.door.api_key,
+    apiKey: result.endpoint.api_key,
     openai: whole.choices[0]?.message.content,
     openaiOnAnthropic: streamed.choices[0]?.message.content,
     anthropic: claude.content[0]?.type === "text" ? claude.content[0].text : "",

@@ -44,7 +44,7 @@ export class AgentAudio {
     return this.#lines.has(agentId);
   }
 
-  /** Takes a connection. Whoever opened the door has made sure that it is this agent's; an older one of its is closed. */
+  /** Takes a connection. The side socket has checked that the connection is this agent's; an older connection of the agent is closed. */
   attach(agentId: string, socket: Duplex): void {
     this.#lines.get(agentId)?.socket.destroy();
     const line: Line = { socket, reader: new FrameReader() };

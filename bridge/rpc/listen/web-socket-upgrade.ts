@@ -12,7 +12,7 @@ import { webSocketDuplex } from "./web-socket-duplex.ts";
 
 export const subprotocol = "armorclaw.jsonrpc.v1";
 
-export interface WebSocketDoorOptions {
+export interface WebSocketUpgradeOptions {
   /** Pages that may connect, e.g. `https://dashboard.example.org`. What is no browser sends no Origin. */
   readonly origins: readonly string[];
   readonly messageBytesMax: number;
@@ -23,7 +23,7 @@ export interface WebSocketDoorOptions {
   readonly logger: Logger;
 }
 
-export interface WebSocketDoor {
+export interface WebSocketUpgrade {
   readonly server: WebSocketServer;
   /** Never rejects. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
@@ -32,7 +32,7 @@ export interface WebSocketDoor {
 /** In the range that WebSocket leaves to applications. */
 const closeUnauthenticated = 4401;
 
-export async function createWebSocketDoor(options: WebSocketDoorOptions): Promise<WebSocketDoor> {
+export async function createWebSocketUpgrade(options: WebSocketUpgradeOptions): Promise<WebSocketUpgrade> {
   const { WebSocketServer } = await import("ws");
   const server = new WebSocketServer({
     noServer: true,
@@ -65,8 +65,11 @@ export async function createWebSocketDoor(options: WebSocketDoorOptions): Promis
   };
 }
 
-const authenticate = ({ authenticator }: WebSocketDoorOptions, token: string | undefined, request: IncomingMessage) =>
-  authenticator.authenticate(token, addressOf(request));
+const authenticate = (
+  { authenticator }: WebSocketUpgradeOptions,
+  token: string | undefined,
+  request: IncomingMessage,
+) => authenticator.authenticate(token, addressOf(request));
 
 function assertOrigin(origin: string | undefined, allowed: readonly string[]): void {
   if (origin !== undefined && !allowed.includes(origin))
@@ -89,7 +92,7 @@ function statusLine(error: unknown): string {
 }
 
 async function welcome(
-  options: WebSocketDoorOptions,
+  options: WebSocketUpgradeOptions,
   socket: WebSocket,
   request: IncomingMessage,
   known: Principal | undefined,
@@ -103,7 +106,7 @@ async function welcome(
   else lines.resume();
 }
 
-function linesOf({ sealKey, logger }: WebSocketDoorOptions, socket: WebSocket, request: IncomingMessage): Duplex {
+function linesOf({ sealKey, logger }: WebSocketUpgradeOptions, socket: WebSocket, request: IncomingMessage): Duplex {
   const plain = webSocketDuplex(socket);
   if (sealKey === undefined) return plain;
   return sealedLines(plain, sealKey, {
@@ -114,7 +117,7 @@ function linesOf({ sealKey, logger }: WebSocketDoorOptions, socket: WebSocket, r
 
 /** @returns who it is, once the first message has told; undefined when it was refused */
 async function firstMessage(
-  options: WebSocketDoorOptions,
+  options: WebSocketUpgradeOptions,
   socket: WebSocket,
   lines: Duplex,
   request: IncomingMessage,

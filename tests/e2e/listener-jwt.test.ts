@@ -9,7 +9,7 @@ import { SignJWT, UnsecuredJWT } from "jose";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
-import { doorPort } from "../support/wire/door-port.ts";
+import { listenerPort } from "../support/wire/listener-port.ts";
 
 const issuer = "https://issuer.example.org";
 const minute = 60;
@@ -81,13 +81,13 @@ const whoAmI = (token: string) => post(token, "rpc.authenticate", { token: "show
 beforeAll(async () => {
   publish(first);
   const settings = [
-    "doors.http.listen=127.0.0.1:0",
-    "doors.websocket.listen=127.0.0.1:0",
-    `doors.jwt.issuer=${issuer}`,
-    `doors.jwt.jwks=${keySet}`,
+    "listen.http.address=127.0.0.1:0",
+    "listen.websocket.address=127.0.0.1:0",
+    `listen.jwt.issuer=${issuer}`,
+    `listen.jwt.jwks=${keySet}`,
   ];
   daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
-  port = await doorPort(daemon, "http door");
+  port = await listenerPort(daemon, "http listener");
 }, 60_000);
 
 afterAll(async () => {
@@ -151,7 +151,7 @@ test.each<[string, () => string | Promise<string>]>([
   expect(await whoAmI(await make())).toMatchObject({ status: 401, code: "UNAUTHENTICATED" });
 });
 
-test("keys that are published later are taken at once, and those that are withdrawn open no door any more", async () => {
+test("keys that are published later are taken at once, and those that are withdrawn open no listener any more", async () => {
   const [old, recent] = [await sign(first), await sign(second)];
   expect((await whoAmI(recent)).status).toBe(401);
   publish(first, second);

@@ -7,7 +7,7 @@ import { type ApiTokens, isApiToken } from "./api-tokens.ts";
 /** Verifies a JWT. Rejects when it is not good; with a BridgeError when that cannot be told. */
 export type VerifyJwt = (token: string) => Promise<Principal>;
 
-/** Who comes in by a door that knows no local user. */
+/** Who comes in by a listener that knows no local user. */
 export interface Authenticator {
   /**
    * @param token what the peer gave, or undefined when it gave nothing

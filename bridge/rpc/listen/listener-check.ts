@@ -4,8 +4,8 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 
 const deadlineMs = 3_000;
 
-/** Comes to a door as a stranger does. @returns until when its certificate is good, where it has one @throws when nobody opens */
-export async function knockAtDoor(url: string): Promise<{ readonly certificateUntilMs: number | undefined }> {
+/** Comes to a listener as a stranger does. @returns until when its certificate is good, where it has one @throws when nobody opens */
+export async function checkListener(url: string): Promise<{ readonly certificateUntilMs: number | undefined }> {
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   const signal = AbortSignal.timeout(deadlineMs);

@@ -9,7 +9,7 @@ import { readSealKey } from "../../platform/seal-key.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "./http-front.ts";
 import type { LineServer } from "./line-server.ts";
-import { createWebSocketDoor, type WebSocketDoor } from "./web-socket-door.ts";
+import { createWebSocketUpgrade, type WebSocketUpgrade } from "./web-socket-upgrade.ts";
 
 /** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
 export interface WebSite {
@@ -20,10 +20,10 @@ export interface WebSite {
   close(): void;
 }
 
-export interface WebDoorOptions {
+export interface WebListenerOptions {
   readonly name: string;
   /** `host:port`, e.g. `127.0.0.1:7878` or `[::1]:7878`. */
-  readonly listen: string;
+  readonly address: string;
   /** PEM files. Without them only a loopback address may be listened on. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** What it serves. */
@@ -32,7 +32,7 @@ export interface WebDoorOptions {
     | {
         readonly origins: readonly string[];
         readonly messageBytesMax: number;
-        /** Holds the key that every message is sealed under. For a door on loopback. */
+        /** Holds the key that every message is sealed under. For a listener on loopback. */
         readonly sealKeyFile?: string | undefined;
       }
     | undefined;
@@ -42,7 +42,7 @@ export interface WebDoorOptions {
   readonly logger: Logger;
 }
 
-export interface WebDoor extends Service {
+export interface WebListener extends Service {
   /** The port, once it listens. */
   readonly port: number;
   /** Its address as a URL, once it listens. */
@@ -55,19 +55,19 @@ const requestDeadlineMs = 60_000;
 /** Sockets that wait for their first request or message are this many at most, over all peers. */
 const connectionsMax = 2_048;
 
-/** A TCP door for HTTP, WebSocket or both. Everyone who comes in by it shows a token. */
-export function createWebDoor(options: WebDoorOptions): WebDoor {
-  return new Door(options);
+/** Creates a TCP listener for HTTP, WebSocket or both. Every peer has to show a token. */
+export function createWebListener(options: WebListenerOptions): WebListener {
+  return new HttpListener(options);
 }
 
-class Door implements WebDoor {
+class HttpListener implements WebListener {
   readonly name: string;
-  readonly #options: WebDoorOptions;
+  readonly #options: WebListenerOptions;
   #server: Server | undefined;
   #webSockets: WebSocketServer | undefined;
   #port = 0;
 
-  constructor(options: WebDoorOptions) {
+  constructor(options: WebListenerOptions) {
     this.name = options.name;
     this.#options = options;
   }
@@ -78,15 +78,15 @@ class Door implements WebDoor {
 
   get url(): string | undefined {
     if (this.#server === undefined) return undefined;
-    const { listen, tls } = this.#options;
-    return `${tls === undefined ? "http" : "https"}://${listen.replace(/:\d+$/, "")}:${this.#port}`;
+    const { address, tls } = this.#options;
+    return `${tls === undefined ? "http" : "https"}://${address.replace(/:\d+$/, "")}:${this.#port}`;
   }
 
   async start(): Promise<void> {
-    const { listen, tls, logger, http, webSocket } = this.#options;
-    const { host, port } = parseListen(listen);
+    const { address, tls, logger, http, webSocket } = this.#options;
+    const { host, port } = parseAddress(address);
     if (tls === undefined && !isLoopback(host))
-      throw new BridgeError("CONFIG_INVALID", `${this.name}: ${listen} is not loopback, so it needs a certificate`);
+      throw new BridgeError("CONFIG_INVALID", `${this.name}: ${address} is not a loopback address, so TLS is required`);
     const handle = http === undefined ? nothingHere : httpHandler(http, (request) => this.#principalOf(request));
     const server = await createServer(tls, this.#withSite(handle));
     server.headersTimeout = headDeadlineMs;
@@ -100,11 +100,11 @@ class Door implements WebDoor {
         resolve();
       });
     });
-    server.on("error", (error) => logger.error({ error, door: this.name }, "A connection could not be accepted"));
-    const address = server.address();
-    this.#port = typeof address === "object" && address !== null ? address.port : port;
+    server.on("error", (error) => logger.error({ error, listener: this.name }, "A connection could not be accepted"));
+    const bound = server.address();
+    this.#port = typeof bound === "object" && bound !== null ? bound.port : port;
     this.#server = server;
-    logger.info({ door: this.name, host, port: this.#port, tls: tls !== undefined }, "A door is open");
+    logger.info({ listener: this.name, host, port: this.#port, tls: tls !== undefined }, "A listener is open");
   }
 
   /** Takes no more connections; calls in flight are the server's to drain. */
@@ -135,24 +135,24 @@ class Door implements WebDoor {
     };
   }
 
-  async #serveUpgrades(server: Server, settings: WebDoorOptions["webSocket"]): Promise<void> {
+  async #serveUpgrades(server: Server, settings: WebListenerOptions["webSocket"]): Promise<void> {
     const { rpc, authenticator, logger, site } = this.#options;
     if (settings === undefined && site === undefined) return;
     const sealKey =
       settings?.sealKeyFile === undefined
         ? undefined
-        : readSealKey(settings.sealKeyFile, "doors.websocket.seal_key_file");
-    const door: WebSocketDoor | undefined =
+        : readSealKey(settings.sealKeyFile, "listen.websocket.seal_key_file");
+    const upgrade: WebSocketUpgrade | undefined =
       settings === undefined
         ? undefined
-        : await createWebSocketDoor({ ...settings, sealKey, rpc, authenticator, logger });
-    this.#webSockets = door?.server;
+        : await createWebSocketUpgrade({ ...settings, sealKey, rpc, authenticator, logger });
+    this.#webSockets = upgrade?.server;
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       // The handshake's own failures end the socket.
       socket.on("error", () => undefined);
       if (site?.owns(request) === true) site.upgrade(request, socket, head);
-      else if (door === undefined) socket.destroy();
-      else void door.upgrade(request, socket, head);
+      else if (upgrade === undefined) socket.destroy();
+      else void upgrade.upgrade(request, socket, head);
     });
   }
 
@@ -161,7 +161,7 @@ class Door implements WebDoor {
   }
 }
 
-async function createServer(tls: WebDoorOptions["tls"], handle: HttpHandler): Promise<Server> {
+async function createServer(tls: WebListenerOptions["tls"], handle: HttpHandler): Promise<Server> {
   const listener = (request: IncomingMessage, response: Parameters<HttpHandler>[1]) => void handle(request, response);
   if (tls === undefined) return (await import("node:http")).createServer(listener);
   const { createServer: createTlsServer } = await import("node:https");
@@ -174,14 +174,14 @@ async function createServer(tls: WebDoorOptions["tls"], handle: HttpHandler): Pr
 }
 
 const nothingHere: HttpHandler = async (_, response) => {
-  response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("This door speaks WebSocket\n");
+  response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("This listener serves only WebSocket\n");
 };
 
-function parseListen(listen: string): { host: string; port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(listen) ?? [];
+function parseAddress(address: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > 65_535)
-    throw new BridgeError("CONFIG_INVALID", `${listen} is no HOST:PORT to listen on`);
+    throw new BridgeError("CONFIG_INVALID", `${address} is not a HOST:PORT to listen on`);
   return { host, port: Number(port) };
 }
 

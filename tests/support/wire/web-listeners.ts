@@ -3,19 +3,23 @@ import { join } from "node:path";
 import { WebSocket } from "ws";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
-import { ApiTokens, tokenMigrations } from "../../../bridge/rpc/doors/api-tokens.ts";
-import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/doors/authenticator.ts";
-import { createWebDoor, type WebDoor, type WebDoorOptions } from "../../../bridge/rpc/doors/web-door.ts";
-import { subprotocol } from "../../../bridge/rpc/doors/web-socket-door.ts";
 import { scopeRefusal } from "../../../bridge/rpc/index.ts";
+import { ApiTokens, tokenMigrations } from "../../../bridge/rpc/listen/api-tokens.ts";
+import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/listen/authenticator.ts";
+import {
+  createWebListener,
+  type WebListener,
+  type WebListenerOptions,
+} from "../../../bridge/rpc/listen/web-listener.ts";
+import { subprotocol } from "../../../bridge/rpc/listen/web-socket-upgrade.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { tempDirectory } from "../temp.ts";
 import { type Served, type ServeOptions, serveFixtures } from "./serve.ts";
 
-export interface OpenDoor extends AsyncDisposable {
+export interface OpenListener extends AsyncDisposable {
   readonly served: Served;
   readonly tokens: ApiTokens;
-  readonly door: WebDoor;
+  readonly listener: WebListener;
   /** Moves the time that tokens are judged by. */
   readonly time: { ms: number };
   /** Mints a viewer's token. */
@@ -24,10 +28,10 @@ export interface OpenDoor extends AsyncDisposable {
 
 export const dashboard = "https://dashboard.example.org";
 
-/** The fixture methods behind a TCP door for both HTTP and WebSocket. */
-export async function openWebDoor(
-  overrides: Partial<WebDoorOptions> & { readonly verifyJwt?: VerifyJwt; readonly serve?: ServeOptions } = {},
-): Promise<OpenDoor> {
+/** The fixture methods behind a TCP listener for both HTTP and WebSocket. */
+export async function openWebListener(
+  overrides: Partial<WebListenerOptions> & { readonly verifyJwt?: VerifyJwt; readonly serve?: ServeOptions } = {},
+): Promise<OpenListener> {
   const { verifyJwt, serve = {}, ...options } = overrides;
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDirectory());
@@ -39,9 +43,9 @@ export async function openWebDoor(
   const tokens = new ApiTokens(store, { now: () => time.ms });
   const rpc = served.server;
   const front = { rpc, health: () => ({ status: "ok" }), metrics: async () => "up 1\n", bodyBytesMax: 1_000_000 };
-  const door = createWebDoor({
-    name: "web door",
-    listen: "127.0.0.1:0",
+  const listener = createWebListener({
+    name: "web listener",
+    address: "127.0.0.1:0",
     tls: undefined,
     http: front,
     webSocket: { origins: [dashboard], messageBytesMax: 1_000_000 },
@@ -50,15 +54,15 @@ export async function openWebDoor(
     logger: silentLogger,
     ...options,
   });
-  await door.start();
-  stack.defer(() => door.stop());
+  await listener.start();
+  stack.defer(() => listener.stop());
   const owned = stack.move();
   const base = { role: "viewer", methods: undefined, channels: undefined, addresses: undefined } as const;
   let minted = 0;
   return {
     served,
     tokens,
-    door,
+    listener,
     time,
     async mint(scope = {}) {
       minted += 1;

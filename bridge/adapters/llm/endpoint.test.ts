@@ -13,7 +13,7 @@ const benches = brokerBenches();
 async function open(options: Partial<BrokerBenchOptions> = {}) {
   const bench = await benches.open(options);
   const socketPath = await bench.listen(holder);
-  const apiKey = bench.door.keyOf(holder);
+  const apiKey = bench.endpoint.keyOf(holder);
   const shared = { apiKey, fetch: unixFetch(socketPath) };
   return {
     bench,
@@ -27,7 +27,7 @@ async function open(options: Partial<BrokerBenchOptions> = {}) {
 const messages = [{ role: "user" as const, content: "Hello" }];
 const tool = { name: "look", description: "Looks", parameters: { type: "object", properties: {} } };
 
-describe("the official OpenAI SDK at the door", () => {
+describe("the official OpenAI SDK at the endpoint", () => {
   test.each(["oai/m", "ant/m"])("gets a whole answer of %s", async (model) => {
     const { openai } = await open();
     const answer = await openai.chat.completions.create({ model, messages, max_tokens: 20 });
@@ -102,7 +102,7 @@ describe("the official OpenAI SDK at the door", () => {
   });
 });
 
-describe("the official Anthropic SDK at the door", () => {
+describe("the official Anthropic SDK at the endpoint", () => {
   test("gets a whole answer and a streamed one", async () => {
     const { anthropic } = await open();
     const whole = await anthropic.messages.create({ model: "ant/m", messages, max_tokens: 20 });
@@ -136,22 +136,25 @@ describe("the phantom key", () => {
         .end();
     });
 
-  test("opens its own agent's door and no other, not the next start's, and none when the start is over", async () => {
+  test("opens its own agent's endpoint and no other, not the next start's, and none when the start is over", async () => {
     const { bench, socketPath, apiKey } = await open();
     const other = await bench.listen({ ...holder, agentId: "notes-1" });
     const later = await bench.listen({ ...holder, epoch: 2 });
-    const keys = [bench.door.keyOf({ ...holder, agentId: "notes-1" }), bench.door.keyOf({ ...holder, epoch: 2 })];
+    const keys = [
+      bench.endpoint.keyOf({ ...holder, agentId: "notes-1" }),
+      bench.endpoint.keyOf({ ...holder, epoch: 2 }),
+    ];
     expect(new Set([apiKey, ...keys]).size).toBe(3);
     expect(await Promise.all([socketPath, other, later].map((path) => statusOf(path, apiKey)))).toEqual([
       200, 401, 401,
     ]);
     expect(await statusOf(socketPath, "")).toBe(401);
     expect(await statusOf(socketPath, canaryKey)).toBe(401);
-    bench.door.forget(holder);
+    bench.endpoint.forget(holder);
     expect(await statusOf(socketPath, apiKey)).toBe(401);
   });
 
-  test("is all that an agent ever sees: the provider's key is in nothing that comes out of the door", async () => {
+  test("is all that an agent ever sees: the provider's key is in nothing that comes out of the endpoint", async () => {
     const { socketPath, apiKey } = await open();
     const refusals = [400, 401, 403, 404, 422].map((status) => ({ status, refusal: "You sent KEY" }));
     benches.provider.next(
@@ -181,7 +184,7 @@ describe("the phantom key", () => {
   });
 });
 
-test("the door serves nothing else", async () => {
+test("the endpoint serves nothing else", async () => {
   const { socketPath, apiKey } = await open();
   const post = (path: string, body: string) =>
     unixFetch(socketPath)(`http://bridge${path}`, {

@@ -27,7 +27,7 @@ export interface ApiToken {
   readonly createdBy: string;
 }
 
-/** Tells an API token from other things that open a door, and lets a scanner of leaked secrets know it. */
+/** Tells an API token from other things that open a listener, and lets a scanner of leaked secrets know it. */
 const prefix = "act_";
 const secretBytes = 32;
 

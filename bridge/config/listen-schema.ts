@@ -1,14 +1,18 @@
 import type { Role } from "@armorclaw/protocol";
 import * as z from "zod";
 
-const listen = z
+const address = z
   .string()
   .regex(/^(?:\[[^\]]+\]|[^:]+):\d{1,5}$/, "Expected HOST:PORT")
   .optional()
-  .describe("HOST:PORT; closed when left out. Beyond loopback it needs a certificate.");
+  .describe("HOST:PORT; nothing listens when left out. An address beyond loopback needs a certificate.");
 const tls = {
-  tls_cert_file: z.string().min(1).optional().describe("PEM, with its chain. TLS 1.3 alone is spoken."),
-  tls_key_file: z.string().min(1).optional().describe("PEM."),
+  tls_cert_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("PEM file with the certificate and its chain. Only TLS 1.3 is offered."),
+  tls_key_file: z.string().min(1).optional().describe("PEM file with the private key."),
 };
 
 /** A key that every message is sealed under. */
@@ -19,22 +23,29 @@ export const sealKeyFile = (what: string) =>
     .optional()
     .describe(`A file of mode 0600 with 32 bytes as base64 or hex: every message is sealed with AES-256-GCM, ${what}`);
 
-/** The doors besides the bridge's own socket. */
-export const DoorsConfig = z
+/** The TCP listeners beside the bridge's own socket. */
+export const ListenConfig = z
   .strictObject({
-    http: z.strictObject({ listen, ...tls }).prefault({}),
+    http: z.strictObject({ address, ...tls }).prefault({}),
     websocket: z
       .strictObject({
-        listen,
+        address,
         ...tls,
-        seal_key_file: sealKeyFile("for a door on loopback."),
-        origins: z.array(z.string().min(1)).default([]).describe("Pages that may connect, e.g. https://example.org."),
+        seal_key_file: sealKeyFile("for a listener on loopback."),
+        origins: z
+          .array(z.string().min(1))
+          .default([])
+          .describe("Origins of the web pages that may connect, e.g. https://example.org."),
       })
       .prefault({}),
     jwt: z
       .strictObject({
-        issuer: z.string().min(1).optional().describe("Whose JWTs open a door; none when left out."),
-        audience: z.string().min(1).default("armorclaw").describe("What a JWT has to be for."),
+        issuer: z
+          .string()
+          .min(1)
+          .optional()
+          .describe("The issuer whose JWTs are accepted; no JWT is accepted when left out."),
+        audience: z.string().min(1).default("armorclaw").describe("The audience that a JWT must name."),
         jwks: z
           .string()
           .min(1)
@@ -57,7 +68,7 @@ const rates = z
   })
   .prefault({});
 
-/** How fast a principal may call, by its role. What is left out has a default. */
+/** How fast a principal may call, by its role. Each rate has a default. */
 export const RateLimitsConfig = z
   .strictObject({
     penalty: z.number().min(0).max(1000).default(1).describe("How many calls a refused call costs."),

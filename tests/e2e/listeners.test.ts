@@ -6,7 +6,7 @@ import type { BrowserOptions, connect as connectInPage } from "../../client-sdk/
 import { repositoryRoot, shell, startTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { describeIf } from "../support/machine/require-part.ts";
 import { hasChromium, startChromium } from "../support/voice/chromium.ts";
-import { doorPort } from "../support/wire/door-port.ts";
+import { listenerPort } from "../support/wire/listener-port.ts";
 import { sdkForPages, servePage } from "../support/wire/sdk-page.ts";
 
 const execute = promisify(execFile);
@@ -21,7 +21,7 @@ function comparable(answers: unknown): unknown {
   return JSON.parse(JSON.stringify(answers, (key, value) => (key === "correlation_id" ? undefined : value)));
 }
 
-describe("every door of the real daemon", () => {
+describe("every listener of the real daemon", () => {
   let page: Awaited<ReturnType<typeof servePage>>;
   let daemon: TestDaemon;
   let expected: unknown;
@@ -30,12 +30,12 @@ describe("every door of the real daemon", () => {
   beforeAll(async () => {
     page = await servePage(await sdkForPages());
     const settings = [
-      "doors.http.listen=127.0.0.1:0",
-      "doors.websocket.listen=127.0.0.1:0",
-      `doors.websocket.origins=${page.origin}`,
+      "listen.http.address=127.0.0.1:0",
+      "listen.websocket.address=127.0.0.1:0",
+      `listen.websocket.origins=${page.origin}`,
     ];
     daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
-    port = await doorPort(daemon, "http door");
+    port = await listenerPort(daemon, "http listener");
     const answers = await shell(`printf '%s\\n' "$REQUESTS" | socat -t 10 - UNIX-CONNECT:${daemon.socket}`, {
       REQUESTS: requests.map((request) => JSON.stringify(request)).join("\n"),
     });

@@ -10,8 +10,8 @@ import { parseObject } from "./json.ts";
 import type { PhantomKeys } from "./phantom-keys.ts";
 import { encodeSse, type SseEvent } from "./sse.ts";
 
-/** An agent at its own door. */
-export interface DoorHolder {
+/** An agent at its own endpoint. */
+export interface EndpointHolder {
   readonly agentId: string;
   readonly loop: string;
   readonly epoch: number;
@@ -25,12 +25,12 @@ const silenceMs = 15 * 60_000;
 const connectionsMax = 64;
 
 /** OpenAI's and Anthropic's HTTP on an agent's own socket. Sockets are handed in with the agent that the listener found. */
-export class LlmDoor implements Service {
-  readonly name = "model door";
+export class LlmEndpoint implements Service {
+  readonly name = "model endpoint";
   readonly #broker: ModelBroker;
   readonly #keys: PhantomKeys;
   readonly #logger: Logger;
-  readonly #holders = new WeakMap<Socket, DoorHolder>();
+  readonly #holders = new WeakMap<Socket, EndpointHolder>();
   readonly #connections = new Map<string, Set<Socket>>();
   /** Never listens: it is handed connections that were made elsewhere. */
   readonly #server = createServer({ maxHeaderSize: 16_384 });
@@ -50,12 +50,12 @@ export class LlmDoor implements Service {
   }
 
   /** The key that the agent's SDK presents here. */
-  keyOf({ agentId, epoch }: DoorHolder): string {
+  keyOf({ agentId, epoch }: EndpointHolder): string {
     return this.#keys.of(agentId, epoch);
   }
 
   /** Serves one connection of an agent. */
-  accept(socket: Socket, holder: DoorHolder): void {
+  accept(socket: Socket, holder: EndpointHolder): void {
     const own = this.#connections.get(holder.agentId) ?? new Set();
     if (own.size >= connectionsMax) {
       socket.destroy();
@@ -71,7 +71,7 @@ export class LlmDoor implements Service {
   }
 
   /** The agent's start is over: its key opens nothing any more. */
-  forget({ agentId, epoch }: DoorHolder): void {
+  forget({ agentId, epoch }: EndpointHolder): void {
     this.#keys.revoke(agentId, epoch);
   }
 
@@ -82,7 +82,7 @@ export class LlmDoor implements Service {
     try {
       const holder = this.#holders.get(request.socket);
       if (holder === undefined || !this.#keys.matches(holder.agentId, holder.epoch, presentedKey(request))) {
-        throw new BridgeError("UNAUTHENTICATED", "This key is not the key of this door");
+        throw new BridgeError("UNAUTHENTICATED", "This key is not the key of this endpoint");
       }
       await this.#route(request, response, dialect, callerOf(holder, request), gone.signal);
     } catch (error) {
@@ -104,7 +104,7 @@ export class LlmDoor implements Service {
     if (what !== "POST /v1/chat/completions" && what !== "POST /v1/messages") {
       throw new BridgeError(
         "METHOD_NOT_FOUND",
-        "This door serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
+        "This endpoint serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
       );
     }
     const body = parseObject(await readBody(request));
@@ -166,7 +166,7 @@ function presentedKey({ headers }: IncomingMessage): string {
   return typeof key === "string" ? key : "";
 }
 
-function callerOf(agent: DoorHolder, { headers }: IncomingMessage): LlmCaller {
+function callerOf(agent: EndpointHolder, { headers }: IncomingMessage): LlmCaller {
   const header = (name: string) => {
     const value = headers[name];
     return typeof value === "string" ? value.slice(0, 200) : undefined;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { SignJWT } from "jose";
 import { tempDirectory } from "../../../tests/support/temp.ts";
-import { dashboard, openWebDoor, openWebSocket } from "../../../tests/support/wire/web-doors.ts";
+import { dashboard, openWebListener, openWebSocket } from "../../../tests/support/wire/web-listeners.ts";
 import type { Reply } from "../../../tests/support/wire/wire-client.ts";
 import { silentLogger } from "../../logging/index.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -25,8 +25,8 @@ const post = (port: number, token: string | undefined, body: unknown = ping) =>
 
 describe("HTTP over TCP", () => {
   test("answers who shows a token, and no one else", async () => {
-    await using open = await openWebDoor();
-    const { port } = open.door;
+    await using open = await openWebListener();
+    const { port } = open.listener;
     const token = await open.mint();
     expect(await (await post(port, token)).json()).toEqual(pong);
     expect((await post(port, undefined)).status).toBe(401);
@@ -36,8 +36,8 @@ describe("HTTP over TCP", () => {
   });
 
   test("keeps an address out for a while after three wrong tokens, with the right one too", async () => {
-    await using open = await openWebDoor();
-    const { port } = open.door;
+    await using open = await openWebListener();
+    const { port } = open.listener;
     const token = await open.mint();
     const statuses = [];
     for (const shown of ["act_a", "act_b", "act_c", token]) statuses.push((await post(port, shown)).status);
@@ -48,8 +48,8 @@ describe("HTTP over TCP", () => {
   });
 
   test("holds a token to its methods, its addresses and its time", async () => {
-    await using open = await openWebDoor();
-    const { port } = open.door;
+    await using open = await openWebListener();
+    const { port } = open.listener;
     const narrow = await open.mint({ methods: ["echo.x", "rpc.ping"] });
     expect(((await (await post(port, narrow)).json()) as Reply).error?.data.code).toBe("FORBIDDEN");
     expect(((await (await post(port, narrow, { ...ping, method: "rpc.ping" })).json()) as Reply).result).toEqual({
@@ -70,7 +70,7 @@ describe("HTTP over TCP", () => {
     writeFileSync(jwks, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), alg: "EdDSA", kid: "k" }] }));
     const settings = { issuer: "https://issuer.example.org", audience: "armorclaw", jwks, roleClaim: "role" };
     const deps = { clock: systemClock, logger: silentLogger };
-    await using open = await openWebDoor({ verifyJwt: createJwtVerifier(settings, deps) });
+    await using open = await openWebListener({ verifyJwt: createJwtVerifier(settings, deps) });
     const sign = (claims: object, audience = "armorclaw") =>
       new SignJWT({ ...claims })
         .setProtectedHeader({ alg: "EdDSA", kid: "k" })
@@ -79,7 +79,7 @@ describe("HTTP over TCP", () => {
         .setSubject("ann")
         .setExpirationTime("1m")
         .sign(privateKey);
-    const { port } = open.door;
+    const { port } = open.listener;
     const whoami = authenticate("x");
     const answer = (await (await post(port, await sign({ role: "operator" }), whoami)).json()) as Reply;
     expect(answer.result).toEqual({ principal: "token:jwt-ann", role: "operator" });
@@ -90,11 +90,11 @@ describe("HTTP over TCP", () => {
 
 describe("WebSocket over TCP", () => {
   test("speaks one value per message, after a header or a first message that shows a token", async () => {
-    await using open = await openWebDoor();
+    await using open = await openWebListener();
     const token = await open.mint();
-    await using byHeader = await openWebSocket(open.door.port, { token });
+    await using byHeader = await openWebSocket(open.listener.port, { token });
     expect(await byHeader.ask(ping)).toEqual(pong);
-    await using byMessage = await openWebSocket(open.door.port, { origin: dashboard });
+    await using byMessage = await openWebSocket(open.listener.port, { origin: dashboard });
     byMessage.socket.send(JSON.stringify(authenticate(token)));
     byMessage.socket.send(JSON.stringify(ping));
     expect(await byMessage.next()).toEqual({
@@ -107,9 +107,9 @@ describe("WebSocket over TCP", () => {
   });
 
   test("closes on a first message that shows no good token", async () => {
-    await using open = await openWebDoor();
+    await using open = await openWebListener();
     for (const first of [ping, authenticate("act_wrong")]) {
-      await using peer = await openWebSocket(open.door.port);
+      await using peer = await openWebSocket(open.listener.port);
       expect(await peer.ask(first)).toMatchObject({ error: { data: { code: "UNAUTHENTICATED" } } });
       expect(await peer.closed()).toBe(4401);
     }
@@ -117,17 +117,17 @@ describe("WebSocket over TCP", () => {
   });
 
   test("refuses pages that are not listed, other subprotocols and wrong headers before the handshake", async () => {
-    await using open = await openWebDoor();
+    await using open = await openWebListener();
     const token = await open.mint();
-    const { port } = open.door;
+    const { port } = open.listener;
     await expect(openWebSocket(port, { token, origin: "https://evil.example.org" })).rejects.toThrow("403");
     await expect(openWebSocket(port, { token, protocols: ["chat"] })).rejects.toThrow("400");
     await expect(openWebSocket(port, { token: "act_wrong" })).rejects.toThrow("401");
   });
 
   test("pushes each line as a message, moves large values, and ends when the token is revoked", async () => {
-    await using open = await openWebDoor({ webSocket: { origins: [], messageBytesMax: 8_000_000 } });
-    await using peer = await openWebSocket(open.door.port, { token: await open.mint() });
+    await using open = await openWebListener({ webSocket: { origins: [], messageBytesMax: 8_000_000 } });
+    await using peer = await openWebSocket(open.listener.port, { token: await open.mint() });
     await peer.ask({ ...ping, method: "subscribe", params: ["t"] });
     const [event] = [await peer.ask({ ...ping, method: "publish", params: ["t", 2, 10] })];
     const seen = [event, await peer.next(), await peer.next()];
@@ -138,29 +138,29 @@ describe("WebSocket over TCP", () => {
     expect(open.served.server.disconnect("token:t-1")).toBe(1);
     expect(await peer.next()).toMatchObject({ id: null, error: { code: expect.any(Number) } });
     await peer.closed();
-    await expect(openWebSocket(open.door.port, { token: "act_gone" })).rejects.toThrow("401");
+    await expect(openWebSocket(open.listener.port, { token: "act_gone" })).rejects.toThrow("401");
   });
 
   test("takes back a message that is too long, and a peer that does not read", async () => {
     const limits = { queueBytesMax: 100_000, writeDeadlineMs: 100 };
-    await using open = await openWebDoor({ serve: { limits } });
+    await using open = await openWebListener({ serve: { limits } });
     const token = await open.mint();
-    await using long = await openWebSocket(open.door.port, { token });
+    await using long = await openWebSocket(open.listener.port, { token });
     long.socket.send("x".repeat(1_000_001));
     expect(await long.closed()).toBe(1009);
-    await using slow = await openWebSocket(open.door.port, { token });
+    await using slow = await openWebSocket(open.listener.port, { token });
     await slow.ask({ ...ping, method: "subscribe", params: ["t"] });
     slow.socket.pause();
-    await using publisher = await openWebSocket(open.door.port, { token });
+    await using publisher = await openWebSocket(open.listener.port, { token });
     await publisher.ask({ ...ping, method: "publish", params: ["t", 200, 100_000] });
     while (open.served.server.stats.slowConsumers === 0) await publisher.ask(ping);
     expect(await publisher.ask(ping)).toEqual(pong);
   });
 });
 
-describe("a door beyond loopback", () => {
+describe("a listener beyond loopback", () => {
   test("needs a certificate", async () => {
-    await expect(openWebDoor({ listen: "0.0.0.0:0" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await expect(openWebListener({ address: "0.0.0.0:0" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 
   test("speaks TLS 1.3 and nothing older", async () => {
@@ -183,13 +183,13 @@ describe("a door beyond loopback", () => {
       ].concat(["-keyout", keyFile, "-out", certFile]),
       { stdio: "ignore" },
     );
-    await using open = await openWebDoor({ listen: "0.0.0.0:0", tls: { certFile, keyFile } });
+    await using open = await openWebListener({ address: "0.0.0.0:0", tls: { certFile, keyFile } });
     const token = await open.mint();
     const statusWith = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
       new Promise<number | undefined>((resolve, reject) => {
         const call = request({
           host: "127.0.0.1",
-          port: open.door.port,
+          port: open.listener.port,
           path: "/health",
           agent: false,
           rejectUnauthorized: false,

@@ -4,13 +4,13 @@ import { describe, expect, test } from "@jest/globals";
 import { WebSocketServer } from "ws";
 import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { serveFixtures } from "../tests/support/wire/serve.ts";
-import { openWebDoor } from "../tests/support/wire/web-doors.ts";
+import { openWebListener } from "../tests/support/wire/web-listeners.ts";
 import { BridgeError, connect, createClient } from "./index.ts";
 
-describe("a client at a TCP door", () => {
+describe("a client at a TCP listener", () => {
   test.each(["ws", "http"])("calls, streams and is told errors over %s", async (scheme) => {
-    await using open = await openWebDoor();
-    const url = `${scheme}://127.0.0.1:${open.door.port}`;
+    await using open = await openWebListener();
+    const url = `${scheme}://127.0.0.1:${open.listener.port}`;
     await using client = await connect({ url, token: await open.mint(), reconnect: false });
     expect(await client.call("ping")).toBe("pong");
     expect(await Promise.all([1, 2, 3].map((n) => client.call("sum", [n, n])))).toEqual([2, 4, 6]);
@@ -22,8 +22,8 @@ describe("a client at a TCP door", () => {
   });
 
   test("is refused with the bridge's own error when its token is wrong", async () => {
-    await using open = await openWebDoor();
-    const url = `ws://127.0.0.1:${open.door.port}`;
+    await using open = await openWebListener();
+    const url = `ws://127.0.0.1:${open.listener.port}`;
     await expect(connect({ url, token: "act_wrong" })).rejects.toMatchObject({
       code: "NOT_CONNECTED",
       cause: { code: "UNAUTHENTICATED" },
@@ -31,7 +31,7 @@ describe("a client at a TCP door", () => {
   });
 
   test.each([{}, { sealKey: new Uint8Array(32) }])(
-    "goes no further with a door that speaks no JSON (%j)",
+    "goes no further with a listener that speaks no JSON (%j)",
     async (how) => {
       const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: ([first = ""]) => first });
       await once(server, "listening");
@@ -47,9 +47,9 @@ describe("a client at a TCP door", () => {
     },
   );
 
-  test("comes back when the door has dropped it, and finishes what waited", async () => {
-    await using open = await openWebDoor();
-    const url = `ws://127.0.0.1:${open.door.port}`;
+  test("comes back when the listener has dropped it, and finishes what waited", async () => {
+    await using open = await openWebListener();
+    const url = `ws://127.0.0.1:${open.listener.port}`;
     await using client = await connect({ url, token: await open.mint(), reconnect: { initialMs: 10, maxMs: 50 } });
     const states: string[] = [];
     client.onState((state) => states.push(state));

@@ -10,14 +10,14 @@ import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { hasChromium, startChromium } from "../support/voice/chromium.ts";
-import { doorPort } from "../support/wire/door-port.ts";
+import { listenerPort } from "../support/wire/listener-port.ts";
 import { sdkForPages, servePage } from "../support/wire/sdk-page.ts";
 import { expectSealedTraffic } from "../support/wire/sealed-traffic.ts";
 
 const sealKey = new Uint8Array(32).fill(42);
 const subprotocol = "armorclaw.jsonrpc.v1";
 
-describe("the sealed door of the real daemon", () => {
+describe("the sealed listener of the real daemon", () => {
   const directory = tempDirectory();
   let daemon: TestDaemon;
   let page: Awaited<ReturnType<typeof servePage>>;
@@ -29,12 +29,12 @@ describe("the sealed door of the real daemon", () => {
     writeFileSync(file, `${Buffer.from(sealKey).toString("base64")}\n`, { mode: 0o600 });
     page = await servePage(await sdkForPages());
     const settings = [
-      "doors.websocket.listen=127.0.0.1:0",
-      `doors.websocket.seal_key_file=${file}`,
-      `doors.websocket.origins=${page.origin}`,
+      "listen.websocket.address=127.0.0.1:0",
+      `listen.websocket.seal_key_file=${file}`,
+      `listen.websocket.origins=${page.origin}`,
     ];
     daemon = await startTestDaemon({ engine: "process", flags: settings.flatMap((setting) => ["--set", setting]) });
-    url = `ws://127.0.0.1:${await doorPort(daemon, "websocket door")}`;
+    url = `ws://127.0.0.1:${await listenerPort(daemon, "websocket listener")}`;
     const { stdout } = await daemon.cli(["token", "create", "--name", "seal", "--role", "admin", "--json"]);
     token = (JSON.parse(stdout) as { token: string }).token;
   }, 60_000);
