@@ -9,8 +9,8 @@ const production = files.filter(
 
 /** Imports point down, never sideways. */
 const layers: Record<string, number> = {
+  patches: 0,
   platform: 1,
-  patches: 1,
   lifecycle: 1,
   logging: 1,
   store: 1,
@@ -47,7 +47,7 @@ const containment: Record<string, RegExp> = {
   pino: /^bridge\/logging\//,
   koffi: /^bridge\/platform\//,
   "smol-toml": /^bridge\/config\//,
-  "matrix-js-sdk": /^bridge\/adapters\/matrix\//,
+  "matrix-js-sdk": /^bridge\/(?:adapters\/matrix|patches\/matrix-js-sdk)\//,
   werift: /^bridge\/(?:adapters\/webrtc\/media|patches\/werift)\//,
   "libopus-wasm": /^bridge\/adapters\/webrtc\/media\//,
   "fake-indexeddb": /^bridge\/patches\/fake-indexeddb\//,
@@ -62,6 +62,11 @@ interface Ban {
 }
 
 const bans: readonly Ban[] = [
+  {
+    what: /\.prototype\b|\bprototypeOf\b|\bReflect\.(?:set|defineProperty)\(|\bObject\.setPrototypeOf\(/,
+    instead: "change a dependency's insides in bridge/patches",
+    allowedIn: /^bridge\/patches\//,
+  },
   { what: /\bprocess\.exit\(/, instead: "set process.exitCode and let the loop empty" },
   {
     what: /\bprocess\.env\b/,
@@ -137,7 +142,7 @@ describe("layers", () => {
     const wrong = problems(({ path, imports }) =>
       imports.flatMap(({ target }) => {
         const to = target === undefined ? undefined : folderOf(target);
-        if (target === undefined || to === undefined || to === folderOf(path) || layers[to] === 1) return [];
+        if (target === undefined || to === undefined || to === folderOf(path) || (layers[to] ?? 9) <= 1) return [];
         // Of the adapters each folder has its own.
         const isEntryPoint = basename(target) === "index.ts";
         const isEntry = (layers[folderOf(path) ?? ""] ?? 9) >= 7;
@@ -231,6 +236,75 @@ describe("layers", () => {
         if (target !== undefined) reached.add(target);
     }
     expect(production.map(({ path }) => path).filter((path) => path.endsWith(".ts") && !reached.has(path))).toEqual([]);
+  });
+});
+
+/** The inner walls of the two adapters that run a worker: imports point from a higher floor to a lower one. */
+const floors: Record<string, Record<string, number>> = {
+  matrix: { protocol: 0, worker: 1, rooms: 1, link: 2, calls: 2 },
+  webrtc: { protocol: 0, media: 1, turn: 1, calls: 2, signaling: 3 },
+};
+
+/** Programs that run in a worker thread, and all that they may import of the bridge. They resolve no package of this repository. */
+const workerPrograms = [
+  { folder: "bridge/adapters/matrix/worker/", shared: "bridge/adapters/matrix/protocol/" },
+  { folder: "bridge/adapters/webrtc/media/", shared: "bridge/adapters/webrtc/protocol/" },
+] as const;
+const workerPlatform = /^bridge\/(?:platform\/(?:abort|clock|retry|worker-rpc)\.ts$|patches\/)/;
+
+describe("adapters", () => {
+  const partsOf = (path: string) => /^bridge\/adapters\/([^/]+)\/(?:([^/]+)\/)?/.exec(path)?.slice(1) ?? [];
+
+  test("an adapter imports no other adapter", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ target = "" }) => {
+        const [[from], [to]] = [partsOf(path), partsOf(target)];
+        return from === undefined || to === undefined || from === to ? [] : [`${path} imports ${target}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("the folders of an adapter import each other one way", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ target = "" }) => {
+        const [[adapter = "", from], [, to]] = [partsOf(path), partsOf(target)];
+        const floor = (folder: string | undefined) => floors[adapter]?.[folder ?? ""] ?? 9;
+        if (from === undefined || partsOf(target)[0] !== adapter || from === to) return [];
+        return floor(to) < floor(from) ? [] : [`${path} imports ${target}: ${from} is not above ${to ?? "index.ts"}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(workerPrograms)(
+    "$folder imports nothing of the bridge but its protocol, the platform and patches",
+    ({ folder, shared }) => {
+      const isOwn = (path: string) => path.startsWith(folder) || path.startsWith(shared);
+      const wrong = problems(({ path, imports }) =>
+        imports.flatMap(({ specifier, target }) => {
+          if (isOwn(path)) {
+            const isAllowed = target === undefined ? !specifier.startsWith("@armorclaw/") : isOwn(target);
+            return isAllowed || workerPlatform.test(target ?? "") ? [] : [`${path} imports ${specifier}`];
+          }
+          const isProgram = target?.startsWith(folder) === true;
+          return isProgram ? [`${path} imports ${target}: the program runs in its own thread`] : [];
+        }),
+      );
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  test("only worker programs import patches of their dependencies", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ target = "" }) => {
+        const isPatch = /^bridge\/patches\/(?!node\/)/.test(target) && !path.startsWith("bridge/patches/");
+        return isPatch && !workerPrograms.some(({ folder }) => path.startsWith(folder))
+          ? [`${path} imports ${target}`]
+          : [];
+      }),
+    );
+    expect(wrong).toEqual([]);
   });
 });
 

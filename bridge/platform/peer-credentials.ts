@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type * as Koffi from "koffi";
+import { descriptorOf } from "../patches/node/socket-descriptor.ts";
 
 /** Who is at the other end of a Unix socket, as the kernel tells it. */
 export interface PeerCredentials {
@@ -102,7 +103,3 @@ function readHangUp(socket: Socket, poll: Koffi.KoffiFunc<(...values: unknown[])
   new Int32Array(request.buffer, 0, 1)[0] = fd;
   return poll(request, 1, 0) > 0 && ((request[3] ?? 0) & pollHup) !== 0;
 }
-
-/** Node has no public way to a socket's descriptor. */
-const descriptorOf = (socket: Socket): number =>
-  (socket as Socket & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;

@@ -3,7 +3,7 @@ import { espeak } from "../../agent-runtime/voice/speech-engines.ts";
 import { MediaClient } from "../../bridge/adapters/webrtc/calls/media-client.ts";
 import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/media/codec.ts";
 import { JitterBuffer } from "../../bridge/adapters/webrtc/media/jitter-buffer.ts";
-import type { MediaEvent } from "../../bridge/adapters/webrtc/protocol/media-messages.ts";
+import type { MediaEvent } from "../../bridge/adapters/webrtc/protocol/media-protocol.ts";
 import { systemClock } from "../../bridge/platform/clock.ts";
 import { until } from "../support/until.ts";
 import { type FarEnd, loopback, openFarEnd, sine } from "../support/voice/voice.ts";
@@ -23,7 +23,7 @@ const cpuMs = () => {
 async function delayOut(media: MediaClient, call: string, far: FarEnd): Promise<number> {
   const heardBefore = far.heard().length;
   const startedAt = performance.now();
-  for (let at = 0; at < 10; at += 1) media.say(call, sine(1_000, 16_000, 20, at * 20));
+  for (let at = 0; at < 10; at += 1) media.play(call, sine(1_000, 16_000, 20, at * 20));
   for (;;) {
     if (
       far
@@ -78,7 +78,7 @@ async function calls() {
     const before = cpuMs();
     const startedAt = performance.now();
     for (let at = 0; at < seconds * 50; at += 1) {
-      for (let call = 0; call < callsMax; call += 1) media.say(`call-${call}`, sine(1_000, 16_000, 20, at * 20));
+      for (let call = 0; call < callsMax; call += 1) media.play(`call-${call}`, sine(1_000, 16_000, 20, at * 20));
       const due = startedAt + (at + 1) * 20;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
     }

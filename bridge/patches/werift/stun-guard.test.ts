@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { describe, expect, test } from "@jest/globals";
 import { until } from "../../../tests/support/until.ts";
 import { loopback, openFarEnd } from "../../../tests/support/voice/voice.ts";
-import type { IceCandidate } from "../../adapters/webrtc/media/transport.ts";
 import { WeriftTransport } from "../../adapters/webrtc/media/werift-transport.ts";
+import type { IceCandidate } from "../../adapters/webrtc/protocol/media-protocol.ts";
 import { StunGuard } from "./stun-guard.ts";
 
 const attribute = (type: number, value: Buffer): Buffer => {

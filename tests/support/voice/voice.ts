@@ -1,7 +1,7 @@
 import { Application, createDecoder, createEncoder } from "libopus-wasm";
 import { MediaStreamTrack, RTCPeerConnection, RTCRtpCodecParameters, RtpHeader, RtpPacket, useOPUS } from "werift";
 import { Ticker } from "../../../bridge/adapters/webrtc/media/ticker.ts";
-import type { IceCandidate } from "../../../bridge/adapters/webrtc/media/transport.ts";
+import type { IceCandidate } from "../../../bridge/adapters/webrtc/protocol/media-protocol.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 
 /** Media that never leaves the machine. */

@@ -253,7 +253,7 @@ export class MatrixAccount implements Service {
       clock,
       logger,
       pollMs,
-      account: () => workerOptions(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
+      options: () => workerOptions(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
       message: (message, link) => this.#heard(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });

@@ -1,6 +1,6 @@
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import type { LinkState, WorkerMessage, WorkerOptions } from "../protocol/worker-protocol.ts";
+import type { LinkState, WorkerNotice, WorkerOptions } from "../protocol/worker-protocol.ts";
 import { WorkerClient } from "./worker-client.ts";
 
 /** A link is silent for too long after so many times the time that the homeserver may hold a sync. */
@@ -16,7 +16,7 @@ const healthyAfterMs = 60_000;
 export type LinkStatus = "connecting" | LinkState | "restarting" | "logged_out";
 
 /** What the keeper passes on: everything but what it deals with itself. */
-export type LinkMessage = Exclude<WorkerMessage, { kind: "answer" | "link" | "logged_out" | "log" | "fatal" }>;
+export type LinkMessage = Exclude<WorkerNotice, { kind: "link" | "logged_out" | "log" | "fatal" }>;
 
 export interface WorkerSupervisorDeps {
   readonly clock: Clock;
@@ -24,7 +24,7 @@ export interface WorkerSupervisorDeps {
   /** How long the homeserver may hold a sync that has nothing to tell. */
   readonly pollMs: number;
   /** Read anew at each start. */
-  readonly account: () => WorkerOptions;
+  readonly options: () => WorkerOptions;
   readonly message: (message: LinkMessage, link: WorkerClient) => void;
   readonly stateChanged: (state: LinkStatus, reason: string | undefined) => void;
 }
@@ -76,9 +76,9 @@ export class WorkerSupervisor {
   }
 
   #launch(): void {
-    const { clock, account } = this.#deps;
+    const { clock, options } = this.#deps;
     this.#lastSignMs = clock.monotonic();
-    this.#link = new WorkerClient(account(), {
+    this.#link = new WorkerClient(options(), clock, {
       message: (message) => this.#heard(message),
       ended: (error) => {
         this.#link = undefined;
@@ -87,7 +87,7 @@ export class WorkerSupervisor {
     });
   }
 
-  #heard(message: Exclude<WorkerMessage, { kind: "answer" }>): void {
+  #heard(message: WorkerNotice): void {
     const { clock, logger } = this.#deps;
     // What it still had to say.
     if (this.#state === "logged_out") return;

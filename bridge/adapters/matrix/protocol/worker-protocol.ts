@@ -1,4 +1,4 @@
-import type { EncryptedFile } from "../worker/attachment.ts";
+import type { EncryptedFile } from "./encrypted-file.ts";
 
 /** What the worker starts with. It holds secrets: it goes to the worker's thread and nowhere else. */
 export interface WorkerOptions {
@@ -115,7 +115,7 @@ export interface WorkerFailure {
 }
 
 /** What the bridge asks of the worker. */
-export interface WorkerCalls {
+export type WorkerMethods = {
   readonly send: { readonly params: Outgoing; readonly result: { readonly eventId: string } };
   readonly upload: { readonly params: Upload; readonly result: Uploaded };
   readonly download: { readonly params: Download; readonly result: Downloaded };
@@ -134,20 +134,12 @@ export interface WorkerCalls {
   };
   /** Answers to `inbound`. */
   readonly stored: { readonly params: { readonly eventId: string; readonly isStored: boolean }; readonly result: null };
-}
-export type CallName = keyof WorkerCalls;
-
-export interface CallMessage {
-  readonly id: number;
-  readonly call: CallName;
-  readonly params: WorkerCalls[CallName]["params"];
-}
+};
 
 export type LinkState = "live" | "reconnecting";
 
-/** What the worker says. */
-export type WorkerMessage =
-  | { readonly kind: "answer"; readonly id: number; readonly result?: unknown; readonly failure?: WorkerFailure }
+/** What the worker notifies the bridge of. */
+export type WorkerNotice =
   /** `live`: a sync came back. `reconnecting`: the homeserver was tried in vain. */
   | { readonly kind: "link"; readonly state: LinkState }
   /** The homeserver does not know the token any more. */

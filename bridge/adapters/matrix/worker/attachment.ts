@@ -1,24 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
-import * as z from "zod";
+import type { EncryptedFile } from "../protocol/encrypted-file.ts";
 
 /** A file that is not what it should be. */
 export class AttachmentError extends Error {}
-
-/** How an encrypted file stands in an event: where it is, and what opens it. */
-export const EncryptedFile = z.object({
-  url: z.string(),
-  v: z.literal("v2"),
-  key: z.object({
-    kty: z.literal("oct"),
-    alg: z.literal("A256CTR"),
-    ext: z.literal(true),
-    k: z.string(),
-    key_ops: z.array(z.string()),
-  }),
-  iv: z.string(),
-  hashes: z.object({ sha256: z.string() }),
-});
-export type EncryptedFile = z.output<typeof EncryptedFile>;
 
 const unpadded = (data: Buffer) => data.toString("base64").replace(/=+$/, "");
 const digestOf = (ciphertext: Uint8Array) => createHash("sha256").update(ciphertext).digest();

@@ -9,10 +9,10 @@ import {
   RoomStateEvent,
   SyncState,
 } from "matrix-js-sdk";
-import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js";
 import { type DurableIdb, installIdbGlobals, openDurableIdb } from "../../../patches/fake-indexeddb/durable-idb.ts";
+import { refreshTrackedDevices } from "../../../patches/matrix-js-sdk/stale-devices.ts";
 import { type Clock, systemClock, type Timer } from "../../../platform/clock.ts";
-import type { InboundEvent, RoomInfo, WorkerMessage, WorkerOptions } from "../protocol/worker-protocol.ts";
+import type { InboundEvent, RoomInfo, WorkerNotice, WorkerOptions } from "../protocol/worker-protocol.ts";
 import { watchMembers } from "./members.ts";
 import { PlaintextGuard } from "./plaintext-guard.ts";
 import { Sender } from "./sender.ts";
@@ -25,7 +25,7 @@ const timelineLimit = 100;
 const retryMs = 1000;
 
 export interface DeviceClientDeps {
-  readonly say: (message: WorkerMessage) => void;
+  readonly notify: (notice: WorkerNotice) => void;
   /** Resolves when the event is stored. */
   readonly deliver: (event: InboundEvent) => Promise<void>;
 }
@@ -45,34 +45,36 @@ export class DeviceClient {
   #wasLive = false;
 
   private constructor(account: WorkerOptions, deps: DeviceClientDeps, clock: Clock) {
-    const { say } = deps;
+    const { notify } = deps;
     this.#account = account;
     this.#deps = deps;
     this.#clock = clock;
-    this.#guard = new PlaintextGuard(account.encryptedRooms, (roomId) => say({ kind: "encrypted", roomId }));
+    this.#guard = new PlaintextGuard(account.encryptedRooms, (roomId) => notify({ kind: "encrypted", roomId }));
     this.client = makeClient(account, this.#guard);
     this.client.on(HttpApiEvent.SessionLoggedOut, (error) => {
       this.#retry?.cancel();
-      say({ kind: "logged_out", reason: error.message, isSoft: error.data["soft_logout"] === true });
+      notify({ kind: "logged_out", reason: error.message, isSoft: error.data["soft_logout"] === true });
     });
-    this.sender = new Sender(this.client, this.#guard, () => this.#isLive, say);
-    this.verifications = new Verifications(this.client, (verification) => say({ kind: "verification", verification }));
+    this.sender = new Sender(this.client, this.#guard, () => this.#isLive, notify);
+    this.verifications = new Verifications(this.client, (verification) =>
+      notify({ kind: "verification", verification }),
+    );
     this.#intake = new TimelineReader({
       client: this.client,
       clock,
       cursors: account.cursors,
       deliver: deps.deliver,
-      moved: (roomId, eventId) => say({ kind: "cursor", roomId, eventId }),
-      failed: (error) => say({ kind: "fatal", message: `the intake failed: ${String(error)}` }),
+      moved: (roomId, eventId) => notify({ kind: "cursor", roomId, eventId }),
+      failed: (error) => notify({ kind: "fatal", message: `the intake failed: ${String(error)}` }),
       backfillMax: account.backfillMax,
-      missed: (roomId, reason) => say({ kind: "missed", roomId, reason }),
+      missed: (roomId, reason) => notify({ kind: "missed", roomId, reason }),
     });
   }
 
   /** Opens the keys and begins to sync. Tells by `link` when it is live. */
   static async open(account: WorkerOptions, deps: DeviceClientDeps, clock: Clock = systemClock): Promise<DeviceClient> {
     const idb = await openDurableIdb(account.cryptoStorePath, (error) =>
-      deps.say({ kind: "fatal", message: `the crypto store cannot be written: ${String(error)}` }),
+      deps.notify({ kind: "fatal", message: `the crypto store cannot be written: ${String(error)}` }),
     );
     const opened = new DeviceClient(account, deps, clock);
     await opened.#start(idb);
@@ -129,11 +131,12 @@ export class DeviceClient {
         for (const [userId, { ts = 0 }] of Object.entries(readers)) {
           // The receipt may stand on a later event than ours: what counts is when that was sent.
           const upToMs = room.findEventById(eventId)?.getTs() ?? ts;
-          if (userId !== client.getUserId()) this.#deps.say({ kind: "receipt", roomId: room.roomId, userId, upToMs });
+          if (userId !== client.getUserId())
+            this.#deps.notify({ kind: "receipt", roomId: room.roomId, userId, upToMs });
         }
       }
     });
-    watchMembers(client, this.#deps.say);
+    watchMembers(client, this.#deps.notify);
   }
 
   async #synced(state: SyncState): Promise<void> {
@@ -145,17 +148,16 @@ export class DeviceClient {
         this.#wasLive = true;
         for (const room of this.client.getRooms())
           if (room.hasEncryptionStateEvent()) this.#guard.remember(room.roomId);
-        // Devices that were added while we were away: without this they would get no keys.
-        await (this.client.getCrypto() as CryptoBackend | undefined)?.markAllTrackedUsersAsDirty();
+        await refreshTrackedDevices(this.client);
         this.#intake.start();
       }
       this.#isLive = true;
-      this.#deps.say({ kind: "link", state: "live" });
+      this.#deps.notify({ kind: "link", state: "live" });
       return;
     }
     this.#isLive = false;
     this.sender.linkLost();
-    this.#deps.say({ kind: "link", state: "reconnecting" });
+    this.#deps.notify({ kind: "link", state: "reconnecting" });
     this.#retry ??= this.#clock.every(retryMs, () => this.client.retryImmediately());
   }
 }

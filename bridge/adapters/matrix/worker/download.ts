@@ -1,7 +1,8 @@
 import type { MatrixClient, MatrixEvent } from "matrix-js-sdk";
 import * as z from "zod";
+import { EncryptedFile } from "../protocol/encrypted-file.ts";
 import type { Download, Downloaded } from "../protocol/worker-protocol.ts";
-import { decryptAttachment, EncryptedFile } from "./attachment.ts";
+import { decryptAttachment } from "./attachment.ts";
 import { NotReady, Refused } from "./sdk-failure.ts";
 
 const deadlineMs = 60_000;

@@ -1,11 +1,11 @@
-// The thread that holds one account. Whatever goes wrong in it ends it, and the bridge starts it again.
+// The program of the thread that holds one account. Whatever goes wrong in it ends it, and the bridge starts it again.
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { postNotice, serveWorker, type WorkerHandlers } from "../../../platform/worker-rpc.ts";
 import type {
-  CallMessage,
-  CallName,
   InboundEvent,
-  WorkerCalls,
-  WorkerMessage,
+  WorkerFailure,
+  WorkerMethods,
+  WorkerNotice,
   WorkerOptions,
 } from "../protocol/worker-protocol.ts";
 import { DeviceClient } from "./device-client.ts";
@@ -14,59 +14,44 @@ import { identityStatus, secureAccount } from "./identity.ts";
 import { isMember } from "./members.ts";
 import { sdkFailure } from "./sdk-failure.ts";
 
-type Answers = {
-  readonly [C in CallName]: (
-    params: WorkerCalls[C]["params"],
-  ) => WorkerCalls[C]["result"] | Promise<WorkerCalls[C]["result"]>;
-};
-
-if (isMainThread || parentPort === null) throw new Error("worker.ts runs in a worker thread");
+if (isMainThread || parentPort === null) throw new Error("worker/main.ts runs in a worker thread");
 const port = parentPort;
-const say = (message: WorkerMessage): void => port.postMessage(message);
-const account = workerData as WorkerOptions;
+const notify = (notice: WorkerNotice): void => postNotice(port, notice);
+const options = workerData as WorkerOptions;
 captureConsole();
 
-/** Events that the bridge has not answered for yet. */
-const unanswered = new Map<string, (isStored: boolean) => void>();
-const opening = DeviceClient.open(account, { say, deliver });
+/** Events whose storing the bridge has not confirmed yet. */
+const unconfirmed = new Map<string, (isStored: boolean) => void>();
+const opening = DeviceClient.open(options, { notify, deliver });
 
 function deliver(event: InboundEvent): Promise<void> {
   return new Promise((resolve, reject) => {
-    unanswered.set(event.eventId, (isStored) =>
+    unconfirmed.set(event.eventId, (isStored) =>
       isStored ? resolve() : reject(new Error("the event could not be stored")),
     );
-    say({ kind: "inbound", event });
+    notify({ kind: "inbound", event });
   });
 }
 
-const answers: Answers = {
+const handlers: WorkerHandlers<WorkerMethods> = {
   send: async (outgoing) => (await opening).sender.send(outgoing),
   upload: async (upload) => (await opening).sender.upload(upload),
   download: async (wanted) => download((await opening).client, wanted),
   rooms: async () => (await opening).rooms(),
   join: async ({ room }) => ({ roomId: (await (await opening).client.joinRoom(room)).roomId }),
   isMember: async ({ roomId, userId }) => isMember((await opening).client, roomId, userId),
-  secure: async ({ password }) => secureAccount((await opening).client, account.recoveryKey, password),
-  identity: async () => identityStatus((await opening).client, account.recoveryKey),
+  secure: async ({ password }) => secureAccount((await opening).client, options.recoveryKey, password),
+  identity: async () => identityStatus((await opening).client, options.recoveryKey),
   verify: async ({ userId }) => (await opening).verifications.begin(userId),
   compare: async ({ flowId, isEqual }) => (await opening).verifications.compare(flowId, isEqual),
   stored: ({ eventId, isStored }) => {
-    unanswered.get(eventId)?.(isStored);
-    unanswered.delete(eventId);
+    unconfirmed.get(eventId)?.(isStored);
+    unconfirmed.delete(eventId);
     return null;
   },
 };
 
-async function answer({ id, call, params }: CallMessage): Promise<void> {
-  try {
-    const handler = answers[call] as (params: unknown) => unknown;
-    say({ kind: "answer", id, result: await handler(params) });
-  } catch (error) {
-    say({ kind: "answer", id, failure: sdkFailure(error) });
-  }
-}
-
-/** The SDK and its parts write to the console, in several ways: all of it goes to the bridge's log. */
+/** The SDK and its parts write to the console in several ways. All of it goes to the bridge's log. */
 function captureConsole(): void {
   for (const level of ["debug", "info", "warn", "error"] as const) console[level] = (...args) => log(level, args);
   console.log = (...args) => log("debug", args);
@@ -75,8 +60,8 @@ function captureConsole(): void {
 
 function log(level: "debug" | "info" | "warn" | "error", args: readonly unknown[]): void {
   const message = args.map((arg) => (arg instanceof Error ? `${arg.name}: ${arg.message}` : String(arg))).join(" ");
-  say({ kind: "log", level, message: message.slice(0, 2000) });
+  notify({ kind: "log", level, message: message.slice(0, 2000) });
 }
 
-port.on("message", (message: CallMessage) => void answer(message));
+serveWorker<WorkerMethods, never, WorkerFailure>(port, { handlers, failureOf: sdkFailure });
 await opening;

@@ -1,17 +1,17 @@
 import { type MatrixClient, MatrixError, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
-import type { WorkerMessage } from "../protocol/worker-protocol.ts";
+import type { WorkerNotice } from "../protocol/worker-protocol.ts";
 import { NotReady } from "./sdk-failure.ts";
 
 /** Tells of invitations to the bridge, and of everyone who leaves a room. */
-export function watchMembers(client: MatrixClient, say: (message: WorkerMessage) => void): void {
+export function watchMembers(client: MatrixClient, notify: (notice: WorkerNotice) => void): void {
   const own = client.getUserId();
   client.on(RoomMemberEvent.Membership, (event, { roomId, userId, membership }, before) => {
     const inviter = event.getSender();
-    if (userId === own && membership === "invite" && inviter !== undefined) say({ kind: "invite", roomId, inviter });
-    if (userId !== own && before === "join" && membership !== "join") say({ kind: "left", roomId, userId });
+    if (userId === own && membership === "invite" && inviter !== undefined) notify({ kind: "invite", roomId, inviter });
+    if (userId !== own && before === "join" && membership !== "join") notify({ kind: "left", roomId, userId });
   });
   client.on(RoomEvent.MyMembership, ({ roomId }, membership, before) => {
-    if (own !== null && before === "join" && membership !== "join") say({ kind: "left", roomId, userId: own });
+    if (own !== null && before === "join" && membership !== "join") notify({ kind: "left", roomId, userId: own });
   });
 }
 

@@ -1,5 +1,5 @@
 import { EventStatus, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
-import type { Outgoing, Upload, Uploaded, WorkerMessage } from "../protocol/worker-protocol.ts";
+import type { Outgoing, Upload, Uploaded, WorkerNotice } from "../protocol/worker-protocol.ts";
 import { encryptAttachment } from "./attachment.ts";
 import type { PlaintextGuard } from "./plaintext-guard.ts";
 import { NotReady } from "./sdk-failure.ts";
@@ -28,7 +28,7 @@ export class Sender {
     client: MatrixClient,
     guard: PlaintextGuard,
     isLive: () => boolean,
-    say: (message: WorkerMessage) => void,
+    notify: (notice: WorkerNotice) => void,
   ) {
     this.#client = client;
     this.#guard = guard;
@@ -36,7 +36,7 @@ export class Sender {
     const echo = (event: MatrixEvent, transactionId: string | undefined) => {
       const [roomId, eventId] = [event.getRoomId(), event.getId()];
       if (roomId === undefined || eventId === undefined) return;
-      say({ kind: "echo", roomId, transactionId, eventId, sentAtMs: event.getTs() });
+      notify({ kind: "echo", roomId, transactionId, eventId, sentAtMs: event.getTs() });
     };
     // What this process sent comes back as an update of its local echo, what an earlier one sent as a new event.
     client.on(RoomEvent.LocalEchoUpdated, (event) => {

@@ -1,5 +1,5 @@
 import type { AgentFrame } from "@armorclaw/protocol/agent-frames";
-import type { MediaEvent } from "../protocol/media-messages.ts";
+import type { MediaEvent } from "../protocol/media-protocol.ts";
 import { samplesPerFrame } from "../protocol/sample-rate.ts";
 import type { AgentAudio } from "./agent-audio.ts";
 import { FromAgent, type ToAgent } from "./agent-messages.ts";
@@ -162,7 +162,7 @@ export class AudioRouter {
       const part = new Int16Array(size);
       part.set(samples.subarray(at, at + size));
       line.recorder?.agent(part);
-      this.#media().say(session.id, part);
+      this.#media().play(session.id, part);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { CallEndReason } from "@armorclaw/protocol";
-import type { MediaEvent } from "../protocol/media-messages.ts";
+import type { MediaEvent } from "../protocol/media-protocol.ts";
 import { about } from "./call-credentials.ts";
 import type { CallRecords } from "./call-records.ts";
 import type { CallSession } from "./call-session.ts";

@@ -1,7 +1,7 @@
 import type { CallEndReason, CallState } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import type { IceCandidate } from "../media/transport.ts";
+import type { IceCandidate } from "../protocol/media-protocol.ts";
 import type { SampleRate } from "../protocol/sample-rate.ts";
 import { mayFollow } from "./call-state.ts";
 

@@ -1,7 +1,7 @@
 import type { CallState } from "@armorclaw/protocol";
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock } from "../../../platform/clock.ts";
-import type { MediaEvent, MediaSettings } from "../protocol/media-messages.ts";
+import type { MediaEvent, MediaSettings } from "../protocol/media-protocol.ts";
 import type { TurnSettings } from "../turn/turn-credentials.ts";
 import type { AgentAudio } from "./agent-audio.ts";
 import type { Transcript } from "./audio-router.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { until } from "../../../../tests/support/until.ts";
 import { loopback, openFarEnd, sine, toneShare } from "../../../../tests/support/voice/voice.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import type { MediaEvent } from "../protocol/media-messages.ts";
+import type { MediaEvent } from "../protocol/media-protocol.ts";
 import { MediaClient } from "./media-client.ts";
 
 describe("the media thread", () => {
@@ -23,7 +23,7 @@ describe("the media thread", () => {
       await far.accept(answer);
       await until("the call", () => events.some((event) => event.kind === "state" && event.state === "connected"));
       far.play(sine(440, 48_000, 2_000));
-      for (let frame = 0; frame < 100; frame += 1) media.say("call", sine(1_000, 16_000, 20, frame * 20));
+      for (let frame = 0; frame < 100; frame += 1) media.play("call", sine(1_000, 16_000, 20, frame * 20));
       const heard = await until("two seconds of sound", () => {
         const audio = events.flatMap((event) => (event.kind === "audio" ? [...event.samples] : []));
         return audio.length > 16_000 * 1.6 ? audio : undefined;

@@ -1,133 +1,80 @@
-import { Worker } from "node:worker_threads";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../../platform/clock.ts";
+import { WorkerRpcClient } from "../../../platform/worker-rpc.ts";
 import type {
-  FromMedia,
   MediaEvent,
   MediaFailure,
-  MediaRequestName,
-  MediaRequests,
+  MediaMethods,
+  MediaNotice,
   MediaSettings,
-} from "../protocol/media-messages.ts";
+  PlaySamples,
+} from "../protocol/media-protocol.ts";
 
-/** What may wait for the media thread at once. */
-const pendingMax = 1_000;
+const inFlightMax = 1_000;
 /** Applying an offer takes some 50 ms. */
-const requestDeadlineMs = 10_000;
+const deadlineMs = 10_000;
 const endDeadlineMs = 3_000;
 
-/** Calls' media, wherever it runs. */
+/** The media of calls, wherever it runs. */
 export interface Media {
   /** @throws BridgeError CALL_OFFER_REFUSED, CALL_LIMIT_REACHED, CALL_NOT_FOUND or CALL_MEDIA_FAILED */
-  request<N extends MediaRequestName>(
+  request<N extends keyof MediaMethods>(
     call: string,
-    name: N,
-    params: MediaRequests[N]["params"],
-  ): Promise<MediaRequests[N]["result"]>;
-  /** 20 ms for the caller, at the call's rate. The samples are given away. */
-  say(call: string, samples: Int16Array<ArrayBuffer>): void;
+    method: N,
+    params: MediaMethods[N]["params"]["params"],
+  ): Promise<MediaMethods[N]["result"]>;
+  /** Queues 20 ms for the caller, at the call's rate. The samples' memory is transferred. */
+  play(call: string, samples: Int16Array<ArrayBuffer>): void;
 }
 
 export interface MediaListener {
   event(call: string, event: MediaEvent): void;
-  /** The thread has ended of its own accord, and all calls with it. */
+  /** The thread has ended although nobody stopped it, and all calls with it. */
   ended(error: unknown): void;
-}
-
-interface Pending {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly deadline: { cancel(): void };
 }
 
 /** The bridge's end of the media thread. */
 export class MediaClient implements Media {
-  readonly #worker: Worker;
-  readonly #clock: Clock;
-  readonly #listener: MediaListener;
-  readonly #pending = new Map<number, Pending>();
-  readonly #ready = Promise.withResolvers<void>();
-  #nextId = 1;
-  #isEnding = false;
+  readonly #rpc: WorkerRpcClient<MediaMethods, MediaNotice, PlaySamples, MediaFailure>;
 
   constructor(settings: MediaSettings, clock: Clock, listener: MediaListener) {
-    this.#clock = clock;
-    this.#listener = listener;
-    // Sources run as they are, built files as JavaScript.
-    const file = import.meta.url.endsWith(".ts") ? "../media/main.ts" : "../media/main.js";
-    this.#worker = new Worker(new URL(file, import.meta.url), {
-      workerData: settings,
+    this.#rpc = new WorkerRpcClient({
+      program: new URL("../media/main.ts", import.meta.url),
       name: "media",
-      env: {},
-      execArgv: [],
+      workerData: settings,
+      clock,
+      inFlightMax,
+      deadlineMs,
+      errorOf,
+      noAnswer: (why, method, cause) => {
+        const message = why === "late" ? `The media thread did not answer ${method} in time` : undefined;
+        return new BridgeError("CALL_MEDIA_FAILED", message, undefined, { cause });
+      },
+      onNotice: ({ call, event }) => listener.event(call, event),
+      onExit: listener.ended,
     });
-    let failure: unknown;
-    this.#ready.promise.catch(() => undefined);
-    this.#worker.on("message", (message: FromMedia) => this.#receive(message));
-    this.#worker.on("error", (error) => {
-      failure = error;
-    });
-    this.#worker.on("exit", (code) => this.#exited(failure ?? new Error(`the media thread ended with code ${code}`)));
   }
 
   /** Resolves when the thread takes requests. */
   get ready(): Promise<void> {
-    return this.#ready.promise;
+    return this.#rpc.ready;
   }
 
-  request<N extends MediaRequestName>(
+  request<N extends keyof MediaMethods>(
     call: string,
-    name: N,
-    params: MediaRequests[N]["params"],
-  ): Promise<MediaRequests[N]["result"]> {
-    if (this.#isEnding || this.#pending.size >= pendingMax) return Promise.reject(new BridgeError("CALL_MEDIA_FAILED"));
-    const id = this.#nextId++;
-    return new Promise<unknown>((resolve, reject) => {
-      const deadline = this.#clock.after(requestDeadlineMs, () => {
-        this.#pending.delete(id);
-        reject(new BridgeError("CALL_MEDIA_FAILED", `The media thread did not answer ${name} in time`));
-      });
-      this.#pending.set(id, { resolve, reject, deadline });
-      this.#worker.postMessage({ kind: "request", id, call, name, params });
-    }) as Promise<MediaRequests[N]["result"]>;
+    method: N,
+    params: MediaMethods[N]["params"]["params"],
+  ): Promise<MediaMethods[N]["result"]> {
+    return this.#rpc.call(method, { call, params } as MediaMethods[N]["params"]);
   }
 
-  say(call: string, samples: Int16Array<ArrayBuffer>): void {
-    if (!this.#isEnding) this.#worker.postMessage({ kind: "say", call, samples }, [samples.buffer]);
+  play(call: string, samples: Int16Array<ArrayBuffer>): void {
+    this.#rpc.command({ call, samples }, [samples.buffer]);
   }
 
   /** Ends all calls and the thread. */
-  async close(): Promise<void> {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    const ended = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
-    this.#worker.postMessage("end");
-    const deadline = this.#clock.after(endDeadlineMs, () => void this.#worker.terminate());
-    await ended;
-    deadline.cancel();
-  }
-
-  #receive(message: FromMedia): void {
-    if (message.kind === "ready") this.#ready.resolve();
-    else if (message.kind === "event") this.#listener.event(message.call, message.event);
-    else {
-      const pending = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      pending?.deadline.cancel();
-      if (message.kind === "result") pending?.resolve(message.result);
-      else pending?.reject(bridgeError(message.failure));
-    }
-  }
-
-  #exited(error: unknown): void {
-    this.#ready.reject(error);
-    for (const { reject, deadline } of this.#pending.values()) {
-      deadline.cancel();
-      reject(new BridgeError("CALL_MEDIA_FAILED", undefined, undefined, { cause: error }));
-    }
-    this.#pending.clear();
-    if (!this.#isEnding) this.#listener.ended(error);
-    this.#isEnding = true;
+  close(): Promise<void> {
+    return this.#rpc.close(endDeadlineMs);
   }
 }
 
@@ -138,5 +85,5 @@ const codes = {
   failed: "CALL_MEDIA_FAILED",
 } as const;
 
-const bridgeError = ({ code, message }: MediaFailure): BridgeError =>
+const errorOf = ({ code, message }: MediaFailure): BridgeError =>
   new BridgeError(codes[code], message, code === "exhausted" ? { limit: "webrtc.port_range" } : undefined);

@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import type { MediaSettings } from "../protocol/media-messages.ts";
+import type { MediaSettings } from "../protocol/media-protocol.ts";
 import type { CallSession } from "./call-session.ts";
 import { type Media, MediaClient, type MediaListener } from "./media-client.ts";
 

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { RemoteCandidates } from "./transport.ts";
+import type { RemoteCandidates } from "../protocol/media-protocol.ts";
 
 /** The longest candidate line that a browser sends is about 200 characters. */
 const candidateCharsMax = 512;

@@ -1,3 +1,4 @@
+import type { JitterBufferStats } from "../protocol/media-protocol.ts";
 import type { FrameDecoder } from "./codec.ts";
 import { frameMs } from "./ticker.ts";
 import type { ReceivedFrame } from "./transport.ts";
@@ -16,17 +17,6 @@ const jumpMax = 500;
 /** Frames that may wait, whatever the target. */
 const queuedMax = 50;
 const clockRate = 48;
-
-export interface JitterBufferStats {
-  readonly played: number;
-  readonly recovered: number;
-  readonly concealed: number;
-  readonly late: number;
-  readonly skipped: number;
-  readonly targetMs: number;
-  readonly queuedMs: number;
-  readonly jitterMs: number;
-}
 
 /**
  * Turns packets that come as they please into one frame each 20 ms. Waits for as little as the jitter allows, rebuilds what is lost

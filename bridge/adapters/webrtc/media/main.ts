@@ -1,19 +1,27 @@
 import assert from "node:assert/strict";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../../platform/clock.ts";
-import type { FromMedia, MediaSettings, ToMedia } from "../protocol/media-messages.ts";
-import { MediaEngine } from "./media-engine.ts";
+import { postNotice, serveWorker } from "../../../platform/worker-rpc.ts";
+import type {
+  MediaFailure,
+  MediaMethods,
+  MediaNotice,
+  MediaSettings,
+  PlaySamples,
+} from "../protocol/media-protocol.ts";
+import { failureOf, MediaEngine } from "./media-engine.ts";
 
-// The media thread: whatever the bridge is busy with, the 20 ms beat goes on here.
+// The program of the media thread: its 20 ms tick runs on time whatever the bridge's thread does.
 const port = parentPort;
-assert(port !== null, "it runs as a worker thread");
+assert(port !== null, "media/main.ts runs in a worker thread");
 
-const engine = new MediaEngine(workerData as MediaSettings, systemClock, (message: FromMedia) => {
-  const isAudio = message.kind === "event" && message.event.kind === "audio";
-  port.postMessage(message, isAudio ? [message.event.samples.buffer as ArrayBuffer] : []);
+const engine = new MediaEngine(workerData as MediaSettings, systemClock, (notice: MediaNotice) => {
+  const isAudio = notice.event.kind === "audio";
+  postNotice(port, notice, isAudio ? [notice.event.samples.buffer as ArrayBuffer] : []);
 });
-port.on("message", (message: ToMedia | "end") => {
-  if (message !== "end") engine.receive(message);
-  else void engine.close().then(() => port.close());
+serveWorker<MediaMethods, PlaySamples, MediaFailure>(port, {
+  handlers: engine.handlers,
+  failureOf,
+  onCommand: ({ call, samples }) => engine.play(call, samples),
+  onEnd: () => engine.close(),
 });
-port.postMessage({ kind: "ready" } satisfies FromMedia);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../platform/clock.ts";
-import type { MediaEvent, MediaStats } from "../protocol/media-messages.ts";
+import type { MediaEvent, MediaStats } from "../protocol/media-protocol.ts";
 import { type SampleRate, samplesPerFrame } from "../protocol/sample-rate.ts";
 import { type FrameDecoder, type FrameEncoder, openDecoder, openEncoder } from "./codec.ts";
 import { JitterBuffer } from "./jitter-buffer.ts";
@@ -75,7 +75,7 @@ export class MediaCall {
   }
 
   /** Queues frames for the caller. What does not fit is dropped and counted. */
-  say(samples: Int16Array): void {
+  play(samples: Int16Array): void {
     if (samples.length !== this.#silence.length || this.#queue.length >= queuedMax) this.#dropped += 1;
     else this.#queue.push(samples);
   }

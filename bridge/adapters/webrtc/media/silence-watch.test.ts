@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { ManualClock } from "../../../../tests/support/manual-clock.ts";
-import { defaultSilenceLimits, type Silence, SilenceWatch } from "./silence-watch.ts";
+import type { Silence } from "../protocol/media-protocol.ts";
+import { defaultSilenceLimits, SilenceWatch } from "./silence-watch.ts";
 
 describe("a caller who hangs up without a word", () => {
   test("is noticed by the missing packets, step by step", () => {

@@ -1,7 +1,5 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
-
-/** What a stretch without packets means. `restart`: the far end should try ICE anew. `lost`: no one is there any more. */
-export type Silence = "stalled" | "restart" | "lost" | "resumed";
+import type { Silence } from "../protocol/media-protocol.ts";
 
 export interface SilenceLimits {
   readonly stalledMs: number;

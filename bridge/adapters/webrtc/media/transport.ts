@@ -1,3 +1,5 @@
+import type { IceCandidate, TransportState, TransportStats } from "../protocol/media-protocol.ts";
+
 /**
  * What carries one call's media. It knows nothing of sessions or agents, so that the library behind it can be replaced:
  * nothing outside the files named `werift-*` and the guards around it knows which one it is.
@@ -27,8 +29,6 @@ export interface ReceivedFrame {
   readonly payload: Uint8Array;
 }
 
-export type TransportState = "connecting" | "connected" | "disconnected" | "failed" | "closed";
-
 export interface TransportEvents {
   /** A candidate of the bridge's own for the far end; null after the last. */
   candidate(candidate: IceCandidate | null): void;
@@ -37,40 +37,6 @@ export interface TransportEvents {
   /** A telephone key that the far end pressed. */
   digit(digit: string): void;
 }
-
-export interface IceCandidate {
-  readonly candidate: string;
-  readonly sdpMid: string | null;
-  readonly sdpMLineIndex: number | null;
-}
-
-export interface TransportStats {
-  readonly packetsReceived: number;
-  readonly bytesReceived: number;
-  readonly packetsSent: number;
-  readonly bytesSent: number;
-  /** Packets that had been seen before, or were older than the window. */
-  readonly replayed: number;
-  /** Binding requests that did not carry the session's password. */
-  readonly unauthenticatedStun: number;
-  readonly refusedCandidates: number;
-}
-
-export interface TransportOptions {
-  /** Addresses to bind and to tell the far end. All of the machine's when empty. */
-  readonly addresses: readonly string[];
-  /** Told to the far end instead of what is bound: a public address behind 1:1 NAT. */
-  readonly announcedAddress: string | undefined;
-  readonly portRange: readonly [number, number];
-  readonly remoteCandidates: RemoteCandidates;
-  readonly relayOnly: boolean;
-}
-
-/**
- * What the bridge does with addresses that a caller names. `ignore`: nothing; the caller's own checks are enough to connect,
- * and no one can make the bridge send a packet to where they say. `public`: private and loopback ones are refused.
- */
-export type RemoteCandidates = "ignore" | "public" | "any";
 
 /** An offer that is not one the bridge answers. The message may be shown to the caller. */
 export class OfferRefused extends Error {

@@ -14,17 +14,11 @@ import { disableDefaultStun } from "../../../patches/werift/disable-default-stun
 import { IceRestarts } from "../../../patches/werift/ice-restart.ts";
 import type { StunGuard } from "../../../patches/werift/stun-guard.ts";
 import { mayAdvertise } from "../protocol/candidates.ts";
+import type { TransportOptions, TransportStats } from "../protocol/media-protocol.ts";
 import { mayContact } from "./candidate-policy.ts";
 import { checkOffer } from "./offer-check.ts";
 import { ReplayWindow } from "./replay-window.ts";
-import {
-  type MediaTransport,
-  OfferRefused,
-  type OpusFrame,
-  type TransportEvents,
-  type TransportOptions,
-  type TransportStats,
-} from "./transport.ts";
+import { type MediaTransport, OfferRefused, type OpusFrame, type TransportEvents } from "./transport.ts";
 
 const digits = "0123456789*#ABCD";
 const streamId = "bridge";

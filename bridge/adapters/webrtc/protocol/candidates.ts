@@ -1,4 +1,4 @@
-import type { IceCandidate, TransportOptions } from "../media/transport.ts";
+import type { IceCandidate, TransportOptions } from "./media-protocol.ts";
 
 /** The description with the candidates in it, for a far end that takes it as a whole. */
 export function withCandidates(sdp: string, candidates: readonly IceCandidate[]): string {

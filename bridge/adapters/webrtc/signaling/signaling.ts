@@ -4,7 +4,7 @@ import type { Clock, Timer } from "../../../platform/clock.ts";
 import { about } from "../calls/call-credentials.ts";
 import type { CallSession } from "../calls/call-session.ts";
 import type { Calls } from "../calls/calls.ts";
-import type { MediaEvent } from "../protocol/media-messages.ts";
+import type { MediaEvent } from "../protocol/media-protocol.ts";
 import {
   type SignalingMethod,
   type SignalingNotice,
