@@ -9,8 +9,8 @@ import {
 import type { Clock } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { type Delivery, SecretDelivery, type SecretReader } from "./delivery.ts";
-import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./records.ts";
 import { type Contract, channelsOf, coversChannel, type Explanation, explainMethod, methodsOf } from "./rights.ts";
+import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./store.ts";
 import { type Holder, PhantomTokens } from "./tokens.ts";
 
 /** Long enough for an agent to renew in its own time, short enough that a leaked one is soon worthless. */

@@ -1,5 +1,5 @@
 import { BridgeError, type Secret, type SecretMode, type SecretRequest } from "@armorclaw/protocol";
-import type { Grant } from "./records.ts";
+import type { Grant } from "./store.ts";
 import type { Holder, PhantomTokens } from "./tokens.ts";
 
 /** Opens keys: the keystore, as the delivery uses it. */

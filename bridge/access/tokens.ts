@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import type { Grant } from "./records.ts";
+import type { Grant } from "./store.ts";
 
 /** Stands for a secret where an agent would write it. Outside the bridge it means nothing. */
 export const tokenPattern = /acp_[A-Za-z0-9_-]{43}/g;

@@ -18,7 +18,7 @@ import {
   type Question,
   questionDigest,
   use,
-} from "./records.ts";
+} from "./store.ts";
 
 /** A timer's longest wait; what is due later is looked at again then. */
 const longestWaitMs = 3_600_000;

@@ -2,20 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { BridgeError, canonicalJson } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import type { Migration, Row, Sql, Store } from "../store/index.ts";
+import type { Row, Sql, Store } from "../store/index.ts";
 import { lineDiff } from "./diff.ts";
-
-export const attachmentMigrations: readonly Migration[] = [
-  {
-    domain: "attachments",
-    version: 1,
-    sql: `CREATE TABLE attachment_contents (digest TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
-    CREATE TABLE attachments (
-      name TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL REFERENCES attachment_contents, type TEXT NOT NULL,
-      encoding TEXT NOT NULL, metadata TEXT NOT NULL, attached_at INTEGER NOT NULL, attached_by TEXT NOT NULL,
-      PRIMARY KEY (name, version)) STRICT`,
-  },
-];
 
 const contentBytesMax = 1_048_576;
 /** Versions of one name that are kept. */

@@ -1,1 +1,2 @@
-export { type Attachment, Attachments, attachmentMigrations, type Draft } from "./attachments.ts";
+export { type Attachment, Attachments, type Draft } from "./attachments.ts";
+export { attachmentMigrations } from "./migrations.ts";

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import type { Link } from "./records.ts";
+import type { Link } from "./store.ts";
 
 /** A second place that is told how far the chain has come. What is gone from the chain can then not go unnoticed. */
 export interface AnchorSink {

@@ -5,6 +5,7 @@ import type { Logger } from "../logging/index.ts";
 import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { type AnchorSink, anchorLine } from "./anchors.ts";
+import { Refusals, type Refused } from "./refusals.ts";
 import {
   type Act,
   actsAfter,
@@ -15,8 +16,7 @@ import {
   type Link,
   newestActs,
   prune,
-} from "./records.ts";
-import { Refusals, type Refused } from "./refusals.ts";
+} from "./store.ts";
 import { type Verdict, verifyChain } from "./verify.ts";
 
 /** An anchor is written after this many entries, or this long after the first that has none. */

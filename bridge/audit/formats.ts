@@ -1,4 +1,4 @@
-import type { Act } from "./records.ts";
+import type { Act } from "./store.ts";
 
 /** One JSON object, its keys in one order. */
 export function jsonLine(act: Act): string {

@@ -1,4 +1,5 @@
 export { anchorFile, anchorLog } from "./anchors.ts";
 export { Audit, type AuditDeps, type PrivilegedAct } from "./audit.ts";
 export { cefLine, jsonLine } from "./formats.ts";
-export { type Act, auditMigrations } from "./records.ts";
+export { auditMigrations } from "./migrations.ts";
+export type { Act } from "./store.ts";

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Store } from "../store/index.ts";
 import { type AnchorSink, parseAnchor } from "./anchors.ts";
-import { baseLink, type Entry, endsByIndex, entriesAfter, entryMac, headLink, type Link } from "./records.ts";
+import { baseLink, type Entry, endsByIndex, entriesAfter, entryMac, headLink, type Link } from "./store.ts";
 
 export interface Verdict {
   readonly ok: boolean;

@@ -1,5 +1,5 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
-import { audienceOf, type ConsumerRow, saveCursor } from "./consumer-rows.ts";
+import { audienceOf, type ConsumerRow, saveCursor } from "./consumer-store.ts";
 import type { DurableDeps } from "./durable-subscription.ts";
 import { Feed } from "./feed.ts";
 

@@ -16,7 +16,7 @@ import {
   listDeadLetters,
   saveCursor,
   saveSelector,
-} from "./consumer-rows.ts";
+} from "./consumer-store.ts";
 import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
 import type { EventSelector, EventSink } from "./event-log.ts";
 

@@ -5,8 +5,8 @@ import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { Store } from "../store/index.ts";
 import { subscribeLive } from "./live-subscription.ts";
+import { eventsMigrations } from "./migrations.ts";
 import { Retention } from "./retention.ts";
-import { eventsMigrations } from "./schema.ts";
 
 const all = { channels: [">"] };
 const seqsOf = (events: readonly { seq: number }[]) => events.map(({ seq }) => seq);

@@ -2,7 +2,7 @@ import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
 import type { Logger } from "../logging/index.ts";
 import { type Timer, timestamp } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
-import { audienceOf, bury, type ConsumerRow, saveCursor, saveFailure } from "./consumer-rows.ts";
+import { audienceOf, bury, type ConsumerRow, saveCursor, saveFailure } from "./consumer-store.ts";
 import type { DurableEventLog } from "./durable-log.ts";
 import type { EventSelector, EventSink, Subscription } from "./event-log.ts";
 import { Feed } from "./feed.ts";

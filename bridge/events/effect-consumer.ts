@@ -3,7 +3,7 @@ import type { Service } from "../lifecycle/index.ts";
 import { type Timer, timestamp } from "../platform/clock.ts";
 import { backOff } from "../platform/retry.ts";
 import type { Sql } from "../store/index.ts";
-import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-rows.ts";
+import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-store.ts";
 import type { Emit } from "./durable-log.ts";
 import type { DurableDeps } from "./durable-subscription.ts";
 import type { EventSelector } from "./event-log.ts";

@@ -1,4 +1,4 @@
-export type { DeadLetter } from "./consumer-rows.ts";
+export type { DeadLetter } from "./consumer-store.ts";
 export { type ConsumerInfo, Consumers } from "./consumers.ts";
 export { contractEvent } from "./contract-event.ts";
 export { DurableEventLog, type Emit } from "./durable-log.ts";
@@ -16,7 +16,7 @@ export { eventPublisher } from "./events.ts";
 export { readNewest } from "./history.ts";
 export { subscribeLive } from "./live-subscription.ts";
 export { Mailbox } from "./mailbox.ts";
+export { eventsMigrations } from "./migrations.ts";
 export { coversPattern } from "./pattern.ts";
 export type { RetentionSettings } from "./retention.ts";
-export { eventsMigrations } from "./schema.ts";
 export { fieldOf } from "./selector.ts";

@@ -1,6 +1,6 @@
 import { BridgeError, KeyId } from "@armorclaw/protocol";
 import type { PublishEvent } from "../events/index.ts";
-import type { KeyMeta } from "./records.ts";
+import type { KeyMeta } from "./store.ts";
 
 /** Tells of the keystore. What is damaged is told once for each unlocking, however often it is met. */
 export class Announcer {

@@ -2,7 +2,7 @@ import type { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { nearest } from "@armorclaw/protocol/nearest";
 import type { Sql } from "../store/index.ts";
-import { allKeys, findKey, type KeyMeta, type KeyRow } from "./records.ts";
+import { allKeys, findKey, type KeyMeta, type KeyRow } from "./store.ts";
 
 /** Names that begin with this are the bridge's own; a caller cannot say them. */
 export const internalPrefix = "_";

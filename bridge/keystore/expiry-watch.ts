@@ -2,7 +2,7 @@ import { KeyId } from "@armorclaw/protocol";
 import type { PublishEvent } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { KeyMeta } from "./records.ts";
+import type { KeyMeta } from "./store.ts";
 
 const everyMs = 30_000;
 /** How long before its end a key is told of. */

@@ -8,7 +8,7 @@ import { Announcer } from "./announcer.ts";
 import { findNamed, freeId, internalPrefix, type KeyDraft, type KeyInfo, nextVersion, withUse } from "./draft.ts";
 import { expiresSoonMs } from "./expiry-watch.ts";
 import { keyWarnings } from "./providers.ts";
-import { allKeys, findKey, type KeyMeta, lastUses, masters, removeKey, saveKey, touchKey } from "./records.ts";
+import { allKeys, findKey, type KeyMeta, lastUses, masters, removeKey, saveKey, touchKey } from "./store.ts";
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
 import type { Vault } from "./vault.ts";

@@ -1,7 +1,7 @@
 import type { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Sql, Store } from "../store/index.ts";
-import { masters } from "./records.ts";
+import { masters } from "./store.ts";
 import { deriveUnlockKey, newParameters, type UnlockKind, type UnlockSource } from "./unlock-key.ts";
 import { type Unlocked, Vault } from "./vault.ts";
 

@@ -19,7 +19,7 @@ import {
   savedRoster,
   saveKey,
   saveRoster,
-} from "./records.ts";
+} from "./store.ts";
 import type { UnlockKind, UnlockParameters } from "./unlock-key.ts";
 
 /** What opened the keystore, and with it every later master key. */

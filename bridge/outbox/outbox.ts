@@ -23,7 +23,7 @@ import {
   remove,
   removeSentBefore,
   requeue,
-} from "./rows.ts";
+} from "./store.ts";
 
 /** Messages that wait for one destination. */
 const queuedMax = 10_000;

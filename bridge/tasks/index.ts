@@ -1,3 +1,3 @@
-export type { Task } from "./rows.ts";
-export { tasksMigrations } from "./schema.ts";
+export { tasksMigrations } from "./migrations.ts";
+export type { Task } from "./store.ts";
 export { Tasks, type TasksDeps, type TaskUpdate, type Workers } from "./tasks.ts";

@@ -18,7 +18,7 @@ import {
   type Task,
   type TaskDraft,
   type TaskFilter,
-} from "./rows.ts";
+} from "./store.ts";
 
 /** Tasks that wait or run. */
 const openMax = 10_000;

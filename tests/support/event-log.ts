@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import { DurableEventLog } from "../../bridge/events/durable-log.ts";
 import type { Delivery, EventDraft, EventSink, Gap } from "../../bridge/events/event-log.ts";
-import { eventsMigrations } from "../../bridge/events/schema.ts";
+import { eventsMigrations } from "../../bridge/events/migrations.ts";
 import { silentLogger } from "../../bridge/logging/index.ts";
 import { type Clock, systemClock } from "../../bridge/platform/clock.ts";
 import { type Migration, Store } from "../../bridge/store/index.ts";

@@ -8,7 +8,7 @@ import {
 } from "../../../bridge/adapters/matrix/index.ts";
 import { matrixDestination, roomMessage } from "../../../bridge/adapters/matrix/rooms/destination.ts";
 import { DurableEventLog } from "../../../bridge/events/durable-log.ts";
-import { eventsMigrations } from "../../../bridge/events/schema.ts";
+import { eventsMigrations } from "../../../bridge/events/migrations.ts";
 import { type Logger, silentLogger } from "../../../bridge/logging/index.ts";
 import { Outbox, outboxMigrations } from "../../../bridge/outbox/index.ts";
 import { systemClock, timestamp } from "../../../bridge/platform/clock.ts";
