@@ -2,30 +2,17 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { BridgeError, canonicalJson } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import type { Row, Sql, Store } from "../store/index.ts";
+import type { Sql, Store } from "../store/index.ts";
 import { lineDiff } from "./diff.ts";
+import { type Attachment, findAttachment, findContent, insertAttachment, newestAttachments } from "./store.ts";
 
 const contentBytesMax = 1_048_576;
-/** Versions of one name that are kept. */
-const versionsKept = 20;
 
-export interface Draft {
-  readonly name: string;
+export interface Draft extends Pick<Attachment, "name" | "encoding" | "type" | "metadata"> {
   readonly content: string;
-  readonly encoding: "raw" | "base64";
-  readonly type: string;
-  readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface Attachment extends Omit<Draft, "content"> {
-  readonly version: number;
-  readonly digest: string;
-  readonly size: number;
-  readonly attachedAt: number;
-  readonly attachedBy: string;
-}
-
-/** Pieces of configuration, kept by their content's digest. A name is a label in a table: nothing is ever a path. */
+/** The configurations that are attached for agents, stored by the digest of their content. A name is a row's label and never a path. */
 export class Attachments {
   readonly #store: Store;
   readonly #clock: Clock;
@@ -46,49 +33,36 @@ export class Attachments {
   }
 
   list(): Attachment[] {
-    const newest = "SELECT name, max(version) FROM attachments GROUP BY name";
-    return this.#store.read((sql) =>
-      sql.all(`${select} WHERE (name, version) IN (${newest}) ORDER BY name`).map(attachmentOf),
-    );
+    return this.#store.read(newestAttachments);
   }
 
   /** @throws BridgeError CONFIG_NOT_FOUND */
   get(name: string, version?: number): Attachment & { readonly content: string } {
-    const found = this.#store.read((sql) => {
-      const row = sql.get(
-        `${select} WHERE name = ? AND (? IS NULL OR version = ?) ORDER BY version DESC LIMIT 1`,
-        name,
-        version ?? null,
-        version ?? null,
-      );
-      if (row === undefined) return undefined;
-      const content = sql.get("SELECT content FROM attachment_contents WHERE digest = ?", String(row["digest"]))?.[
-        "content"
-      ];
-      return { ...attachmentOf(row), content: Buffer.from(content as Uint8Array) };
+    return this.#store.read((sql) => {
+      const attachment = findAttachment(sql, name, version);
+      if (attachment === undefined)
+        throw new BridgeError("CONFIG_NOT_FOUND", `No configuration ${name} is attached`, { name });
+      const content = findContent(sql, attachment.digest);
+      return { ...attachment, content: content.toString(attachment.encoding === "raw" ? "utf8" : "base64") };
     });
-    if (found === undefined)
-      throw new BridgeError("CONFIG_NOT_FOUND", `No configuration ${name} is attached`, { name });
-    const { content, ...attachment } = found;
-    return { ...attachment, content: content.toString(attachment.encoding === "raw" ? "utf8" : "base64") };
   }
 
-  /** What a person is asked about a proposal: all of it, and against which version. */
+  /** The text that a person is asked to approve: the whole proposal, its difference, and the version that it replaces. */
   proposal(draft: Draft): string {
     const content = decode(draft);
-    const known = this.list().find(({ name }) => name === draft.name);
-    const before = known === undefined ? Buffer.alloc(0) : this.#content(known.digest);
+    const known = this.#store.read((sql) => findAttachment(sql, draft.name));
+    const before = known === undefined ? Buffer.alloc(0) : this.#store.read((sql) => findContent(sql, known.digest));
     const isText = isUtf8(content) && isUtf8(before);
     const diff = isText
       ? lineDiff(before.toString(), content.toString())
-      : "not text: the whole content stands in `draft`";
+      : "The content is not text; the whole of it stands in `draft`";
     return canonicalJson({ draft, digest: digestOf(content), diff, replaces: known?.digest ?? null });
   }
 
   /**
-   * Attaches what was approved, in the approval's own transaction.
-   * @returns what tells the loops, once that is committed
-   * @throws BridgeError CONFIG_CHANGED when it was attached anew since
+   * Attaches an approved proposal in the approval's own transaction.
+   * @returns notifies the loops; the caller calls it once the transaction is committed
+   * @throws BridgeError CONFIG_CHANGED when another version was attached after the proposal
    */
   applyProposal(sql: Sql, request: string, by: string): () => void {
     const { draft, replaces, digest } = JSON.parse(request) as {
@@ -97,8 +71,8 @@ export class Attachments {
       digest: string;
     };
     const content = decode(draft);
-    const known = sql.get("SELECT digest FROM attachments WHERE name = ? ORDER BY version DESC LIMIT 1", draft.name);
-    if ((known?.["digest"] ?? null) !== replaces || digestOf(content) !== digest)
+    const known = findAttachment(sql, draft.name);
+    if ((known?.digest ?? null) !== replaces || digestOf(content) !== digest)
       throw new BridgeError("CONFIG_CHANGED", `${draft.name} changed after this was proposed`);
     const attachment = this.#insert(sql, draft, content, by);
     return () => this.#onAttached(attachment);
@@ -106,34 +80,10 @@ export class Attachments {
 
   #insert(sql: Sql, draft: Draft, content: Buffer, by: string): Attachment {
     const { name, type, encoding, metadata } = draft;
-    const digest = digestOf(content);
-    const version = Number(sql.get("SELECT max(version) AS n FROM attachments WHERE name = ?", name)?.["n"] ?? 0) + 1;
-    const attachedAt = this.#clock.now();
-    sql.run("INSERT OR IGNORE INTO attachment_contents VALUES (?, ?)", digest, content);
-    sql.run(
-      "INSERT INTO attachments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      name,
-      version,
-      digest,
-      type,
-      encoding,
-      JSON.stringify(metadata),
-      attachedAt,
-      by,
-    );
-    sql.run("DELETE FROM attachments WHERE name = ? AND version <= ?", name, version - versionsKept);
-    sql.run("DELETE FROM attachment_contents WHERE digest NOT IN (SELECT digest FROM attachments)");
-    return { name, version, digest, type, encoding, metadata, size: content.length, attachedAt, attachedBy: by };
-  }
-
-  #content(digest: string): Buffer {
-    const row = this.#store.read((sql) => sql.get("SELECT content FROM attachment_contents WHERE digest = ?", digest));
-    return Buffer.from((row?.["content"] as Uint8Array | undefined) ?? []);
+    const facts = { name, type, encoding, metadata, digest: digestOf(content) };
+    return insertAttachment(sql, { ...facts, attachedAt: this.#clock.now(), attachedBy: by }, content);
   }
 }
-
-const select = `SELECT name, version, digest, type, encoding, metadata, attached_at, attached_by,
-  (SELECT length(content) FROM attachment_contents c WHERE c.digest = attachments.digest) AS size FROM attachments`;
 
 const digestOf = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
@@ -146,15 +96,3 @@ function decode({ content, encoding }: Draft): Buffer {
     throw new BridgeError("CONFIG_TOO_LARGE", `The content has ${bytes.length} bytes; ${contentBytesMax} is the limit`);
   return bytes;
 }
-
-const attachmentOf = (row: Row): Attachment => ({
-  name: String(row["name"]),
-  version: Number(row["version"]),
-  digest: String(row["digest"]),
-  size: Number(row["size"]),
-  type: String(row["type"]),
-  encoding: row["encoding"] as "raw" | "base64",
-  metadata: JSON.parse(String(row["metadata"])) as Record<string, string>,
-  attachedAt: Number(row["attached_at"]),
-  attachedBy: String(row["attached_by"]),
-});

@@ -1,9 +1,10 @@
-/** Lines compared one with another; more than this many pairs are shown as all removed and all added. */
+/** Above this many pairs of lines the comparison would take too long: all old lines are shown as removed, all new ones as added. */
 const pairsMax = 4_000_000;
 
-/** Every line that goes (`-`) and comes (`+`), and those that stay (` `): nothing is left out. */
+/** Returns every removed (`-`), added (`+`) and unchanged (` `) line. Nothing is left out: a person approves what is shown. */
 export function lineDiff(before: string, after: string): string {
-  const [old, next] = [before === "" ? [] : before.split("\n"), after.split("\n")];
+  const old = before === "" ? [] : before.split("\n");
+  const next = after.split("\n");
   if (old.length * next.length > pairsMax)
     return [...old.map((line) => `-${line}`), ...next.map((line) => `+${line}`)].join("\n");
   const width = next.length + 1;

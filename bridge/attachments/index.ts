@@ -1,2 +1,3 @@
-export { type Attachment, Attachments, type Draft } from "./attachments.ts";
+export { Attachments, type Draft } from "./attachments.ts";
 export { attachmentMigrations } from "./migrations.ts";
+export type { Attachment } from "./store.ts";

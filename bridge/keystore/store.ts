@@ -1,5 +1,4 @@
 import type { Row, Sql } from "../store/index.ts";
-import { associated } from "./envelope.ts";
 import type { UnlockKind, UnlockParameters } from "./unlock-key.ts";
 
 export interface MasterRow {
@@ -29,25 +28,6 @@ export interface KeyRow extends KeyMeta {
   readonly dataKey: Uint8Array;
   readonly envelope: Uint8Array;
 }
-
-export const masterAad = ({ id, createdAt, kind, parameters }: Omit<MasterRow, "envelope" | "isCurrent">) =>
-  associated("armorclaw master 1", id, createdAt, kind, JSON.stringify(parameters));
-
-/** Ties a sealed value to its record: what is moved to another record, or whose record was changed, does not open. */
-export const keyAad = (what: "data key" | "value", key: KeyMeta, masterId: string) =>
-  associated(
-    `armorclaw ${what} 1`,
-    key.id,
-    key.displayName,
-    key.version,
-    key.provider,
-    JSON.stringify(key.tags),
-    key.baseUrl,
-    key.createdAt,
-    key.updatedAt,
-    key.expiresAt,
-    masterId,
-  );
 
 export function masters(sql: Sql): MasterRow[] {
   return sql.all("SELECT * FROM keystore_masters ORDER BY created_at, id").map((row) => ({

@@ -9,10 +9,8 @@ import {
   findKey,
   type KeyMeta,
   type KeyRow,
-  keyAad,
   keysOfOtherMasters,
   type MasterRow,
-  masterAad,
   masters,
   removeMaster,
   rewrapMaster,
@@ -183,3 +181,22 @@ export class Vault {
 }
 
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+const masterAad = ({ id, createdAt, kind, parameters }: Omit<MasterRow, "envelope" | "isCurrent">) =>
+  associated("armorclaw master 1", id, createdAt, kind, JSON.stringify(parameters));
+
+/** The data that ties a sealed value to its record: after the value is moved to another record, or the record is changed, it does not open. */
+const keyAad = (what: "data key" | "value", key: KeyMeta, masterId: string) =>
+  associated(
+    `armorclaw ${what} 1`,
+    key.id,
+    key.displayName,
+    key.version,
+    key.provider,
+    JSON.stringify(key.tags),
+    key.baseUrl,
+    key.createdAt,
+    key.updatedAt,
+    key.expiresAt,
+    masterId,
+  );
