@@ -5,7 +5,7 @@ import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
 import { type QuietHours, tellableAt } from "./quiet-hours.ts";
-import { type AlertRule, fill, type Severity, severities } from "./rules.ts";
+import { type AlertRule, fill, rulesOf, type Severity, severities } from "./rules.ts";
 import {
   addPending,
   duePending,
@@ -18,7 +18,6 @@ import {
   removeStale,
   saveOpen,
 } from "./store.ts";
-import { type AlertRule, fill, rulesOf, type Severity, severities } from "./rules.ts";
 
 const tickEveryMs = 1_000;
 /** Lines of one digest; the rest is counted. */

@@ -1,26 +1,22 @@
 import { BridgeError, type EventEnvelope, limits } from "@armorclaw/protocol";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
-import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
-import type { Row, Sql, Store } from "../store/index.ts";
+import { type Clock, timestamp } from "../platform/clock.ts";
+import type { Sql, Store } from "../store/index.ts";
 import type { EventDraft, EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
 import { readHistory } from "./history.ts";
 import { Retention, type RetentionSettings } from "./retention.ts";
 import { compileSelector } from "./selector.ts";
 import { Sequence } from "./sequence.ts";
+import { eventsAfter, insertEvent, newestEvents, readState, type StoredEvent, saveIsOpen } from "./store.ts";
+import { VolatileBuffer } from "./volatile-buffer.ts";
 
-const insertEvent = "INSERT INTO events (seq, at_ms, bytes, is_volatile, audience, event) VALUES (?, ?, ?, ?, ?, ?)";
-/** Volatile events wait so long, and are so many at most, before a commit is made for them alone. */
-const [unsavedMsMax, unsavedMax] = [1_000, 256];
-const newestEvents = "SELECT seq, audience, event FROM events ORDER BY seq DESC LIMIT ?";
-const eventsAfter = "SELECT seq, audience, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
-
-/** Sees every event once it may be seen, in the order of `seq`. Must not block or throw. */
+/** Receives every event once it is durable (a volatile one at once), in the order of `seq`. Must not block or throw. */
 export interface Follower {
   offer(logged: Logged): void;
 }
 
-/** Publishes within the transaction: the event exists if and only if that is committed. */
+/** Publishes within the transaction: the event exists if and only if the transaction is committed. */
 export type Emit = (draft: EventDraft, audience?: string) => EventEnvelope;
 
 export interface LogDeps {
@@ -30,23 +26,20 @@ export interface LogDeps {
   readonly retention: RetentionSettings;
 }
 
-/** Facts that happened, in one order, which outlives the bridge. An event is seen by no one before it is durable. */
+/** The log of events, in one order that outlives the bridge. Followers receive an event only once it is durable. */
 export class DurableEventLog implements Service {
   readonly name = "events";
   readonly clock: Clock;
   readonly #store: Store;
-  readonly #logger: Logger;
   readonly #sequence: Sequence;
   readonly #retention: Retention;
   readonly #followers = new Set<Follower>();
-  /** Numbered and not yet shown: an event is shown after all before it are stored, or have failed. */
+  /** Events that have a number and were not delivered yet: each waits until all before it are stored or have failed. */
   #queue: Entry[] = [];
-  #isShowing = false;
+  #isDelivering = false;
   #isStopped = false;
-  /** Volatile events that the next commit of events stores. */
-  #unsaved: Entry[] = [];
-  #savingUnsaved: Timer | "queued" | undefined;
-  /** Transactions that are not committed yet. What is published meanwhile is stored with them, as it has lower numbers. */
+  readonly #volatile: VolatileBuffer;
+  /** Transactions that are not committed yet. A volatile event that is published meanwhile is flushed, since its number is lower. */
   #transactions = 0;
   #logId = "";
   #interruptedAfter: string | null | undefined;
@@ -55,32 +48,33 @@ export class DurableEventLog implements Service {
   constructor({ store, clock, logger, retention }: LogDeps) {
     this.#store = store;
     this.clock = clock;
-    this.#logger = logger;
     this.#sequence = new Sequence(store, logger);
     this.#retention = new Retention({ store, clock, logger }, retention);
+    const insert = (sql: Sql, logged: Logged) => this.#insert(sql, logged, true);
+    this.#volatile = new VolatileBuffer({ store, clock, logger, insert });
   }
 
   async start(): Promise<void> {
-    const state = this.#store.read((sql) => sql.get("SELECT log_id, is_open FROM event_state"));
-    this.#logId = String(state?.["log_id"]);
+    const { logId, isOpen } = this.#store.read(readState);
+    this.#logId = logId;
     this.#sequence.start();
-    this.#interruptedAfter = state?.["is_open"] === 1 ? (this.readBack(1)[0]?.event.time ?? null) : undefined;
-    this.#store.writeNow((sql) => sql.run("UPDATE event_state SET is_open = 1"));
+    this.#interruptedAfter = isOpen ? (this.readBack(1)[0]?.event.time ?? null) : undefined;
+    this.#store.writeNow((sql) => saveIsOpen(sql, true));
     this.#retention.start();
   }
 
-  /** The last to drain: what the others published as they drained is stored, and shown before connections close. */
+  /** Drains after all other services: it stores and delivers what they published as they drained, before connections close. */
   async drain(): Promise<void> {
-    this.#queueUnsaved();
+    this.#volatile.flush();
     await this.#store.write(() => undefined);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#retention.stop();
-    this.#queueUnsaved();
-    // What is queued before this write is stored with it.
-    await this.#store.write((sql) => sql.run("UPDATE event_state SET is_open = 0"));
+    this.#volatile.flush();
+    // The writes that are queued before this one share its commit.
+    await this.#store.write((sql) => saveIsOpen(sql, false));
     this.#sequence.stop();
   }
 
@@ -88,30 +82,30 @@ export class DurableEventLog implements Service {
     return this.#sequence.last;
   }
 
-  /** The last event's time before an end without an orderly stop, null when there was none; else undefined. */
+  /** The time of the last event before the bridge ended without an orderly stop (null when there was none); undefined after an orderly stop. */
   get interruptedAfter(): string | null | undefined {
     return this.#interruptedAfter;
   }
 
-  /** Durable events up to here may be gone. */
+  /** Durable events up to this `seq` may have been removed. */
   get forgotten(): number {
     return this.#retention.forgotten;
   }
 
-  /** Calls before events are forgotten, so that readers can note how far they are. */
+  /** Calls the listener before events are removed, so that readers can store their positions. */
   onBeforeForgetting(listener: () => void): void {
     this.#retention.onBeforeForgetting(listener);
   }
 
-  /** Resolves when the event is durable; a volatile one at once. */
+  /** Resolves when the event is durable, or at once for a volatile one. */
   async publish(draft: EventDraft): Promise<EventEnvelope> {
     if (draft.isVolatile === true) return this.#publishVolatile(draft);
     return await this.transact((_, emit) => emit(draft));
   }
 
-  /** Runs `work` in one transaction with the events that it emits. Resolves when all is durable and shown. */
+  /** Runs `work` in one transaction with the events that it emits. Resolves when they are durable and delivered. */
   transact<T>(work: (sql: Sql, emit: Emit) => T): Promise<T> {
-    this.#queueUnsaved();
+    this.#volatile.flush();
     this.#transactions += 1;
     const entries: Entry[] = [];
     const emit =
@@ -136,34 +130,31 @@ export class DurableEventLog implements Service {
     return readHistory(this, selector, cursor, limit);
   }
 
-  /** Whether durable events after the cursor are gone, or it is of another log. */
+  /** Whether durable events after the cursor were removed, or the cursor is of another log. */
   isReset(cursor: number): boolean {
     return cursor < this.forgotten || cursor > this.lastSeq;
   }
 
-  /** The events after `seq`, in order, whoever they are for. */
+  /** The events after `seq`, in order, for every audience. */
   read(seq: number, limit: number): LogPage {
     if (this.#isStopped) return { rows: [], isEnd: true };
-    const rows = this.#store.read((sql) => sql.all(eventsAfter, seq, limit)).map((row) => this.#fromRow(row));
+    const rows = this.#store.read((sql) => eventsAfter(sql, seq, limit)).map((stored) => this.#parse(stored));
     if (rows.length === limit) return { rows, isEnd: false };
-    // Unsaved ones are newer than all that is stored: any commit would have stored them too.
-    const unsaved = this.#unsaved.filter(({ logged }) => logged.event.seq > seq).map(({ logged }) => logged);
-    return { rows: [...rows, ...unsaved], isEnd: true };
+    return { rows: [...rows, ...this.#volatile.after(seq)], isEnd: true };
   }
 
   /** The newest events, newest first. */
   readBack(limit: number): Logged[] {
-    const unsaved = this.#unsaved.map(({ logged }) => logged).reverse();
-    const rows = this.#store.read((sql) => sql.all(newestEvents, limit));
-    return [...unsaved, ...rows.map((row) => this.#fromRow(row))];
+    const stored = this.#store.read((sql) => newestEvents(sql, limit));
+    return [...this.#volatile.after(0).reverse(), ...stored.map((one) => this.#parse(one))];
   }
 
-  /** The event with this `seq`, while it is remembered. */
+  /** The event with this `seq`; undefined when it was removed. */
   at(seq: number): EventEnvelope | undefined {
     return this.read(seq - 1, 1).rows.find(({ event }) => event.seq === seq)?.event;
   }
 
-  /** The event as JSON, made once however many receive it. */
+  /** The event as JSON text, made once for all its receivers. */
   textOf(event: EventEnvelope): string {
     const known = this.#texts.get(event);
     if (known !== undefined) return known;
@@ -177,7 +168,7 @@ export class DurableEventLog implements Service {
     return () => void this.#followers.delete(follower);
   }
 
-  /** Calls with each matching event from now on. For the bridge's own parts: `onEvent` must not block or throw. */
+  /** Calls `onEvent` with each matching event from now on. For the bridge's own services: `onEvent` must not block or throw. */
   watch(selector: EventSelector, onEvent: (event: EventEnvelope) => void): { close(): void } {
     const matches = compileSelector(selector);
     const close = this.follow({
@@ -190,34 +181,12 @@ export class DurableEventLog implements Service {
 
   #publishVolatile(draft: EventDraft): EventEnvelope {
     const event = this.#envelope(draft, this.#sequence.nextSeen());
-    const entry: Entry = { logged: { event, audience: null }, state: "stored" };
-    this.#unsaved.push(entry);
-    this.#queue.push(entry);
-    this.#show();
-    if (this.#transactions > 0 || this.#unsaved.length >= unsavedMax) this.#queueUnsaved();
-    else this.#savingUnsaved ??= this.clock.after(unsavedMsMax, () => this.#queueUnsaved());
+    const logged = { event, audience: null };
+    this.#volatile.add(logged);
+    this.#queue.push({ logged, state: "stored" });
+    this.#deliver();
+    if (this.#transactions > 0) this.#volatile.flush();
     return event;
-  }
-
-  /** The next commit stores the volatile events too. */
-  #queueUnsaved(): void {
-    if (this.#unsaved.length === 0 || this.#savingUnsaved === "queued") return;
-    this.#savingUnsaved?.cancel();
-    this.#savingUnsaved = "queued";
-    this.#store
-      .write((sql) => this.#saveUnsaved(sql))
-      .catch((error: unknown) => {
-        this.#unsaved = [];
-        this.#savingUnsaved = undefined;
-        this.#logger.warn({ error }, "volatile events were not stored");
-      });
-  }
-
-  #saveUnsaved(sql: Sql): void {
-    const entries = this.#unsaved;
-    this.#unsaved = [];
-    this.#savingUnsaved = undefined;
-    for (const { logged } of entries) this.#insert(sql, logged, true);
   }
 
   #append(sql: Sql, draft: EventDraft, audience: string | undefined, entries: Entry[]): EventEnvelope {
@@ -233,7 +202,7 @@ export class DurableEventLog implements Service {
   #insert(sql: Sql, { event, audience }: Logged, isVolatile: boolean): void {
     const text = this.textOf(event);
     const bytes = Buffer.byteLength(text);
-    sql.run(insertEvent, event.seq, Date.parse(event.time), bytes, isVolatile ? 1 : 0, audience, text);
+    insertEvent(sql, { seq: event.seq, atMs: Date.parse(event.time), bytes, isVolatile, audience, text });
     this.#retention.added(isVolatile, bytes);
   }
 
@@ -256,32 +225,31 @@ export class DurableEventLog implements Service {
     return event;
   }
 
-  #fromRow(row: Row): Logged {
-    const text = String(row["event"]);
+  #parse({ text, audience }: StoredEvent): Logged {
     const event = JSON.parse(text) as EventEnvelope;
     this.#texts.set(event, text);
-    return { event, audience: row["audience"] === null ? null : String(row["audience"]) };
+    return { event, audience };
   }
 
   #settle(entries: readonly Entry[], state: Entry["state"]): void {
     this.#transactions -= 1;
     for (const entry of entries) entry.state = state;
-    this.#show();
+    this.#deliver();
   }
 
-  /** Shows what may be shown. What followers publish meanwhile is shown after it. */
-  #show(): void {
-    if (this.#isShowing) return;
-    this.#isShowing = true;
-    let shown = 0;
+  /** Delivers the events that no earlier one holds up. An event that a follower publishes meanwhile is delivered after them. */
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    let delivered = 0;
     for (const { state, logged } of this.#queue) {
       if (state === "waiting") break;
-      shown += 1;
+      delivered += 1;
       if (state === "failed") continue;
       for (const follower of this.#followers) follower.offer(logged);
     }
-    this.#queue.splice(0, shown);
-    this.#isShowing = false;
+    this.#queue.splice(0, delivered);
+    this.#isDelivering = false;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
+import { oldestSizes, readState, removeEvents, storedBytes } from "./store.ts";
 
 export interface RetentionSettings {
   readonly retentionDays: number;
@@ -13,21 +14,17 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
 const everyMs = 30_000;
-/** What has become too old or too much while there was no bridge goes soon after its start. */
+/** Events that went over a bound while no bridge ran are removed soon after its start. */
 const firstAfterMs = 1_000;
-/** Deleted in one commit, so that others wait no longer than for any other. */
+/** How many events one commit removes, so that other writes do not wait longer for it than for any other. */
 const chunkRows = 2_000;
 
-const oldest =
-  "SELECT seq, at_ms, bytes FROM events INDEXED BY events_by_class WHERE is_volatile = ? ORDER BY seq LIMIT ?";
-const forget = "DELETE FROM events WHERE is_volatile = ? AND seq <= ?";
-
-/** Forgets events that are too old, or the oldest when there are too many. Volatile ones have bounds of their own. */
+/** Removes events that are too old, and the oldest ones when they take too many bytes. Volatile events have bounds of their own. */
 export class Retention {
   readonly #deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger };
   readonly #settings: RetentionSettings;
-  /** Stored bytes: durable, volatile. */
-  readonly #bytes: [number, number] = [0, 0];
+  /** The stored bytes of each class. */
+  #bytes: { durable: number; volatile: number } = { durable: 0, volatile: 0 };
   readonly #listeners: (() => void)[] = [];
   #forgotten = 0;
   #timers: readonly Timer[] = [];
@@ -43,13 +40,10 @@ export class Retention {
 
   start(): void {
     const { store, clock, logger } = this.#deps;
-    store.read((sql) => {
-      this.#forgotten = Number(sql.get("SELECT forgotten FROM event_state")?.["forgotten"]);
-      for (const row of sql.all("SELECT is_volatile, sum(bytes) AS bytes FROM events GROUP BY is_volatile"))
-        this.#bytes[row["is_volatile"] === 1 ? 1 : 0] = Number(row["bytes"]);
-    });
+    this.#forgotten = store.read(readState).forgotten;
+    this.#bytes = store.read(storedBytes);
     const prune = () => {
-      this.prune().catch((error: unknown) => logger.warn({ error }, "old events were not removed"));
+      this.prune().catch((error: unknown) => logger.warn({ error }, "Old events were not removed"));
     };
     this.#timers = [clock.after(firstAfterMs, prune), clock.every(everyMs, prune)];
   }
@@ -58,43 +52,41 @@ export class Retention {
     for (const timer of this.#timers) timer.cancel();
   }
 
+  /** Counts an event that was stored. */
   added(isVolatile: boolean, bytes: number): void {
-    this.#bytes[isVolatile ? 1 : 0] += bytes;
+    this.#bytes[isVolatile ? "volatile" : "durable"] += bytes;
   }
 
   onBeforeForgetting(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Removes everything that is over a bound. */
+  /** Removes every event that is over a bound. */
   async prune(): Promise<void> {
     const { retentionDays, retentionBytes, volatileRetentionMinutes, volatileBytes } = this.#settings;
     for (const listener of this.#listeners) listener();
-    await this.#pruneClass(0, retentionDays * dayMs, retentionBytes);
-    await this.#pruneClass(1, volatileRetentionMinutes * minuteMs, volatileBytes);
+    await this.#pruneClass("durable", retentionDays * dayMs, retentionBytes);
+    await this.#pruneClass("volatile", volatileRetentionMinutes * minuteMs, volatileBytes);
   }
 
-  async #pruneClass(index: 0 | 1, ageMsMax: number, bytesMax: number): Promise<void> {
+  async #pruneClass(kind: "durable" | "volatile", ageMsMax: number, bytesMax: number): Promise<void> {
     const { store, clock } = this.#deps;
+    const isVolatile = kind === "volatile";
     for (;;) {
       const before = clock.now() - ageMsMax;
-      let excess = this.#bytes[index] - bytesMax;
+      let excess = this.#bytes[kind] - bytesMax;
       let upTo = 0;
       let removed = 0;
-      const rows = store.read((sql) => sql.all(oldest, index, chunkRows));
-      for (const row of rows) {
-        if (excess <= 0 && Number(row["at_ms"]) >= before) break;
-        upTo = Number(row["seq"]);
-        removed += Number(row["bytes"]);
-        excess -= Number(row["bytes"]);
+      for (const { seq, atMs, bytes } of store.read((sql) => oldestSizes(sql, isVolatile, chunkRows))) {
+        if (excess <= 0 && atMs >= before) break;
+        upTo = seq;
+        removed += bytes;
+        excess -= bytes;
       }
       if (removed === 0) return;
-      await store.write((sql) => {
-        sql.run(forget, index, upTo);
-        if (index === 0) sql.run("UPDATE event_state SET forgotten = ?", upTo);
-      });
-      this.#bytes[index] -= removed;
-      if (index === 0) this.#forgotten = upTo;
+      await store.write((sql) => removeEvents(sql, isVolatile, upTo));
+      this.#bytes[kind] -= removed;
+      if (!isVolatile) this.#forgotten = upTo;
     }
   }
 }

@@ -1,15 +1,14 @@
 import type { Logger } from "../logging/index.ts";
 import type { Store } from "../store/index.ts";
+import { lastReserved, reserveUpTo, saveReserved } from "./store.ts";
 
 /**
- * Numbers that are reserved in the store before they are used. Volatile events are seen before they are stored, so after a
- * crash their numbers must not be given out again.
+ * How many numbers are reserved in the store at a time, before they are used. Volatile events are seen before they are stored,
+ * so that their numbers must not be given out again after a crash.
  */
 const blockSize = 20_000;
 
-const reserve = "UPDATE event_state SET reserved = max(reserved, ?)";
-
-/** The log's `seq`: counts up, across restarts, and never repeats. After a crash it skips what was reserved. */
+/** Gives out the log's `seq`. It counts up over restarts and never repeats a number; after a crash it skips the reserved ones. */
 export class Sequence {
   readonly #store: Store;
   readonly #logger: Logger;
@@ -27,36 +26,32 @@ export class Sequence {
   }
 
   start(): void {
-    this.#last = this.#store.read((sql) =>
-      Number(
-        sql.get("SELECT max(reserved, coalesce((SELECT max(seq) FROM events), 0)) AS last FROM event_state")?.["last"],
-      ),
-    );
+    this.#last = this.#store.read(lastReserved);
     this.#reserveNow();
   }
 
-  /** For an event that is stored in the running transaction, so that its own row reserves it. */
+  /** Numbers an event that the running transaction stores: its own row reserves the number. */
   nextStored(): number {
     this.#reserveAhead();
     return ++this.#last;
   }
 
-  /** For an event that is seen before it is stored. Not within a transaction. */
+  /** Numbers an event that is seen before it is stored. Must not be called within a transaction. */
   nextSeen(): number {
     if (this.#last >= this.#reserved) this.#reserveNow();
     this.#reserveAhead();
     return ++this.#last;
   }
 
-  /** Gives back what was reserved and not used. */
+  /** Returns the numbers that were reserved and not used. */
   stop(): void {
-    this.#store.writeNow((sql) => sql.run("UPDATE event_state SET reserved = ?", this.#last));
+    this.#store.writeNow((sql) => saveReserved(sql, this.#last));
     this.#reserved = this.#last;
   }
 
   #reserveNow(): void {
     const upTo = this.#last + blockSize;
-    this.#store.writeNow((sql) => sql.run(reserve, upTo));
+    this.#store.writeNow((sql) => reserveUpTo(sql, upTo));
     this.#reserved = upTo;
   }
 
@@ -65,12 +60,12 @@ export class Sequence {
     this.#isReserving = true;
     const upTo = this.#last + blockSize;
     this.#store
-      .write((sql) => sql.run(reserve, upTo))
+      .write((sql) => reserveUpTo(sql, upTo))
       .then(
         () => {
           this.#reserved = Math.max(this.#reserved, upTo);
         },
-        (error: unknown) => this.#logger.warn({ error }, "event numbers were not reserved"),
+        (error: unknown) => this.#logger.warn({ error }, "Event numbers were not reserved"),
       )
       .finally(() => {
         this.#isReserving = false;
