@@ -1,5 +1,7 @@
 import { type AnyEvent, type EventData, type EventType, events } from "@armorclaw/protocol";
-import type { EventDraft } from "./event-log.ts";
+import type { Logger } from "../logging/index.ts";
+import type { DurableEventLog } from "./durable-log.ts";
+import type { EventDraft, PublishEvent } from "./event-log.ts";
 
 /** An event type of the contract, on its declared channel and with its declared priority. */
 export function contractEvent<T extends EventType>(type: T, source: string, data: EventData<T>): EventDraft {
@@ -12,5 +14,14 @@ export function contractEvent<T extends EventType>(type: T, source: string, data
     data: fields,
     priority,
     ...(isVolatile === undefined ? {} : { isVolatile }),
+  };
+}
+
+/** Publishes the contract's events in a log. An event that cannot be stored is logged as an error. */
+export function eventPublisher(log: DurableEventLog, logger: Logger): PublishEvent {
+  return (type, source, data) => {
+    log.publish(contractEvent(type, source, data)).catch((error: unknown) => {
+      logger.error({ error, type, source }, "An event was not stored");
+    });
   };
 }

@@ -1,6 +1,6 @@
 export type { DeadLetter } from "./consumer-store.ts";
 export { type ConsumerInfo, Consumers } from "./consumers.ts";
-export { contractEvent } from "./contract-event.ts";
+export { contractEvent, eventPublisher } from "./contract-event.ts";
 export { DurableEventLog, type Emit } from "./durable-log.ts";
 export { EffectConsumer } from "./effect-consumer.ts";
 export type {
@@ -12,7 +12,6 @@ export type {
   PublishEvent,
   Subscription,
 } from "./event-log.ts";
-export { eventPublisher } from "./events.ts";
 export { readNewest } from "./history.ts";
 export { subscribeLive } from "./live-subscription.ts";
 export { Mailbox } from "./mailbox.ts";
