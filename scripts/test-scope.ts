@@ -1,4 +1,4 @@
-import { isTest, type SourceFile, sourceFiles } from "../tests/support/source.ts";
+import { isTest, type SourceFile, sourceFiles } from "./structure/source-files.ts";
 
 /** Support files that start a part which `npm test` does not install: suites that reach one belong to `npm run test:all`. */
 const needsMore =

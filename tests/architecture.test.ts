@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { codeLines, isTest, type SourceFile, sourceFiles } from "./support/source.ts";
+import { codeLines, isTest, type SourceFile, sourceFiles } from "../scripts/structure/source-files.ts";
 
 const files = sourceFiles();
 const production = files.filter(

@@ -8,7 +8,7 @@ import { globalFlags } from "../../bridge/cli/core/global-flags.ts";
 import { argumentWords, commandNameOf, methodFlags, methodNames } from "../../bridge/cli/core/method-flags.ts";
 import { flagHead, flagText } from "../../bridge/cli/render/flag-help.ts";
 import { environmentName, leaves } from "../../bridge/config/index.ts";
-import { jsonSchemaOf, typeText } from "./fields.ts";
+import { innerRows, jsonSchemaOf, typeText } from "./fields.ts";
 import { code, markdownTable, page } from "./markdown.ts";
 
 const flagRows = (flags: readonly FlagSpec[]): string[][] =>
@@ -33,12 +33,12 @@ export function cliPage(): string {
   });
   const exitRows = (Object.keys(exitCodes) as ExitName[]).map((name) => [String(exitCodes[name]), exitMeanings[name]]);
   return page("Command line", [
-    "Data goes to stdout, notices and errors to stderr. NO_COLOR, FORCE_COLOR and TERM=dumb are honoured.",
+    "Commands write data to stdout, notices and errors to stderr. NO_COLOR, FORCE_COLOR and TERM=dumb have their usual effect. All commands read flags alike: `--flag VALUE` or `--flag=VALUE`, `--no-flag` for a switch, short flags, and `--` before arguments that begin with a dash. The flags of every command may also come before the command.",
     "## Flags of every command",
     markdownTable(["Flag", "Meaning"], flagRows(globalFlags)),
     ...sections,
     "## Every method",
-    "Each method is a command under its own name, with a flag for each param (`agent_id` is `--agent-id`). A list's flag may be repeated, an object is given as JSON, and `@-` reads a value from stdin. The first argument may stand for the one required param, or for the first id.",
+    "Each method is a command under its own name, with a flag for each param (`--agent-id` for `agent_id`). The flag of a list may be repeated, the flag of an object takes JSON, and the value `@-` is read from stdin. Arguments without a flag give the required params, or the first id. A secret is never given in the command line: it is typed, sent on stdin, or read from a descriptor (`@fd:3`).",
     markdownTable(["Command", "Method"], methodRows),
     "## Exit codes",
     markdownTable(["Code", "Meaning"], exitRows),
@@ -46,24 +46,26 @@ export function cliPage(): string {
 }
 
 export function configPage(): string {
-  const rows = leaves().map(({ key, schema, description = "" }) => {
+  const rows = leaves().flatMap(({ key, schema, description = "" }) => {
     const json = jsonSchemaOf(schema);
     const fallback = json["default"];
-    return [
-      code(key),
-      json["type"] === "object" ? "table" : typeText(json),
-      fallback === undefined ? "" : code(JSON.stringify(fallback)),
-      code(environmentName(key)),
-      description,
-    ];
+    const preset = fallback === undefined ? "" : code(JSON.stringify(fallback));
+    const inner = innerRows(key, json, json).map(({ path, type, presence, meaning }) => [
+      code(path),
+      type,
+      presence,
+      "",
+      meaning,
+    ]);
+    return [[code(key), typeText(json), preset, code(environmentName(key)), description], ...inner];
   });
   return page("Configuration", [
-    "A TOML file, then the environment, then flags of `armorclaw run`; the later wins. A key with a dot is in the table of that name: `agents.max` is `max` in `[agents]`. A table whose names you choose takes `--set` for each: `--set webhooks.pager=https://…`, `--set 'matrix.users.\"@ann:example.org\"=operator'`; its variable takes JSON. An unknown key is an error. `armorclaw config show --origin` prints what is in effect. A JSON Schema is in [config.schema.json](config.schema.json).",
+    "The bridge reads a TOML file, then environment variables, then the flags of `armorclaw run`; the last value that is given applies. A key with a dot is in the table of that name: `agents.max` is `max` in `[agents]`. `<name>` is a name that you choose, and `[]` marks the members of a list: `[[alerts.to]]` begins one. Flags set one key of such a table: `--set webhooks.pager=https://…`, `--set 'matrix.users.\"@ann:example.org\"=operator'`; the variable of the table takes JSON. An unknown key is an error. `armorclaw config show --origin` prints every value and where it comes from. [config.schema.json](config.schema.json) is the JSON Schema.",
     markdownTable(["Key", "Type", "Default", "Variable", "Meaning"], rows),
   ]);
 }
 
-/** Each limit with its reason, which stands in its doc comment. */
+/** Each limit with its reason, taken from its doc comment. */
 export function limitsPage(): string {
   const source = readFileSync(new URL("../../protocol/limits.ts", import.meta.url), "utf8");
   const rows = Object.entries(limits).map(([name, value]) => {
@@ -72,7 +74,7 @@ export function limitsPage(): string {
     return [code(name), String(value), reason];
   });
   return page("Limits", [
-    "Bounds that both ends of the wire keep. The configuration may lower those that it has a key for.",
+    "Limits that both sides of a connection keep. The configuration can lower those that have a key there.",
     markdownTable(["Limit", "Value", "Why"], rows),
   ]);
 }

@@ -1,18 +1,19 @@
 import { readFileSync } from "node:fs";
 import { openRpcDocument } from "@armorclaw/protocol/openrpc";
 import { configJsonSchema } from "../../bridge/config/index.ts";
-import { errorsPage, eventsPage, methodsPage } from "./contract-pages.ts";
+import { errorsPage, eventsPage, methodsPage, typesPage } from "./contract-pages.ts";
 import { cliPage, configPage, limitsPage } from "./program-pages.ts";
 
 export const referenceDirectory = new URL("../../docs/reference/", import.meta.url);
 
-/** File name → text of the whole reference. Follows from the sources alone. */
+/** File name → text of each page. The sources alone decide it. */
 export function reference(): ReadonlyMap<string, string> {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const { version }: { version: string } = JSON.parse(manifest);
   return new Map([
     ["methods.md", methodsPage()],
     ["events.md", eventsPage()],
+    ["types.md", typesPage()],
     ["errors.md", errorsPage()],
     ["cli.md", cliPage()],
     ["config.md", configPage()],
@@ -22,7 +23,7 @@ export function reference(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The files whose text is not what the sources say now. */
+/** The committed files that differ from what the sources give. */
 export function staleFiles(): string[] {
   return [...reference()].filter(([name, text]) => readCommitted(name) !== text).map(([name]) => name);
 }

@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { repositoryRoot } from "./daemon.ts";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const repositoryRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Import {
   readonly specifier: string;
@@ -20,14 +22,14 @@ export interface SourceFile {
 }
 
 /** Every TypeScript and JavaScript file that is, or is about to be, in the repository. */
-export function sourceFiles(): SourceFile[] {
+export function sourceFiles(root: string = repositoryRoot): SourceFile[] {
   const list = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts", "*.mjs"], {
-    cwd: repositoryRoot,
+    cwd: root,
     encoding: "utf8",
   });
   const paths = [...new Set(list.split("\n"))].filter((path) => path !== "").sort();
   return paths.flatMap((path) => {
-    const text = readIfThere(join(repositoryRoot, path));
+    const text = readIfThere(join(root, path));
     if (text === undefined) return [];
     const code = withoutComments(text);
     return [{ path, text, code, imports: importsOf(path, code) }];
@@ -55,9 +57,7 @@ function importsOf(path: string, code: string): Import[] {
 }
 
 function resolveImport(path: string, specifier: string, isTypeOnly: boolean): Import {
-  const target = specifier.startsWith(".")
-    ? relative(repositoryRoot, join(repositoryRoot, dirname(path), specifier))
-    : undefined;
+  const target = specifier.startsWith(".") ? join(dirname(path), specifier) : undefined;
   return { specifier, target, isTypeOnly };
 }
 
