@@ -3,32 +3,32 @@ export const budgetErrors = {
   BUDGET_EXCEEDED: {
     rpcCode: 1301,
     retryable: false,
-    summary: "The budget has no room for this",
-    remedy: "`armorclaw budget status` shows the limit; wait for its window to end, raise it, or ask for a top-up",
+    summary: "The call could cost more than the budget has left",
+    remedy: "Run `armorclaw budget show` to see the limit, then wait for its window to end, raise it, or top it up",
   },
   BUDGET_FROZEN: {
     rpcCode: 1302,
     retryable: false,
     summary: "The agent is frozen, because its budget is used up",
-    remedy: "Top its limit up (`armorclaw budget topup`), raise it, or wait for the window's end",
+    remedy: "Top the limit up with `armorclaw budget topup`, raise it, or wait until its window ends",
   },
   RESERVATION_NOT_FOUND: {
     rpcCode: 1303,
     retryable: false,
     summary: "No such open reservation",
-    remedy: "A reservation is settled once, by whoever made it",
+    remedy: "Make a new reservation; one can be settled only once, and only by the agent that made it",
   },
   PRICE_UNKNOWN: {
     rpcCode: 1304,
     retryable: false,
     summary: "This has no price, so its cost cannot be bounded",
-    remedy: "Set `budget.prices` for it in the configuration, or give the model a hard limit in tokens",
+    remedy: "Set its price under `budget.prices` in the configuration, or give the model a hard limit in tokens",
   },
   BUDGET_WINDOW_OVER: {
     rpcCode: 1305,
     retryable: false,
-    summary: "The window that the grant was asked for is over",
-    remedy: "Ask again if the new window needs it too",
+    summary: "The budget window that the request was for has ended",
+    remedy: "Request it again if the new window needs it too",
   },
   RUNAWAY_LIMIT: {
     rpcCode: 1306,
@@ -47,8 +47,8 @@ export const budgetErrors = {
   LLM_MODEL_NOT_FOUND: {
     rpcCode: 1321,
     retryable: false,
-    summary: "No provider offers this model",
-    remedy: "`armorclaw llm models` lists the models; providers are configured under `llm.providers`",
+    summary: "No configured provider offers this model",
+    remedy: "Run `armorclaw llm models` to list the models; add a provider under `llm.providers` in the configuration",
   },
   LLM_MODEL_NOT_ALLOWED: {
     rpcCode: 1322,
@@ -59,32 +59,32 @@ export const budgetErrors = {
   LLM_REQUEST_REFUSED: {
     rpcCode: 1323,
     retryable: false,
-    summary: "The bridge cannot pass this request on",
-    remedy: "See `details.field`: it asks for what the bridge cannot bound, or does not know",
+    summary: "The bridge cannot forward this request",
+    remedy: "Remove the field that `details.field` names: the bridge does not know it or cannot bound its cost",
   },
   LLM_PROVIDER_REFUSED: {
     rpcCode: 1324,
     retryable: false,
     summary: "The provider refused the request",
-    remedy: "See `details.status` and the message; a 401 or 403 means that the bridge's key for it is wrong",
+    remedy: "Read `details.status` and the message; 401 and 403 mean that the stored key is wrong",
   },
   LLM_PROVIDER_UNAVAILABLE: {
     rpcCode: 1325,
     retryable: true,
-    summary: "The provider does not answer, or limits the rate",
-    remedy: "Wait for `details.retry_after_ms`; a fallback model can be named under `llm.fallbacks`",
+    summary: "The provider does not answer, or has limited the rate",
+    remedy: "Try again after `details.retry_after_ms`; name a fallback model under `llm.fallbacks` in the configuration",
   },
   LLM_STREAM_FAILED: {
     rpcCode: 1326,
     retryable: true,
-    summary: "The provider's answer broke off",
-    remedy: "What came so far was billed; ask again if the answer is still wanted",
+    summary: "The provider's answer ended too early",
+    remedy: "Send the request again if you still need the answer; the part that arrived was charged",
   },
   LLM_CUT: {
     rpcCode: 1327,
     retryable: false,
-    summary: "The answer was cut, because its reservation was spent",
+    summary: "The bridge cut the answer because its reservation was used up",
     remedy:
-      "The provider wrote more than it was asked to; ask for more with `max_output_tokens`, or change the provider",
+      "Raise `max_output_tokens`, or use another provider: this one wrote more than was requested",
   },
 } as const;

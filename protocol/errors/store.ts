@@ -4,24 +4,24 @@ export const storeErrors = {
     rpcCode: 1701,
     retryable: true,
     summary: "The disk that holds the state directory is full",
-    remedy: "Free space on that disk; reads go on, and writes do as soon as there is room",
+    remedy: "Free space on that disk; reads still work, and writes work again once there is space",
   },
   STORE_FAILED: {
     rpcCode: 1702,
     retryable: false,
     summary: "The store cannot be read or written",
-    remedy: "See the bridge's log and check the disk; restore a backup if the file is damaged",
+    remedy: "Read the bridge's log and check the disk; if the file is damaged, restore a backup",
   },
   STORE_BUSY: {
     rpcCode: 1703,
     retryable: true,
-    summary: "More writes wait than the disk keeps up with",
+    summary: "Too many writes are waiting for the disk",
     remedy: "Try again shortly",
   },
   BACKUP_FAILED: {
     rpcCode: 1711,
     retryable: false,
     summary: "The backup could not be written or read",
-    remedy: "See the message; the file must not exist yet, in a directory that the bridge may write",
+    remedy: "Read the message; a new backup needs a file name that does not exist, in a directory that the bridge may write to",
   },
 } as const;

@@ -1,7 +1,7 @@
 import type { MethodName } from "@armorclaw/protocol";
 import { type AnyEvent, type AnyMethod, errorCatalogue, events, methods } from "@armorclaw/protocol";
-import { isMethodCommand } from "../../bridge/cli/commands/command.ts";
-import { commands } from "../../bridge/cli/commands/command-table.ts";
+import { isMethodCommand } from "../../bridge/cli/commands/table/command.ts";
+import { commands } from "../../bridge/cli/commands/table/command-table.ts";
 import { exitCodes, exitOfErrorCode } from "../../bridge/cli/core/exit-codes.ts";
 import { formatArgs } from "../../bridge/cli/core/flags.ts";
 import { commandNameOf, methodFlags } from "../../bridge/cli/core/method-flags.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { limits } from "@armorclaw/protocol/limits";
-import { groups, isMethodCommand } from "../../bridge/cli/commands/command.ts";
-import { commands } from "../../bridge/cli/commands/command-table.ts";
+import { groups, isMethodCommand } from "../../bridge/cli/commands/table/command.ts";
+import { commands } from "../../bridge/cli/commands/table/command-table.ts";
 import { type ExitName, exitCodes, exitMeanings } from "../../bridge/cli/core/exit-codes.ts";
 import type { FlagSpec } from "../../bridge/cli/core/flags.ts";
 import { globalFlags } from "../../bridge/cli/core/global-flags.ts";

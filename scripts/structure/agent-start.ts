@@ -2,7 +2,24 @@ import type { SourceFile } from "./source-files.ts";
 
 /** The files that have a part of their own in an `agent.start` on the sandbox engine, from the handler to the launched process. */
 const walks: readonly (readonly string[])[] = [
-  ["bridge/api/agent.ts"],
+  [
+    "bridge/api/agent.ts",
+    "bridge/agents/fleet/supervisor.ts",
+    "bridge/agents/fleet/desired-state.ts",
+    "bridge/agents/fleet/agent-factory.ts",
+    "bridge/agents/instance/agent.ts",
+    "bridge/agents/instance/idle-suspend.ts",
+    "bridge/agents/fleet/dependencies.ts",
+    "bridge/agents/instance/start-limiter.ts",
+    "bridge/agents/instance/warm-standby.ts",
+    "bridge/agents/instance/agent-run.ts",
+    "bridge/agents/instance/start-attempt.ts",
+    "bridge/rpc/agent-endpoints.ts",
+    "bridge/containers/sandbox/sandbox-engine.ts",
+    "bridge/containers/sandbox/sandbox-plan.ts",
+    "bridge/containers/sandbox/launcher.ts",
+    "bridge/containers/sandbox/launcher.pl",
+  ],
   // As it was before the folders had inner walls; for a comparison with an older checkout.
   [
     "bridge/rpc/handlers/agent.ts",
@@ -37,7 +54,7 @@ export function findAgentStartWalk(all: readonly SourceFile[]): Walk {
   const files = walks.find(([first = ""]) => byPath.has(first)) ?? [];
   // Only TypeScript is read: another file exists when one of the walk names it.
   const isNamed = (path: string) =>
-    files.some((other) => byPath.get(other)?.code.includes(`/${path.split("/").at(-1)}"`) === true);
+    files.some((other) => byPath.get(other)?.code.includes(`"${path.split("/").at(-1)}"`) === true);
   const missing = files.filter((path) => !byPath.has(path) && !isNamed(path));
   const connected = connectedWith(files[0] ?? "", new Set(files), byPath);
   const alone = files.filter((path) => byPath.has(path) && !connected.has(path));
@@ -50,12 +67,12 @@ export function findAgentStartWalk(all: readonly SourceFile[]): Walk {
   };
 }
 
-/** The files of the walk that imports in either direction lead to from `first`; an index.ts between two of them counts as none. */
+/** The files of the walk that imports in either direction lead to from `first`; a folder's front door between two of them counts as none. */
 function connectedWith(first: string, walk: ReadonlySet<string>, byPath: ReadonlyMap<string, SourceFile>): Set<string> {
   const neighbours = new Map<string, Set<string>>();
   const join = (a: string, b: string) => neighbours.set(a, (neighbours.get(a) ?? new Set()).add(b));
   for (const path of walk) {
-    for (const target of importsThroughIndex(path, byPath)) {
+    for (const target of importsThroughFrontDoors(path, byPath)) {
       if (!walk.has(target)) continue;
       join(path, target);
       join(target, path);
@@ -66,9 +83,14 @@ function connectedWith(first: string, walk: ReadonlySet<string>, byPath: Readonl
   return reached;
 }
 
-function importsThroughIndex(path: string, byPath: ReadonlyMap<string, SourceFile>): string[] {
+const isFrontDoor = (path: string): boolean => {
+  const [file, folder] = path.split("/").toReversed();
+  return file === "index.ts" || file === `${folder}.ts`;
+};
+
+function importsThroughFrontDoors(path: string, byPath: ReadonlyMap<string, SourceFile>): string[] {
   const direct = byPath.get(path)?.imports.flatMap(({ target }) => target ?? []) ?? [];
   return direct.flatMap((target) =>
-    target.endsWith("/index.ts") ? [target, ...importsThroughIndex(target, byPath)] : [target],
+    isFrontDoor(target) ? [target, ...importsThroughFrontDoors(target, byPath)] : [target],
   );
 }

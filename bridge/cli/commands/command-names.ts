@@ -1,7 +1,7 @@
 import type { FlagSpec } from "../core/flags.ts";
 import { commandNameOf, methodFlags, methodNames } from "../core/method-flags.ts";
-import { type Command, isMethodCommand } from "./command.ts";
-import { commands } from "./command-table.ts";
+import { type Command, isMethodCommand } from "./table/command.ts";
+import { commands } from "./table/command-table.ts";
 
 /** Every command: the short verbs, and every method under its own name. */
 export function allCommandNames(): string[] {

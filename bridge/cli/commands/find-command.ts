@@ -2,8 +2,8 @@ import type { MethodName } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import type { FlagSpec } from "../core/flags.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { type Command, isMethodCommand } from "./command.ts";
-import { commands } from "./command-table.ts";
+import { type Command, isMethodCommand } from "./table/command.ts";
+import { commands } from "./table/command-table.ts";
 
 /** The command that a command line begins with. */
 export interface Found {

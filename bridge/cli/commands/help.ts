@@ -6,9 +6,9 @@ import { argumentWords, commandNameOf, methodFlags, methodNames } from "../core/
 import type { View } from "../core/output.ts";
 import { flagLines } from "../render/flag-help.ts";
 import { renderTable } from "../render/table.ts";
-import { commands } from "./command-table.ts";
 import { findCommand, isGroup } from "./find-command.ts";
 import { overview } from "./overview.ts";
+import { commands } from "./table/command-table.ts";
 
 /** `armorclaw help [COMMAND]`, `armorclaw help --all`. */
 export const run: Runner = async ({ out, values, positionals }) => {

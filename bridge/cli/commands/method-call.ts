@@ -7,8 +7,8 @@ import { checkParams } from "../core/method-flags.ts";
 import { withSecrets } from "../core/secret-input.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { renderItem, renderResult } from "../render/renderers.ts";
-import { isMethodCommand } from "./command.ts";
 import type { Found } from "./find-command.ts";
+import { isMethodCommand } from "./table/command.ts";
 
 /** Methods about the connection that they are called on: each command has its own, which ends with it. */
 const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {

@@ -1,8 +1,8 @@
 import { globalFlags } from "../core/global-flags.ts";
 import type { Paint } from "../core/output.ts";
 import { flagLines } from "../render/flag-help.ts";
-import { groups } from "./command.ts";
-import { commands } from "./command-table.ts";
+import { groups } from "./table/command.ts";
+import { commands } from "./table/command-table.ts";
 
 const examples: readonly (readonly [string, string])[] = [
   ["armorclaw run", "start the bridge and its first agents"],

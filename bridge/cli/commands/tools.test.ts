@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import { parse } from "smol-toml";
 import { runLine, type TestIo, testIo } from "../../../tests/support/cli-io.ts";
-import { commands } from "./command-table.ts";
+import { commands } from "./table/command-table.ts";
 
 const cli = (line: string, io: TestIo = testIo({ socket: "/no.sock" })) => runLine(line, io);
 

@@ -1,4 +1,4 @@
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 /** The commands for agents and loops. */
 export const agentsCommands: readonly Command[] = [

@@ -1,5 +1,5 @@
 import { configFlags } from "../../core/config-flags.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 /** The commands for the bridge as a whole. */
 export const bridgeCommands: readonly Command[] = [

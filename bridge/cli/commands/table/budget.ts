@@ -1,5 +1,5 @@
 import type { FlagSpec } from "../../core/flags.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 const window: FlagSpec = {
   name: "per",

@@ -1,5 +1,5 @@
 import type { FlagSpec } from "../../core/flags.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 const eventFlags: readonly FlagSpec[] = [
   { name: "follow", key: "follow", kind: "boolean", short: "f", description: "Go on with each new event." },

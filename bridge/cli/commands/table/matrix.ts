@@ -1,4 +1,4 @@
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 /** The verbs of rooms that have no method of their own; the others are the methods themselves. */
 export const matrixCommands: readonly Command[] = [

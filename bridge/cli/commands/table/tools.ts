@@ -1,5 +1,5 @@
 import { configFlags } from "../../core/config-flags.ts";
-import type { Command } from "../command.ts";
+import type { Command } from "./command.ts";
 
 /** The commands that need no bridge, or that reach any of its methods. */
 export const toolsCommands: readonly Command[] = [

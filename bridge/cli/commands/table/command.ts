@@ -1,5 +1,5 @@
 import type { MethodName } from "@armorclaw/protocol";
-import type { FlagSpec } from "../core/flags.ts";
+import type { FlagSpec } from "../../core/flags.ts";
 
 export const groups = ["Bridge", "Agents", "Events", "Rights", "Budget", "Matrix", "Tools"] as const;
 
