@@ -52,7 +52,8 @@ export const agentsErrors = {
     rpcCode: 1110,
     retryable: true,
     summary: "No engine can run the agent's container",
-    remedy: "Install bubblewrap (`apt-get install bubblewrap`) or start Docker, as `engine` in the configuration says, then try again",
+    remedy:
+      "Install bubblewrap (`apt-get install bubblewrap`) or start Docker, as `engine` in the configuration says, then try again",
   },
   ISOLATION_REFUSED: {
     rpcCode: 1111,
@@ -71,7 +72,8 @@ export const agentsErrors = {
     rpcCode: 1113,
     retryable: false,
     summary: "The agent image could not be built",
-    remedy: "Read the message: free space if the disk is full, and run `npm run build` if a file of the agent image is missing",
+    remedy:
+      "Read the message: free space if the disk is full, and run `npm run build` if a file of the agent image is missing",
   },
   RUNTIME_UNKNOWN: {
     rpcCode: 1114,

@@ -72,7 +72,8 @@ export const budgetErrors = {
     rpcCode: 1325,
     retryable: true,
     summary: "The provider does not answer, or has limited the rate",
-    remedy: "Try again after `details.retry_after_ms`; name a fallback model under `llm.fallbacks` in the configuration",
+    remedy:
+      "Try again after `details.retry_after_ms`; name a fallback model under `llm.fallbacks` in the configuration",
   },
   LLM_STREAM_FAILED: {
     rpcCode: 1326,
@@ -84,7 +85,6 @@ export const budgetErrors = {
     rpcCode: 1327,
     retryable: false,
     summary: "The bridge cut the answer because its reservation was used up",
-    remedy:
-      "Raise `max_output_tokens`, or use another provider: this one wrote more than was requested",
+    remedy: "Raise `max_output_tokens`, or use another provider: this one wrote more than was requested",
   },
 } as const;

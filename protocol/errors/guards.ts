@@ -76,7 +76,8 @@ export const guardsErrors = {
     rpcCode: 1220,
     retryable: false,
     summary: "This principal's role cannot be changed",
-    remedy: "Give roles to Matrix users and tokens only: the bridge's own user and root are always admins, and agents are always agents",
+    remedy:
+      "Give roles to Matrix users and tokens only: the bridge's own user and root are always admins, and agents are always agents",
   },
   AUDIT_UNAVAILABLE: {
     rpcCode: 1601,

@@ -52,6 +52,7 @@ export const matrixErrors = {
     rpcCode: 1409,
     retryable: false,
     summary: "The bridge has no recovery key for this account",
-    remedy: "Take the key from another device of the account, and pass it to `armorclaw matrix login --recovery-key @-`",
+    remedy:
+      "Take the key from another device of the account, and pass it to `armorclaw matrix login --recovery-key @-`",
   },
 } as const;

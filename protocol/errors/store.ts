@@ -22,6 +22,7 @@ export const storeErrors = {
     rpcCode: 1711,
     retryable: false,
     summary: "The backup could not be written or read",
-    remedy: "Read the message; a new backup needs a file name that does not exist, in a directory that the bridge may write to",
+    remedy:
+      "Read the message; a new backup needs a file name that does not exist, in a directory that the bridge may write to",
   },
 } as const;

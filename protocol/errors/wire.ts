@@ -34,13 +34,15 @@ export const wireErrors = {
     rpcCode: -32000,
     retryable: false,
     summary: "The bridge could not identify the caller",
-    remedy: "On the local socket, connect as the user that runs the bridge or as root; over HTTP or WebSocket, send `Authorization: Bearer TOKEN` (`armorclaw token create` makes one)",
+    remedy:
+      "On the local socket, connect as the user that runs the bridge or as root; over HTTP or WebSocket, send `Authorization: Bearer TOKEN` (`armorclaw token create` makes one)",
   },
   FORBIDDEN: {
     rpcCode: -32001,
     retryable: false,
     summary: "The caller is not allowed to do this",
-    remedy: "Call as a principal whose role or grant allows it: `armorclaw whoami` shows yours, docs/reference/methods.md lists the roles",
+    remedy:
+      "Call as a principal whose role or grant allows it: `armorclaw whoami` shows yours, docs/reference/methods.md lists the roles",
   },
   RATE_LIMITED: {
     rpcCode: -32002,
@@ -106,13 +108,15 @@ export const wireErrors = {
     rpcCode: -32012,
     retryable: false,
     summary: "The configuration is not valid",
-    remedy: "Correct the keys that the message names; docs/reference/config.md and `armorclaw config schema` list what is allowed",
+    remedy:
+      "Correct the keys that the message names; docs/reference/config.md and `armorclaw config schema` list what is allowed",
   },
   STATE_UNUSABLE: {
     rpcCode: -32013,
     retryable: false,
     summary: "The state directory cannot be used",
-    remedy: "Read the message; give the bridge's user write access to the directory, or choose another with --state-dir",
+    remedy:
+      "Read the message; give the bridge's user write access to the directory, or choose another with --state-dir",
   },
   SOCKET_PATH_TOO_LONG: {
     rpcCode: -32014,
@@ -124,7 +128,8 @@ export const wireErrors = {
     rpcCode: -32015,
     retryable: false,
     summary: "The runtime directory is not safe for a socket",
-    remedy: "Give the directory to the bridge's own user with mode 0700 (`chmod 0700 DIR`), and do not use a symbolic link",
+    remedy:
+      "Give the directory to the bridge's own user with mode 0700 (`chmod 0700 DIR`), and do not use a symbolic link",
   },
   ALREADY_RUNNING: {
     rpcCode: -32016,

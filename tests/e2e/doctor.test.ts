@@ -45,7 +45,7 @@ test("the doctor shows what is open to others, locked, unbounded or not isolated
   await bridge.client.keystore.lock({});
   const finished = await bridge.cli(["doctor"]);
   expect(finished.code).toBe(1);
-  expect(finished.stdout).toMatch(/^trouble +engine .*isolates nothing/m);
+  expect(finished.stdout).toMatch(/^trouble +engine .*does not isolate agents/m);
   expect(finished.stdout).toMatch(/^trouble +state directory .*mode is 0755\n +next: chmod 0700 \//m);
   expect(finished.stdout).toMatch(/^trouble +keystore .*locked.*\n +next: armorclaw keystore unlock$/m);
   expect(finished.stdout).toMatch(/^ok +store .*sound/m);

@@ -24,7 +24,7 @@ export const set: Runner = (invocation) => {
 export const topup: Runner = (invocation) => {
   const { amount, reason } = invocation.values;
   if (amount === undefined || reason === undefined) {
-    throw new UsageError(`--${amount === undefined ? "amount" : "reason"} is missing`, "Add --help to see the flags");
+    throw new UsageError(`--${amount === undefined ? "amount" : "reason"} is missing`, "Add --help to list the flags");
   }
   const limit = limitOf(invocation);
   return callWith("budget.topup", { ...limit, amount: inUnit(amount, limit.unit), reason }, invocation);
@@ -44,7 +44,7 @@ export const report: Runner = async (invocation) => {
 function limitOf({ values, positionals }: Invocation) {
   const [scope, more] = positionals;
   if (scope === undefined || more !== undefined)
-    throw new UsageError("One scope is expected", "e.g. global, agent:mail-1, agent:*, model:openai/gpt-5");
+    throw new UsageError("SCOPE is missing", "Name one, e.g. global, agent:mail-1, agent:*, model:openai/gpt-5");
   const { window = "day", unit = "usd" } = values;
   return { scope, window, unit: unitNames[String(unit)] ?? unit };
 }

@@ -10,7 +10,7 @@ export const run: Runner = async ({ io, positionals }) => {
   if (!Object.hasOwn(scripts, shell)) {
     throw new UsageError(
       shell === "" ? "completion needs a shell" : `There is no completion for ${shell}`,
-      "It is one of bash, zsh, fish; e.g. `source <(armorclaw completion bash)`",
+      "Name bash, zsh or fish, e.g. `source <(armorclaw completion bash)`",
     );
   }
   io.stdout.write(completionScript(shell as Shell));

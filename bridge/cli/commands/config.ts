@@ -4,7 +4,7 @@ import { exitCodes } from "../core/exit-codes.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { visible } from "../core/visible.ts";
 
-/** `armorclaw config show [--origin]`: the configuration that `armorclaw run` would use now. */
+/** `armorclaw config show [--origin]`: the configuration that `armorclaw run` would use. */
 export const show: Runner = async (invocation) => {
   const { values: config, origins } = load(invocation);
   const { out, values } = invocation;
@@ -43,7 +43,7 @@ function load({ values, io }: Invocation): LoadedConfig {
 
 type Origins = ReadonlyMap<string, string>;
 
-/** The configuration as its file would have it: values first, then tables. */
+/** The configuration as a TOML file: values first, then tables. */
 function tomlLines(table: object, origins: Origins | undefined, path: readonly string[] = []): string[] {
   const entries = Object.entries(table).filter(([, value]) => value !== undefined);
   const lines = entries.flatMap(([name, value]) => {

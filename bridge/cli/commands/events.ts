@@ -7,7 +7,7 @@ import { UsageError } from "../core/usage-error.ts";
 import { renderEvent } from "../render/event.ts";
 import { renderResult } from "../render/renderers.ts";
 
-/** `armorclaw events`: what the bridge remembers, or with --follow what happens from now on; with --durable also what happened since the last time. */
+/** `armorclaw events`: past events; with --follow new ones; with --durable also those since the last run. */
 export const run: Runner = (invocation) => {
   const { follow, channels = [">"], types, source, min_priority, cursor, limit, name } = invocation.values;
   const filter = omitUndefined({ types, source, min_priority });
@@ -23,8 +23,8 @@ export const run: Runner = (invocation) => {
   }
   if (limit !== undefined) {
     throw new UsageError(
-      "--limit is about past events",
-      "Leave out --limit, or --follow; --since N begins in the past",
+      "--limit works for past events only",
+      "Leave out --limit or --follow; --since SEQ starts in the past",
     );
   }
   return followEvents(params as ParamsIn<"event.subscribe">, invocation);
@@ -39,8 +39,8 @@ async function printHistory(params: Record<string, unknown>, { connect, out }: I
   const history = (await connection.call("event.history", params)) as Result<"event.history">;
   if (out.isJson) out.json(history);
   else out.text(renderResult("event.history", history, out.view()));
-  if (history.cursor_reset) out.notice("Older events are no longer remembered");
-  if (history.has_more) out.notice(`More: armorclaw events --since ${history.cursor}`);
+  if (history.cursor_reset) out.notice("Older events have been deleted");
+  if (history.has_more) out.notice(`For more: armorclaw events --since ${history.cursor}`);
   return exitCodes.ok;
 }
 
@@ -48,11 +48,13 @@ async function followEvents(params: ParamsIn<"event.subscribe">, { connect, out 
   checkParams("event.subscribe", params);
   const connection = await connect({ reconnect: true });
   connection.onChange((state) => {
-    out.notice(state === "lost" ? "Lost the bridge; waiting for it to come back" : "The bridge is back");
+    out.notice(
+      state === "lost" ? "The connection to the bridge was lost; waiting for it to come back" : "The bridge is back",
+    );
   });
   await using subscription = connection.events(params, ({ after, resumedAt, skippedLow }) => {
     const what = skippedLow > 0 ? `${skippedLow} events of low priority` : "Some events";
-    out.notice(`${what} were missed: after ${after} it goes on after ${resumedAt}`);
+    out.notice(`${what} were missed between ${after} and ${resumedAt}`);
   });
   await subscription.ready;
   out.notice("Connected; waiting for events (Ctrl-C ends)");
@@ -63,7 +65,7 @@ async function followEvents(params: ParamsIn<"event.subscribe">, { connect, out 
   return exitCodes.ok;
 }
 
-/** What could not be acknowledged comes again. */
+/** An event that is not acknowledged is delivered again. */
 async function acknowledge(
   subscription: EventSubscription,
   event: EventEnvelope,

@@ -47,7 +47,7 @@ describe("events --follow", () => {
     push(1);
     await until(() => io.outText().includes('"e1"'), "the first event");
     await server.stop();
-    await until(() => io.errorText().includes("Lost the bridge"), "the notice of the loss");
+    await until(() => io.errorText().includes("connection to the bridge was lost"), "the notice of the loss");
     await server.listen();
     await until(() => server.of("event.subscribe").length === 2, "the second subscription");
     await until(() => io.errorText().includes("The bridge is back"), "the notice of the return");

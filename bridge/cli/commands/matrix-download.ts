@@ -4,14 +4,14 @@ import type { Runner } from "../core/invocation.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { visible } from "../core/visible.ts";
 
-/** `armorclaw matrix download ROOM_ID EVENT_ID --output FILE`. A file that is there already is not overwritten. */
+/** `armorclaw matrix download ROOM_ID EVENT_ID --output FILE`. An existing file is not overwritten. */
 export const run: Runner = async ({ positionals, values, connect, out }) => {
   const [roomId, eventId] = positionals;
   const path = values["output"];
   if (roomId === undefined || eventId === undefined || typeof path !== "string")
     throw new UsageError(
-      "Give the room, the event and --output FILE",
-      "`armorclaw matrix receive --json` tells the ids of messages",
+      "ROOM_ID, EVENT_ID and --output FILE are needed",
+      "`armorclaw matrix receive --json` lists the ids",
     );
   const connection = await connect();
   const file = await newFile(path);
@@ -37,7 +37,7 @@ async function newFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, "wx", 0o600);
   } catch (error) {
-    const why = (error as { code?: unknown }).code === "EEXIST" ? "is there already" : "cannot be written";
-    throw new UsageError(`${visible(path)} ${why}`, "Give another name");
+    const why = (error as { code?: unknown }).code === "EEXIST" ? "already exists" : "cannot be written";
+    throw new UsageError(`${visible(path)} ${why}`, "Choose another file name");
   }
 }

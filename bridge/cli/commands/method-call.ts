@@ -10,12 +10,12 @@ import { renderItem, renderResult } from "../render/renderers.ts";
 import type { Found } from "./find-command.ts";
 import { isMethodCommand } from "./table/command.ts";
 
-/** Methods about the connection that they are called on: each command has its own, which ends with it. */
+/** Methods that concern their own connection. Each command opens a connection, which ends with the command. */
 const connectionBound: Readonly<Partial<Record<MethodName, string>>> = {
-  "event.subscribe": "The subscription ended with this command's connection; `armorclaw events --follow` stays",
-  "event.unsubscribe": "Subscriptions belong to a connection; this command had none",
-  "rpc.cancel": "Calls belong to a connection; this command had no other",
-  "rpc.stream_credit": "Streams belong to a connection; this command had none",
+  "event.subscribe": "The subscription ended with this command; `armorclaw events --follow` keeps one open",
+  "event.unsubscribe": "A subscription belongs to a connection, and this command's connection had none",
+  "rpc.cancel": "A call belongs to a connection, and this command's connection had no other",
+  "rpc.stream_credit": "A stream belongs to a connection, and this command's connection had none",
 };
 
 /** Calls a method with the params that its flags and the command's defaults give, and prints the result. */
@@ -50,7 +50,7 @@ const isBare = ({ args }: Found, { values }: Invocation): boolean =>
 const missingArgument = ({ name, args }: Found, word: string): UsageError =>
   new UsageError(`${word} is missing`, `Write \`armorclaw ${name} ${args}\``);
 
-/** Whether a secret that was not given has to be asked for. */
+/** Whether the command must ask for a secret that was not given. */
 async function needsSecret(
   method: MethodName,
   flag: FlagSpec,
@@ -79,7 +79,7 @@ export async function runCall(method: string, params: unknown, { connect, out }:
   return method === "bridge.health" && status === "degraded" ? exitCodes.degraded : exitCodes.ok;
 }
 
-/** Prints each item of a streaming method. A followed log goes on after the bridge was restarted. */
+/** Prints each item of a streaming method. A followed log continues after a restart of the bridge. */
 export async function runStream(
   method: string,
   params: Readonly<Record<string, unknown>>,
@@ -100,7 +100,7 @@ export async function runStream(
       return exitCodes.ok;
     } catch (error) {
       if (!follows || !isConnectionLost(error)) throw error;
-      out.notice("Lost the bridge; waiting for it to come back");
+      out.notice("The connection to the bridge was lost; waiting for it to come back");
       const agentStarted = { channels: [`agent.${String(params["agent_id"])}.started`], cursor: 0 };
       for await (const _ of connection.events(agentStarted, () => {})) break;
       out.notice("The bridge and the agent are back");

@@ -5,9 +5,9 @@ import { groups } from "./table/command.ts";
 import { commands } from "./table/command-table.ts";
 
 const examples: readonly (readonly [string, string])[] = [
-  ["armorclaw run", "start the bridge and its first agents"],
-  ["armorclaw ps", "see what runs"],
-  ["armorclaw events --follow", "watch everything that happens"],
+  ["armorclaw run", "start the bridge and its agents"],
+  ["armorclaw ps", "list the agents"],
+  ["armorclaw events --follow", "watch what happens"],
 ];
 
 /** The help for someone who uses the program for the first time. */

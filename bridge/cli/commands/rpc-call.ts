@@ -4,7 +4,7 @@ import type { Runner } from "../core/invocation.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { runCall, runStream } from "./method-call.ts";
 
-/** `armorclaw rpc call METHOD [JSON|@-]`: sends the params as they are; the bridge judges them. */
+/** `armorclaw rpc call METHOD [JSON|@-]`: sends the params unchanged; the bridge checks them. */
 export const run: Runner = async (invocation) => {
   const [method, json = "{}"] = invocation.positionals;
   if (method === undefined) {

@@ -5,7 +5,7 @@ import type { Invocation, Runner } from "../core/invocation.ts";
 import { renderTop, sortKeys, type TopState, topRows } from "../render/top-view.ts";
 
 const refreshMs = 1_000;
-/** More than a screen holds of them. */
+/** More than a screen can show. */
 const logLines = 200;
 /**
  * The terminal's other screen, so that what was on it comes back; without a cursor, and with lines that end at its edge.
@@ -23,7 +23,7 @@ export const run: Runner = async (invocation) => {
   const top = new Top(await connect());
   await top.refresh();
   if (out.isJson || io.onKey === undefined || !io.stdout.isTTY) {
-    // A processor share needs two readings.
+    // The processor share needs two readings.
     await elapsed(AbortSignal.timeout(refreshMs));
     await top.refresh();
     if (out.isJson) out.json(top.asJson());
@@ -34,7 +34,7 @@ export const run: Runner = async (invocation) => {
   return exitCodes.ok;
 };
 
-/** Until q or Ctrl-C, which wait for nothing that goes on. */
+/** Runs until q or Ctrl-C, which do not wait for a call in progress. */
 async function live(
   top: Top,
   { io, out, signal }: Invocation,
@@ -68,11 +68,19 @@ const acts = {
   s: { method: "agent.stop", doing: "stopping" },
 } as const;
 
-/** What is shown, and what the keys do to it. */
+/** The state of the screen, and what the keys change in it. */
 class Top {
   readonly #connection: CliConnection;
-  #state: TopState = { agents: [], usage: [], limits: [], sort: "cpu", selected: undefined, logs: undefined, said: "" };
-  /** One after the other, in the order of the keys. None of them fails. */
+  #state: TopState = {
+    agents: [],
+    usage: [],
+    limits: [],
+    sort: "cpu",
+    selected: undefined,
+    logs: undefined,
+    notice: "",
+  };
+  /** The calls that keys started, one after the other. It never rejects. */
   #acting: Promise<void> = Promise.resolve();
 
   constructor(connection: CliConnection) {
@@ -99,10 +107,10 @@ class Top {
     else if (logs !== undefined) await this.#readLogs();
   }
 
-  /** What the key changes of the view shows at once; `onDone` says that what it asked of the bridge is done. */
+  /** Changes the view at once. `onDone` is called when a call that the key started has ended. */
   press(key: string, onDone: () => void): void {
     const sort = Object.hasOwn(sortKeys, key) ? sortKeys[key as keyof typeof sortKeys] : undefined;
-    if (sort !== undefined) this.#state = { ...this.#state, sort, said: `Sorted by ${sort}` };
+    if (sort !== undefined) this.#state = { ...this.#state, sort, notice: `Sorted by ${sort}` };
     if (key === "\u001b[A" || key === "k") this.#move(-1);
     if (key === "\u001b[B" || key === "j") this.#move(1);
     if (key === "l") this.#state = { ...this.#state, logs: this.#state.logs === undefined ? [] : undefined };
@@ -111,7 +119,7 @@ class Top {
     const agent_id = this.#state.selected;
     if (agent_id === undefined || !Object.hasOwn(acts, key)) return;
     const { method, doing } = acts[key as keyof typeof acts];
-    this.#state = { ...this.#state, said: `${doing} ${agent_id} …` };
+    this.#state = { ...this.#state, notice: `${doing} ${agent_id} …` };
     this.#acting = this.#acting.then(() => this.#act(method, agent_id)).finally(onDone);
   }
 
@@ -120,26 +128,26 @@ class Top {
     const at = ids.indexOf(this.#state.selected ?? "");
     const selected = ids[Math.min(ids.length - 1, Math.max(0, at + by))];
     const logs = this.#state.logs === undefined || selected === ids[at] ? this.#state.logs : [];
-    this.#state = { ...this.#state, selected, logs, said: "" };
+    this.#state = { ...this.#state, selected, logs, notice: "" };
   }
 
-  /** What is refused is told in the table's own line: the table goes on. */
+  /** An error is shown as the notice; the table goes on. */
   async #act(method: (typeof acts)[keyof typeof acts]["method"], agent_id: string): Promise<void> {
-    let said: string;
+    let notice: string;
     try {
       const { state } = (await this.#connection.call(method, { agent_id })) as { state: string };
-      said = `${agent_id} is ${state}`;
+      notice = `${agent_id} is ${state}`;
     } catch (error) {
-      said = error instanceof Error ? error.message : String(error);
+      notice = error instanceof Error ? error.message : String(error);
     }
-    this.#state = { ...this.#state, said };
+    this.#state = { ...this.#state, notice };
   }
 
   async #readLogs(): Promise<void> {
     const { selected } = this.#state;
     const params = { agent_id: selected, tail: logLines };
     const lines = (await Array.fromAsync(this.#connection.stream("agent.logs", params))) as LogLine[];
-    // The keys may have gone on to another agent meanwhile.
+    // The person may have selected another agent meanwhile.
     const isShown = this.#state.logs !== undefined && this.#state.selected === selected;
     if (isShown) this.#state = { ...this.#state, logs: lines };
   }

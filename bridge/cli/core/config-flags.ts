@@ -15,42 +15,42 @@ export const configFlags: readonly FlagSpec[] = [
     key: "engine",
     kind: "string",
     choices: ["auto", "docker", "sandbox", "process"],
-    description: "What runs agents' containers.",
+    description: "The engine that runs the agents.",
   },
   {
     name: "runtime-dir",
     key: "runtime-dir",
     kind: "string",
     placeholder: "DIR",
-    description: "The directory of the sockets.",
+    description: "The directory for the sockets.",
   },
   {
     name: "state-dir",
     key: "state-dir",
     kind: "string",
     placeholder: "DIR",
-    description: "The directory of what outlives a restart.",
+    description: "The directory for the bridge's state.",
   },
   {
     name: "log-level",
     key: "log-level",
     kind: "string",
     choices: ["debug", "info", "warn", "error", "silent"],
-    description: "What goes to stderr.",
+    description: "The lowest level of the log on stderr.",
   },
   {
     name: "set",
     key: "set",
     kind: "list",
     placeholder: "KEY=VALUE",
-    description: "Any key of the configuration, as agents.max or webhooks.pager. May be repeated.",
+    description: "Set any key of the configuration, e.g. agents.max=8. May be repeated.",
   },
 ];
 
-/** In a quoted name of the key there may be an equals sign, too. */
+/** A quoted part of the key may hold an equals sign. */
 const keyAndValue = /^((?:"[^"]*"|'[^']*'|[^"'=])+)=(.*)$/s;
 
-/** What the flags say of the configuration, those of `--set KEY=VALUE` among them. */
+/** The keys of the configuration that the flags set, those of `--set KEY=VALUE` included. */
 export function configOverrides(values: Readonly<Record<string, unknown>>): Record<string, string> {
   const { set = [], ...others } = values;
   const named = Object.entries(others).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []));

@@ -2,7 +2,7 @@ import type { ConnectionErrorCode } from "@armorclaw/client-sdk";
 import type { ErrorCode } from "@armorclaw/protocol/errors";
 import { UsageError } from "./usage-error.ts";
 
-/** What the command line ends with. Scripts rely on these: they never change their meaning. */
+/** The exit codes. Scripts rely on them, so they never change their meaning. */
 export const exitCodes = {
   ok: 0,
   failed: 1,
@@ -22,25 +22,25 @@ export const exitCodes = {
 
 export type ExitName = keyof typeof exitCodes;
 
-/** What each exit code says, for the reference. */
+/** The meaning of each exit code, for the reference. */
 export const exitMeanings: Readonly<Record<ExitName, string>> = {
   ok: "Done",
   failed: "The operation failed",
-  usage: "The command line, or the call's params, are wrong",
-  notFound: "What was named does not exist or does not run",
+  usage: "The command line or the params of the call are wrong",
+  notFound: "The named thing does not exist or does not run",
   permission: "Permission denied",
   unreachable: "The bridge cannot be reached, or is shutting down",
-  conflict: "Something else holds it, or its state does not allow this",
+  conflict: "Something else uses it, or its state does not allow this",
   budget: "A budget is exceeded",
   approval: "A person denied it, or did not answer in time",
-  timeout: "It took longer than its deadline",
+  timeout: "The command took longer than its deadline",
   configInvalid: "The configuration is not valid",
-  keystore: "The keystore is sealed, or the passphrase is wrong",
-  degraded: "It works, but not all is well",
-  interrupted: "Ended by Ctrl-C",
+  keystore: "The keystore is locked, or the passphrase is wrong",
+  degraded: "The bridge works, but a health check fails",
+  interrupted: "Ended by Ctrl-C or SIGTERM",
 };
 
-/** Every error code → the exit it ends with. A code without a row does not compile. */
+/** Error code → exit code. An error code without a row does not compile. */
 export const exitOfErrorCode = {
   PARSE_ERROR: "usage",
   INVALID_REQUEST: "usage",

@@ -6,7 +6,7 @@ export const globalFlags: readonly FlagSpec[] = [
     name: "json",
     key: "json",
     kind: "boolean",
-    description: "Print one JSON object; one per line where there are several.",
+    description: "Print one JSON object, or one per line for streaming commands.",
   },
   { name: "quiet", key: "quiet", kind: "boolean", short: "q", description: "Print no notices." },
   {
@@ -14,14 +14,14 @@ export const globalFlags: readonly FlagSpec[] = [
     key: "timeout",
     kind: "number",
     placeholder: "SECONDS",
-    description: "Give up after this long.",
+    description: "Stop with exit code 9 after this time.",
   },
   {
     name: "socket",
     key: "socket",
     kind: "string",
     placeholder: "PATH",
-    description: "The bridge's socket. ARMORCLAW_SOCKET does the same.",
+    description: "The bridge's socket; the variable ARMORCLAW_SOCKET does the same.",
   },
-  { name: "help", key: "help", kind: "boolean", short: "h", description: "Explain the command." },
+  { name: "help", key: "help", kind: "boolean", short: "h", description: "Show the help of the command or group." },
 ];

@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.ts";
 
 const secretBytesMax = 65_536;
 
-/** The params with the secrets that were asked for, from a descriptor, the terminal (`twice`, where a slip would lock out) or stdin. */
+/** Adds the secrets to the params, from a descriptor, the terminal or stdin. `twice` asks again, where a typing error would lock the person out. */
 export async function withSecrets(
   params: Readonly<Record<string, unknown>>,
   flags: readonly FlagSpec[],
@@ -26,8 +26,8 @@ export async function withSecrets(
 
 async function ask(flag: FlagSpec, io: CliIo, readStdin: () => Promise<string>, twice: boolean): Promise<string> {
   const text = io.promptSecret === undefined ? await readStdin() : await io.promptSecret(`${flag.name}: `);
-  if (twice && io.promptSecret !== undefined && (await io.promptSecret(`${flag.name}, once more: `)) !== text)
-    throw new UsageError("They are not the same", "Nothing was changed; try again");
+  if (twice && io.promptSecret !== undefined && (await io.promptSecret(`${flag.name}, again: `)) !== text)
+    throw new UsageError(`The two values of ${flag.name} differ`, "Try again; nothing was changed");
   return checked(text.replace(/\r?\n$/, ""), flag);
 }
 
@@ -37,13 +37,17 @@ function readDescriptor(fd: number, flag: FlagSpec): string {
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--${flag.name}: descriptor ${fd} cannot be read (${code})`, "Open it, e.g. 3< file");
+    throw new UsageError(
+      `--${flag.name}: descriptor ${fd} cannot be read (${code})`,
+      `Open it in the shell, e.g. ${fd}< FILE`,
+    );
   }
 }
 
 function checked(text: string, flag: FlagSpec): string {
-  if (text === "") throw new UsageError(`No ${flag.name} came`, `Send it on stdin, or give --${flag.name} @fd:3`);
+  if (text === "")
+    throw new UsageError(`The ${flag.name} is empty`, `Send it on stdin, or pass a descriptor: --${flag.name} @fd:3`);
   if (Buffer.byteLength(text) > secretBytesMax)
-    throw new UsageError(`The ${flag.name} is longer than 64 KiB`, "Is it the right file?");
+    throw new UsageError(`The ${flag.name} is longer than 64 KiB`, "Check that this is the right file");
   return text;
 }

@@ -6,13 +6,13 @@ import { describeFailure } from "../core/failure.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { programVersion } from "../core/program-version.ts";
 import { renderFindings } from "../render/findings.ts";
-import { judgeStatus } from "./assessments.ts";
-import { answerDeadlineMs, askBridge } from "./bridge-checks.ts";
+import { assessStatus } from "./assessments.ts";
+import { callDeadlineMs, checkBridgeParts } from "./bridge-checks.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
 import { checkClockKeeper, checkHost } from "./host-checks.ts";
 import { checkDisk, checkPlaces } from "./place-checks.ts";
 
-/** `armorclaw doctor`: everything that a person looks at when something is wrong, whether or not the bridge runs. */
+/** `armorclaw doctor`: checks the configuration, the files, the engines and, if it runs, the bridge. */
 export const run: Runner = async (invocation) => {
   const { out, signal } = invocation;
   const configuration = readConfig(invocation);
@@ -31,7 +31,13 @@ function readConfig({ values, io }: Invocation): { finding: Finding; loaded: Loa
   try {
     const loaded = loadConfig({ flags, env: io.env, uid: process.getuid?.(), platform: process.platform });
     const { file } = loaded;
-    return { finding: ok("configuration", file === undefined ? "It has no file" : `${file} is valid`), loaded };
+    return {
+      finding: ok(
+        "configuration",
+        file === undefined ? "There is no configuration file; defaults apply" : `${file} is valid`,
+      ),
+      loaded,
+    };
   } catch (error) {
     const { message, remedy } = describeFailure(error);
     return { finding: trouble("configuration", message, remedy), loaded: undefined };
@@ -41,18 +47,18 @@ function readConfig({ values, io }: Invocation): { finding: Finding; loaded: Loa
 async function checkBridge({ connect }: Invocation, loaded: LoadedConfig | undefined): Promise<Finding[]> {
   try {
     const connection = await connect();
-    const status = (await connection.call("bridge.status", {}, answerDeadlineMs)) as Result<"bridge.status">;
+    const status = (await connection.call("bridge.status", {}, callDeadlineMs)) as Result<"bridge.status">;
     const places = {
       runtimeDirectory: status.runtime_dir,
       stateDirectory: status.state_dir,
       socket: status.socket,
     };
-    return [...judgeStatus(status, programVersion()), ...checkPlaces(places), ...(await askBridge(connection))];
+    return [...assessStatus(status, programVersion()), ...checkPlaces(places), ...(await checkBridgeParts(connection))];
   } catch (error) {
     const { code, message, remedy } = describeFailure(error);
     const next =
       code === "NOT_CONNECTED"
-        ? "Start it with `systemctl start armorclaw` or `armorclaw run`; its last words: `journalctl -u armorclaw -n 50`"
+        ? "Start the bridge with `systemctl start armorclaw` or `armorclaw run`; `journalctl -u armorclaw -n 50` shows why it ended"
         : remedy;
     return [
       trouble("bridge", message, next),

@@ -1,11 +1,11 @@
 import type { DoctorCheck } from "@armorclaw/protocol";
 
-/** What one look at something found; the same whether the bridge looked or the command line did. */
+/** The result of one check. The bridge and the command line report it in the same form. */
 export type Finding = DoctorCheck;
 
 export const ok = (name: string, found: string): Finding => ({ name, status: "ok", found, remedy: null });
 
-/** It works, and will not for ever, or not as well as it could. */
+/** It works now, but may fail later or work badly. */
 export const warning = (name: string, found: string, remedy: string): Finding => ({
   name,
   status: "warning",

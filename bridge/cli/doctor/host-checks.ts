@@ -6,10 +6,10 @@ import { type Finding, ok, trouble, warning } from "./finding.ts";
 
 const deadlineMs = 3_000;
 
-/** What agents can be isolated with on this machine. For when no bridge is there to say what it found. */
+/** Which engines this machine has. For when no bridge runs that could report it. */
 export async function checkHost(dockerHost: string | undefined): Promise<Finding[]> {
   if (process.platform === "win32")
-    return [warning("agents", "None run on Windows", "Run the bridge in a Linux of its own, such as WSL")];
+    return [warning("agents", "Agents cannot run on Windows", "Run the bridge on Linux, e.g. in WSL")];
   if (process.platform !== "linux") return [await checkDocker(dockerHost)];
   const [docker, bubblewrap] = await Promise.all([checkDocker(dockerHost), checkBubblewrap()]);
   const isEither = docker.status === "ok" || bubblewrap.status === "ok";
@@ -20,13 +20,13 @@ export async function checkHost(dockerHost: string | undefined): Promise<Finding
   return [...engines, ...checkKernel()];
 }
 
-/** Whether something keeps the clock right; undefined where nobody can tell. */
+/** Whether the system clock is synchronised; undefined where the system does not report it. */
 export async function checkClockKeeper(): Promise<Finding | undefined> {
   try {
     const args = ["show", "--property=NTPSynchronized", "--value"];
     const { stdout } = await promisify(execFile)("timedatectl", args, { timeout: deadlineMs });
-    if (stdout.trim() === "yes") return ok("clock keeper", "The system says that its clock is synchronised");
-    return warning("clock keeper", "Nothing keeps the clock right", "timedatectl set-ntp true");
+    if (stdout.trim() === "yes") return ok("clock keeper", "The system clock is synchronised");
+    return warning("clock keeper", "The system clock is not synchronised", "timedatectl set-ntp true");
   } catch {
     return undefined;
   }
@@ -35,15 +35,24 @@ export async function checkClockKeeper(): Promise<Finding | undefined> {
 async function checkDocker(host: string | undefined): Promise<Finding> {
   const remedy = `${install("docker.io", "docker")} && systemctl enable --now docker`;
   const socketPath = host === undefined ? "/var/run/docker.sock" : /^unix:\/\/(.+)$/.exec(host)?.[1];
-  if (socketPath === undefined) return warning("docker", `${String(host)} is not asked from here`, "armorclaw run");
-  if (!existsSync(socketPath)) return trouble("docker", `No engine listens at ${socketPath}`, remedy);
+  if (socketPath === undefined)
+    return warning(
+      "docker",
+      `${String(host)} is not a local socket, so it was not checked`,
+      "Run `armorclaw run` to see whether it answers",
+    );
+  if (!existsSync(socketPath)) return trouble("docker", `Docker does not listen at ${socketPath}`, remedy);
   try {
     const version = await dockerVersion(socketPath);
     return ok("docker", `Version ${version} answers at ${socketPath}`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EACCES")
-      return trouble("docker", `This user may not use ${socketPath}`, "Add the bridge's user to the group docker");
+      return trouble(
+        "docker",
+        `This user may not use ${socketPath}`,
+        "Add the bridge's user to the group docker: `usermod -aG docker USER`",
+      );
     return trouble("docker", `${socketPath} does not answer: ${code ?? message}`, "systemctl restart docker");
   }
 }
@@ -69,7 +78,11 @@ async function checkBubblewrap(): Promise<Finding> {
     return ok("bubblewrap", `${stdout.trim()} is installed`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return trouble("bubblewrap", code === "ENOENT" ? "It is not installed" : `It does not run: ${message}`, remedy);
+    return trouble(
+      "bubblewrap",
+      code === "ENOENT" ? "bubblewrap is not installed" : `bubblewrap does not run: ${message}`,
+      remedy,
+    );
   }
 }
 
@@ -84,17 +97,17 @@ function checkKernel(): Finding[] {
       ? ok("cgroups", "Memory, processes and processor time can be limited")
       : warning(
           "cgroups",
-          `Nothing limits ${unlimited.join(", ")}`,
-          "Mount the controllers, and run the bridge as root or with Delegate=yes",
+          `The kernel cannot limit ${unlimited.join(", ")}`,
+          "Mount the cgroup controllers, and run the bridge as root or with Delegate=yes in its systemd unit",
         ),
     read("/proc/sys/kernel/seccomp/actions_avail")?.includes("errno") === true
-      ? ok("seccomp", "The kernel filters system calls")
-      : trouble("seccomp", "The kernel filters no system calls", "Use a kernel with CONFIG_SECCOMP_FILTER"),
+      ? ok("seccomp", "The kernel can filter system calls")
+      : trouble("seccomp", "The kernel cannot filter system calls", "Use a kernel with CONFIG_SECCOMP_FILTER"),
     userNamespaces > 0 && !isForbidden
-      ? ok("user namespaces", "They are allowed")
+      ? ok("user namespaces", "User namespaces are allowed")
       : warning(
           "user namespaces",
-          "They are forbidden, and sandboxes need them",
+          "User namespaces are forbidden, but the sandbox engine needs them",
           "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1",
         ),
   ];

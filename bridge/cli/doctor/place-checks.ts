@@ -11,7 +11,7 @@ export interface Places {
 const directoryMode = 0o700;
 const fileMode = 0o600;
 
-/** Who may get at the bridge's things, read from the file system as it is. */
+/** Checks in the file system who can access the bridge's files. */
 export function checkPlaces({ runtimeDirectory, stateDirectory, socket }: Places): Finding[] {
   if (process.platform === "win32") return [];
   return [
@@ -22,17 +22,17 @@ export function checkPlaces({ runtimeDirectory, stateDirectory, socket }: Places
   ];
 }
 
-/** Whether a bridge could start there. One that runs looks itself. */
+/** Whether the disk has room for a bridge to start. A running bridge checks its own disk. */
 export function checkDisk(stateDirectory: string, freeBytesMin: number): Finding {
   const there = nearestThere(stateDirectory);
   const { bavail, bsize } = statfsSync(there);
   const inMib = (bytes: number) => `${Math.floor(bytes / 1024 / 1024)} MiB`;
-  const found = `${inMib(bavail * bsize)} are free where ${stateDirectory} is`;
+  const found = `${inMib(bavail * bsize)} are free on the disk of ${stateDirectory}`;
   if (bavail * bsize >= freeBytesMin) return ok("disk", found);
   return trouble(
     "disk",
     `${found}, less than ${inMib(freeBytesMin)}`,
-    "Free room there: `du -xh -d1` shows what takes it",
+    `Free space there; \`du -xh -d1 ${there}\` shows what uses it`,
   );
 }
 
@@ -44,18 +44,23 @@ function checkOne(name: string, path: string, mode: number, isKind: (stat: Stats
     stat = lstatSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // What a bridge makes when it starts is no trouble while none has run.
-    if (code === "ENOENT") return ok(name, `${path} is not there; the bridge makes it when it starts`);
-    return trouble(name, `${path} cannot be looked at (${code})`, "Ask as the bridge's own user, or as root");
+    // The bridge creates these when it starts.
+    if (code === "ENOENT") return ok(name, `${path} does not exist yet; the bridge creates it when it starts`);
+    return trouble(name, `${path} cannot be read (${code})`, "Run the doctor as the bridge's user, or as root");
   }
-  if (!isKind(stat)) return trouble(name, `${path} is something else, or a link`, `Move ${path} away`);
+  if (!isKind(stat))
+    return trouble(name, `${path} is a link or has the wrong type`, `Move it away: mv ${path} ${path}.old`);
   const found = stat.mode & 0o777;
   const excess = found & ~mode;
   if (excess !== 0)
-    return trouble(name, `${path} is open to others: its mode is ${octal(found)}`, `chmod ${octal(mode)} ${path}`);
+    return trouble(name, `Other users can access ${path}: its mode is ${octal(found)}`, `chmod ${octal(mode)} ${path}`);
   const uid = process.getuid?.();
   if (uid !== 0 && uid !== stat.uid)
-    return trouble(name, `${path} belongs to uid ${stat.uid}, and this is uid ${uid}`, "Run both as the same user");
+    return trouble(
+      name,
+      `${path} belongs to uid ${stat.uid}, but you are uid ${uid}`,
+      "Run the bridge and this program as the same user",
+    );
   return ok(name, `${path} belongs to uid ${stat.uid} alone (${octal(found)})`);
 }
 

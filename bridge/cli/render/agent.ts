@@ -17,7 +17,8 @@ const agentColumns = [
 ];
 
 export function renderAgents({ agents }: Result<"agent.list">, view: View): string {
-  if (agents.length === 0) return "No agents. `armorclaw loops` lists what can be started.";
+  if (agents.length === 0)
+    return "No agents run. `armorclaw ps --all` lists those that have ended, `armorclaw loops` what can be started.";
   const rows = agents.map((agent) => [
     agent.agent_id,
     agent.agent_type,
@@ -66,7 +67,7 @@ export function renderStopped(agent: Result<"agent.stop">): string {
   return visible(`${agent.agent_id} is ${agent.state}${agent.exit === null ? "" : `: ${agent.exit.message}`}`);
 }
 
-/** What is in it, of what it can hold. */
+/** The bytes in the workspace, and its size. */
 export const workspaceOf = (usage: AgentUsage | undefined): string => {
   const { workspace_bytes = null, workspace_size_bytes = null } = usage ?? {};
   return workspace_bytes === null ? "-" : `${formatBytes(workspace_bytes)} of ${formatBytes(workspace_size_bytes)}`;

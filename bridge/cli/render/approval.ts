@@ -4,11 +4,9 @@ import { visible } from "../core/visible.ts";
 
 type Approval = Result<"approval.get">;
 
-/** All of each question: what is approved is exactly this, so nothing of it is cut off or left unescaped. */
+/** Shows each request in full and escaped, because a person approves exactly this. */
 export const renderApprovals = ({ approvals }: Result<"approval.list">, view: View): string =>
-  approvals.length === 0
-    ? "Nothing waits for an answer."
-    : approvals.map((one) => renderApproval(one, view)).join("\n\n");
+  approvals.length === 0 ? "No approvals are open." : approvals.map((one) => renderApproval(one, view)).join("\n\n");
 
 export function renderApproval(approval: Approval, { paint }: View): string {
   const { approval_id, status, requester, method, expires_at, decided_by, digest, reason, note } = approval;
@@ -19,8 +17,8 @@ export function renderApproval(approval: Approval, { paint }: View): string {
     ...requestLines(approval.request).map((line) => `  | ${line}`),
     `  digest ${digest}`,
   ];
-  if (reason !== null) lines.push(`  it says: ${visible(reason)}`);
-  if (note !== null) lines.push(`  answered: ${visible(note)}`);
+  if (reason !== null) lines.push(`  reason: ${visible(reason)}`);
+  if (note !== null) lines.push(`  note: ${visible(note)}`);
   return lines.join("\n");
 }
 

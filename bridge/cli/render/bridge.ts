@@ -25,7 +25,12 @@ export function renderStatus(status: Result<"bridge.status">, { paint }: View): 
     ...list("Missing", engine.missing.length === 0 ? ["nothing"] : engine.missing),
     ...(status.peer_credentials === "available"
       ? []
-      : [["Callers", "the system does not tell who connects; the socket's permissions alone decide"] as const]),
+      : [
+          [
+            "Callers",
+            "the operating system does not report who connects; the permissions of the socket alone decide",
+          ] as const,
+        ]),
     ["Agents", `${agents.running} running of ${agents.total}`],
     ["Memory", `${formatBytes(status.memory_bytes)} for the bridge itself`],
   ];
@@ -36,7 +41,7 @@ const list = (label: string, items: readonly string[]): (readonly [string, strin
   items.map((item, index) => [index === 0 ? label : "", visible(item)]);
 
 export function renderHealth({ status, checks }: Result<"bridge.health">, view: View): string {
-  const head = status === "ok" ? view.paint("green", "All is well") : view.paint("red", "Not all is well");
+  const head = status === "ok" ? view.paint("green", "All checks pass") : view.paint("red", "Some checks fail");
   const rows = checks.map((check) => [check.name, check.status, check.message]);
   return `${head}\n${renderTable([{ title: "CHECK" }, { title: "STATE" }, { title: "FOUND" }], rows, view)}`;
 }

@@ -31,7 +31,7 @@ describe("the budget for people", () => {
     expect(shown).toContain("global per day  2026-11-21  $1.25  $0.00  $5.00  25.0 %  $0.50     in 7 h 30 m");
     expect(shown).toContain("mail-1 is frozen: used up");
     expect(renderBurn([limit])).toBe("Budget $0.50 an hour; global per day: $1.25 of $5.00, runs out in 7 h 30 m");
-    expect(renderBurn([])).toBe("Nothing bounds what is spent.");
+    expect(renderBurn([])).toBe("No limit bounds what agents spend.");
   });
 
   test.each([

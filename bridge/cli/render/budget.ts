@@ -32,10 +32,10 @@ export function renderBudget({ limits, frozen, time_zone }: Status, view: View):
   ]);
   const table =
     limits.length === 0
-      ? "No limits. `armorclaw budget set global --hard 5` sets one."
+      ? "No limits are set. `armorclaw budget set global --hard 5` sets one."
       : renderTable(limitColumns, rows, view);
   const cold = frozen.map(({ agent_id, reason }) => view.paint("red", visible(`${agent_id} is frozen: ${reason}`)));
-  return [table, ...cold, view.paint("dim", `Windows are of the time zone ${time_zone}.`)].join("\n");
+  return [table, ...cold, view.paint("dim", `Windows follow the time zone ${time_zone}.`)].join("\n");
 }
 
 /** The burn rate, and the limit that is reached first, in one line. */
@@ -44,7 +44,7 @@ export function renderBurn(limits: readonly Limit[]): string {
   const soonest = money.toSorted(
     (a, b) => (a.exhausted_in_ms ?? Number.POSITIVE_INFINITY) - (b.exhausted_in_ms ?? Number.POSITIVE_INFINITY),
   )[0];
-  if (soonest === undefined) return "Nothing bounds what is spent.";
+  if (soonest === undefined) return "No limit bounds what agents spend.";
   const burn = money.find(({ scope }) => scope === "global") ?? soonest;
   const rate = `${amount(burn, burn.burn_per_hour)} an hour`;
   const of = amount(soonest, (soonest.hard ?? soonest.soft ?? 0) + soonest.granted);
@@ -64,7 +64,7 @@ function amount({ unit }: Limit, value: number): string {
   return unit === "duration_ms" ? formatDuration(value) : `${value} ${unit}`;
 }
 
-/** With two decimals, and for less than a cent as many as say something. */
+/** With two decimals; amounts under a cent have two significant digits. */
 export function formatUsd(nanoUsd: number): string {
   const usd = nanoUsd / 1e9;
   return `$${usd === 0 || Math.abs(usd) >= 0.01 ? usd.toFixed(2) : usd.toPrecision(2)}`;
@@ -97,14 +97,14 @@ export function renderReportCsv({ by, rows }: Report): string {
   return [[...by, ...figures], ...lines].map((cells) => cells.map(quoted).join(",")).join("\n");
 }
 
-/** A text that a spreadsheet would take for a formula is kept a text. */
+/** Keeps a spreadsheet from reading a text as a formula. */
 function quoted(cell: string): string {
   const plain = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
 export function renderModels({ models }: Result<"llm.models">, view: View): string {
-  if (models.length === 0) return "No models. Providers are configured under `llm.providers`.";
+  if (models.length === 0) return "No models. Add a provider under `llm.providers` in the configuration.";
   const price = (usd: number | null) => (usd === null ? "no price" : `$${usd}`);
   const rows = models.map((model) => [
     model.id,

@@ -5,7 +5,7 @@ import { visible } from "../core/visible.ts";
 const colours = { ok: "green", warning: "yellow", trouble: "red" } as const;
 const statusWidth = "warning".length + 1;
 
-/** What is wrong stands last, next to the prompt. */
+/** Troubles come last, next to the prompt. */
 export function renderFindings(checks: readonly DoctorCheck[], { paint }: View): string {
   const width = Math.max(...checks.map(({ name }) => name.length)) + 2;
   const of = (status: DoctorCheck["status"]) => checks.filter((check) => check.status === status);
@@ -25,5 +25,5 @@ function summary(troubles: readonly unknown[], warnings: readonly unknown[], pai
   const count = (length: number, word: string) => `${length} ${word}${length === 1 ? "" : "s"}`;
   if (troubles.length > 0)
     return paint(colours.trouble, `${count(troubles.length, "trouble")}, ${count(warnings.length, "warning")}`);
-  return paint("green", warnings.length > 0 ? `All works; ${count(warnings.length, "warning")}` : "All is well");
+  return paint("green", warnings.length > 0 ? `No trouble; ${count(warnings.length, "warning")}` : "No problems found");
 }

@@ -34,7 +34,7 @@ test("a login says who it is, and when others will be warned of it", () => {
 
 test.each([
   ["locked", /keystore.*locked/],
-  ["logged_out", /does not accept the login[\s\S]*armorclaw matrix login --username @bridge/],
+  ["logged_out", /no longer accepts the login[\s\S]*armorclaw matrix login --username @bridge/],
 ] as const)("the status %s says what to do", (state, expected) => {
   const ended = { ...status, status: state, logged_in: false, connected: false, error: "Invalid access token passed." };
   expect(renderMatrixStatus(ended, view)).toMatch(expected);

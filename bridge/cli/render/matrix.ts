@@ -7,12 +7,12 @@ export function renderMatrixStatus(status: Result<"matrix.status">, view: View):
   if (status.status === "locked")
     return view.paint(
       "yellow",
-      "The login is in the keystore, which is locked. `armorclaw keystore unlock` lets Matrix go on.",
+      "The keystore with the login is locked. `armorclaw keystore unlock` lets Matrix continue.",
     );
   if (status.status === "logged_out") {
     const how = `armorclaw matrix login --username ${status.user_id ?? "NAME"}`;
-    const why = `The homeserver does not accept the login of ${status.user_id} any more: ${status.error}`;
-    return `${view.paint("red", visible(why))}\n\`${visible(how)}\` logs in again; what waits to be sent is sent then.`;
+    const why = `The homeserver no longer accepts the login of ${status.user_id}: ${status.error}`;
+    return `${view.paint("red", visible(why))}\n\`${visible(how)}\` logs in again; queued messages are sent then.`;
   }
   if (!status.logged_in) return "Not logged in. `armorclaw matrix login --homeserver URL --username NAME` logs in.";
   const isGood = status.connected && status.is_cross_signed !== false;
@@ -20,10 +20,10 @@ export function renderMatrixStatus(status: Result<"matrix.status">, view: View):
     `${status.status} to ${status.homeserver} as ${status.user_id}, device ${status.device_id}`,
     `fingerprint ${status.fingerprint ?? "not known yet"}`,
     status.is_cross_signed === false
-      ? "The device is not signed by its account: others see a warning. `armorclaw matrix verify` with the account's own id mends it."
+      ? "The device is not signed by its account: others see a warning. `armorclaw matrix verify` with the account's own id signs it."
       : `signed by its account; key backup ${status.backup_version ?? "off"}`,
-    `heard by the configuration: rooms ${status.trusted_rooms}, people ${status.trusted_users}`,
-    `last sync ${status.last_sync_at ?? "never"}; ${status.restarts} restarts of the link`,
+    `trusted by the configuration: ${status.trusted_rooms} rooms, ${status.trusted_users} people`,
+    `last sync ${status.last_sync_at ?? "never"}; ${status.restarts} restarts of the connection`,
     ...(status.error === null ? [] : [`last error: ${status.error}`]),
   ];
   const comparisons = status.verifications.filter(({ state }) => state === "compare").map(renderVerification);
@@ -37,30 +37,31 @@ export const renderMatrixLogin = (login: Result<"matrix.login">): string =>
   [
     visible(`Logged in to ${login.homeserver} as ${login.user_id}, device ${login.device_id}`),
     login.is_cross_signed
-      ? `signed by its account; key backup ${login.backup_version ?? "off"}\n\`armorclaw matrix recovery-key\` shows the key that opens the account again should this bridge's state be lost: keep it elsewhere.`
-      : "The device is not signed by its account: others see a warning. Log out, and in again with `--recovery-key @-`.",
+      ? `signed by its account; key backup ${login.backup_version ?? "off"}\n\`armorclaw matrix recovery-key\` shows the key that restores the account if this bridge's state is lost; keep it elsewhere.`
+      : "The device is not signed by its account: others see a warning. Log out, then log in with `--recovery-key @-`.",
   ].join("\n");
 
 export const renderMatrixLogout = ({ recovery_key_kept: isKept }: Result<"matrix.logout">): string =>
   isKept
-    ? "Logged out. The account's recovery key is kept in the keystore: the next login goes on with the same identity."
-    : "Logged out. No recovery key is kept here: the next login needs it, or another device of the account, to be signed.";
+    ? "Logged out. The keystore has the account's recovery key: the next login keeps the identity."
+    : "Logged out. The bridge has no recovery key: the next login needs it, or another device of the account, to be signed.";
 
 export const renderMatrixRecoveryKey = ({ user_id: user, recovery_key: key }: Result<"matrix.recovery_key">): string =>
   [
     visible(key),
-    `It opens the identity and the key backup of ${visible(user)}. Keep it somewhere else than this machine, and secret.`,
+    `This key opens the identity and the key backup of ${visible(user)}. Keep it secret, and not on this machine.`,
     "If the bridge's state is lost: armorclaw matrix login … --recovery-key @-",
   ].join("\n");
 
 export function renderMatrixRooms({ rooms }: Result<"matrix.rooms">, view: View): string {
-  if (rooms.length === 0) return "In no room. Invite the bridge's account, then `armorclaw matrix join ROOM`.";
+  if (rooms.length === 0)
+    return "The account is in no room. Invite the bridge's account, then `armorclaw matrix join ROOM`.";
   const columns = [
     { title: "ROOM" },
     { title: "NAME", dropOrder: 1 },
     { title: "MEMBERS", dropOrder: 2 },
     { title: "ENCRYPTED" },
-    { title: "HEARD" },
+    { title: "TRUSTED" },
     { title: "STATE" },
   ];
   const yes = (is: boolean) => (is ? "yes" : "no");
@@ -76,11 +77,13 @@ export function renderMatrixRooms({ rooms }: Result<"matrix.rooms">, view: View)
 }
 
 export const renderMatrixSent = ({ state, room_id: room, event_id: event }: Result<"matrix.send">): string =>
-  state === "sent" ? `Sent to ${room}: ${event}` : `Queued for ${room}; it is sent when the homeserver takes it.`;
+  state === "sent"
+    ? `Sent to ${room}: ${event}`
+    : `Queued for ${room}; the bridge sends it when the homeserver accepts it.`;
 
 export const renderMatrixMessages = ({ events, cursor }: Result<"matrix.receive">): string =>
   events.length === 0
-    ? `No messages. Go on with --cursor ${cursor}`
+    ? `No messages. Continue with --cursor ${cursor}`
     : events
         .map(({ sent_at: at, sender, body, trust }) => `${at} ${visible(sender)} (${trust}) ${visible(body)}`)
         .join("\n");
@@ -88,9 +91,9 @@ export const renderMatrixMessages = ({ events, cursor }: Result<"matrix.receive"
 export function renderVerification({ flow_id: flow, user_id: user, state, emoji }: Result<"matrix.verify">): string {
   if (state !== "compare") return state === "done" ? `${user} is verified.` : `The comparison is ${state}.`;
   return [
-    `${user} must see exactly these, in this order:`,
+    `${user} must see exactly these emoji, in this order:`,
     `  ${emoji.map(({ symbol, name }) => `${symbol} ${name}`).join("   ")}`,
-    // A flow's id may begin with what a shell takes for a variable.
+    // A flow id may begin with a dollar sign.
     `If so:  armorclaw matrix verify --flow-id '${visible(flow)}' --is-equal`,
     `If not: armorclaw matrix verify --flow-id '${visible(flow)}' --no-is-equal`,
   ].join("\n");

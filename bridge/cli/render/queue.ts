@@ -46,7 +46,7 @@ const messageColumns = [
 ];
 
 export function renderMessages({ messages }: Result<"queue.list">, view: View): string {
-  if (messages.length === 0) return "Nothing is on its way out.";
+  if (messages.length === 0) return "No messages wait.";
   const rows = messages.map((message) => [
     String(message.message_id),
     `${message.destination} ${message.lane}`,

@@ -61,7 +61,7 @@ describe("what a person sees", () => {
       "heartbeat-1 is running (sandbox, pid 4720)",
     );
     expect(renderResult("agent.stop", example("agent.stop"), view)).toBe("heartbeat-1 is stopped: It ended by itself");
-    expect(renderResult("bridge.health", example("bridge.health"), view)).toContain("All is well");
+    expect(renderResult("bridge.health", example("bridge.health"), view)).toContain("All checks pass");
     expect(renderResult("agent.usage", example("agent.usage"), view)).toContain("heartbeat-1  10.5 MiB  0.2 %  8");
   });
 

@@ -41,8 +41,8 @@ const renderers: Renderers = {
   "agent.pause": renderStarted,
   "agent.resume": renderStarted,
   "bridge.panic": ({ agents, frozen_ms }) =>
-    `${agents} agents frozen within ${frozen_ms} ms, then killed. Nothing starts until \`armorclaw bridge resume\`.`,
-  "agent.remove_workspace": ({ removed }) => (removed ? "Removed." : "There was none."),
+    `${agents} agents were frozen within ${frozen_ms} ms and then killed. Nothing starts until \`armorclaw bridge resume\`.`,
+  "agent.remove_workspace": ({ removed }) => (removed ? "The workspace was deleted." : "The agent had no workspace."),
   "agent.stop": renderStopped,
   "agent.list": renderAgents,
   "agent.get": renderAgent,

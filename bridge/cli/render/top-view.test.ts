@@ -14,7 +14,7 @@ const state: TopState = {
   sort: "name",
   selected: "heartbeat-30",
   logs: undefined,
-  said: "",
+  notice: "",
 };
 const view = { nowMs: 0, columns: 100, rows: 12, paint: (_: unknown, text: string) => text };
 

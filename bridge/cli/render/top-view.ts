@@ -20,7 +20,7 @@ export interface TopState {
   /** Of the selected agent, when they are shown. */
   readonly logs: readonly LogLine[] | undefined;
   /** What the last key did. */
-  readonly said: string;
+  readonly notice: string;
 }
 
 export interface TopRow {
@@ -43,7 +43,7 @@ const columns = [
 ];
 
 const help = "q quit  ↑↓ select  c m i n sort  p pause  r resume  s stop  l logs";
-/** Lines beside the agents and their logs: titles, how many more there are, budget, a gap, what was said, and the keys. */
+/** Lines beside the agents and their logs: titles, how many more there are, budget, a gap, the notice, and the keys. */
 const otherLines = 6;
 const agentLinesMin = 1;
 
@@ -76,12 +76,12 @@ export function renderTop(state: TopState, view: View): string {
     renderBurn(state.limits),
     "",
     ...logs,
-    visible(state.said),
+    visible(state.notice),
     view.paint("dim", help),
   ].join("\n");
 }
 
-/** As many as there is room for, the one that is looked for among them. */
+/** At most `room` entries, with the one that `isIt` finds among them. */
 function around<T>(all: readonly T[], isIt: (one: T) => boolean, room: number): readonly T[] {
   if (all.length <= room) return all;
   const middle = Math.max(0, all.findIndex(isIt)) - Math.floor(room / 2);
@@ -93,7 +93,7 @@ const cellsOf =
   (state: TopState, view: View) =>
   ({ agent, usage }: TopRow): readonly string[] => [
     `${agent.agent_id === state.selected ? ">" : " "}${agent.agent_id}`,
-    agent.live === false ? `${agent.state}, silent` : agent.state,
+    agent.live === false ? `${agent.state}, no heartbeat` : agent.state,
     usage?.cpu_percent === null || usage === undefined ? "-" : `${usage.cpu_percent.toFixed(1)} %`,
     formatBytes(usage?.memory_bytes ?? null),
     String(usage?.pids ?? "-"),

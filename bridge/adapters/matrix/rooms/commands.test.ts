@@ -148,9 +148,7 @@ describe("RoomCommands", () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!start x"));
     await commands.handle(message("!status"));
-    expect(answers[0]).toBe(
-      "LOOP_NOT_FOUND: No loop is named x. Run `armorclaw loops` to list the loops.",
-    );
+    expect(answers[0]).toBe("LOOP_NOT_FOUND: No loop is named x. Run `armorclaw loops` to list the loops.");
     expect(answers[1]).not.toContain("secret");
   });
 

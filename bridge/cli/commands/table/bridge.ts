@@ -12,20 +12,25 @@ export const bridgeCommands: readonly Command[] = [
   {
     name: "status",
     group: "Bridge",
-    summary: "What it is, where it listens, how agents are isolated",
+    summary: "Show the version, the socket, and how agents are isolated",
     method: "bridge.status",
   },
-  { name: "health", group: "Bridge", summary: "Whether all is well; ends with 12 when not", method: "bridge.health" },
+  {
+    name: "health",
+    group: "Bridge",
+    summary: "Check the bridge and its agents; exit code 12 if a check fails",
+    method: "bridge.health",
+  },
   {
     name: "doctor",
     group: "Bridge",
-    summary: "What is wrong and what mends it, also when the bridge is down; ends with 1 when something is",
+    summary: "Find problems and suggest fixes, even when the bridge is down; exit code 1 if there are any",
     flags: configFlags.filter(({ name }) => /^(?:config|set|.*-dir)$/.test(name)),
   },
   {
     name: "panic",
     group: "Bridge",
-    summary: "Freeze and kill every agent; nothing starts until `bridge resume`",
+    summary: "Freeze and kill every agent; nothing starts until `armorclaw bridge resume`",
     method: "bridge.panic",
   },
 ];

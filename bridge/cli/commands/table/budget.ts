@@ -6,22 +6,22 @@ const window: FlagSpec = {
   key: "window",
   kind: "string",
   choices: ["hour", "day", "week", "month", "all"],
-  description: "The window; day when left out. all has no end.",
+  description: "The budget window; all has no end. Default: day.",
 };
 const unit: FlagSpec = {
   name: "unit",
   key: "unit",
   kind: "string",
   choices: ["usd", "tokens", "calls", "ms"],
-  description: "What the figures are in; usd when left out.",
+  description: "The unit of the amounts. Default: usd.",
 };
 
-/** The verbs of money, which people write in dollars. */
+/** The commands for budgets. People write dollars; the wire has nano-dollars. */
 export const budgetCommands: readonly Command[] = [
   {
     name: "budget show",
     group: "Budget",
-    summary: "Every limit, what is spent of it, and where it is going",
+    summary: "List the limits with what is spent of each and when it runs out",
     method: "budget.status",
   },
   {
@@ -36,22 +36,22 @@ export const budgetCommands: readonly Command[] = [
         name: "hard",
         key: "hard",
         kind: "number",
-        description: "Refuse what would pass it. With neither bound the limit is taken away.",
+        description: "Refuse calls that would exceed this amount.",
       },
-      { name: "soft", key: "soft", kind: "number", description: "Tell when it is passed." },
+      { name: "soft", key: "soft", kind: "number", description: "Send an alert when this amount is exceeded." },
       {
         name: "on-hard",
         key: "on_hard",
         kind: "string",
         choices: ["refuse", "freeze", "stop"],
-        description: "What the agent meets, besides.",
+        description: "What else happens to the agent at the hard limit.",
       },
     ],
   },
   {
     name: "budget report",
     group: "Budget",
-    summary: "What was spent, by agent, model, day and more",
+    summary: "Report what was spent, by agent, model, day and more",
     flags: [
       {
         name: "by",
@@ -62,7 +62,7 @@ export const budgetCommands: readonly Command[] = [
       },
       { name: "from", key: "from", kind: "string", placeholder: "TIME", description: "RFC 3339." },
       { name: "to", key: "to", kind: "string", placeholder: "TIME", description: "RFC 3339." },
-      { name: "limit", key: "limit", kind: "number", description: "The most rows." },
+      { name: "limit", key: "limit", kind: "number", description: "How many rows to print at most." },
       { name: "csv", key: "csv", kind: "boolean", description: "Print comma-separated values." },
     ],
   },
@@ -70,12 +70,12 @@ export const budgetCommands: readonly Command[] = [
     name: "budget topup",
     group: "Budget",
     args: "SCOPE",
-    summary: "Grant more for the present window, e.g. budget topup global --amount 2 --reason R",
+    summary: "Raise a limit for its current window, e.g. budget topup global --amount 2 --reason R",
     flags: [
       window,
       unit,
-      { name: "amount", key: "amount", kind: "number", required: true, description: "How much more." },
-      { name: "reason", key: "reason", kind: "string", required: true, description: "Why; it is recorded." },
+      { name: "amount", key: "amount", kind: "number", required: true, description: "The amount to add." },
+      { name: "reason", key: "reason", kind: "string", required: true, description: "The reason, for the audit log." },
     ],
   },
 ];

@@ -1,24 +1,34 @@
 import type { Command } from "./command.ts";
 
-/** The verbs of rooms that have no method of their own; the others are the methods themselves. */
+/** The commands for the Matrix account. */
 export const matrixCommands: readonly Command[] = [
   {
     name: "matrix test",
     group: "Matrix",
     args: "ROOM_ID",
-    summary: "Send a room a test message, and tell whether the homeserver took it",
+    summary: "Send a test message to a room, and show whether the homeserver accepted it",
     method: "matrix.send",
     defaults: { message: "This is a test of the ArmorClaw bridge.", msgtype: "m.notice" },
   },
   { name: "matrix login", group: "Matrix", summary: "Log the bridge in to a homeserver", method: "matrix.login" },
-  { name: "matrix status", group: "Matrix", summary: "How the link to the homeserver is", method: "matrix.status" },
-  { name: "matrix rooms", group: "Matrix", summary: "The rooms that the bridge is in", method: "matrix.rooms" },
+  {
+    name: "matrix status",
+    group: "Matrix",
+    summary: "Show the state of the connection to the homeserver",
+    method: "matrix.status",
+  },
+  { name: "matrix rooms", group: "Matrix", summary: "List the rooms of the bridge's account", method: "matrix.rooms" },
   {
     name: "matrix download",
     group: "Matrix",
     args: "ROOM_ID EVENT_ID",
-    summary: "Write the file of a message to a file",
-    flags: [{ name: "output", key: "output", kind: "string", placeholder: "FILE", description: "The new file." }],
+    summary: "Save the attachment of a message",
+    flags: [{ name: "output", key: "output", kind: "string", placeholder: "FILE", description: "The file to create." }],
   },
-  { name: "matrix verify", group: "Matrix", summary: "Compare emoji with a person's device", method: "matrix.verify" },
+  {
+    name: "matrix verify",
+    group: "Matrix",
+    summary: "Verify a person's device by comparing emoji",
+    method: "matrix.verify",
+  },
 ];

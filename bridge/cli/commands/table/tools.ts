@@ -1,7 +1,7 @@
 import { configFlags } from "../../core/config-flags.ts";
 import type { Command } from "./command.ts";
 
-/** The commands that need no bridge, or that reach any of its methods. */
+/** The commands for raw calls, the configuration and the command line itself. */
 export const toolsCommands: readonly Command[] = [
   {
     name: "rpc call",
@@ -14,22 +14,22 @@ export const toolsCommands: readonly Command[] = [
   {
     name: "config show",
     group: "Tools",
-    summary: "The configuration in effect; --origin says where from",
+    summary: "Print the configuration; --origin adds where each value comes from",
     flags: [
       ...configFlags,
-      { name: "origin", key: "origin", kind: "boolean", description: "Say where each value comes from." },
+      { name: "origin", key: "origin", kind: "boolean", description: "Print where each value comes from." },
     ],
   },
   {
     name: "config validate",
     group: "Tools",
-    summary: "Check the configuration; ends with 10 when it is wrong",
+    summary: "Check the configuration; exit code 10 if it is not valid",
     flags: configFlags,
   },
   {
     name: "config schema",
     group: "Tools",
-    summary: "The configuration's JSON Schema",
+    summary: "Print the JSON Schema of the configuration",
     flags: [],
   },
   {
@@ -39,7 +39,7 @@ export const toolsCommands: readonly Command[] = [
     summary: "Print a completion script for the shell",
     flags: [],
   },
-  { name: "version", group: "Tools", summary: "This program's version", flags: [] },
+  { name: "version", group: "Tools", summary: "Print the version of this program; so do -v and --version", flags: [] },
   {
     name: "help",
     group: "Tools",
