@@ -1,37 +1,60 @@
 #!/usr/bin/env -S node --max-semi-space-size=2
-// Starts the program: from `dist/` where it is installed, from the TypeScript sources in a clone.
+// Starts the program as it is built in dist/program. In a clone whose sources have changed since the build, it starts the
+// TypeScript sources instead, which takes longer and needs more memory.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import nodeModule from "node:module";
+import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
+import { isCurrent } from "./build-stamp.mjs";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const isClone = existsSync(path("../bridge/main.ts"));
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const ownNode = path(`../node_modules/node/bin/node${process.platform === "win32" ? ".exe" : ""}`);
 
-if (major > 24 || (major === 24 && minor >= 12)) {
-  // Kept beside the code, so that whoever can change one could change the other. Where it cannot be written nothing is kept.
+if (major > 24 || (major === 24 && minor >= 12)) await start();
+else if (existsSync(ownNode) && process.execPath !== ownNode) startOwnNode();
+else {
+  process.stderr.write(`armorclaw needs Node 24.12 or later; this is ${process.version}\n`);
+  process.exitCode = 1;
+}
+
+async function start() {
+  // The cache stands beside the code, so that whoever can change one could change the other. Where it cannot be written,
+  // nothing is kept.
   nodeModule.enableCompileCache(path("../node_modules/.cache/armorclaw"));
-  if (isClone) {
+  const runsSources = isClone && !isCurrent(path("../"));
+  if (runsSources) {
     nodeModule.registerHooks({
       resolve: (specifier, context, next) =>
         next(specifier, { ...context, conditions: [...context.conditions, "armorclaw-source"] }),
     });
   }
-  const { main } = await import(isClone ? "../bridge/main.ts" : "../dist/bridge/main.js");
+  const { main } = await import(runsSources ? "../bridge/main.ts" : "../dist/program/main.js");
   await main();
-} else if (existsSync(ownNode) && process.execPath !== ownNode) {
+}
+
+/** Under an older Node, runs the program in the Node that the clone brings, and ends as that ends. */
+function startOwnNode() {
   const child = spawn(ownNode, [...process.execArgv, path("armorclaw.mjs"), ...process.argv.slice(2)], {
     stdio: "inherit",
   });
-  // A terminal sends SIGINT to both; the other signals are for the child.
-  process.on("SIGINT", () => undefined);
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code) => {
-    process.exitCode = code ?? 1;
+  // A terminal sends the SIGINT of a Ctrl-C to both processes. The child must not get a second one, which would cut its
+  // orderly stop short.
+  const hasTerminal = [0, 1, 2].some(isatty);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const forward = (signal) => {
+    if (signal !== "SIGINT" || !hasTerminal) child.kill(signal);
+  };
+  for (const signal of signals) process.on(signal, forward);
+  child.on("error", (error) => {
+    process.stderr.write(`armorclaw could not start ${ownNode}: ${error.message}\n`);
+    process.exitCode = 1;
   });
-} else {
-  process.stderr.write(`armorclaw needs Node 24.12 or later; this is ${process.version}\n`);
-  process.exitCode = 1;
+  child.on("exit", (code, signal) => {
+    for (const name of signals) process.off(name, forward);
+    if (signal === null) process.exitCode = code;
+    else process.kill(process.pid, signal);
+  });
 }

@@ -1,5 +1,5 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { nodeBinary, program, repositoryRoot, startTestDaemon } from "../support/daemon.ts";
 import { hasBubblewrap } from "../support/engines/engines.ts";
@@ -12,7 +12,7 @@ function treeWithoutCache(parent: string) {
   const place = join(root, "node_modules/.cache");
   mkdirSync(join(root, "bin"), { recursive: true });
   mkdirSync(place, { recursive: true });
-  copyFileSync(program, join(root, "bin/armorclaw.mjs"));
+  cpSync(dirname(program), join(root, "bin"), { recursive: true });
   symlinkSync(join(repositoryRoot, "bridge"), join(root, "bridge"));
   const cache = join(place, "armorclaw");
   return { cache, command: [nodeBinary, join(root, "bin/armorclaw.mjs")] };
