@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { AgentId } from "@armorclaw/protocol";
-import type { Agent, AgentSupervisor } from "../agents/index.ts";
+import type { AgentId, AgentInfo, AgentUsage, UsageSample } from "@armorclaw/protocol";
+import type { Agent, AgentSnapshot, AgentSupervisor, AgentUsageReading, UsageReading } from "../agents/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 
 type AgentMethods =
@@ -26,26 +26,26 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
     "agent.stop": async ({ agent_id, container_id, grace_ms }) => {
       const agent = container_id === undefined ? agents.get(agent_id ?? "") : agents.getByContainer(container_id);
       await agent.stop(grace_ms);
-      const { info } = agent;
+      const { agentId, containerId, state, exit } = agent.snapshot;
       return {
-        agent_id: info.agent_id,
-        container_id: info.container_id,
-        container_name: info.container_id,
-        state: info.state,
-        status: info.state,
-        exit: info.exit,
+        agent_id: agentId,
+        container_id: containerId,
+        container_name: containerId,
+        state,
+        status: state,
+        exit,
       };
     },
-    "agent.restart": async ({ agent_id, grace_ms }) => (await agents.restart(agent_id, grace_ms)).info,
+    "agent.restart": async ({ agent_id, grace_ms }) => agentInfo((await agents.restart(agent_id, grace_ms)).snapshot),
     "agent.pause": async ({ agent_id }) => {
       const agent = agents.get(agent_id);
       await agent.pause();
-      return agent.info;
+      return agentInfo(agent.snapshot);
     },
-    "agent.resume": async ({ agent_id }) => (await agents.resumeAgent(agent_id)).info,
+    "agent.resume": async ({ agent_id }) => agentInfo((await agents.resumeAgent(agent_id)).snapshot),
     "agent.remove_workspace": ({ agent_id }) => ({ removed: agents.removeWorkspace(agent_id) }),
-    "agent.list": ({ all }) => ({ agents: agents.list(all) }),
-    "agent.get": ({ agent_id }) => agents.get(agent_id).info,
+    "agent.list": ({ all }) => ({ agents: agents.list(all).map(agentInfo) }),
+    "agent.get": ({ agent_id }) => agentInfo(agents.get(agent_id).snapshot),
     "agent.logs": async ({ agent_id, ...query }, call) => {
       let lines = 0;
       for await (const line of agents.get(agent_id).log.read(query, call.signal)) {
@@ -54,7 +54,9 @@ export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
       }
       return { lines };
     },
-    "agent.usage": async ({ agent_id, history }) => ({ agents: await agents.usage(agent_id, history) }),
+    "agent.usage": async ({ agent_id, history }) => ({
+      agents: (await agents.usage(agent_id, history)).map(agentUsage),
+    }),
     "agent.hello": async (_, call) => {
       const agent = caller(call);
       const { epoch } = await agent.hello();
@@ -85,6 +87,61 @@ function callerId({ principal }: Call): AgentId {
 }
 
 function started(agent: Agent) {
-  const { info, container, endpointPath } = agent;
-  return { ...info, container_name: container?.name ?? "", status: info.state, endpoint: endpointPath ?? "" };
+  const { snapshot, container, endpointPath } = agent;
+  return {
+    ...agentInfo(snapshot),
+    container_name: container?.name ?? "",
+    status: snapshot.state,
+    endpoint: endpointPath ?? "",
+  };
 }
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+
+function agentInfo(agent: AgentSnapshot): AgentInfo {
+  return {
+    agent_id: agent.agentId,
+    agent_type: agent.loop,
+    state: agent.state,
+    activity: agent.activity,
+    ready: agent.isReady,
+    live: agent.isLive,
+    message: agent.message,
+    container_id: agent.containerId,
+    pid: agent.pid,
+    standby_pid: agent.standbyPid,
+    isolation: agent.isolation,
+    epoch: agent.epoch,
+    restarts: agent.restarts,
+    created_at: iso(agent.createdAtMs),
+    started_at: isoOrNull(agent.startedAtMs),
+    last_heartbeat_at: isoOrNull(agent.lastHeartbeatAtMs),
+    heartbeats: agent.heartbeats,
+    expires_at: isoOrNull(agent.expiresAtMs),
+    exit: agent.exit,
+  };
+}
+
+export function agentUsage(usage: AgentUsageReading): AgentUsage {
+  const { time: _, ...sample } = usageSample(usage);
+  return {
+    agent_id: usage.agentId,
+    ...sample,
+    workspace_bytes: usage.workspace?.usedBytes ?? null,
+    workspace_size_bytes: usage.workspace?.sizeBytes ?? null,
+    log_bytes: usage.logBytes,
+    log_bytes_dropped: usage.logBytesDropped,
+    events_refused: usage.eventsRefused,
+    history: usage.history.map(usageSample),
+  };
+}
+
+const usageSample = (reading: UsageReading): UsageSample => ({
+  time: iso(reading.timeMs),
+  memory_bytes: reading.memoryBytes,
+  cpu_percent: reading.cpuPercent,
+  pids: reading.pids,
+  io_read_bytes: reading.ioReadBytes,
+  io_write_bytes: reading.ioWriteBytes,
+});

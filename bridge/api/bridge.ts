@@ -25,7 +25,7 @@ export function bridgeHandlers(
     "bridge.status": () => {
       const all = agents.list(true);
       const running = all.filter(({ state }) => state === "running");
-      const containerIds = running.flatMap(({ container_id }) => (container_id === null ? [] : [container_id]));
+      const containerIds = running.flatMap(({ containerId }) => (containerId === null ? [] : [containerId]));
       return {
         version: info.version,
         state: info.state,
@@ -108,11 +108,11 @@ function checkAgents(agents: AgentSupervisor): Check[] {
   return agents
     .list(true)
     .filter(({ state }) => state !== "stopped")
-    .map(({ agent_id, state, message }) =>
+    .map(({ agentId, state, message }) =>
       check(
-        agent_id,
+        agentId,
         state === "running" || state === "suspended",
-        message === null ? `${agent_id} is ${state}` : `${agent_id} is ${state}: ${message}`,
+        message === null ? `${agentId} is ${state}` : `${agentId} is ${state}: ${message}`,
       ),
     );
 }

@@ -165,6 +165,6 @@ function assertWithinQuota(principal: Principal, agents: Pick<AgentSupervisor, "
 /** An agent that is paused or suspended takes nothing, and is not to blame for it. */
 function isFrozen(principal: Principal, agents: Pick<AgentSupervisor, "list">): boolean {
   if (principal.kind !== "agent") return false;
-  const found = agents.list(false).find(({ agent_id }) => agent_id === principal.agentId);
+  const found = agents.list(false).find(({ agentId }) => agentId === principal.agentId);
   return found?.state === "paused" || found?.state === "suspended";
 }

@@ -2,6 +2,7 @@ import { BridgeError } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
 import type { HostMeter } from "../platform/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
+import { agentUsage } from "./agent.ts";
 
 export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handlers<"system.info"> {
   return {
@@ -24,7 +25,7 @@ export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handle
           disk_free_bytes: reading.diskFreeBytes,
           uptime_s: reading.uptimeS,
         },
-        agents: usage,
+        agents: usage.map(agentUsage),
       };
     },
   };

@@ -26,17 +26,21 @@ export interface WorkspaceSource {
   readonly device: string;
 }
 
-/** What may be said about a container. A closed type: no engine option passes through it. */
-export interface ContainerSpec {
+/** What is the same for all containers of one agent. */
+export interface ContainerBase {
   readonly agentId: AgentId;
   readonly loop: LoopName;
-  /** Counts the starts of this agent. */
-  readonly epoch: number;
   /** The agent's number among those running; its uid follows from it. */
   readonly slot: number;
   readonly limits: AgentLimits;
   /** A loop without grants may run on the `process` engine when `auto` found nothing better. */
   readonly grants: readonly Grant[];
+}
+
+/** What may be said about a container. A closed type: no engine option passes through it. */
+export interface ContainerSpec extends ContainerBase {
+  /** Counts the starts of this agent. */
+  readonly epoch: number;
   /** The host directory that holds the agent's socket `agent.sock`. Mounted read-only as the agent's /run/bridge. */
   readonly endpointDirectory: string;
   /** The agent sees it as /workspace. */

@@ -1,6 +1,7 @@
 export { selectEngine } from "./containers.ts";
 export {
   type Container,
+  type ContainerBase,
   type ContainerRecord,
   type ContainerSpec,
   type Engine,

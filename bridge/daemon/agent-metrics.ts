@@ -26,14 +26,14 @@ export function agentGauges(agents: AgentSupervisor, log: Pick<DurableEventLog, 
       labelNames: ofAgent,
       isCounter: true,
       read: async () =>
-        agents.list(true).map(({ agent_id, restarts }) => ({ labels: { agent: agent_id }, value: restarts })),
+        agents.list(true).map(({ agentId, restarts }) => ({ labels: { agent: agentId }, value: restarts })),
     },
     {
       name: "armorclaw_agent_exits_total",
       help: "Ends of agents by reason, such as oom, hung, killed and error",
       labelNames: ["agent", "reason"],
       isCounter: true,
-      read: async () => exits.figures(new Set(agents.list(true).map(({ agent_id }) => agent_id))),
+      read: async () => exits.figures(new Set(agents.list(true).map(({ agentId }) => agentId))),
     },
     {
       name: "armorclaw_agent_memory_bytes",

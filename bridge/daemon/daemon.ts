@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { aliases, type EngineStatus, type EventEnvelope, type MethodName, methods } from "@armorclaw/protocol";
-import {
-  type AgentEndpoints,
-  type AgentRecords,
-  AgentSupervisor,
-  agentMail,
-  StoredAgentRecords,
-} from "../agents/index.ts";
+import { type AgentEndpoints, type AgentRecords, AgentStore, AgentSupervisor, agentInbox } from "../agents/index.ts";
 import { agentHandlers } from "../api/agent.ts";
 import { bridgeHandlers } from "../api/bridge.ts";
 import { eventHandlers } from "../api/event.ts";
@@ -91,7 +85,7 @@ export async function runDaemon(loaded: LoadedConfig, options: DaemonOptions): P
   using store = new Store(join(config.stateDir, "store.db"), migrations, timestamp(clock), {
     ballastBytes: config.store.ballastBytes,
   });
-  const records = new StoredAgentRecords(store);
+  const records = new AgentStore(store);
   const engine = await selectEngine({
     ...engineSettings(config),
     native,
@@ -193,7 +187,7 @@ function composeDomains(
   const common = { ...ground, config, logging, publish, random: Math.random };
   const endpoints: AgentEndpoints = { open: (...args) => standing(late.agentSockets).open(...args) };
   const consumers = new Consumers({ ...ground, logger: logging.child("events") });
-  const loops = { manifests: loopManifests(config), mail: agentMail(consumers) };
+  const loops = { manifests: loopManifests(config), inbox: agentInbox(consumers) };
   const workspaces = new Workspaces(config.stateDir);
   const agents = new AgentSupervisor(
     { ...common, ...loops, endpoints, workspaces, logger: logging.child("agents") },

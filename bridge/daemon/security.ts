@@ -216,7 +216,7 @@ function backUp({ store, clock, config, installId, version }: GuardDeps, path: s
 export function agentDirectory(supervisor: {
   readonly live: readonly {
     readonly plan: { readonly agentId: string; readonly manifest: LoopManifest };
-    readonly info: { readonly epoch: number };
+    readonly snapshot: { readonly epoch: number };
   }[];
   manifest(loop: string): { readonly manifest: LoopManifest };
   manifests(): readonly { readonly manifest: LoopManifest }[];
@@ -224,7 +224,7 @@ export function agentDirectory(supervisor: {
   return {
     find: (agentId) => {
       const agent = supervisor.live.find(({ plan }) => plan.agentId === agentId);
-      return agent === undefined ? undefined : { loop: agent.plan.manifest.name, epoch: agent.info.epoch };
+      return agent === undefined ? undefined : { loop: agent.plan.manifest.name, epoch: agent.snapshot.epoch };
     },
     manifest: (loop) => supervisor.manifest(loop).manifest,
     manifests: () => supervisor.manifests().map(({ manifest }) => manifest),

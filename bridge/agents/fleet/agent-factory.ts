@@ -2,75 +2,82 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
 import { Agent } from "../instance/agent.ts";
-import type { AgentRecord } from "../instance/records.ts";
-import { RestartPolicy } from "../instance/restart-policy.ts";
-import { StartGate } from "../instance/start-limiter.ts";
+import { RestartPolicy } from "../instance/restart-decision.ts";
+import { StartLimiter } from "../instance/start-limiter.ts";
+import type { AgentRecord } from "../instance/store.ts";
 import { WarmStandby } from "../instance/warm-standby.ts";
-import { LogBook } from "../logs/agent-log.ts";
+import { AgentLog } from "../logs/agent-log.ts";
 import { LogFile } from "../logs/log-file.ts";
 import { Quota } from "../logs/quota.ts";
-import type { Readiness } from "./dependencies.ts";
-import type { EngineWatch } from "./engine-monitor.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { EngineMonitor } from "./engine-monitor.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
 /** An agent may use ten seconds' worth of its quota at once. */
 const burstSeconds = 10;
 const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
 
-/** Makes agents with all that one works with. */
-export class AgentMaker {
+/** Creates agents with their collaborators. */
+export class AgentFactory {
   readonly #deps: SupervisorDeps;
   readonly #settings: SupervisorSettings;
-  readonly #engineWatch: EngineWatch;
-  readonly #readiness: Readiness;
-  readonly #gate: StartGate;
+  readonly #engineMonitor: EngineMonitor;
+  readonly #dependencies: Dependencies;
+  readonly #limiter: StartLimiter;
 
-  constructor(deps: SupervisorDeps, settings: SupervisorSettings, engineWatch: EngineWatch, readiness: Readiness) {
+  constructor(
+    deps: SupervisorDeps,
+    settings: SupervisorSettings,
+    engineMonitor: EngineMonitor,
+    dependencies: Dependencies,
+  ) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#engineWatch = engineWatch;
-    this.#readiness = readiness;
-    this.#gate = new StartGate(2 * availableParallelism());
+    this.#engineMonitor = engineMonitor;
+    this.#dependencies = dependencies;
+    this.#limiter = new StartLimiter(2 * availableParallelism());
   }
 
-  make(record: AgentRecord, manifest: LoopManifest): Agent {
-    const { engine, endpoints, workspaces, records, mail, publish, clock, random, logger } = this.#deps;
+  create(record: AgentRecord, manifest: LoopManifest): Agent {
+    const { engine, endpoints, workspaces, records, inbox, publish, clock, random, logger } = this.#deps;
     const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventsPerSecond } = this.#settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
-    const plan = { agentId, manifest, limits, grants, subscriptions: heardBy(record, manifest), slot, expiresAtMs };
-    const toStart = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, gate: this.#gate };
+    const subscriptions = subscriptionsOf(record, manifest);
+    const plan = { agentId, loop: manifest.name, slot, limits, grants, manifest, subscriptions, expiresAtMs };
+    const startDeps = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, limiter: this.#limiter };
     return new Agent(plan, record, {
-      ...toStart,
+      ...startDeps,
       records,
-      mail,
+      inbox,
       publish,
       hangAfterMs,
       stopGraceMs,
-      standby: new WarmStandby(plan, toStart),
+      standby: new WarmStandby(plan, startDeps),
       policy: new RestartPolicy(restart, random),
-      engineWatch: this.#engineWatch,
+      engineMonitor: this.#engineMonitor,
       log: this.#log(agentId),
       eventQuota: new Quota(clock, perSecond(eventsPerSecond)),
       awaitDependencies: (plan, onWait, isPatient, signal) =>
-        this.#readiness.of(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
-      onReady: () => this.#readiness.changed(),
+        this.#dependencies.wait(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
+      onReady: () => this.#dependencies.agentReady(),
       background: (work) => {
         work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
       },
     });
   }
 
-  #log(agentId: string): LogBook {
+  #log(agentId: string): AgentLog {
     const { clock, logger } = this.#deps;
     const { logDirectory, logBytesMax: bytesMax, logBytesPerSecond } = this.#settings;
     const path = logDirectory === undefined ? undefined : join(logDirectory, `${agentId}.ndjson`);
     const file = path === undefined ? undefined : new LogFile(path, bytesMax, clock, logger);
-    return new LogBook({ clock, bytesMax, quota: new Quota(clock, perSecond(logBytesPerSecond)), file });
+    return new AgentLog({ clock, bytesMax, quota: new Quota(clock, perSecond(logBytesPerSecond)), file });
   }
 }
 
-/** What its loop hears; one that is suspended also hears of tasks for it. */
-function heardBy({ agentId }: AgentRecord, { subscriptions, idle }: LoopManifest): LoopManifest["subscriptions"] {
-  return idle === undefined ? subscriptions : [...subscriptions, ChannelPattern.parse(`agent.${agentId}.task.offered`)];
+/** The loop's subscriptions. An agent that is suspended when idle is also woken by tasks that are offered to it. */
+function subscriptionsOf(record: AgentRecord, { subscriptions, idle }: LoopManifest): LoopManifest["subscriptions"] {
+  if (idle === undefined) return subscriptions;
+  return [...subscriptions, ChannelPattern.parse(`agent.${record.agentId}.task.offered`)];
 }

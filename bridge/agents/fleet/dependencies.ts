@@ -1,24 +1,25 @@
 import { BridgeError } from "@armorclaw/protocol";
+import { until } from "../../platform/abort.ts";
 
-/** Lets agents wait for others to become ready. */
-export class Readiness {
+/** Lets agents wait until agents of other loops are ready. */
+export class Dependencies {
   readonly #isReady: (loop: string) => boolean;
-  readonly #waiting = new Set<() => void>();
+  readonly #checks = new Set<() => void>();
 
   constructor(isReady: (loop: string) => boolean) {
     this.#isReady = isReady;
   }
 
-  /** An agent has become ready. */
-  changed(): void {
-    for (const look of [...this.#waiting]) look();
+  /** Called when an agent has become ready. */
+  agentReady(): void {
+    for (const check of [...this.#checks]) check();
   }
 
   /**
    * Resolves when each loop has a ready agent.
    * @throws BridgeError AGENT_START_FAILED after `patienceMs`; rejects with the signal's reason when that aborts first
    */
-  async of(
+  async wait(
     loops: readonly string[],
     onWait: (message: string) => void,
     signal: AbortSignal,
@@ -26,7 +27,7 @@ export class Readiness {
   ): Promise<void> {
     for (const loop of loops) {
       if (this.#isReady(loop)) continue;
-      const message = `It waits for an agent of ${loop} to be ready`;
+      const message = `Waiting until an agent of ${loop} is ready`;
       onWait(message);
       const patience = patienceMs === undefined ? undefined : AbortSignal.timeout(patienceMs);
       await this.#one(loop, patience === undefined ? signal : AbortSignal.any([signal, patience])).catch((cause) => {
@@ -35,20 +36,16 @@ export class Readiness {
     }
   }
 
-  #one(loop: string, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const settle = (done: () => void) => {
-        this.#waiting.delete(look);
-        signal.removeEventListener("abort", onAbort);
-        done();
-      };
-      const look = () => {
-        if (this.#isReady(loop)) settle(resolve);
-      };
-      const onAbort = () => settle(() => reject(signal.reason));
-      this.#waiting.add(look);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
+  async #one(loop: string, signal: AbortSignal): Promise<void> {
+    const ready = Promise.withResolvers<void>();
+    const check = () => {
+      if (this.#isReady(loop)) ready.resolve();
+    };
+    this.#checks.add(check);
+    try {
+      await until(ready.promise, signal);
+    } finally {
+      this.#checks.delete(check);
+    }
   }
 }

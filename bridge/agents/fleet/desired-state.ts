@@ -1,16 +1,16 @@
 import { AgentId, type LoopManifest } from "@armorclaw/protocol";
 import type { Clock } from "../../platform/clock.ts";
-import type { AgentRecord, AgentRecords } from "../instance/records.ts";
+import type { AgentRecord, AgentRecords } from "../instance/store.ts";
 import type { Loops } from "./loops.ts";
 
-/** What live agents use. */
+/** The names and slots that agents of this bridge use. */
 export interface Taken {
   readonly names: readonly string[];
   readonly slots: readonly number[];
 }
 
-/** Who should run: what was recorded, and what the configuration asks for. */
-export class Roster {
+/** The agents that should run: those on record, and the default set of the configuration. */
+export class DesiredState {
   readonly #records: AgentRecords;
   readonly #loops: Loops;
   readonly #defaultSet: readonly string[];
@@ -23,7 +23,7 @@ export class Roster {
     this.#clock = clock;
   }
 
-  /** What should run as recorded. What the configuration no longer has comes to rest. */
+  /** The records of agents that should run. An agent that the configuration no longer has is set to rest. */
   async wanted(): Promise<readonly AgentRecord[]> {
     const places = [...this.#defaultSet];
     const wanted: AgentRecord[] = [];
@@ -37,7 +37,7 @@ export class Roster {
     return wanted;
   }
 
-  /** Loops of the default set that lack an agent. */
+  /** The loops of the default set that have no agent on record. */
   missingOfDefaultSet(): readonly string[] {
     const missing = [...this.#defaultSet];
     for (const { origin, loop } of this.#recorded()) {
@@ -47,8 +47,8 @@ export class Roster {
     return missing;
   }
 
-  /** The record of an agent that is about to be made, and is wanted once it is started. */
-  draft(
+  /** A record for a new agent, with a free name and slot. The agent is desired once it is started. */
+  newRecord(
     manifest: LoopManifest,
     origin: AgentRecord["origin"],
     taken: Taken,

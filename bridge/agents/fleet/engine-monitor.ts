@@ -1,22 +1,23 @@
 import type { Engine } from "../../containers/index.ts";
 import type { PublishEvent } from "../../events/index.ts";
+import { beforeAbort } from "../../platform/abort.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 
-/** Above the engine's own limit, whose message is the better one. */
+/** Longer than the engine's own deadline, whose error says more. */
 const pingDeadlineMs = 12_000;
-/** How often an engine that is away is asked. */
-const awayPollMs = 250;
+/** How often an engine that does not answer is pinged. */
+const pollMs = 250;
 
-/** Whether the engine answers. While it does not, agents are not to blame for what cannot be done with them. */
-export class EngineWatch {
+/** Reports whether the engine answers. While the engine does not answer, failures do not count against agents. */
+export class EngineMonitor {
   readonly #engine: Engine;
   readonly #publish: PublishEvent;
   readonly #clock: Clock;
   readonly #closing: AbortSignal;
-  #awaySinceMs: number | undefined;
-  #returning: Promise<void> = Promise.resolve();
+  #unreachableSinceMs: number | undefined;
+  #recovery: Promise<void> = Promise.resolve();
 
-  /** @param closing aborts when the bridge stops: from then on nothing is asked */
+  /** @param closing aborts when the bridge stops: the engine is not pinged after that */
   constructor(engine: Engine, publish: PublishEvent, clock: Clock, closing: AbortSignal) {
     this.#engine = engine;
     this.#publish = publish;
@@ -25,35 +26,35 @@ export class EngineWatch {
   }
 
   get isReachable(): boolean {
-    return this.#awaySinceMs === undefined;
+    return this.#unreachableSinceMs === undefined;
   }
 
-  /** Asks the engine. One that is away is asked until it is back. */
+  /** Pings the engine. An engine that does not answer is pinged until it does. */
   async check(): Promise<boolean> {
     if (!this.isReachable) return false;
     const message = await this.#ping();
-    if (message !== undefined) this.#lost(message);
+    if (message !== undefined) this.#markUnreachable(message);
     return message === undefined;
   }
 
-  /** The engine did not answer someone. Resolves when it is back, or when the signal aborts. */
-  async whenBack(message: string, signal: AbortSignal): Promise<void> {
-    this.#lost(message);
-    await Promise.race([this.#returning, aborted(signal)]);
+  /** Called by who got no answer from the engine. Resolves when the engine answers again, or when the signal aborts. */
+  async untilReachable(message: string, signal: AbortSignal): Promise<void> {
+    this.#markUnreachable(message);
+    await beforeAbort(this.#recovery, signal);
   }
 
-  #lost(message: string): void {
-    if (this.#awaySinceMs !== undefined || this.#closing.aborted) return;
-    this.#awaySinceMs = this.#clock.monotonic();
+  #markUnreachable(message: string): void {
+    if (this.#unreachableSinceMs !== undefined || this.#closing.aborted) return;
+    this.#unreachableSinceMs = this.#clock.monotonic();
     this.#publish("bridge.engine_unreachable", "bridge", { message });
-    this.#returning = this.#awaitReturn(this.#awaySinceMs);
+    this.#recovery = this.#awaitRecovery(this.#unreachableSinceMs);
   }
 
-  async #awaitReturn(sinceMs: number): Promise<void> {
+  async #awaitRecovery(sinceMs: number): Promise<void> {
     do {
-      await delay(this.#clock, awayPollMs, this.#closing).catch(() => undefined);
+      await delay(this.#clock, pollMs, this.#closing).catch(() => undefined);
     } while (!this.#closing.aborted && (await this.#ping()) !== undefined);
-    this.#awaySinceMs = undefined;
+    this.#unreachableSinceMs = undefined;
     if (this.#closing.aborted) return;
     this.#publish("bridge.engine_reachable", "bridge", { away_ms: Math.round(this.#clock.monotonic() - sinceMs) });
   }
@@ -66,11 +67,4 @@ export class EngineWatch {
       return error instanceof Error ? error.message : String(error);
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

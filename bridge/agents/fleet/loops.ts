@@ -8,7 +8,7 @@ import {
 } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 
-/** What the operator changed of a loop's manifest. */
+/** The operator's changes to a loop's manifest. */
 export interface LoopOverride {
   readonly limits?: object | undefined;
   readonly grants?: readonly Grant[] | undefined;
@@ -19,7 +19,7 @@ export interface LoopOverride {
   readonly standby?: boolean | undefined;
 }
 
-/** The loops that can be started, with what the operator made of them. */
+/** The loops that can be started, with the operator's changes. */
 export class Loops {
   readonly #manifests: ReadonlyMap<string, LoopManifest>;
 
@@ -59,14 +59,14 @@ export class Loops {
     throw new BridgeError("LOOP_NOT_FOUND", `No loop is called ${loop}${hint}`, { loop });
   }
 
-  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them, or for a standby beside a workspace */
+  /** @throws BridgeError LOOP_NOT_FOUND for a dependency that does not exist, CONFIG_INVALID for a circle of them or for a standby of a loop with a workspace */
   check(): void {
     for (const { name, standby, workspace } of this.all()) {
       this.#walk(name, []);
       if (standby && workspace !== undefined)
         throw new BridgeError(
           "CONFIG_INVALID",
-          `The loop ${name} has a workspace, which two containers cannot share: it may have no standby`,
+          `The loop ${name} has a workspace, which two containers cannot share: set no standby for it`,
         );
     }
   }

@@ -2,40 +2,40 @@ import type { ContainerRecord, Engine } from "../../containers/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Agent } from "../instance/agent.ts";
-import type { EngineWatch } from "./engine-monitor.ts";
+import type { EngineMonitor } from "./engine-monitor.ts";
 import { findOrphans } from "./reconcile.ts";
 
-/** Time for the engine to list and remove. */
+/** The engine's time to list and to remove containers. */
 const sweepDeadlineMs = 60_000;
 
-export interface KeeperDeps {
+export interface OrphanCollectorDeps {
   readonly engine: Engine;
-  readonly engineWatch: EngineWatch;
+  readonly engineMonitor: EngineMonitor;
   readonly live: () => readonly Agent[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Holds what runs against what should, at an interval: what has ended unheard is looked at, orphans are removed. */
-export class Keeper {
-  readonly #deps: KeeperDeps;
+/** Compares the engine's containers with the live agents at an interval: removes orphans, and has agents check containers that the engine does not list. */
+export class OrphanCollector {
+  readonly #deps: OrphanCollectorDeps;
   #suspects: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #pass: Promise<void> | undefined;
 
-  constructor(deps: KeeperDeps) {
+  constructor(deps: OrphanCollectorDeps) {
     this.#deps = deps;
   }
 
-  begin(everyMs: number): void {
+  start(everyMs: number): void {
     this.#timer = this.#deps.clock.every(everyMs, () => {
-      this.#pass ??= this.#look().finally(() => {
+      this.#pass ??= this.#collect().finally(() => {
         this.#pass = undefined;
       });
     });
   }
 
-  async end(): Promise<void> {
+  async stop(): Promise<void> {
     this.#timer?.cancel();
     await this.#pass;
   }
@@ -53,10 +53,10 @@ export class Keeper {
     return this.#deps.engine.list(AbortSignal.timeout(sweepDeadlineMs));
   }
 
-  async #look(): Promise<void> {
-    const { engineWatch, live, logger } = this.#deps;
+  async #collect(): Promise<void> {
+    const { engineMonitor, live, logger } = this.#deps;
     try {
-      if (!(await engineWatch.check())) return;
+      if (!(await engineMonitor.check())) return;
       const containers = await this.list();
       const running = new Set<string>(containers.filter((one) => one.running).map(({ id }) => id));
       for (const { container } of live()) if (container !== undefined && !running.has(container.id)) container.look();
@@ -65,7 +65,7 @@ export class Keeper {
       this.#suspects = found.suspects;
       await this.remove(found.orphans, "no agent holds it");
     } catch (error) {
-      logger.warn({ error }, "what runs could not be compared with what should");
+      logger.warn({ error }, "containers could not be compared with the agents");
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { PublishEvent } from "../../events/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Agent } from "../instance/agent.ts";
-import type { AgentRecords } from "../instance/records.ts";
+import type { AgentRecords } from "../instance/store.ts";
 
 export interface PanicReport {
   readonly agents: number;
@@ -10,8 +10,8 @@ export interface PanicReport {
 }
 
 /**
- * Freezes every agent at once, then kills them all. What is durable comes first: a crash in the middle of it leaves a
- * bridge that starts nothing.
+ * Freezes all agents at once, then kills them. The panic is recorded first, so that a bridge that crashes meanwhile starts
+ * nothing when it returns.
  */
 export async function panic(
   reason: string,
@@ -22,7 +22,7 @@ export async function panic(
   const begunAt = clock.monotonic();
   records.setPanic({ sinceMs: clock.now(), reason });
   const elapsedMs = () => Math.round((clock.monotonic() - begunAt) * 10) / 10;
-  // What cannot be frozen is killed all the same.
+  // An agent that could not be frozen is killed too.
   await Promise.allSettled(live.map((agent) => agent.freeze(`Panic: ${reason}`)));
   const frozenMs = elapsedMs();
   publish("bridge.panicked", "bridge", { agents: live.length, frozen_ms: frozenMs, reason });

@@ -1,14 +1,14 @@
 import type { ContainerRecord } from "../../containers/index.ts";
-import type { AgentRecord } from "../instance/records.ts";
+import type { AgentRecord } from "../instance/store.ts";
 
 export interface StartPlan {
-  /** What should run, each with its container where that still does. */
+  /** The agents that should run, each with its container if that still runs. */
   readonly start: readonly { readonly record: AgentRecord; readonly adopted: ContainerRecord | undefined }[];
-  /** Containers of this install that nobody wants. */
+  /** Containers of this install that belong to no such agent. */
   readonly remove: readonly ContainerRecord[];
 }
 
-/** What a bridge that starts does with what should run and what the engine says. Only containers of this install are given. */
+/** Plans the start of a bridge from its records and the engine's list, which holds only containers of this install. */
 export function planStart(records: readonly AgentRecord[], containers: readonly ContainerRecord[]): StartPlan {
   const start = records
     .filter(({ desired }) => desired === "run")
@@ -22,18 +22,18 @@ export function planStart(records: readonly AgentRecord[], containers: readonly 
   return { start, remove: containers.filter((container) => !adopted.has(container)) };
 }
 
-/** No container of the agent has a later epoch: a crash may have come between a start and its record. */
+/** The highest epoch in use: a crash may have come between a start and its record. */
 function highestEpoch({ agentId, epoch }: AgentRecord, containers: readonly ContainerRecord[]): number {
   return Math.max(epoch, ...containers.filter((one) => one.agentId === agentId).map((one) => one.epoch));
 }
 
-/** What a live agent holds, or is about to hold. */
+/** A container that a live agent has, or is about to have. */
 export interface Held {
   readonly agentId: string;
   readonly epoch: number;
 }
 
-/** Containers that no agent of this bridge holds, now and at the look before: between two looks every start and end settles. */
+/** Finds containers that no agent has, now and at the check before. Every start and end settles between two checks. */
 export function findOrphans(
   containers: readonly ContainerRecord[],
   held: readonly Held[],

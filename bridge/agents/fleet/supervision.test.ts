@@ -6,16 +6,16 @@ import { MemoryRecords, manifest, setUp } from "../../../tests/support/engines/s
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
 import type { AgentSupervisor } from "../index.ts";
-import { StartGate } from "../instance/start-limiter.ts";
+import { StartLimiter } from "../instance/start-limiter.ts";
 import { redact } from "../logs/redact.ts";
 import { findOrphans, planStart } from "./reconcile.ts";
 
 const stateOf = (supervisor: AgentSupervisor, id: string) => supervisor.get(id).state;
 const whenRunning = (supervisor: AgentSupervisor, id: string) =>
-  until(`${id} runs`, () => supervisor.list(false).find((one) => one.agent_id === id && one.state === "running"));
+  until(`${id} runs`, () => supervisor.list(false).find((one) => one.agentId === id && one.state === "running"));
 
 describe("liveness", () => {
-  test("an agent that is silent for too long is killed and told as hung; heartbeats keep it", async () => {
+  test("an agent that is silent for too long is killed and reported as hung; heartbeats keep it running", async () => {
     const clock = new ManualClock();
     const { supervisor, types, seen } = setUp({ hangAfterMs: 10_000 }, { clock });
     const agent = await supervisor.launch("pulse");
@@ -23,7 +23,7 @@ describe("liveness", () => {
       clock.advance(1_000);
       agent.heartbeat({ seq: i + 1, activity: "active" });
     }
-    expect(agent.info).toMatchObject({ live: true, ready: true });
+    expect(agent.snapshot).toMatchObject({ isLive: true, isReady: true });
     for (let i = 0; i < 12; i++) clock.advance(1_000);
     await until("its second start", () => {
       clock.advance(1);
@@ -37,7 +37,7 @@ describe("liveness", () => {
     await supervisor.stop();
   });
 
-  test("a bridge that stood still itself blames nobody", async () => {
+  test("a bridge that stalled itself kills no agent", async () => {
     const clock = new ManualClock();
     const { supervisor, engine } = setUp({ hangAfterMs: 10_000 }, { clock });
     await supervisor.launch("pulse");
@@ -85,8 +85,8 @@ describe("a restart of the bridge", () => {
     await whenRunning(supervisor, "pulse-1");
     await whenRunning(supervisor, "pulse-2");
     expect(engine.removed.sort()).toEqual(["gone-1.1", "pulse-2.4"]);
-    expect(supervisor.get("pulse-1").info).toMatchObject({ epoch: 4, restarts: 2 });
-    expect(supervisor.get("pulse-2").info).toMatchObject({ epoch: 6 });
+    expect(supervisor.get("pulse-1").snapshot).toMatchObject({ epoch: 4, restarts: 2 });
+    expect(supervisor.get("pulse-2").snapshot).toMatchObject({ epoch: 6 });
     expect(opened.sort()).toEqual(["/run/agents/pulse-1.4", "/run/agents/pulse-2.6"]);
     expect(types()).toContain("agent.adopted pulse-1");
     expect(types()).not.toContain("agent.started pulse-1");
@@ -112,7 +112,7 @@ describe("a restart of the bridge", () => {
     await first.supervisor.stop();
     const second = setUp({}, { records });
     second.supervisor.begin();
-    expect((await second.supervisor.launch("pulse")).info).toMatchObject({ agent_id: "pulse-1", epoch: 2 });
+    expect((await second.supervisor.launch("pulse")).snapshot).toMatchObject({ agentId: "pulse-1", epoch: 2 });
     await second.supervisor.stop();
   });
 
@@ -152,7 +152,7 @@ describe("panic", () => {
 });
 
 describe("an engine that goes away", () => {
-  test("is told once, costs agents no restarts, and what should run starts when it is back", async () => {
+  test("is reported once, costs agents no restarts, and what should run starts when it is back", async () => {
     const { supervisor, engine, types } = setUp({ start: ["pulse"] });
     const gone = new BridgeError("ENGINE_UNAVAILABLE", "It is away");
     engine.outage = gone;
@@ -183,9 +183,9 @@ describe("loops that come after others", () => {
     const { supervisor, engine } = setUp({ start: ["late", "pulse"] }, { manifests: comesAfter(["pulse"]) });
     supervisor.begin();
     await whenRunning(supervisor, "pulse-1");
-    expect(supervisor.get("late-1").info).toMatchObject({
+    expect(supervisor.get("late-1").snapshot).toMatchObject({
       state: "requested",
-      message: "It waits for an agent of pulse to be ready",
+      message: "Waiting until an agent of pulse is ready",
     });
     supervisor.get("pulse-1").report("active", undefined);
     await whenRunning(supervisor, "late-1");
@@ -210,7 +210,7 @@ test("a loop with a workspace may have no standby", async () => {
   const { supervisor } = setUp({ loops });
   await expect(supervisor.start()).rejects.toMatchObject({
     code: "CONFIG_INVALID",
-    message: expect.stringContaining("it may have no standby"),
+    message: expect.stringContaining("set no standby for it"),
   });
 });
 
@@ -218,7 +218,7 @@ test("an agent's time to live ends it for good", async () => {
   const { supervisor, records } = setUp();
   const agent = await supervisor.launch("pulse", undefined, 100);
   await until("stopped", () => agent.state === "stopped");
-  expect(agent.info.message).toBe("Its time to live is over");
+  expect(agent.snapshot.message).toBe("Its time to live is over");
   expect(records.get("pulse-1")?.desired).toBe("rest");
 });
 
@@ -234,8 +234,8 @@ test("a restart by hand ends a crash loop and counts anew", async () => {
   await supervisor.stop();
 });
 
-test("StartGate lets in no more than its number, and who gives up leaves the queue", async () => {
-  const gate = new StartGate(2);
+test("StartLimiter runs no more than its maximum, and an aborted start leaves the queue", async () => {
+  const limiter = new StartLimiter(2);
   let inside = 0;
   let most = 0;
   const work = async () => {
@@ -244,9 +244,9 @@ test("StartGate lets in no more than its number, and who gives up leaves the que
     inside -= 1;
   };
   const never = new AbortController().signal;
-  const all = Array.from({ length: 10 }, () => gate.through(work, never));
+  const all = Array.from({ length: 10 }, () => limiter.run(work, never));
   const impatient = new AbortController();
-  const given = gate.through(work, impatient.signal);
+  const given = limiter.run(work, impatient.signal);
   impatient.abort(new Error("gave up"));
   await expect(given).rejects.toThrow("gave up");
   await Promise.all(all);

@@ -5,8 +5,8 @@ import type { PublishEvent } from "../../events/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AgentEndpoints } from "../../rpc/index.ts";
-import type { AgentMail } from "../instance/agent-inbox.ts";
-import type { AgentRecords } from "../instance/records.ts";
+import type { AgentInbox } from "../instance/agent-inbox.ts";
+import type { AgentRecords } from "../instance/store.ts";
 
 export interface SupervisorSettings extends Readonly<Omit<Config["agents"], "start">> {
   /** The loops that are started with the bridge. */
@@ -23,7 +23,7 @@ export interface SupervisorDeps {
   readonly workspaces: Workspaces;
   readonly manifests: readonly LoopManifestInput[];
   readonly records: AgentRecords;
-  readonly mail: AgentMail;
+  readonly inbox: AgentInbox;
   readonly publish: PublishEvent;
   readonly clock: Clock;
   readonly random: () => number;

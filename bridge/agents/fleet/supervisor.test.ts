@@ -12,12 +12,12 @@ describe("AgentSupervisor.launch()", () => {
     const { supervisor, types } = setUp();
     const first = await supervisor.launch("pulse");
     const second = await supervisor.launch("pulse");
-    expect([first.info, second.info]).toMatchObject([
-      { agent_id: "pulse-1", state: "running", isolation: "sandbox", epoch: 1, restarts: 0 },
-      { agent_id: "pulse-2", state: "running" },
+    expect([first.snapshot, second.snapshot]).toMatchObject([
+      { agentId: "pulse-1", state: "running", isolation: "sandbox", epoch: 1, restarts: 0 },
+      { agentId: "pulse-2", state: "running" },
     ]);
     await first.stop(0);
-    expect((await supervisor.launch("pulse")).info.agent_id).toBe("pulse-1");
+    expect((await supervisor.launch("pulse")).snapshot.agentId).toBe("pulse-1");
     expect(types()).toEqual([
       "agent.started pulse-1",
       "agent.started pulse-2",
@@ -70,7 +70,7 @@ describe("AgentSupervisor.launch()", () => {
     supervisor.begin();
     await until("failed", () => supervisor.list(true)[0]?.state === "failed");
     expect(engine.started).toHaveLength(1);
-    expect(supervisor.get("pulse-1").info.message).toContain("no network");
+    expect(supervisor.get("pulse-1").snapshot.message).toContain("no network");
     await expect(supervisor.get("pulse-1").hello()).rejects.toBeInstanceOf(BridgeError);
   });
 });
@@ -89,7 +89,7 @@ describe("an agent that ends", () => {
       "agent.restarted pulse-1",
     ]);
     expect(seen[2]?.data).toMatchObject({ exit: { reason: "killed" }, restart_in_ms: 0 });
-    expect(supervisor.get("pulse-1").info).toMatchObject({ state: "running", epoch: 2, restarts: 1 });
+    expect(supervisor.get("pulse-1").snapshot).toMatchObject({ state: "running", epoch: 2, restarts: 1 });
     await supervisor.stop();
   });
 
@@ -194,7 +194,7 @@ test("usage() measures processor time between two readings", async () => {
   const { supervisor } = setUp();
   await supervisor.launch("pulse");
   expect(await supervisor.usage()).toEqual([
-    expect.objectContaining({ agent_id: "pulse-1", memory_bytes: 1_000_000, cpu_percent: null, pids: 7, history: [] }),
+    expect.objectContaining({ agentId: "pulse-1", memoryBytes: 1_000_000, cpuPercent: null, pids: 7, history: [] }),
   ]);
   await supervisor.stop();
 });

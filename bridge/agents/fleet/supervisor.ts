@@ -1,29 +1,22 @@
-import {
-  type AgentId,
-  type AgentInfo,
-  type AgentUsage,
-  BridgeError,
-  type ContainerId,
-  type LoopManifest,
-} from "@armorclaw/protocol";
+import { type AgentId, BridgeError, type ContainerId, type LoopManifest } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import type { ContainerRecord } from "../../containers/index.ts";
 import type { Service } from "../../lifecycle/index.ts";
 import type { Agent } from "../instance/agent.ts";
-import type { AgentRecord, PanicRecord } from "../instance/records.ts";
-import { isLive, isUp, requireResting } from "../instance/state.ts";
-import { AgentMaker } from "./agent-factory.ts";
-import { Readiness } from "./dependencies.ts";
-import { Roster, type Taken } from "./desired-state.ts";
-import { EngineWatch } from "./engine-monitor.ts";
+import { type AgentSnapshot, isLive, isUp, requireResting } from "../instance/agent-status.ts";
+import type { AgentRecord, PanicRecord } from "../instance/store.ts";
+import { AgentFactory } from "./agent-factory.ts";
+import { Dependencies } from "./dependencies.ts";
+import { DesiredState, type Taken } from "./desired-state.ts";
+import { EngineMonitor } from "./engine-monitor.ts";
 import { Loops } from "./loops.ts";
-import { Keeper } from "./orphan-collector.ts";
+import { OrphanCollector } from "./orphan-collector.ts";
 import { type PanicReport, panic } from "./panic.ts";
 import { planStart } from "./reconcile.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
-import { UsageMeter } from "./usage-meter.ts";
+import { type AgentUsageReading, UsageMeter } from "./usage-meter.ts";
 
-/** Stopped and failed agents that are remembered for `agent.list` and their logs. */
+/** Stopped and failed agents that are kept for `agent.list` and their logs. */
 const restingAgentsMax = 100;
 
 /** All agents of this bridge. */
@@ -32,42 +25,42 @@ export class AgentSupervisor implements Service {
   readonly #deps: SupervisorDeps;
   readonly #settings: SupervisorSettings;
   readonly #loops: Loops;
-  readonly #roster: Roster;
+  readonly #desired: DesiredState;
   readonly #agents = new Map<string, Agent>();
   readonly #usage: UsageMeter;
   readonly #closing = new AbortController();
-  readonly #engineWatch: EngineWatch;
-  readonly #keeper: Keeper;
-  readonly #maker: AgentMaker;
+  readonly #engineMonitor: EngineMonitor;
+  readonly #collector: OrphanCollector;
+  readonly #factory: AgentFactory;
   #opening: Promise<void> = Promise.resolve();
   #ready: Promise<void> | undefined;
   #isDraining = false;
-  #hasTakenOver = false;
+  #hasAdopted = false;
 
   constructor(deps: SupervisorDeps, settings: SupervisorSettings) {
     const { engine, publish, clock, logger } = deps;
     this.#deps = deps;
     this.#settings = settings;
     this.#loops = new Loops(deps.manifests, settings.loops);
-    this.#roster = new Roster(deps.records, this.#loops, settings.start, clock);
+    this.#desired = new DesiredState(deps.records, this.#loops, settings.start, clock);
     this.#usage = new UsageMeter(clock);
-    this.#engineWatch = new EngineWatch(engine, publish, clock, this.#closing.signal);
+    this.#engineMonitor = new EngineMonitor(engine, publish, clock, this.#closing.signal);
     const live = () => this.live;
-    this.#keeper = new Keeper({ engine, engineWatch: this.#engineWatch, live, clock, logger });
+    this.#collector = new OrphanCollector({ engine, engineMonitor: this.#engineMonitor, live, clock, logger });
     const isReady = (loop: string) =>
       this.live.some(
         ({ plan, state, isReady: ready }) => (ready || state === "suspended") && plan.manifest.name === loop,
       );
-    this.#maker = new AgentMaker(deps, settings, this.#engineWatch, new Readiness(isReady));
+    this.#factory = new AgentFactory(deps, settings, this.#engineMonitor, new Dependencies(isReady));
   }
 
-  /** Checks the default set's names and what the loops wait for. */
+  /** Checks the names of the default set and the loops' dependencies. */
   async start(): Promise<void> {
     this.#loops.check();
     for (const loop of this.#settings.start) this.#loops.get(loop);
   }
 
-  /** Begins to make the engine ready and to start what should run. Once the bridge serves: nobody waits for it. */
+  /** Starts to prepare the engine and to start agents. Called when the bridge serves; no caller waits for it. */
   begin(): void {
     this.#opening = this.#open();
     this.#usage.begin(this.#settings.usageIntervalMs, () => this.live);
@@ -76,20 +69,20 @@ export class AgentSupervisor implements Service {
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#closing.abort();
-    await this.#keeper.end();
+    await this.#collector.stop();
     const { stopGraceMs } = this.#settings;
     await Promise.all(this.live.map((agent) => agent.stop(stopGraceMs, { isWanted: true })));
     await this.#opening;
-    // What an engine that was never reached, or is away, still holds is for the next bridge to take over.
-    if (this.#hasTakenOver && this.isEngineReachable) this.#deps.records.setHoldingEngine(undefined);
-    // Those who listen are told of every end before their connections close.
+    // The next bridge adopts the containers of an engine that this one has not reached, or that does not answer.
+    if (this.#hasAdopted && this.isEngineReachable) this.#deps.records.setHoldingEngine(undefined);
+    // Subscribers get every agent.stopped before their connections close.
     await this.#deps.records.settled();
   }
 
   async stop(): Promise<void> {
     this.#isDraining = true;
     this.#closing.abort();
-    await Promise.all([this.#keeper.end(), this.#usage.end()]);
+    await Promise.all([this.#collector.stop(), this.#usage.end()]);
     await Promise.all(this.live.map((agent) => agent.stop(0, { isWanted: true })));
     for (const { log } of this.#agents.values()) log.close();
     await this.#deps.engine.close();
@@ -99,24 +92,24 @@ export class AgentSupervisor implements Service {
     return [...this.#agents.values()].filter(({ state }) => isLive(state));
   }
 
-  /** Names and slots that are in use. A resting agent keeps its slot, as it may be started again. */
+  /** Names and slots in use. A resting agent keeps its slot, as it may be started again. */
   get #taken(): Taken {
     const agents = [...this.#agents.values()];
     return { names: this.live.map(({ plan }) => plan.agentId), slots: agents.map(({ plan }) => plan.slot) };
   }
 
   get isEngineReachable(): boolean {
-    return this.#engineWatch.isReachable;
+    return this.#engineMonitor.isReachable;
   }
 
-  /** Set from `panic` to `resume`. */
+  /** Set from `panic` until `resume`. */
   get panicked(): PanicRecord | undefined {
     return this.#deps.records.panic();
   }
 
-  list(includeResting: boolean): AgentInfo[] {
+  list(includeResting: boolean): AgentSnapshot[] {
     const agents = includeResting ? [...this.#agents.values()] : this.live;
-    return agents.map(({ info }) => info);
+    return agents.map(({ snapshot }) => snapshot);
   }
 
   /** @throws BridgeError AGENT_NOT_FOUND */
@@ -130,35 +123,35 @@ export class AgentSupervisor implements Service {
 
   /** @throws BridgeError AGENT_NOT_FOUND */
   getByContainer(containerId: ContainerId): Agent {
-    for (const agent of this.#agents.values()) if (agent.info.container_id === containerId) return agent;
+    for (const agent of this.#agents.values()) if (agent.snapshot.containerId === containerId) return agent;
     throw new BridgeError("AGENT_NOT_FOUND", `No agent has the container ${containerId}`, {
       container_id: containerId,
     });
   }
 
-  /** Starts an agent and answers when it has said hello. */
+  /** Starts a new agent. Resolves when the agent has said hello. */
   async launch(loop: string, name?: AgentId, ttlMs?: number): Promise<Agent> {
     const manifest = this.#loops.get(loop);
-    this.#refuse();
+    this.#requireOpen();
     await this.#ensureReady();
-    const agent = this.#create(this.#roster.draft(manifest, "operator", this.#taken, name, ttlMs));
+    const agent = this.#create(this.#desired.newRecord(manifest, "operator", this.#taken, name, ttlMs));
     await agent.start({ keepTrying: false });
     return agent;
   }
 
   async restart(agentId: string, graceMs: number): Promise<Agent> {
     const agent = this.get(agentId);
-    this.#refuse();
+    this.#requireOpen();
     await this.#ensureReady();
     await agent.stop(graceMs, { isWanted: true });
-    this.#refuse();
+    this.#requireOpen();
     await agent.start({ keepTrying: false });
     return agent;
   }
 
   async resumeAgent(agentId: string): Promise<Agent> {
     const agent = this.get(agentId);
-    this.#refuse();
+    this.#requireOpen();
     await agent.resume();
     return agent;
   }
@@ -172,7 +165,7 @@ export class AgentSupervisor implements Service {
     return await panic(reason, this.live, this.#deps);
   }
 
-  /** Ends the panic, and begins to start what should run. Returns how many that is. */
+  /** Ends the panic and starts the agents that should run. Resolves with their number. */
   async resume(): Promise<number> {
     if (this.panicked === undefined) return 0;
     this.#deps.records.setPanic(undefined);
@@ -192,8 +185,8 @@ export class AgentSupervisor implements Service {
     return { manifest, agents: this.live.filter(({ plan }) => plan.manifest.name === manifest.name).length };
   }
 
-  /** Measures one agent, or all that run. */
-  usage(agentId?: string, historyLength = 0): Promise<AgentUsage[]> {
+  /** Measures one agent, or all running agents. */
+  usage(agentId?: string, historyLength = 0): Promise<AgentUsageReading[]> {
     const agents = agentId === undefined ? this.live.filter(({ state }) => isUp(state)) : [this.get(agentId)];
     return Promise.all(agents.map((agent) => this.#usage.read(agent, historyLength)));
   }
@@ -204,40 +197,43 @@ export class AgentSupervisor implements Service {
       try {
         return await this.#ensureReady();
       } catch (error) {
-        logger.error({ error }, "what should run could not be started");
-        await this.#engineWatch.whenBack(error instanceof Error ? error.message : String(error), this.#closing.signal);
+        logger.error({ error }, "the agents could not be started");
+        await this.#engineMonitor.untilReachable(
+          error instanceof Error ? error.message : String(error),
+          this.#closing.signal,
+        );
       }
     }
   }
 
-  /** Makes the engine ready and begins to start what should run. Once; after a failure, anew. */
+  /** Prepares the engine and starts the agents that should run: once, and again after a failure. */
   #ensureReady(): Promise<void> {
-    this.#ready ??= this.#makeReady().catch((error: unknown) => {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
       this.#ready = undefined;
       throw error;
     });
     return this.#ready;
   }
 
-  async #makeReady(): Promise<void> {
+  async #prepare(): Promise<void> {
     const { engine, logger, records } = this.#deps;
-    await engine.prepare((step) => logger.info({ engine: engine.kind, step }, "making the engine ready"));
+    await engine.prepare((step) => logger.info({ engine: engine.kind, step }, "preparing the engine"));
     records.setHoldingEngine(engine.kind);
-    const containers = await this.#keeper.list();
+    const containers = await this.#collector.list();
     if (this.#isDraining) return;
     if (this.panicked !== undefined) {
-      await this.#keeper.remove(containers, "the bridge was panicked");
+      await this.#collector.remove(containers, "the bridge is in panic mode");
     } else {
-      const { remove } = planStart(await this.#roster.wanted(), containers);
+      const { remove } = planStart(await this.#desired.wanted(), containers);
       const removed = new Set(remove);
-      await this.#keeper.remove(remove, "an earlier bridge left it, and nobody wants it");
+      await this.#collector.remove(remove, "an earlier bridge left it, and no agent adopts it");
       this.#startWanted(containers.filter((container) => !removed.has(container)));
     }
-    this.#hasTakenOver = true;
-    this.#keeper.begin(this.#settings.reconcileMs);
+    this.#hasAdopted = true;
+    this.#collector.start(this.#settings.reconcileMs);
   }
 
-  /** Starts what should run and does not, and what of the default set is missing. Returns how many those are. */
+  /** Starts each agent that should run and does not, and what the default set lacks. Returns their number. */
   #startWanted(containers: readonly ContainerRecord[]): number {
     const { start } = planStart(this.#deps.records.all(), containers);
     let started = 0;
@@ -247,19 +243,22 @@ export class AgentSupervisor implements Service {
       this.#keepStarting(known ?? this.#create(record), adopted);
       started += 1;
     }
-    const missing = this.#roster.missingOfDefaultSet();
+    const missing = this.#desired.missingOfDefaultSet();
     for (const loop of missing)
-      this.#keepStarting(this.#create(this.#roster.draft(this.#loops.get(loop), "default", this.#taken)), undefined);
+      this.#keepStarting(
+        this.#create(this.#desired.newRecord(this.#loops.get(loop), "default", this.#taken)),
+        undefined,
+      );
     return started + missing.length;
   }
 
-  /** An agent that does not start at once is tried again by the watch over it. */
+  /** The agent's own supervision tries a failed start again. */
   #keepStarting(agent: Agent, adopted: ContainerRecord | undefined): void {
     agent.start({ keepTrying: true, adopted }).catch(() => undefined);
   }
 
   #create(record: AgentRecord): Agent {
-    this.#refuse();
+    this.#requireOpen();
     const { live } = this;
     const { max } = this.#settings;
     if (live.length >= max)
@@ -269,18 +268,18 @@ export class AgentSupervisor implements Service {
     if (known !== undefined && isLive(known.state))
       throw new BridgeError("AGENT_ALREADY_RUNNING", `${agentId} is already ${known.state}`, { agent_id: agentId });
     known?.log.close();
-    const agent = this.#maker.make(record, this.#loops.get(record.loop));
+    const agent = this.#factory.create(record, this.#loops.get(record.loop));
     this.#agents.delete(agentId);
     this.#agents.set(agentId, agent);
     this.#forgetOldest();
     return agent;
   }
 
-  #refuse(): void {
+  #requireOpen(): void {
     if (this.#isDraining) throw new BridgeError("SHUTTING_DOWN");
     const { panicked } = this;
     if (panicked !== undefined)
-      throw new BridgeError("BRIDGE_PANICKED", `The bridge was panicked: ${panicked.reason}`, {
+      throw new BridgeError("BRIDGE_PANICKED", `The bridge is in panic mode: ${panicked.reason}`, {
         reason: panicked.reason,
       });
   }

@@ -1,26 +1,47 @@
-import type { AgentUsage, UsageSample } from "@armorclaw/protocol";
+import type { AgentId } from "@armorclaw/protocol";
 import { type WorkspaceFill, workspaceFill } from "../../containers/index.ts";
-import { type Clock, type Timer, timestamp } from "../../platform/clock.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Agent } from "../instance/agent.ts";
 
 /** A reading sooner than this after the one before repeats its processor share, which would be noise. */
 const readingIntervalMsMin = 250;
-/** Kept of each agent: an hour at the usual interval. */
+/** Samples that are kept of each agent: an hour at the usual interval. */
 const samplesMax = 720;
-/** Read in one go; then others get their turn. */
+/** Agents that are read before other work gets its turn. */
 const agentsPerTurn = 10;
 
-interface Reading {
+/** One measurement. Null where the host does not tell. */
+export interface UsageReading {
+  readonly timeMs: number;
+  readonly memoryBytes: number | null;
+  /** The share of one processor since the reading before; null at the first reading. */
+  readonly cpuPercent: number | null;
+  readonly pids: number | null;
+  readonly ioReadBytes: number | null;
+  readonly ioWriteBytes: number | null;
+}
+
+export interface AgentUsageReading extends UsageReading {
+  readonly agentId: AgentId;
+  readonly workspace: WorkspaceFill | undefined;
+  readonly logBytes: number;
+  readonly logBytesDropped: number;
+  readonly eventsRefused: number;
+  /** Earlier readings, oldest first. */
+  readonly history: readonly UsageReading[];
+}
+
+interface CpuReading {
   readonly at: number;
   readonly cpuNs: number;
   readonly percent: number | null;
 }
 
-/** Measures what running agents use; the processor share needs two readings. */
+/** Measures the resources that running agents use. The processor share needs two readings. */
 export class UsageMeter {
   readonly #clock: Clock;
-  readonly #before = new WeakMap<object, Reading>();
-  readonly #history = new WeakMap<Agent, UsageSample[]>();
+  readonly #before = new WeakMap<object, CpuReading>();
+  readonly #history = new WeakMap<Agent, UsageReading[]>();
   #timer: Timer | undefined;
   #sampling: Promise<void> | undefined;
 
@@ -42,18 +63,16 @@ export class UsageMeter {
     await this.#sampling;
   }
 
-  async read(agent: Agent, historyLength: number): Promise<AgentUsage> {
-    const { time: _, ...sample } = await this.#measure(agent);
+  async read(agent: Agent, historyLength: number): Promise<AgentUsageReading> {
+    const reading = await this.#measure(agent);
     const history = this.#history.get(agent) ?? [];
-    const workspace = await fillOf(agent);
     return {
-      agent_id: agent.plan.agentId,
-      ...sample,
-      workspace_bytes: workspace?.usedBytes ?? null,
-      workspace_size_bytes: workspace?.sizeBytes ?? null,
-      log_bytes: agent.log.bytesWritten,
-      log_bytes_dropped: agent.log.bytesDropped,
-      events_refused: agent.eventQuota.refused,
+      ...reading,
+      agentId: agent.plan.agentId,
+      workspace: await fillOf(agent),
+      logBytes: agent.log.bytesWritten,
+      logBytesDropped: agent.log.bytesDropped,
+      eventsRefused: agent.eventQuota.refused,
       history: historyLength === 0 ? [] : history.slice(-historyLength),
     };
   }
@@ -70,16 +89,16 @@ export class UsageMeter {
     }
   }
 
-  async #measure(agent: Agent): Promise<UsageSample> {
+  async #measure(agent: Agent): Promise<UsageReading> {
     const { container } = agent;
     const usage = container === undefined ? null : await container.usage();
     return {
-      time: timestamp(this.#clock),
-      memory_bytes: usage?.memoryBytes ?? null,
-      cpu_percent: container === undefined || usage === null ? null : this.#cpuPercent(container, usage.cpuNs),
+      timeMs: this.#clock.now(),
+      memoryBytes: usage?.memoryBytes ?? null,
+      cpuPercent: container === undefined || usage === null ? null : this.#cpuPercent(container, usage.cpuNs),
       pids: usage?.pids ?? null,
-      io_read_bytes: usage?.ioReadBytes ?? null,
-      io_write_bytes: usage?.ioWriteBytes ?? null,
+      ioReadBytes: usage?.ioReadBytes ?? null,
+      ioWriteBytes: usage?.ioWriteBytes ?? null,
     };
   }
 

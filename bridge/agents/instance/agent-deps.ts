@@ -4,28 +4,28 @@ import type { PublishEvent } from "../../events/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AgentEndpoints } from "../../rpc/index.ts";
-import type { LogBook } from "../logs/agent-log.ts";
+import type { AgentLog } from "../logs/agent-log.ts";
 import type { Quota } from "../logs/quota.ts";
-import type { AgentMail } from "./agent-inbox.ts";
-import type { AgentPlan } from "./plan.ts";
-import type { AgentRecords } from "./records.ts";
-import type { RestartPolicy } from "./restart-policy.ts";
-import type { StartGate } from "./start-limiter.ts";
+import type { AgentInbox } from "./agent-inbox.ts";
+import type { AgentPlan } from "./agent-plan.ts";
+import type { RestartPolicy } from "./restart-decision.ts";
+import type { StartLimiter } from "./start-limiter.ts";
+import type { AgentRecords } from "./store.ts";
 import type { WarmStandby } from "./warm-standby.ts";
 
-/** What one agent works with. */
+/** The collaborators and settings of one agent. */
 export interface AgentDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
   readonly workspaces: Workspaces;
   readonly publish: PublishEvent;
   readonly records: AgentRecords;
-  readonly mail: AgentMail;
+  readonly inbox: AgentInbox;
   readonly policy: RestartPolicy;
-  readonly gate: StartGate;
+  readonly limiter: StartLimiter;
   readonly standby: WarmStandby;
-  readonly engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> };
-  readonly log: LogBook;
+  readonly engineMonitor: { untilReachable(message: string, signal: AbortSignal): Promise<void> };
+  readonly log: AgentLog;
   readonly eventQuota: Quota;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -33,8 +33,8 @@ export interface AgentDeps {
   readonly hangAfterMs: number;
   readonly stopGraceMs: number;
   /**
-   * Resolves when an agent of each loop that this one comes after is ready; tells meanwhile what it waits for.
-   * @param isPatient nobody waits for the start, so it may take as long as it takes
+   * Resolves when an agent of each loop that this one comes after is ready. `onWait` gets what the agent waits for.
+   * @param isPatient no caller waits for the start, so that the wait has no deadline
    */
   readonly awaitDependencies: (
     plan: AgentPlan,
@@ -43,12 +43,12 @@ export interface AgentDeps {
     signal: AbortSignal,
   ) => Promise<void>;
   readonly onReady: () => void;
-  /** Takes what nobody waits for: its failure is logged. */
+  /** Owns a promise that no caller awaits: its failure is logged. */
   readonly background: (work: Promise<unknown>) => void;
 }
 
-/** What an agent says with each heartbeat. */
-export interface Beat {
+/** What an agent reports with each heartbeat. */
+export interface Heartbeat {
   readonly seq: number;
   readonly activity: AgentActivity;
   readonly rssBytes?: number | undefined;
@@ -58,6 +58,6 @@ export interface Beat {
 export interface AgentStart {
   /** Whether a first start that fails is tried again, as every later one is. */
   readonly keepTrying: boolean;
-  /** The container that an earlier bridge started for it. */
+  /** The container that an earlier bridge started for this agent. */
   readonly adopted?: ContainerRecord | undefined;
 }

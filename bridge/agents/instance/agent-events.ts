@@ -1,8 +1,8 @@
 import type { EventData, Isolation } from "@armorclaw/protocol";
 import type { Container } from "../../containers/index.ts";
 import type { PublishEvent } from "../../events/index.ts";
-import type { Beat } from "./agent-deps.ts";
-import type { AgentPlan } from "./plan.ts";
+import type { Heartbeat } from "./agent-deps.ts";
+import type { AgentPlan } from "./agent-plan.ts";
 
 type AgentEvent =
   | "agent.reported"
@@ -16,10 +16,10 @@ type AgentEvent =
   | "agent.failed"
   | "agent.stopped";
 
-type Facts<T extends AgentEvent> = Omit<EventData<T>, "agent_id" | "agent_type" | "epoch">;
+type OwnData<T extends AgentEvent> = Omit<EventData<T>, "agent_id" | "agent_type" | "epoch">;
 
-/** What is published about one agent. */
-export class AgentVoice {
+/** Publishes the events of one agent, with its id, its loop and its epoch. */
+export class AgentEvents {
   readonly #plan: AgentPlan;
   readonly #publish: PublishEvent;
   epoch = 0;
@@ -29,13 +29,13 @@ export class AgentVoice {
     this.#publish = publish;
   }
 
-  say<T extends AgentEvent>(type: T, facts: Facts<T>): void {
-    this.#publish(type, this.#source, { ...this.#who, ...facts } as EventData<T>);
+  publish<T extends AgentEvent>(type: T, data: OwnData<T>): void {
+    this.#publish(type, this.#source, { ...this.#agent, ...data } as EventData<T>);
   }
 
-  heartbeat({ seq, activity, rssBytes, lagMs }: Beat): void {
+  heartbeat({ seq, activity, rssBytes, lagMs }: Heartbeat): void {
     this.#publish("agent.heartbeat", this.#source, {
-      ...this.#who,
+      ...this.#agent,
       seq,
       activity,
       ...(rssBytes === undefined ? {} : { rss_bytes: rssBytes }),
@@ -44,21 +44,21 @@ export class AgentVoice {
   }
 
   running(container: Container, isolation: Isolation, wasAdopted: boolean, restarts: number): void {
-    const facts = { ...this.#who, container_id: container.id, pid: container.pid };
+    const data = { ...this.#agent, container_id: container.id, pid: container.pid };
     if (wasAdopted) {
-      this.#publish("agent.adopted", this.#source, facts);
+      this.#publish("agent.adopted", this.#source, data);
       return;
     }
-    this.#publish("agent.started", this.#source, { ...facts, isolation });
-    if (restarts > 0) this.#publish("agent.restarted", this.#source, { ...facts, restarts });
+    this.#publish("agent.started", this.#source, { ...data, isolation });
+    if (restarts > 0) this.#publish("agent.restarted", this.#source, { ...data, restarts });
   }
 
   get #source(): string {
     return `agent:${this.#plan.agentId}`;
   }
 
-  get #who() {
-    const { agentId, manifest } = this.#plan;
-    return { agent_id: agentId, agent_type: manifest.name, epoch: this.epoch };
+  get #agent() {
+    const { agentId, loop } = this.#plan;
+    return { agent_id: agentId, agent_type: loop, epoch: this.epoch };
   }
 }

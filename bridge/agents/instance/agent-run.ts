@@ -1,111 +1,117 @@
+import assert from "node:assert/strict";
 import { BridgeError, type ExitInfo } from "@armorclaw/protocol";
-import type { Container, ContainerRecord } from "../../containers/index.ts";
+import type { ContainerRecord } from "../../containers/index.ts";
 import type { AgentDeps } from "./agent-deps.ts";
-import type { AgentVoice } from "./agent-events.ts";
-import type { AgentFacts } from "./agent-status.ts";
-import { Attendance } from "./liveness.ts";
-import type { AgentPlan } from "./plan.ts";
-import { Incarnation } from "./start-attempt.ts";
+import type { AgentEvents } from "./agent-events.ts";
+import type { AgentPlan } from "./agent-plan.ts";
+import type { AgentStatus } from "./agent-status.ts";
+import { HeartbeatMonitor } from "./heartbeat-monitor.ts";
+import type { StartAttempt } from "./start-attempt.ts";
 
-export interface AgentLifeParts {
+export interface AgentRunContext {
   readonly plan: AgentPlan;
-  readonly epoch: number;
-  /** The container that an earlier bridge started for it. */
-  readonly adopted: ContainerRecord | undefined;
-  /** Its container stands by already. */
-  readonly standby: Incarnation | undefined;
   readonly deps: AgentDeps;
-  readonly facts: AgentFacts;
-  readonly voice: AgentVoice;
+  readonly status: AgentStatus;
+  readonly events: AgentEvents;
   readonly restarts: number;
-  /** Aborts when the agent is asked to end. */
+  /** The container that an earlier bridge started for this agent. */
+  readonly adopted: ContainerRecord | undefined;
+  /** Aborts when the agent is asked to stop. */
   readonly stopping: AbortSignal;
 }
 
-/** One start of an agent lived through: up to its hello, and from there to its end under watch. */
-export class AgentLife {
-  readonly #parts: AgentLifeParts;
-  readonly incarnation: Incarnation;
-  #attendance: Attendance | undefined;
+/** One run of an agent: its start up to its hello, the watch over its heartbeats, and its end. */
+export class AgentRun {
+  readonly attempt: StartAttempt;
+  readonly #context: AgentRunContext;
+  readonly #heartbeats: HeartbeatMonitor;
+  #silentMs: number | undefined;
+  #killing: Promise<void> | undefined;
   #isRetired = false;
 
-  constructor(parts: AgentLifeParts) {
-    this.#parts = parts;
-    const { plan, epoch, deps, standby, voice } = parts;
-    voice.epoch = epoch;
-    this.incarnation = standby ?? new Incarnation(plan, epoch, deps);
+  constructor(attempt: StartAttempt, context: AgentRunContext) {
+    this.attempt = attempt;
+    this.#context = context;
+    const { plan, deps, events } = context;
+    events.epoch = attempt.epoch;
+    this.#heartbeats = new HeartbeatMonitor(deps.clock, plan.manifest.heartbeat_ms, deps.hangAfterMs, (silentMs) => {
+      this.#silentMs = silentMs;
+      events.publish("agent.hung", { silent_ms: silentMs });
+      this.#killing = attempt.container?.kill();
+    });
   }
 
-  /** Undefined before its hello. */
-  get attendance(): Attendance | undefined {
-    return this.#attendance;
+  /** Whether heartbeats come in time; null while none is due. */
+  get isLive(): boolean | null {
+    return this.#heartbeats.isLive;
   }
 
-  /** Resolves when the agent has said hello on its own socket and runs. Rejects when it does not come to that. */
-  async begin(): Promise<void> {
-    const { adopted, deps, facts, stopping } = this.#parts;
-    facts.move("creating");
-    const deadline = AbortSignal.any([AbortSignal.timeout(deps.helloDeadlineMs), stopping]);
-    const owner = {
-      onOutput: deps.log.writeOutput.bind(deps.log),
-      lastSeen: () => deps.log.lastSeen(),
-      onContainer: () => facts.move("starting"),
-    };
-    const container = await this.incarnation.bringUp(deadline, owner, adopted?.id);
-    this.#attendance = this.#attend(container);
-    if (facts.state !== "starting") return;
-    facts.move("running");
-    this.#parts.voice.running(
-      container,
-      this.incarnation.isolation ?? "none",
-      adopted !== undefined,
-      this.#parts.restarts,
-    );
-    this.#attendance.begin();
-    deps.standby.prepare(this.#parts.epoch);
-  }
-
-  /** It was ended because it has nothing to do. */
+  /** Whether the run was ended because the agent was idle. */
   get isRetired(): boolean {
     return this.#isRetired;
   }
 
-  /** Ends it: it has nothing to do. */
-  async retire(graceMs: number): Promise<void> {
-    this.#isRetired = true;
-    await this.#parts.deps.standby.release();
-    await this.incarnation.container?.stop(graceMs);
+  /** Resolves when the agent has called agent.hello on its own socket and runs. Rejects when the start fails. */
+  async start(): Promise<void> {
+    const { adopted, deps, status, events, restarts, stopping } = this.#context;
+    status.move("creating");
+    const deadline = AbortSignal.any([AbortSignal.timeout(deps.helloDeadlineMs), stopping]);
+    const observer = {
+      onOutput: deps.log.writeOutput.bind(deps.log),
+      lastSeen: () => deps.log.lastSeen(),
+      onContainer: () => status.move("starting"),
+    };
+    const container = await this.attempt.start(deadline, observer, adopted?.id);
+    // The agent may have been asked to stop while it started.
+    if (status.state !== "starting") return;
+    status.move("running");
+    events.running(container, this.attempt.isolation ?? "none", adopted !== undefined, restarts);
+    this.#heartbeats.start();
+    deps.standby.prepare(this.attempt.epoch);
   }
 
-  /** Stops it where it stands; it owes no signs of life then. */
+  beat(): void {
+    this.#heartbeats.beat();
+  }
+
+  /** Stops the container because the agent is idle. */
+  async retire(graceMs: number): Promise<void> {
+    this.#isRetired = true;
+    await this.#context.deps.standby.release();
+    await this.attempt.container?.stop(graceMs);
+  }
+
+  /** Freezes the container and pauses the heartbeat deadline. */
   async freeze(): Promise<void> {
-    this.#attendance?.suspend();
-    await this.incarnation.container?.pause();
+    this.#heartbeats.stop();
+    await this.attempt.container?.pause();
   }
 
   async thaw(): Promise<void> {
-    await this.incarnation.container?.resume();
-    this.#attendance?.begin();
+    await this.attempt.container?.resume();
+    this.#heartbeats.start();
   }
 
-  /** Resolves with how it ended. */
-  async end(): Promise<ExitInfo | null> {
-    return (await this.#attendance?.end()) ?? null;
-  }
-
-  #attend(container: Container): Attendance {
-    const { plan, deps, voice, stopping } = this.#parts;
-    return new Attendance(container, deps.clock, {
-      heartbeatMs: plan.manifest.heartbeat_ms,
-      hangAfterMs: deps.hangAfterMs,
-      onHung: (silentMs) => voice.say("agent.hung", { silent_ms: silentMs }),
-      onGone: () => {
-        if (!stopping.aborted && !this.#isRetired) voice.say("agent.died", {});
-      },
-    });
+  /** Resolves with how the container ended. Publishes agent.died at the first sign of it, unless the end was asked for. */
+  async end(): Promise<ExitInfo> {
+    const { container } = this.attempt;
+    assert(container !== undefined, "a run that has started has a container");
+    try {
+      await container.gone;
+      this.#heartbeats.stop();
+      if (!this.#context.stopping.aborted && !this.#isRetired) this.#context.events.publish("agent.died", {});
+      const exit = await container.exited;
+      await this.#killing;
+      if (this.#silentMs === undefined) return exit;
+      const message = `It gave no sign of life for ${(this.#silentMs / 1000).toFixed(1)} s and was killed`;
+      return { ...exit, reason: "hung", message };
+    } finally {
+      this.#heartbeats.stop();
+    }
   }
 }
 
+/** The error with which a start is answered. What is no BridgeError is a bug and is logged. */
 export function explainStartFailure(
   error: unknown,
   agentId: string,

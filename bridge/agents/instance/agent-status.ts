@@ -1,31 +1,86 @@
 import assert from "node:assert/strict";
-import type { AgentActivity, AgentInfo, AgentState, ExitInfo } from "@armorclaw/protocol";
+import {
+  type AgentActivity,
+  type AgentId,
+  type AgentState,
+  BridgeError,
+  type ContainerId,
+  type ExitInfo,
+  type Isolation,
+  type LoopName,
+} from "@armorclaw/protocol";
 import type { Logger } from "../../logging/index.ts";
-import { type Clock, timestamp } from "../../platform/clock.ts";
-import type { AgentDeps } from "./agent-deps.ts";
-import type { AgentPlan } from "./plan.ts";
-import type { AgentRecord } from "./records.ts";
-import type { Incarnation } from "./start-attempt.ts";
-import { isUp, mayMove } from "./state.ts";
-import type { WarmStandby } from "./warm-standby.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { AgentPlan } from "./agent-plan.ts";
+import type { StartAttempt } from "./start-attempt.ts";
+import type { AgentRecord } from "./store.ts";
 
-/** What is known of an agent now. Its state changes by `move` alone. */
-export class AgentFacts {
+/** Every change of state that is allowed. A restart continues at `creating`; a stopped or failed agent may be started again. */
+const moves: Record<AgentState, readonly AgentState[]> = {
+  requested: ["creating", "suspended", "stopped", "failed"],
+  creating: ["starting", "backoff", "engine-unreachable", "draining", "failed"],
+  starting: ["running", "backoff", "engine-unreachable", "draining", "failed"],
+  running: ["paused", "suspended", "backoff", "draining", "stopped", "failed"],
+  paused: ["running", "suspended", "backoff", "draining", "stopped", "failed"],
+  suspended: ["creating", "running", "backoff", "draining", "stopped", "failed"],
+  backoff: ["creating", "stopped"],
+  "engine-unreachable": ["creating", "stopped"],
+  draining: ["stopped"],
+  stopped: ["requested"],
+  failed: ["requested"],
+};
+
+/** Whether an agent in this state holds a container and a name, or is about to. */
+export const isLive = (state: AgentState): boolean => state !== "stopped" && state !== "failed";
+
+/** Whether an agent in this state may have a container, running or frozen. A suspended one may have none. */
+export const isUp = (state: AgentState): boolean =>
+  state === "running" || state === "paused" || state === "suspended" || state === "draining";
+
+/** @throws BridgeError AGENT_STATE_CONFLICT for an agent that is live; an agent that is not known rests */
+export function requireResting(agentId: string, state: AgentState = "stopped"): void {
+  if (!isLive(state)) return;
+  throw new BridgeError("AGENT_STATE_CONFLICT", `${agentId} is ${state}; stop it first`, { state });
+}
+
+/** An agent as it is at one moment. */
+export interface AgentSnapshot {
+  readonly agentId: AgentId;
+  readonly loop: LoopName;
+  readonly state: AgentState;
+  readonly activity: AgentActivity | null;
+  readonly isReady: boolean;
+  readonly isLive: boolean | null;
+  readonly message: string | null;
+  readonly containerId: ContainerId | null;
+  readonly pid: number | null;
+  readonly standbyPid: number | null;
+  readonly isolation: Isolation | null;
+  readonly epoch: number;
+  readonly restarts: number;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly lastHeartbeatAtMs: number | null;
+  readonly heartbeats: number;
+  readonly expiresAtMs: number | null;
+  readonly exit: ExitInfo | null;
+}
+
+/** The state of an agent and what the agent reported. The state changes by `move` alone. */
+export class AgentStatus {
   readonly #plan: AgentPlan;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #standby: WarmStandby;
   #state: AgentState = "requested";
-  #startedAt: string | null = null;
-  #lastHeartbeatAt: string | null = null;
+  #startedAtMs: number | null = null;
+  #lastHeartbeatAtMs: number | null = null;
   #heartbeats = 0;
   message: string | null = null;
   activity: AgentActivity | null = null;
   exit: ExitInfo | null = null;
 
-  constructor(plan: AgentPlan, { clock, logger, standby }: Pick<AgentDeps, "clock" | "logger" | "standby">) {
+  constructor(plan: AgentPlan, clock: Clock, logger: Logger) {
     this.#plan = plan;
-    this.#standby = standby;
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -34,9 +89,9 @@ export class AgentFacts {
     return this.#state;
   }
 
-  /** Whether it has said hello since it was last asked to start. */
+  /** Whether the agent has said hello since it was last asked to start. */
   get hasRun(): boolean {
-    return this.#startedAt !== null;
+    return this.#startedAtMs !== null;
   }
 
   get isReady(): boolean {
@@ -44,14 +99,14 @@ export class AgentFacts {
   }
 
   may(move: AgentState): boolean {
-    return mayMove(this.#state, move);
+    return moves[this.#state].includes(move);
   }
 
   move(to: AgentState, message: string | null = null): void {
     assert(this.may(to), `an agent does not move from ${this.#state} to ${to}`);
     this.#logger.info({ agent: this.#plan.agentId, from: this.#state, to, reason: message }, "agent state");
-    if (to === "requested") this.#startedAt = null;
-    if (to === "running" && this.#state === "starting") this.#startedAt = timestamp(this.#clock);
+    if (to === "requested") this.#startedAtMs = null;
+    if (to === "running" && this.#state === "starting") this.#startedAtMs = this.#clock.now();
     if (to === "creating") {
       this.#heartbeats = 0;
       this.activity = null;
@@ -60,44 +115,44 @@ export class AgentFacts {
     this.message = message;
   }
 
-  /** Says what it waits for before it may start. */
-  waits(message: string): void {
-    this.message = message;
-  }
-
-  /** The watch over it has failed, whatever it was doing. */
-  broke(message: string): void {
+  /** Fails the agent from any state: its supervision has thrown. */
+  fail(message: string): void {
     this.#state = "failed";
     this.message = message;
   }
 
-  beat(): void {
+  countHeartbeat(): void {
     this.#heartbeats += 1;
-    this.#lastHeartbeatAt = timestamp(this.#clock);
+    this.#lastHeartbeatAtMs = this.#clock.now();
   }
 
-  info(incarnation: Incarnation | undefined, record: AgentRecord, isLive: boolean | null): AgentInfo {
-    const { agentId, manifest, expiresAtMs } = this.#plan;
-    const container = incarnation?.container;
+  snapshot(
+    attempt: StartAttempt | undefined,
+    record: AgentRecord,
+    isLive: boolean | null,
+    standbyPid: number | null,
+  ): AgentSnapshot {
+    const { agentId, loop, expiresAtMs } = this.#plan;
+    const container = attempt?.container;
     return {
-      agent_id: agentId,
-      agent_type: manifest.name,
+      agentId,
+      loop,
       state: this.#state,
       activity: this.activity,
-      ready: this.isReady,
-      live: this.#state === "running" ? isLive : null,
+      isReady: this.isReady,
+      isLive: this.#state === "running" ? isLive : null,
       message: this.message,
-      container_id: container?.id ?? null,
+      containerId: container?.id ?? null,
       pid: isUp(this.#state) ? (container?.pid ?? null) : null,
-      standby_pid: this.#standby.pid,
-      isolation: incarnation?.isolation ?? null,
-      epoch: incarnation?.epoch ?? record.epoch,
+      standbyPid,
+      isolation: attempt?.isolation ?? null,
+      epoch: attempt?.epoch ?? record.epoch,
       restarts: record.restarts,
-      created_at: new Date(record.createdAtMs).toISOString(),
-      started_at: this.#startedAt,
-      last_heartbeat_at: this.#lastHeartbeatAt,
+      createdAtMs: record.createdAtMs,
+      startedAtMs: this.#startedAtMs,
+      lastHeartbeatAtMs: this.#lastHeartbeatAtMs,
       heartbeats: this.#heartbeats,
-      expires_at: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString(),
+      expiresAtMs,
       exit: this.exit,
     };
   }

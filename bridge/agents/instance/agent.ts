@@ -1,32 +1,33 @@
 import assert from "node:assert/strict";
-import { type AgentActivity, type AgentInfo, type AgentState, BridgeError } from "@armorclaw/protocol";
+import { type AgentActivity, type AgentState, BridgeError } from "@armorclaw/protocol";
 import type { Container, ContainerRecord } from "../../containers/index.ts";
-import type { AgentDeps, AgentStart, Beat } from "./agent-deps.ts";
-import { AgentVoice } from "./agent-events.ts";
-import { AgentLife, explainStartFailure } from "./agent-run.ts";
-import { AgentFacts } from "./agent-status.ts";
-import { Expiry } from "./expiry.ts";
+import { delay, type Timer } from "../../platform/clock.ts";
+import type { AgentDeps, AgentStart, Heartbeat } from "./agent-deps.ts";
+import { AgentEvents } from "./agent-events.ts";
+import type { AgentPlan } from "./agent-plan.ts";
+import { AgentRun, explainStartFailure } from "./agent-run.ts";
+import { type AgentSnapshot, AgentStatus, isLive, isUp } from "./agent-status.ts";
 import { IdleSuspend } from "./idle-suspend.ts";
-import type { AgentPlan } from "./plan.ts";
-import type { AgentRecord } from "./records.ts";
-import { judge, untilNext, type Verdict } from "./restart-decision.ts";
-import { isLive, isUp } from "./state.ts";
+import { type Decision, decideNext } from "./restart-decision.ts";
+import { StartAttempt } from "./start-attempt.ts";
+import type { AgentRecord } from "./store.ts";
 
-/** One agent: one state machine, and the one task that starts it, watches over it and starts it again. */
+/** One agent: its state, and the one task that starts it, watches over it and starts it again. */
 export class Agent {
   readonly plan: AgentPlan;
   readonly log: AgentDeps["log"];
   readonly eventQuota: AgentDeps["eventQuota"];
   readonly #deps: AgentDeps;
-  readonly #voice: AgentVoice;
+  readonly #events: AgentEvents;
   #record: AgentRecord;
-  readonly #facts: AgentFacts;
-  /** The present start, or the last one. */
-  #life: AgentLife | undefined;
-  #stopping = new AbortController();
-  #endMessage: string | null = null;
-  readonly #expiry: Expiry;
+  readonly #status: AgentStatus;
   readonly #idleSuspend: IdleSuspend;
+  /** The present run, or the last one. */
+  #run: AgentRun | undefined;
+  #stopping = new AbortController();
+  /** Why the agent was asked to stop. */
+  #stopMessage: string | null = null;
+  #expiry: Timer | undefined;
   #task: Promise<void> = Promise.resolve();
 
   constructor(plan: AgentPlan, record: AgentRecord, deps: AgentDeps) {
@@ -35,54 +36,60 @@ export class Agent {
     this.eventQuota = deps.eventQuota;
     this.#record = record;
     this.#deps = deps;
-    this.#voice = new AgentVoice(plan, deps.publish);
-    this.#facts = new AgentFacts(plan, deps);
-    const expired = { isWanted: false, message: "Its time to live is over" };
-    this.#expiry = new Expiry(deps.clock, () => deps.background(this.stop(deps.stopGraceMs, expired)));
-    const own = { facts: this.#facts, voice: this.#voice };
-    this.#idleSuspend = new IdleSuspend(plan, { ...deps, ...own, save: (change) => this.#save(change) });
+    this.#events = new AgentEvents(plan, deps.publish);
+    this.#status = new AgentStatus(plan, deps.clock, deps.logger);
+    this.#idleSuspend = new IdleSuspend(plan, {
+      inbox: deps.inbox,
+      clock: deps.clock,
+      stopGraceMs: deps.stopGraceMs,
+      status: this.#status,
+      events: this.#events,
+      save: (change) => this.#save(change),
+      background: deps.background,
+    });
   }
 
   get state(): AgentState {
-    return this.#facts.state;
+    return this.#status.state;
   }
 
-  /** It runs, and says of itself that it works. */
+  /** Whether the agent runs and reports that it is active or busy. */
   get isReady(): boolean {
-    return this.#facts.isReady;
+    return this.#status.isReady;
   }
 
   get container(): Container | undefined {
-    return isUp(this.state) ? this.#life?.incarnation.container : undefined;
+    return isUp(this.state) ? this.#run?.attempt.container : undefined;
   }
 
-  /** Of the present start, whose container may only be about to be, of the next one and of the standby. */
+  /** The epochs of the present start, whose container may not exist yet, of the next start and of the standby. */
   get epochs(): readonly number[] {
     return [this.#record.epoch, this.#record.epoch + 1, this.#deps.standby.lastEpoch];
   }
 
   get endpointPath(): string | undefined {
-    return this.#life?.incarnation.endpoint?.socketPath;
+    return this.#run?.attempt.endpoint?.socketPath;
   }
 
-  get info(): AgentInfo {
-    return this.#facts.info(this.#life?.incarnation, this.#record, this.#life?.attendance?.isLive ?? null);
+  get snapshot(): AgentSnapshot {
+    const run = this.#run;
+    return this.#status.snapshot(run?.attempt, this.#record, run?.isLive ?? null, this.#deps.standby.pid);
   }
 
   /**
-   * Starts the agent and the watch over it.
+   * Starts the agent and its supervision.
    * @returns when the agent has said hello; rejects with the BridgeError of the first start when that failed
    */
   start(options: AgentStart): Promise<void> {
-    if (this.state !== "requested") this.#facts.move("requested");
-    this.#endMessage = null;
+    if (this.state !== "requested") this.#status.move("requested");
+    this.#stopMessage = null;
     this.#deps.policy.reset();
     this.#stopping = new AbortController();
-    this.#expiry.arm(this.plan.expiresAtMs);
+    this.#scheduleExpiry();
     const first = Promise.withResolvers<void>();
-    this.#task = this.#watch(first, options).catch(async (error: unknown) => {
-      this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent watch failed");
-      this.#facts.broke("A bug in the bridge ended the watch over it");
+    this.#task = this.#supervise(first, options).catch(async (error: unknown) => {
+      this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent supervision failed");
+      this.#status.fail("A bug in the bridge ended the supervision of this agent");
       first.reject(error);
       await this.#deps.standby.release();
     });
@@ -90,45 +97,45 @@ export class Agent {
   }
 
   /**
-   * Ends the agent and waits until it has. Stopping a stopped agent does nothing.
-   * @param options.isWanted it is to run again when the bridge does
+   * Stops the agent and resolves when it has ended. Does nothing for an agent that is stopped.
+   * @param options.isWanted whether the next bridge starts the agent again
    */
   async stop(graceMs: number, options: { isWanted: boolean; message?: string } = { isWanted: false }): Promise<void> {
     if (!options.isWanted) await this.#save({ desired: "rest", isPaused: false, isSuspended: false });
     if (!isLive(this.state)) return;
-    this.#endMessage ??= options.message ?? null;
+    this.#stopMessage ??= options.message ?? null;
     this.#stopping.abort();
-    if (this.#facts.may("draining")) this.#facts.move("draining");
-    await this.#life?.incarnation.container?.stop(graceMs);
+    if (this.#status.may("draining")) this.#status.move("draining");
+    await this.#run?.attempt.container?.stop(graceMs);
     await this.#task;
   }
 
-  /** Part one of a panic: whatever it is doing, it goes no further. Resolves when it is frozen. */
+  /** Stops the supervision and freezes the container. First step of a panic. */
   async freeze(message: string): Promise<void> {
     if (!isLive(this.state)) return;
-    this.#endMessage = message;
+    this.#stopMessage = message;
     this.#stopping.abort();
-    await this.#life?.incarnation.container?.pause();
+    await this.#run?.attempt.container?.pause();
   }
 
-  /** Part two: it ends without another word. It is to run again after the panic. */
+  /** Kills the container. Second step of a panic, after which the agent is started again. */
   async kill(): Promise<void> {
     this.#stopping.abort();
-    if (this.#facts.may("draining")) this.#facts.move("draining");
-    await this.#life?.incarnation.container?.kill();
+    if (this.#status.may("draining")) this.#status.move("draining");
+    await this.#run?.attempt.container?.kill();
     await this.#task;
   }
 
   /** @throws BridgeError AGENT_STATE_CONFLICT */
   async pause(): Promise<void> {
     if (this.state === "paused") return;
-    // It goes on being suspended, and is frozen as soon as it is woken.
+    // A suspended agent stays suspended, and is frozen as soon as it is woken.
     if (this.state === "suspended") return await this.#save({ isPaused: true });
     this.#requireRunning();
-    this.#facts.move("paused");
-    await this.#life?.freeze();
+    this.#status.move("paused");
+    await this.#run?.freeze();
     await this.#save({ isPaused: true });
-    this.#voice.say("agent.paused", {});
+    this.#events.publish("agent.paused", {});
   }
 
   /** @throws BridgeError AGENT_STATE_CONFLICT */
@@ -137,160 +144,178 @@ export class Agent {
     if (this.state !== "paused" && this.state !== "suspended") this.#requireRunning();
     await this.#save({ isPaused: false });
     if (this.state === "suspended") return this.#idleSuspend.wake();
-    await this.#life?.thaw();
-    if (this.#facts.may("running")) this.#facts.move("running");
-    this.#voice.say("agent.resumed", {});
+    await this.#run?.thaw();
+    if (this.#status.may("running")) this.#status.move("running");
+    this.#events.publish("agent.resumed", {});
   }
 
-  /** The agent says hello on its own socket. Resolves when it may know what it is. */
+  /** Handles agent.hello. Resolves when the agent's isolation is attested and it may be answered. */
   async hello(): Promise<{ epoch: number }> {
-    const incarnation = this.#life?.incarnation;
-    assert(incarnation !== undefined, "a socket belongs to a start");
-    await incarnation.hello();
-    this.#facts.activity ??= "initializing";
-    this.#life?.attendance?.beat();
-    return { epoch: incarnation.epoch };
+    const attempt = this.#run?.attempt;
+    assert(attempt !== undefined, "a socket belongs to a start");
+    await attempt.hello();
+    this.#status.activity ??= "initializing";
+    this.#run?.beat();
+    return { epoch: attempt.epoch };
   }
 
-  heartbeat(beat: Beat): void {
-    this.#facts.beat();
-    this.#life?.attendance?.beat();
-    this.#setActivity(beat.activity);
-    this.#voice.heartbeat(beat);
+  heartbeat(heartbeat: Heartbeat): void {
+    this.#status.countHeartbeat();
+    this.#run?.beat();
+    this.#setActivity(heartbeat.activity);
+    this.#events.heartbeat(heartbeat);
   }
 
   report(activity: AgentActivity, message: string | undefined): void {
     this.#setActivity(activity);
-    this.#voice.say("agent.reported", { activity, ...(message === undefined ? {} : { message }) });
+    this.#events.publish("agent.reported", { activity, ...(message === undefined ? {} : { message }) });
   }
 
-  async #watch(first: PromiseWithResolvers<void>, { keepTrying, adopted }: AgentStart): Promise<void> {
-    const { clock } = this.#deps;
-    await this.#idleSuspend.begin(this.#record.desired === "rest");
+  /** Runs the agent again and again until a decision ends it. */
+  async #supervise(first: PromiseWithResolvers<void>, { keepTrying, adopted }: AgentStart): Promise<void> {
+    const stopping = this.#stopping.signal;
+    const { agentId, subscriptions } = this.plan;
+    if (subscriptions.length > 0)
+      await this.#deps.inbox.keep(agentId, subscriptions, { beginAnew: this.#record.desired === "rest" });
     await this.#save({ desired: "run", ...(keepTrying ? {} : { isSuspended: false }) });
     for (let previous = adopted; ; previous = undefined) {
       if (this.#record.isSuspended && previous === undefined) {
         first.resolve();
-        this.#life = undefined;
-        if (!(await this.#idleSuspend.untilNeeded(this.#stopping.signal))) return await this.#end(this.#endMessage);
+        this.#run = undefined;
+        if (!(await this.#idleSuspend.untilNeeded(stopping))) return await this.#end(this.#stopMessage);
       }
-      const begunAt = clock.monotonic();
-      const failure = await this.#live(first, previous, keepTrying);
+      const startedAtMs = this.#deps.clock.monotonic();
+      const failure = await this.#runOnce(first, previous, keepTrying);
       if (failure !== undefined) this.log.write(failure.message);
-      const verdict = this.#judge(failure, {
-        ranMs: clock.monotonic() - begunAt,
-        mayTryAgain: keepTrying || this.#facts.hasRun || previous !== undefined,
-        wasAdoption: previous !== undefined,
-      });
-      await this.#settle(verdict, failure);
+      const decision = this.#decide(failure, startedAtMs, keepTrying, previous !== undefined);
+      await this.#apply(decision, failure);
       if (failure !== undefined && previous === undefined) first.reject(failure);
-      if (verdict.next === "rest") return;
-      if (verdict.next === "suspend") continue;
-      await untilNext(verdict, clock, this.#deps.engineWatch, this.#stopping.signal);
-      if (this.#stopping.signal.aborted) {
-        first.reject(new BridgeError("AGENT_START_FAILED", `${this.plan.agentId} was stopped before it ran`));
-        return await this.#end(this.#endMessage);
+      if (decision.state === "stopped" || decision.state === "failed") return;
+      if (decision.state === "suspended") continue;
+      if (decision.state === "backoff") await delay(this.#deps.clock, decision.waitMs, stopping).catch(() => undefined);
+      else await this.#deps.engineMonitor.untilReachable(decision.message, stopping);
+      if (stopping.aborted) {
+        first.reject(new BridgeError("AGENT_START_FAILED", `${agentId} was stopped before it ran`));
+        return await this.#end(this.#stopMessage);
       }
-      if (verdict.isRestart) await this.#save({ restarts: this.#record.restarts + 1 });
+      if (decision.state === "backoff") await this.#save({ restarts: this.#record.restarts + 1 });
     }
   }
 
-  /** Lives one start through, from its socket to its end. Returns why the start failed, if it did. */
-  async #live(first: PromiseWithResolvers<void>, adopted: ContainerRecord | undefined, isPatient: boolean) {
-    const { gate, logger, awaitDependencies } = this.#deps;
+  /** Starts the agent and waits for its end. Returns why the start failed, if it did. */
+  async #runOnce(first: PromiseWithResolvers<void>, adopted: ContainerRecord | undefined, isPatient: boolean) {
+    const { limiter, logger, awaitDependencies } = this.#deps;
     const stopping = this.#stopping.signal;
+    const onWait = (message: string) => {
+      this.#status.message = message;
+    };
     try {
-      if (adopted === undefined)
-        await awaitDependencies(this.plan, (why) => this.#facts.waits(why), isPatient, stopping);
-      const life = await gate.through(() => this.#begin(adopted), stopping);
+      if (adopted === undefined) await awaitDependencies(this.plan, onWait, isPatient, stopping);
+      const run = await limiter.run(() => this.#startRun(adopted), stopping);
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
-      this.#facts.exit = await this.#idleSuspend.liveOut(life, stopping);
+      this.#status.exit = await this.#idleSuspend.untilEnd(run, stopping);
       return undefined;
     } catch (error) {
       return explainStartFailure(error, this.plan.agentId, stopping, logger);
     } finally {
-      await this.#life?.incarnation.release();
+      await this.#run?.attempt.release();
     }
   }
 
-  async #begin(adopted: ContainerRecord | undefined): Promise<AgentLife> {
-    const standby = await this.#deps.standby.take();
-    const epoch = adopted?.epoch ?? standby?.epoch ?? Math.max(this.#record.epoch, this.#deps.standby.lastEpoch) + 1;
-    const parts = { plan: this.plan, deps: this.#deps, facts: this.#facts, voice: this.#voice };
-    const start = { epoch, standby, adopted, restarts: this.#record.restarts };
-    // Before what may fail, so that a standby that was taken is released.
-    this.#life = new AgentLife({ ...parts, ...start, stopping: this.#stopping.signal });
-    await this.#save({ epoch, isSuspended: false });
-    await this.#life.begin();
-    return this.#life;
+  async #startRun(adopted: ContainerRecord | undefined): Promise<AgentRun> {
+    const { standby } = this.#deps;
+    const ready = await standby.take();
+    const nextEpoch = Math.max(this.#record.epoch, standby.lastEpoch) + 1;
+    const attempt = ready ?? new StartAttempt(this.plan, adopted?.epoch ?? nextEpoch, this.#deps);
+    // Set before what may fail, so that a standby that was taken is released.
+    this.#run = new AgentRun(attempt, {
+      plan: this.plan,
+      deps: this.#deps,
+      status: this.#status,
+      events: this.#events,
+      restarts: this.#record.restarts,
+      adopted,
+      stopping: this.#stopping.signal,
+    });
+    await this.#save({ epoch: attempt.epoch, isSuspended: false });
+    await this.#run.start();
+    return this.#run;
   }
 
-  #judge(
-    failure: BridgeError | undefined,
-    how: { ranMs: number; mayTryAgain: boolean; wasAdoption: boolean },
-  ): Verdict {
-    if (this.#stopping.signal.aborted) return { next: "rest", state: "stopped", message: this.#endMessage };
+  #decide(failure: BridgeError | undefined, startedAtMs: number, keepsTrying: boolean, wasAdoption: boolean): Decision {
     const { policy, clock } = this.#deps;
     const { restart, idle } = this.plan.manifest;
-    const isRetired = this.#life?.isRetired === true && failure === undefined;
-    return judge({
-      ...how,
+    const ranMs = clock.monotonic() - startedAtMs;
+    const suspends = idle === undefined ? "never" : "when-done";
+    return decideNext({
+      stop: this.#stopping.signal.aborted ? { message: this.#stopMessage } : undefined,
       failure,
-      exit: this.#facts.exit,
+      exit: this.#status.exit,
       restart,
-      suspends: isRetired ? "now" : idle === undefined ? "never" : "when-done",
-      onFailed: () => policy.failed(clock.monotonic(), how.ranMs),
+      suspends: this.#run?.isRetired === true ? "now" : suspends,
+      keepsTrying,
+      hasRun: this.#status.hasRun,
+      wasAdoption,
+      countFailure: () => policy.failed(clock.monotonic(), ranMs),
     });
   }
 
-  /** Moves to what the verdict says, and says so. */
-  async #settle(verdict: Verdict, failure: BridgeError | undefined): Promise<void> {
-    if (verdict.next === "suspend") return await this.#save({ isSuspended: true });
-    if (failure === undefined && this.#facts.exit !== null && !this.#stopping.signal.aborted) {
-      this.log.write(this.#facts.exit.message);
-      const waitMs = verdict.next === "wait" ? verdict.waitMs : null;
-      this.#voice.say("agent.exited", { exit: this.#facts.exit, restart_in_ms: waitMs });
+  /** Records and publishes what was decided, and moves to its state. */
+  async #apply(decision: Decision, failure: BridgeError | undefined): Promise<void> {
+    if (decision.state === "suspended") return await this.#save({ isSuspended: true });
+    const { exit } = this.#status;
+    if (failure === undefined && exit !== null && !this.#stopping.signal.aborted) {
+      this.log.write(exit.message);
+      const waitMs = decision.state === "backoff" ? decision.waitMs : null;
+      this.#events.publish("agent.exited", { exit, restart_in_ms: waitMs });
     }
-    if (verdict.next !== "rest")
-      return this.#facts.move(verdict.next === "wait" ? "backoff" : "engine-unreachable", verdict.message);
-    if (verdict.state === "stopped") {
-      if (!this.#stopping.signal.aborted) await this.#save({ desired: "rest" });
-      return await this.#end(verdict.message);
-    }
-    if (!this.#facts.hasRun && verdict.cause === "cannot-start") await this.#save({ desired: "rest" });
+    if (decision.state === "backoff" || decision.state === "engine-unreachable")
+      return this.#status.move(decision.state, decision.message);
+    if (!decision.isStillDesired) await this.#save({ desired: "rest" });
+    if (decision.state === "stopped") return await this.#end(decision.message);
     await this.#endStandby();
-    if (this.#stopping.signal.aborted) return await this.#end(this.#endMessage);
-    this.#expiry.cancel();
-    this.#facts.move("failed", verdict.message);
-    this.#voice.say("agent.failed", { cause: verdict.cause, message: verdict.message, exit: this.#facts.exit });
+    if (this.#stopping.signal.aborted) return await this.#end(this.#stopMessage);
+    this.#expiry?.cancel();
+    this.#status.move("failed", decision.message);
+    this.#events.publish("agent.failed", { cause: decision.cause, message: decision.message, exit });
   }
 
   async #end(message: string | null): Promise<void> {
     await this.#endStandby();
-    this.#expiry.cancel();
-    if (this.#facts.may("draining")) this.#facts.move("draining");
-    if (this.#facts.activity !== null) this.#facts.activity = "terminated";
-    this.#facts.move("stopped", message);
-    this.#voice.say("agent.stopped", { exit: this.#facts.exit });
-  }
-
-  #setActivity(activity: AgentActivity): void {
-    const wasReady = this.isReady;
-    if (activity !== "active") this.#idleSuspend.busy();
-    this.#facts.activity = activity;
-    if (this.isReady && !wasReady) this.#deps.onReady();
-  }
-
-  #requireRunning(): void {
-    if (this.state !== "running" || this.container === undefined)
-      throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
+    this.#expiry?.cancel();
+    if (this.#status.may("draining")) this.#status.move("draining");
+    if (this.#status.activity !== null) this.#status.activity = "terminated";
+    this.#status.move("stopped", message);
+    this.#events.publish("agent.stopped", { exit: this.#status.exit });
   }
 
   async #endStandby(): Promise<void> {
     const { standby } = this.#deps;
     await standby.release();
     if (standby.lastEpoch > this.#record.epoch) await this.#save({ epoch: standby.lastEpoch });
+  }
+
+  #scheduleExpiry(): void {
+    const { clock, background, stopGraceMs } = this.#deps;
+    const { expiresAtMs } = this.plan;
+    this.#expiry?.cancel();
+    if (expiresAtMs === null) return;
+    this.#expiry = clock.after(Math.max(0, expiresAtMs - clock.now()), () =>
+      background(this.stop(stopGraceMs, { isWanted: false, message: "Its time to live is over" })),
+    );
+  }
+
+  #setActivity(activity: AgentActivity): void {
+    const wasReady = this.isReady;
+    if (activity !== "active") this.#idleSuspend.markBusy();
+    this.#status.activity = activity;
+    if (this.isReady && !wasReady) this.#deps.onReady();
+  }
+
+  #requireRunning(): void {
+    if (this.state !== "running" || this.container === undefined)
+      throw new BridgeError("AGENT_STATE_CONFLICT", `${this.plan.agentId} is ${this.state}`, { state: this.state });
   }
 
   async #save(change: Partial<AgentRecord>): Promise<void> {

@@ -1,36 +1,57 @@
 import type { BridgeError, ExitInfo, LoopManifest } from "@armorclaw/protocol";
-import { type Clock, delay } from "../../platform/clock.ts";
+import { type BackOff, backOff } from "../../platform/retry.ts";
 
-/** What follows the end of a start. */
-export type Verdict =
-  | { readonly next: "wait"; readonly waitMs: number; readonly message: string | null; readonly isRestart: boolean }
-  | { readonly next: "engine"; readonly message: string; readonly isRestart: false }
-  | { readonly next: "suspend"; readonly message: null }
-  | { readonly next: "rest"; readonly state: "stopped"; readonly message: string | null }
+/*
+ * What happens when an agent dies, decided in this order:
+ *
+ *   the run ended because                                 | state after it     | then
+ *   ------------------------------------------------------|--------------------|----------------------------------
+ *   the agent was asked to stop                           | stopped            | nothing
+ *   the agent was idle                                    | suspended          | waits for an event, message, task
+ *   its container could not be taken over                 | backoff            | a new start at once
+ *   its start failed and trying again cannot help         | failed             | nothing (cannot-start)
+ *   the engine did not answer                             | engine-unreachable | a new start when it answers
+ *   its work is complete, and the loop is not restarted   | stopped, suspended | waits if the loop has `idle`
+ *   it failed, and the loop is not restarted              | failed             | nothing (ended)
+ *   it ended, and failed too often within the window      | failed             | nothing (crash-loop)
+ *   it ended                                              | backoff            | a new start after the back-off
+ */
+
+/** What follows the end of a run. */
+export type Decision =
+  | { readonly state: "backoff"; readonly waitMs: number; readonly message: string }
+  | { readonly state: "engine-unreachable"; readonly message: string }
+  | { readonly state: "suspended" }
+  | { readonly state: "stopped"; readonly message: string | null; readonly isStillDesired: boolean }
   | {
-      readonly next: "rest";
       readonly state: "failed";
       readonly cause: "crash-loop" | "cannot-start" | "ended";
       readonly message: string;
+      /** Whether the next bridge starts the agent again. */
+      readonly isStillDesired: boolean;
     };
 
-export interface End {
+export interface RunEnd {
+  /** Set when the agent was asked to stop. */
+  readonly stop: { readonly message: string | null } | undefined;
   /** Why the start failed, if it did. */
   readonly failure: BridgeError | undefined;
-  /** How the container ended, when it had run. */
+  /** How the container ended, if it had run. */
   readonly exit: ExitInfo | null;
   readonly restart: LoopManifest["restart"];
-  /** It ended because it has nothing to do, or one that is done waits for more. */
+  /** `now`: the run was ended because the agent was idle. `when-done`: an agent whose work is complete waits for more. */
   readonly suspends: "now" | "when-done" | "never";
-  /** A failed start is tried again: the agent had run before, or nobody waits for this very start. */
-  readonly mayTryAgain: boolean;
-  /** It was to be taken over from an earlier bridge. */
+  /** Whether a failed first start is tried again: no caller waits for that very start. */
+  readonly keepsTrying: boolean;
+  /** Whether the agent has said hello since it was last asked to start. */
+  readonly hasRun: boolean;
+  /** Whether the run began with the container of an earlier bridge. */
   readonly wasAdoption: boolean;
-  /** Counts a failure; the wait in milliseconds, or undefined in a crash loop. */
-  readonly onFailed: () => number | undefined;
+  /** Counts a failure. Returns the wait in milliseconds, or undefined in a crash loop. */
+  readonly countFailure: () => number | undefined;
 }
 
-/** Failures that a second try cannot mend. */
+/** Failures of a start that another attempt cannot mend. */
 const permanent: ReadonlySet<string> = new Set([
   "IMAGE_BUILD_FAILED",
   "ISOLATION_REFUSED",
@@ -39,33 +60,71 @@ const permanent: ReadonlySet<string> = new Set([
   "RUNTIME_UNKNOWN",
 ]);
 
-export function judge({ failure, exit, restart, suspends, mayTryAgain, wasAdoption, onFailed }: End): Verdict {
-  if (suspends === "now") return { next: "suspend", message: null };
+export function decideNext(end: RunEnd): Decision {
+  const { stop, failure, exit, restart, suspends, hasRun, wasAdoption } = end;
+  if (stop !== undefined) return { state: "stopped", message: stop.message, isStillDesired: true };
+  if (suspends === "now" && failure === undefined) return { state: "suspended" };
   const why = failure?.message ?? exit?.message ?? "It ended";
-  // What cannot be taken over is not to blame for it: it is started anew.
-  if (failure !== undefined && wasAdoption) return { next: "wait", waitMs: 0, message: why, isRestart: true };
-  if (failure !== undefined && (permanent.has(failure.code) || !mayTryAgain))
-    return { next: "rest", state: "failed", cause: "cannot-start", message: why };
-  if (failure?.code === "ENGINE_UNAVAILABLE") return { next: "engine", message: why, isRestart: false };
-  const completed = failure === undefined && exit?.reason === "completed";
-  if (restart === "never" || (restart === "on-failure" && completed)) {
-    if (completed && suspends === "when-done") return { next: "suspend", message: null };
-    if (completed) return { next: "rest", state: "stopped", message: why };
-    return { next: "rest", state: "failed", cause: "ended", message: why };
+  // A failed adoption does not count as a crash.
+  if (failure !== undefined && wasAdoption) return { state: "backoff", waitMs: 0, message: why };
+  if (failure !== undefined && (permanent.has(failure.code) || !(end.keepsTrying || hasRun)))
+    return { state: "failed", cause: "cannot-start", message: why, isStillDesired: hasRun };
+  if (failure?.code === "ENGINE_UNAVAILABLE") return { state: "engine-unreachable", message: why };
+  const isComplete = failure === undefined && exit?.reason === "completed";
+  if (restart === "never" || (restart === "on-failure" && isComplete)) {
+    if (!isComplete) return { state: "failed", cause: "ended", message: why, isStillDesired: true };
+    return suspends === "never" ? { state: "stopped", message: why, isStillDesired: false } : { state: "suspended" };
   }
-  const waitMs = onFailed();
-  if (waitMs !== undefined) return { next: "wait", waitMs, message: why, isRestart: true };
+  const waitMs = end.countFailure();
+  if (waitMs !== undefined) return { state: "backoff", waitMs, message: why };
   const message = `It ended too often to be started again; the last time: ${why}`;
-  return { next: "rest", state: "failed", cause: "crash-loop", message };
+  return { state: "failed", cause: "crash-loop", message, isStillDesired: true };
 }
 
-/** Waits as long as the verdict says, or until the signal aborts. */
-export async function untilNext(
-  verdict: Verdict & { readonly next: "wait" | "engine" },
-  clock: Clock,
-  engineWatch: { whenBack(message: string, signal: AbortSignal): Promise<void> },
-  signal: AbortSignal,
-): Promise<void> {
-  if (verdict.next === "engine") await engineWatch.whenBack(verdict.message, signal);
-  else await delay(clock, verdict.waitMs, signal).catch(() => undefined);
+export interface RestartSettings {
+  readonly initialMs: number;
+  readonly maxMs: number;
+  /** The waits start over after an agent ran for this long. */
+  readonly healthyAfterMs: number;
+  /** This many failures within the window are a crash loop. */
+  readonly failuresMax: number;
+  readonly windowMs: number;
+}
+
+/** The share of each wait that is random, so that agents that died together do not start together. */
+const jitter = 0.2;
+
+/** How long to wait before a restart: not at all after the first failure, then with exponential back-off up to a crash loop. */
+export class RestartPolicy {
+  readonly #settings: RestartSettings;
+  readonly #backOff: BackOff;
+  #failedAtMs: number[] = [];
+  #failuresInARow = 0;
+
+  /** @param random draws from [0, 1) */
+  constructor(settings: RestartSettings, random: () => number) {
+    this.#settings = settings;
+    this.#backOff = backOff({ firstMs: settings.initialMs, maxMs: settings.maxMs, jitter, random });
+  }
+
+  /** Forgets all failures: a person asked for the start. */
+  reset(): void {
+    this.#failedAtMs = [];
+    this.#failuresInARow = 0;
+  }
+
+  /**
+   * Records that the agent ended.
+   * @param nowMs monotonic
+   * @param ranMs how long the agent had run
+   * @returns the wait in milliseconds, or undefined in a crash loop
+   */
+  failed(nowMs: number, ranMs: number): number | undefined {
+    const { healthyAfterMs, failuresMax, windowMs } = this.#settings;
+    if (ranMs >= healthyAfterMs) this.#failuresInARow = 0;
+    this.#failedAtMs = [...this.#failedAtMs.filter((at) => nowMs - at < windowMs), nowMs];
+    if (this.#failedAtMs.length >= failuresMax) return undefined;
+    this.#failuresInARow += 1;
+    return this.#failuresInARow === 1 ? 0 : this.#backOff(this.#failuresInARow - 1);
+  }
 }

@@ -1,39 +1,40 @@
-import { BridgeError, type ContainerId, type ExitInfo, type Isolation } from "@armorclaw/protocol";
+import { BridgeError, type ContainerId, type Isolation } from "@armorclaw/protocol";
 import type { Container, Engine, LastSeen, OutputLine, Workspaces } from "../../containers/index.ts";
+import { beforeAbort } from "../../platform/abort.ts";
 import type { AgentEndpoint, AgentEndpoints } from "../../rpc/index.ts";
-import type { AgentPlan } from "./plan.ts";
+import type { AgentPlan } from "./agent-plan.ts";
 
-export interface IncarnationDeps {
+export interface StartAttemptDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
   readonly workspaces: Workspaces;
 }
 
-/** Whoever lives the start through. */
-export interface IncarnationOwner {
+/** Callbacks of the owner of a start. */
+export interface StartObserver {
   readonly onOutput: (line: OutputLine) => void;
-  /** Up to where the output of a container that is taken over is known. */
+  /** Up to where the output of an adopted container is in the log already. */
   readonly lastSeen: () => LastSeen;
   readonly onContainer: () => void;
 }
 
 /** One start of an agent: its socket, its container, and what is known of them. */
-export class Incarnation {
+export class StartAttempt {
   readonly epoch: number;
   readonly #plan: AgentPlan;
-  readonly #deps: IncarnationDeps;
+  readonly #deps: StartAttemptDeps;
   readonly #connected = Promise.withResolvers<void>();
   readonly #attested = Promise.withResolvers<void>();
-  readonly #helloed = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<void>();
   #container: Container | undefined;
   #endpoint: AgentEndpoint | undefined;
   #isolation: Isolation | null = null;
 
-  constructor(plan: AgentPlan, epoch: number, deps: IncarnationDeps) {
+  constructor(plan: AgentPlan, epoch: number, deps: StartAttemptDeps) {
     this.#plan = plan;
     this.epoch = epoch;
     this.#deps = deps;
-    // A refused attestation is told by `bringUp`; a hello that waits for it hears of it too, if there is one.
+    // `start` reports a failed attestation. A waiting `hello` rejects with it too, but there may be none.
     this.#attested.promise.catch(() => undefined);
   }
 
@@ -50,39 +51,46 @@ export class Incarnation {
     return this.#isolation;
   }
 
-  /** The agent says hello: answered once the kernel has confirmed its isolation. */
+  /** Accepts the agent's hello. Resolves once the kernel has confirmed the container's isolation. */
   async hello(): Promise<void> {
     await this.#attested.promise;
-    this.#helloed.resolve();
+    this.#ready.resolve();
   }
 
   /**
-   * Opens the socket, starts the container or takes over the one that is there, has its isolation confirmed and waits
-   * for the agent's hello. Of one that stands by, only the last two are left.
+   * Opens the socket, starts or adopts the container, attests its isolation and waits for the agent's hello. After
+   * `prestart` only the last two steps are left.
    * @param adopted the container that an earlier bridge started for this epoch
-   * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; `release` is still owed
+   * @throws BridgeError AGENT_START_FAILED, ATTESTATION_FAILED or what the engine threw; the caller must still call `release`
    */
-  async bringUp(deadline: AbortSignal, owner: IncarnationOwner, adopted?: ContainerId): Promise<Container> {
+  async start(deadline: AbortSignal, observer: StartObserver, adopted?: ContainerId): Promise<Container> {
     const container = this.#container ?? (await this.#open(deadline, adopted));
-    container.output(owner.onOutput, adopted === undefined ? {} : owner.lastSeen());
-    owner.onContainer();
+    container.output(observer.onOutput, adopted === undefined ? {} : observer.lastSeen());
+    observer.onContainer();
     await this.#attest(container);
     this.#attested.resolve();
-    // A bridge that was killed may have left it frozen, and then it cannot say hello.
+    // A bridge that was killed may have left the container frozen, and a frozen agent cannot say hello.
     if (adopted !== undefined) await container.resume();
-    await this.#await(this.#helloed.promise, "say hello", container, deadline);
+    await this.#waitFor(this.#ready.promise, "say hello", container, deadline);
     return container;
   }
 
   /**
-   * Opens the socket, starts the container, has its isolation confirmed and waits until the agent has connected, ahead of
-   * `bringUp`. Nothing that it says is read until then.
+   * Opens the socket, starts the container, attests its isolation and waits until the agent has connected, ahead of
+   * `start`. The bridge reads nothing from the connection before `start`.
    */
-  async standBy(deadline: AbortSignal): Promise<Container> {
+  async prestart(deadline: AbortSignal): Promise<Container> {
     const container = await this.#open(deadline, undefined);
     await this.#attest(container);
-    await this.#await(this.#connected.promise, "connect", container, deadline);
+    await this.#waitFor(this.#connected.promise, "connect", container, deadline);
     return container;
+  }
+
+  /** Kills the container if it still runs and closes the socket. */
+  async release(): Promise<void> {
+    this.#attested.reject(new BridgeError("CANCELLED", "The agent's container has ended"));
+    await this.#container?.kill();
+    await this.#endpoint?.close();
   }
 
   async #open(deadline: AbortSignal, adopted: ContainerId | undefined): Promise<Container> {
@@ -102,19 +110,12 @@ export class Incarnation {
     return container;
   }
 
-  /** Ends what still runs and gives back the socket. */
-  async release(): Promise<void> {
-    this.#attested.reject(new BridgeError("CANCELLED", "The agent's container has ended"));
-    await this.#container?.kill();
-    await this.#endpoint?.close();
-  }
-
-  /** Starts the container, or takes over the one that is there. */
+  /** Starts the container, or adopts the one of an earlier bridge. */
   async #obtain(endpointDirectory: string, deadline: AbortSignal, adopted?: ContainerId) {
     const { engine, workspaces } = this.#deps;
-    const { agentId, slot, limits, grants, manifest } = this.#plan;
+    const { agentId, slot, manifest } = this.#plan;
     const sizeBytes = manifest.workspace?.size_bytes;
-    const spec = { agentId, loop: manifest.name, epoch: this.epoch, slot, limits, grants, endpointDirectory };
+    const spec = { ...this.#plan, epoch: this.epoch, endpointDirectory };
     if (adopted !== undefined)
       return await engine.adopt(
         { ...spec, workspace: sizeBytes === undefined ? undefined : { sizeBytes } },
@@ -127,24 +128,17 @@ export class Incarnation {
   }
 
   async #attest(container: Container): Promise<void> {
-    const attestation = await container.attest();
-    if (attestation.missing.length > 0) {
-      const message = `The kernel does not confirm: ${attestation.missing.join("; ")}`;
-      throw new BridgeError("ATTESTATION_FAILED", message, { missing: attestation.missing });
-    }
-    this.#isolation = attestation.isolation;
+    const { missing, isolation } = await container.attest();
+    if (missing.length > 0)
+      throw new BridgeError("ATTESTATION_FAILED", `The kernel does not confirm: ${missing.join("; ")}`, { missing });
+    this.#isolation = isolation;
   }
 
-  async #await(sign: Promise<void>, what: string, container: Container, deadline: AbortSignal): Promise<void> {
-    const late = Promise.withResolvers<"late">();
-    const onAbort = () => late.resolve("late");
-    deadline.addEventListener("abort", onAbort, { once: true });
-    if (deadline.aborted) onAbort();
-    const done = sign.then(() => "done" as const);
-    const outcome: ExitInfo | "done" | "late" = await Promise.race([done, container.exited, late.promise]);
-    deadline.removeEventListener("abort", onAbort);
+  async #waitFor(sign: Promise<void>, what: string, container: Container, deadline: AbortSignal): Promise<void> {
+    const signOrExit = Promise.race([sign.then(() => "done" as const), container.exited]);
+    const outcome = await beforeAbort(signOrExit, deadline);
     if (outcome === "done") return;
-    const reason = outcome === "late" ? `did not ${what} in time` : `ended before its hello: ${outcome.message}`;
+    const reason = outcome === undefined ? `did not ${what} in time` : `ended before its hello: ${outcome.message}`;
     throw new BridgeError("AGENT_START_FAILED", `${this.#plan.agentId} ${reason}`);
   }
 }

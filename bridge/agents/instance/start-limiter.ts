@@ -1,42 +1,47 @@
-/** Lets so many agents start at once: more would only take the processors from each other. */
-export class StartGate {
-  readonly #most: number;
-  readonly #waiting: (() => void)[] = [];
-  #inside = 0;
+import { until } from "../../platform/abort.ts";
 
-  constructor(most: number) {
-    this.#most = most;
+/** Limits how many agents start at once: more starts would only compete for the processors. */
+export class StartLimiter {
+  readonly #max: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Runs `work` when there is room. Rejects with the signal's reason when that aborts first. */
-  async through<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#enter(signal);
+  /** Runs `work` when fewer than `max` others run. Rejects with the signal's reason when the signal aborts first. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    await this.#acquire(signal);
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#inside -= 1;
-      else next();
+      this.#release();
     }
   }
 
-  #enter(signal: AbortSignal): Promise<void> {
+  async #acquire(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#inside < this.#most) {
-      this.#inside += 1;
-      return Promise.resolve();
+    if (this.#running < this.#max) {
+      this.#running += 1;
+      return;
     }
-    return new Promise((resolve, reject) => {
-      const enter = () => {
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(signal.reason);
-      };
-      this.#waiting.push(enter);
-      signal.addEventListener("abort", leave, { once: true });
-    });
+    const { promise: turn, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    try {
+      await until(turn, signal);
+    } catch (error) {
+      const place = this.#waiting.indexOf(resolve);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      // The turn came in the moment of the abort.
+      else this.#release();
+      throw error;
+    }
+  }
+
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
   }
 }

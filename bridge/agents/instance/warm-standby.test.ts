@@ -6,19 +6,20 @@ import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
 import { Workspaces } from "../../containers/index.ts";
 import { silentLogger } from "../../logging/index.ts";
-import { StartGate } from "./start-limiter.ts";
+import { StartLimiter } from "./start-limiter.ts";
 import { WarmStandby } from "./warm-standby.ts";
 
 const agentId = "pulse-1" as AgentId;
 const day = 24 * 60 * 60_000;
 
 /** A standby whose containers connect as soon as there is a socket. */
-function standBy() {
+function setUp() {
   const engine = new FakeEngine();
   const clock = new ManualClock();
-  const said: string[] = [];
+  const logged: string[] = [];
   const plan = {
     agentId,
+    loop: LoopManifest.parse(manifest("pulse")).name,
     manifest: LoopManifest.parse({ ...manifest("pulse"), standby: true }),
     grants: [],
     subscriptions: [],
@@ -35,54 +36,54 @@ function standBy() {
       },
     },
     workspaces: new Workspaces("/nonexistent"),
-    gate: new StartGate(2),
+    limiter: new StartLimiter(2),
     clock,
-    logger: { ...silentLogger, warn: (_, message) => void said.push(message) },
+    logger: { ...silentLogger, warn: (_, message) => void logged.push(message) },
     helloDeadlineMs: 5_000,
   });
-  const standing = (number: number) =>
-    until(`standby ${number} stands`, () => {
+  const ready = (number: number) =>
+    until(`standby ${number} is ready`, () => {
       clock.advance(100);
       return engine.started.length === number && standby.pid !== null;
     });
-  return { engine, clock, standby, standing, said };
+  return { engine, clock, standby, ready, logged };
 }
 
-test("one that ends after a long time is made anew, however often that was so", async () => {
-  const { engine, clock, standby, standing } = standBy();
+test("a standby that ends after a long time is replaced, however often that happens", async () => {
+  const { engine, clock, standby, ready } = setUp();
   standby.prepare(1);
   for (let number = 1; number <= 8; number++) {
-    await standing(number);
+    await ready(number);
     clock.advance(day);
     engine.started.at(-1)?.end(killed);
-    await until("it is missed", () => standby.pid === null);
+    await until("its end is noticed", () => standby.pid === null);
   }
-  await standing(9);
+  await ready(9);
   await standby.release();
 });
 
-test("one that ends again and again as soon as it stands is given up, and that is said", async () => {
-  const { engine, clock, standby, standing, said } = standBy();
+test("a standby that ends again and again as soon as it is ready is not replaced any more, which is logged", async () => {
+  const { engine, clock, standby, ready, logged } = setUp();
   standby.prepare(1);
   for (let number = 1; number <= 5; number++) {
-    await standing(number);
+    await ready(number);
     engine.started.at(-1)?.end(killed);
   }
-  await until("it is said", () => {
+  await until("the warning", () => {
     clock.advance(100);
-    return said.includes("no standby is made any more before the agent's next start");
+    return logged.includes("no further standby is started before the agent's next start");
   });
   expect(standby.pid).toBeNull();
   await standby.release();
 });
 
-test("an agent rests only once its standby has ended, whose epoch its next start would have", async () => {
+test("an agent is stopped only once its standby has ended, so that no epoch is used twice", async () => {
   const { supervisor, engine, types, opened } = setUpSupervisor(
     {},
     { manifests: [{ ...manifest("once", "never"), standby: true }] },
   );
   await supervisor.launch("once");
-  await until("its standby is made", () => engine.started.length === 2);
+  await until("its standby is started", () => engine.started.length === 2);
   const killing = Promise.withResolvers<void>();
   Object.assign(engine.started[1] ?? {}, { kill: () => killing.promise });
   engine.started[0]?.end(completed);
@@ -90,7 +91,7 @@ test("an agent rests only once its standby has ended, whose epoch its next start
   await new Promise(setImmediate);
   expect(supervisor.get("once-1").state).toBe("running");
   killing.resolve();
-  await until("it rests", () => supervisor.get("once-1").state === "stopped");
+  await until("it is stopped", () => supervisor.get("once-1").state === "stopped");
   await supervisor.launch("once", "once-1" as AgentId);
   expect(opened.slice(0, 3)).toEqual(["/run/agents/once-1.1", "/run/agents/once-1.2", "/run/agents/once-1.3"]);
   await supervisor.stop();

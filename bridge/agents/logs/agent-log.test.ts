@@ -4,28 +4,28 @@ import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { silentLogger } from "../../logging/index.ts";
 import { systemClock } from "../../platform/clock.ts";
-import { LogBook } from "./agent-log.ts";
+import { AgentLog } from "./agent-log.ts";
 import { LogFile } from "./log-file.ts";
 import { Quota } from "./quota.ts";
 
 const open = (bytesMax: number) =>
-  new LogBook({ clock: systemClock, bytesMax, quota: new Quota(systemClock, { perSecond: 1e6, burst: 1e6 }) });
+  new AgentLog({ clock: systemClock, bytesMax, quota: new Quota(systemClock, { perSecond: 1e6, burst: 1e6 }) });
 const never = () => new AbortController().signal;
 const texts = async (lines: AsyncIterable<{ line: string }>) => (await Array.fromAsync(lines)).map(({ line }) => line);
 
-test("LogBook.read() gives the last lines", async () => {
+test("AgentLog.read() gives the last lines", async () => {
   const book = open(10_000);
   for (let i = 1; i <= 5; i++) book.writeOutput({ stream: "stdout", line: `line ${i}` });
   expect(await texts(book.read({ tail: 2, follow: false }, never()))).toEqual(["line 4", "line 5"]);
 });
 
-test("LogBook keeps to its bound and forgets the oldest lines", async () => {
+test("AgentLog keeps to its bound and drops the oldest lines", async () => {
   const book = open(1_000);
   for (let i = 0; i < 100; i++) book.writeOutput({ stream: "stdout", line: "x".repeat(36) });
   expect(await texts(book.read({ tail: 1_000, follow: false }, never()))).toHaveLength(10);
 });
 
-test("LogBook.read() follows until its signal, and tells a slow reader what it missed", async () => {
+test("AgentLog.read() follows until its signal, and reports to a slow reader how many lines it missed", async () => {
   const book = open(1_000);
   book.writeOutput({ stream: "stdout", line: "first" });
   const stop = new AbortController();
@@ -37,18 +37,18 @@ test("LogBook.read() follows until its signal, and tells a slow reader what it m
   for (let i = 0; i < 50; i++) book.writeOutput({ stream: "stdout", line: "y".repeat(36) });
   expect((await lines.next()).value).toMatchObject({
     stream: "bridge",
-    line: "40 lines were forgotten before they were read",
+    line: "40 lines were dropped before they were read",
   });
   stop.abort();
   expect((await texts(lines)).length).toBeLessThanOrEqual(10);
 });
 
-test("a later LogBook knows up to where the engine's log was kept, also behind a line that was cut off", async () => {
+test("a later AgentLog knows up to where the engine's log was kept, also behind a line that was cut off", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "a.ndjson");
   const file = () => new LogFile(path, 2_000, systemClock, silentLogger);
   const quota = new Quota(systemClock, { perSecond: 1e6, burst: 1e6 });
-  const book = () => new LogBook({ clock: systemClock, bytesMax: 1_000, quota, file: file() });
+  const book = () => new AgentLog({ clock: systemClock, bytesMax: 1_000, quota, file: file() });
   const at = (second: number) => `2026-11-21T08:00:${String(second).padStart(2, "0")}.123456789Z`;
   const first = book();
   first.writeOutput({ stream: "stdout", line: "one", at: at(1) });
@@ -73,7 +73,7 @@ test("a later LogBook knows up to where the engine's log was kept, also behind a
 
 test("what was written while no bridge ran is not over the quota", async () => {
   const quota = new Quota(systemClock, { perSecond: 1, burst: 100 });
-  const book = new LogBook({ clock: systemClock, bytesMax: 10_000, quota });
+  const book = new AgentLog({ clock: systemClock, bytesMax: 10_000, quota });
   for (let i = 0; i < 5; i++) book.writeOutput({ stream: "stdout", line: `missed ${i}`, wasMissed: true });
   for (let i = 0; i < 5; i++) book.writeOutput({ stream: "stdout", line: `live ${i}` });
   expect(await texts(book.read({ tail: 100, follow: false }, never()))).toEqual([

@@ -1,5 +1,6 @@
 import type { LogLine } from "@armorclaw/protocol";
 import type { LastSeen, OutputLine } from "../../containers/index.ts";
+import { beforeAbort } from "../../platform/abort.ts";
 import { type Clock, timestamp } from "../../platform/clock.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Quota } from "./quota.ts";
@@ -13,27 +14,27 @@ export interface LogQuery {
   readonly grep?: string | undefined;
 }
 
-export interface LogBookOptions {
+export interface AgentLogOptions {
   readonly clock: Clock;
-  /** Of what is kept in memory. */
+  /** The bound of what is kept in memory. */
   readonly bytesMax: number;
   readonly quota: Quota;
-  /** Where it is kept over restarts; in memory alone when left out. */
+  /** Keeps the log over restarts; the log is in memory alone when left out. */
   readonly file?: LogFile | undefined;
 }
 
-/** What an agent wrote, up to a bound in bytes; the oldest lines go first. */
-export class LogBook {
-  readonly #options: LogBookOptions;
+/** The output of an agent, up to a bound in bytes. The oldest lines are dropped first. */
+export class AgentLog {
+  readonly #options: AgentLogOptions;
   readonly #lines: LogLine[] = [];
   readonly #waiting = new Set<() => void>();
   #bytes = 0;
   #bytesWritten = 0;
   #dropped = 0;
-  /** How many lines were forgotten: the number of the first line that is kept. */
-  #forgotten = 0;
+  /** The number of lines that were dropped, which is also the number of the first line that is kept. */
+  #forgottenLines = 0;
 
-  constructor(options: LogBookOptions) {
+  constructor(options: AgentLogOptions) {
     this.#options = options;
   }
 
@@ -45,23 +46,23 @@ export class LogBook {
     return this.#options.quota.refused;
   }
 
-  /** What the bridge says about the agent. */
+  /** Writes a line of the bridge's own about the agent. */
   write(line: string): void {
     this.#keep("bridge", line);
   }
 
-  /** What came together because nobody read it in time was not written too fast; the engine's log bounds it. */
+  /** The quota does not apply to lines that were written while no bridge ran: the engine's own log bounds them. */
   writeOutput({ stream, line, at, wasMissed = false }: OutputLine): void {
     if (!wasMissed && !this.#options.quota.take(weight(line))) {
       this.#dropped += 1;
       return;
     }
-    if (this.#dropped > 0) this.write(`${this.#dropped} lines were dropped: it writes more than its quota`);
+    if (this.#dropped > 0) this.write(`${this.#dropped} lines were dropped: the agent writes more than its quota`);
     this.#dropped = 0;
     this.#keep(stream, redact(line), at);
   }
 
-  /** Up to where the engine's own log was kept here. */
+  /** Up to where the lines of the engine's own log are in this log. */
   lastSeen(): LastSeen {
     return this.#options.file?.lastSeen() ?? {};
   }
@@ -75,7 +76,7 @@ export class LogBook {
     this.#bytesWritten += Buffer.byteLength(text);
     while (this.#bytes > this.#options.bytesMax && this.#lines.length > 1) {
       this.#bytes -= weight(this.#lines.shift()?.line ?? "");
-      this.#forgotten += 1;
+      this.#forgottenLines += 1;
     }
     for (const wake of [...this.#waiting]) wake();
   }
@@ -88,14 +89,14 @@ export class LogBook {
       (from === undefined || Date.parse(time) >= from) && (needle === undefined || line.toLowerCase().includes(needle));
     const written = await this.#options.file?.lines();
     const past = (written ?? this.#lines).filter(matches);
-    let next = this.#forgotten + this.#lines.length;
+    let next = this.#forgottenLines + this.#lines.length;
     yield* past.slice(tail === 0 ? past.length : -tail);
     while (follow && !signal.aborted) {
-      if (next < this.#forgotten) {
-        yield this.#missed(this.#forgotten - next);
-        next = this.#forgotten;
+      if (next < this.#forgottenLines) {
+        yield this.#missed(this.#forgottenLines - next);
+        next = this.#forgottenLines;
       }
-      const line = this.#lines[next - this.#forgotten];
+      const line = this.#lines[next - this.#forgottenLines];
       if (line === undefined) await this.#more(signal);
       else {
         next += 1;
@@ -109,22 +110,17 @@ export class LogBook {
   }
 
   #missed(count: number): LogLine {
-    const line = `${count} lines were forgotten before they were read`;
+    const line = `${count} lines were dropped before they were read`;
     return { time: timestamp(this.#options.clock), stream: "bridge", line };
   }
 
-  #more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener("abort", done, { once: true });
-    });
+  async #more(signal: AbortSignal): Promise<void> {
+    const { promise: more, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    await beforeAbort(more, signal);
+    this.#waiting.delete(resolve);
   }
 }
 
-/** A line's share of the bound, with what it costs to keep one. */
+/** The share of the bound that a line uses, with the overhead of keeping it. */
 const weight = (line: string): number => Buffer.byteLength(line) + 64;

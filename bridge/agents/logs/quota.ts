@@ -1,41 +1,24 @@
 import type { Clock } from "../../platform/clock.ts";
+import { type Rate, TokenBucket } from "../../platform/token-bucket.ts";
 
-export interface QuotaSettings {
-  readonly perSecond: number;
-  /** What may come at once. */
-  readonly burst: number;
-}
-
-/** A bucket that fills with time: what does not fit is refused. */
+/** A token bucket that counts what it refused. */
 export class Quota {
-  readonly #clock: Clock;
-  readonly #settings: QuotaSettings;
-  #left: number;
-  #filledMs: number;
+  readonly #bucket: TokenBucket;
   #refused = 0;
 
-  constructor(clock: Clock, settings: QuotaSettings) {
-    this.#clock = clock;
-    this.#settings = settings;
-    this.#left = settings.burst;
-    this.#filledMs = clock.monotonic();
+  constructor(clock: Clock, rate: Rate) {
+    this.#bucket = new TokenBucket(rate, clock);
   }
 
-  /** The sum of what was refused. */
+  /** The sum of the amounts that were refused. */
   get refused(): number {
     return this.#refused;
   }
 
+  /** Takes the amount, or refuses it whole. */
   take(amount: number): boolean {
-    const { perSecond, burst } = this.#settings;
-    const now = this.#clock.monotonic();
-    this.#left = Math.min(burst, this.#left + ((now - this.#filledMs) / 1000) * perSecond);
-    this.#filledMs = now;
-    if (amount > this.#left) {
-      this.#refused += amount;
-      return false;
-    }
-    this.#left -= amount;
-    return true;
+    if (this.#bucket.take(amount) === 0) return true;
+    this.#refused += amount;
+    return false;
   }
 }

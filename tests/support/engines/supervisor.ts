@@ -1,6 +1,6 @@
 import type { LoopManifestInput } from "@armorclaw/protocol";
 import {
-  type AgentMail,
+  type AgentInbox,
   type AgentRecords,
   AgentSupervisor,
   type SupervisorSettings,
@@ -77,7 +77,7 @@ export const settings: SupervisorSettings = {
 };
 
 /** Nothing ever comes. */
-const noMail: AgentMail = {
+const emptyInbox: AgentInbox = {
   keep: async () => undefined,
   whenNeeded: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined))),
   takenAtMs: () => 0,
@@ -92,7 +92,7 @@ export function setUp(
     engine?: FakeEngine;
     clock?: Clock;
     manifests?: LoopManifestInput[];
-    mail?: AgentMail;
+    inbox?: AgentInbox;
   } = {},
 ) {
   const { engine = new FakeEngine(), records = new MemoryRecords(), clock = systemClock } = options;
@@ -117,7 +117,7 @@ export function setUp(
       workspaces: new Workspaces("/nonexistent"),
       manifests: options.manifests ?? [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
       records,
-      mail: options.mail ?? noMail,
+      inbox: options.inbox ?? emptyInbox,
       publish: (type, source, data) => void seen.push(contractEvent(type, source, data)),
       clock,
       random: () => 0.5,

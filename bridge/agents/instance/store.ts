@@ -1,19 +1,19 @@
 import { AgentId, LoopName } from "@armorclaw/protocol";
 import { bootId, type EngineKind, engineKinds } from "../../containers/index.ts";
-import type { Migration, Row, Store } from "../../store/index.ts";
+import type { Row, Store } from "../../store/index.ts";
 
-/** What the bridge must know of an agent to start it again, or to know it again when it is still there. */
+/** What the bridge keeps of an agent to start it again, or to adopt its container. */
 export interface AgentRecord {
   readonly agentId: AgentId;
   readonly loop: LoopName;
   /** `default`: started because the configuration says so. */
   readonly origin: "default" | "operator";
-  /** `rest` keeps nothing but the epoch, so that no epoch is ever used twice. */
+  /** A record at `rest` is kept for its epoch alone, so that no epoch is used twice. */
   readonly desired: "run" | "rest";
   readonly slot: number;
   readonly epoch: number;
   readonly isPaused: boolean;
-  /** It waits, without a container or with a frozen one, for something to come for it. */
+  /** The agent waits, without a container or with a frozen one, until something arrives for it. */
   readonly isSuspended: boolean;
   readonly restarts: number;
   readonly createdAtMs: number;
@@ -25,53 +25,34 @@ export interface PanicRecord {
   readonly reason: string;
 }
 
-/** What is wanted, kept over restarts of the bridge. */
+/** The desired state, kept over restarts of the bridge. */
 export interface AgentRecords {
   all(): readonly AgentRecord[];
   get(agentId: string): AgentRecord | undefined;
-  /** Resolves when it is durable. */
+  /** Resolves when the record is durable. */
   put(record: AgentRecord): Promise<void>;
-  /** Resolves when all that was written to the store before, events included, is durable. */
+  /** Resolves when everything written to the store before, events included, is durable. */
   settled(): Promise<void>;
   panic(): PanicRecord | undefined;
-  /** Durable when it returns: what follows must not be undone by a crash. */
+  /** Durable when the call returns: a crash must not undo what follows. */
   setPanic(panic: PanicRecord | undefined): void;
-  /** The engine on which agents of this install may run now, whether or not a bridge does. */
+  /** The engine that may run agents of this install now, whether or not a bridge runs. */
   holdingEngine(): EngineKind | undefined;
-  /** Durable when it returns: it precedes the first container, and its end follows the last. */
+  /** Durable when the call returns: the engine is set before the first container and cleared after the last. */
   setHoldingEngine(kind: EngineKind | undefined): void;
 }
 
-export const agentsMigrations: readonly Migration[] = [
-  {
-    domain: "agents",
-    version: 1,
-    sql: `CREATE TABLE agents (
-      agent_id TEXT PRIMARY KEY, loop TEXT NOT NULL, origin TEXT NOT NULL, desired TEXT NOT NULL,
-      slot INTEGER NOT NULL, epoch INTEGER NOT NULL, is_paused INTEGER NOT NULL, restarts INTEGER NOT NULL,
-      created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER) STRICT;
-    CREATE TABLE panic (id INTEGER PRIMARY KEY CHECK (id = 1), since_ms INTEGER NOT NULL, reason TEXT NOT NULL) STRICT`,
-  },
-  {
-    domain: "agents",
-    version: 2,
-    sql: `CREATE TABLE holding_engine (
-      id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT NOT NULL, boot_id TEXT NOT NULL) STRICT`,
-  },
-  { domain: "agents", version: 3, sql: "ALTER TABLE agents ADD COLUMN is_suspended INTEGER NOT NULL DEFAULT 0" },
-];
-
-/** Agents at rest whose epochs are remembered; the oldest go first. */
+/** Records at rest that are kept; the oldest are removed first. */
 const restingMax = 1_000;
 
 const putSql = `INSERT OR REPLACE INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const pruneSql = `DELETE FROM agents WHERE desired = 'rest' AND agent_id NOT IN
   (SELECT agent_id FROM agents WHERE desired = 'rest' ORDER BY created_at_ms DESC LIMIT ${restingMax})`;
 
-/** In the bridge's store. */
-export class StoredAgentRecords implements AgentRecords {
+/** The agents' records in the bridge's store. */
+export class AgentStore implements AgentRecords {
   readonly #store: Store;
-  /** The rows as last written, so that what was not committed yet is seen too. */
+  /** The rows as last written, including those that are not committed yet. */
   readonly #rows: Map<string, AgentRecord>;
 
   constructor(store: Store) {
@@ -127,7 +108,7 @@ export class StoredAgentRecords implements AgentRecords {
     });
   }
 
-  /** No agent outlives the machine's boot, and where none is wanted none was left running. */
+  /** No agent outlives the machine's boot, and none is left running when none is desired. */
   holdingEngine(): EngineKind | undefined {
     if (!this.all().some(({ desired }) => desired === "run")) return undefined;
     const row = this.#store.read((sql) => sql.get("SELECT kind, boot_id FROM holding_engine"));
