@@ -1,4 +1,4 @@
-/** What both ends of a sealed connection agree on; `docs/sealed-messages.md` says how it fits together. */
+/** What both ends of a sealed connection agree on; `docs/guides/sealed-messages.md` says how it fits together. */
 export const sealProtocol = {
   /** The key of the first line's one member, whose value is the sender's salt in base64. */
   greeting: "armorclaw_seal_v1",

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
 
-/** Format 1: version, algorithm, nonce, ciphertext, tag. Known-answer vectors stand in docs/keystore-format.md. */
+/** Format 1: version, algorithm, nonce, ciphertext, tag. Known-answer vectors stand in docs/internals/keystore-format.md. */
 const version = 1;
 const aes256Gcm = 1;
 const headerBytes = 2;

@@ -4,12 +4,12 @@ import { expect, test } from "@jest/globals";
 import { associated, open, seal } from "../../bridge/keystore/envelope.ts";
 import { deriveUnlockKey } from "../../bridge/keystore/unlock-key.ts";
 
-const text = readFileSync(new URL("../../docs/keystore-format.md", import.meta.url), "utf8");
+const text = readFileSync(new URL("../../docs/internals/keystore-format.md", import.meta.url), "utf8");
 const rows = [...text.matchAll(/^\| `(.+?)` \| `(.+?)` \| `([0-9a-f]+)` \|$/gm)].map(
   ([, a = "", b = "", c = ""]) => [a, b, c] as const,
 );
 
-test("the known answers in docs/keystore-format.md are those of the code", async () => {
+test("the known answers in docs/internals/keystore-format.md are those of the code", async () => {
   const key = Buffer.alloc(32, 7);
   const nonce = Buffer.from("000102030405060708090a0b", "hex");
   const envelopes = rows.filter(([fields]) => fields.startsWith("["));

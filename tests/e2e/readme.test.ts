@@ -1,21 +1,31 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { nodeBinary, program, repositoryRoot, run, shell, startTestDaemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
 
 const read = (file: string) => readFileSync(join(repositoryRoot, file), "utf8");
 
-/** The lines that a person is told to type. */
-const commands = [...read("README.md").matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
+/** Every document that a person reads. Pages below docs/reference are generated and checked elsewhere. */
+const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...markdownBelow("docs")];
 
-test("every command of the README does what it says", async () => {
-  expect(commands.slice(0, 2)).toEqual(["npm ci", "npm start"]);
+/** The lines that a document tells a person to type. */
+const commandsOf = (document: string) => [...read(document).matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
+
+/** The pages below a folder, from the root. */
+function markdownBelow(folder: string): string[] {
+  return readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.startsWith("reference"))
+    .map((name) => join(folder, name));
+}
+
+test("every command of the README and the guides does what it says", async () => {
+  expect(commandsOf("README.md").slice(0, 2)).toEqual(["npm ci", "npm start"]);
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   expect(scripts["start"]).toMatch(/^node (?:--\S+ )?bin\/armorclaw\.mjs run$/);
   await using daemon = await startTestDaemon({ engine: "auto", start: ["heartbeat", "system-monitor"] });
   await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
-  const typed = commands.filter((command) => !/^npm (?:ci|start|test)$/.test(command));
+  const typed = documents.flatMap(commandsOf).filter((command) => !/^npm (?:ci|start|test)$/.test(command));
   for (const command of typed) {
     const line = command.replace(/^npx armorclaw\b/, `${nodeBinary} ${program}`);
     const { code, stdout, stderr } = await shell(line, { ARMORCLAW_SOCKET: daemon.socket });
@@ -29,7 +39,7 @@ test("every command of the README does what it says", async () => {
     });
   }
   expect(typed.length).toBeGreaterThan(10);
-}, 90_000);
+}, 180_000);
 
 test("what the README shows of the start is what a person sees", async () => {
   await using daemon = await startTestDaemon({ engine: "auto" });
@@ -45,9 +55,9 @@ test("what the README shows of the start is what a person sees", async () => {
 }, 30_000);
 
 test("every file that a document links to is there", () => {
-  const broken = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].flatMap((document) =>
-    [...read(document).matchAll(/\]\(([^)#:]+)\)/g)].flatMap(([, target = ""]) =>
-      existsSync(join(repositoryRoot, target)) ? [] : [`${document}: ${target}`],
+  const broken = documents.flatMap((document) =>
+    [...read(document).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].flatMap(([, target = ""]) =>
+      existsSync(join(repositoryRoot, dirname(document), target)) ? [] : [`${document}: ${target}`],
     ),
   );
   expect(broken).toEqual([]);

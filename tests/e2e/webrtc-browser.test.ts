@@ -175,7 +175,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
   });
 
   test("is made by the ten lines of the documentation", async () => {
-    const text = readFileSync(join(repositoryRoot, "docs/voice-signaling.md"), "utf8");
+    const text = readFileSync(join(repositoryRoot, "docs/guides/voice-page.md"), "utf8");
     const lines = /```js\n([\s\S]+?)\n```/.exec(text)?.[1]?.split("\n") ?? [];
     expect(lines.length).toBe(10);
     await using page = await openPage(530);

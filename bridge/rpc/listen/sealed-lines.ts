@@ -24,7 +24,7 @@ export interface SealedLinesOptions {
 /**
  * Lines whose bytes are sealed by AES-256-GCM under a key that both ends know. Every connection has keys of its own, one for each
  * direction, and each direction counts its messages: what is replayed, reordered, cut out, cut short or sent back opens under no
- * key and ends the connection. `docs/sealed-messages.md` has the format.
+ * key and ends the connection. `docs/guides/sealed-messages.md` has the format.
  * @param inner a stream of lines; ended with this one
  */
 export function sealedLines(inner: Duplex, key: Uint8Array, options: SealedLinesOptions): Duplex {

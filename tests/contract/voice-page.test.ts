@@ -10,7 +10,7 @@ import {
 } from "../../bridge/adapters/webrtc/signaling/signaling-messages.ts";
 import { CallEndReason, CallState } from "../../protocol/methods/webrtc.ts";
 
-const text = readFileSync(new URL("../../docs/voice-signaling.md", import.meta.url), "utf8");
+const text = readFileSync(new URL("../../docs/guides/voice-page.md", import.meta.url), "utf8");
 
 /** The names in the first column of the table under this heading. */
 function namesUnder(heading: string): string[] {
@@ -26,11 +26,11 @@ test.each<[string, readonly string[]]>([
   ["reason", CallEndReason.options],
   ["to the agent", toAgentTypes],
   ["from the agent", FromAgent.options.map(({ shape }) => shape.type.value)],
-])("docs/voice-signaling.md names each %s, and none that is not", (heading, names) => {
+])("docs/guides/voice-page.md names each %s, and none that is not", (heading, names) => {
   expect(namesUnder(heading)).toEqual([...names]);
 });
 
-test("docs/voice-signaling.md names codes of the catalogue, params of the methods, and the protocol", () => {
+test("docs/guides/voice-page.md names codes of the catalogue, params of the methods, and the protocol", () => {
   const codes = namesUnder("code");
   expect(codes.length).toBeGreaterThan(5);
   for (const code of codes) expect(Object.keys(errorCatalogue)).toContain(code);
