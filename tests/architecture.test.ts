@@ -38,11 +38,13 @@ const layers: Record<string, number> = {
 /** The subfolders of a folder, from the lowest: inside it, too, imports point down. Its own files stand above them all. */
 const innerLayers: Record<string, readonly string[]> = {
   "bridge/cli": ["core", "render", "doctor", "commands"],
+  "bridge/adapters/llm": ["codecs"],
 };
 
 /** Each of these packages is imported in one place, so that it can be replaced there. */
 const containment: Record<string, RegExp> = {
   "json-rpc-2.0": /^(?:bridge\/rpc|client-sdk)\//,
+  "eventsource-parser": /^bridge\/adapters\/llm\//,
   dockerode: /^bridge\/containers\/docker\//,
   pino: /^bridge\/logging\//,
   koffi: /^bridge\/platform\//,

@@ -24,8 +24,8 @@ export interface BudgetHandlerDeps {
 export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods> {
   const { budget, admin, clock, timeZone, loopOf } = deps;
   return {
-    "budget.status": async ({ scope }, { principal }) => {
-      const { limits, frozen } = await admin.status();
+    "budget.status": ({ scope }, { principal }) => {
+      const { limits, frozen } = admin.status();
       const isShown = (candidate: string) =>
         (scope === undefined || candidate === scope) && bounds(candidate, principal, loopOf);
       return {

@@ -1,22 +1,22 @@
 import type { Params, Principal } from "@armorclaw/protocol";
 import {
+  AnswerCollector,
   type EndpointHolder,
+  endpointDialects,
   type LlmCaller,
   type LlmEndpoint,
   type ModelBroker,
-  readAsk,
-  TextGatherer,
 } from "../adapters/llm/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
 export interface LlmHandlerDeps {
   readonly broker: ModelBroker;
   readonly endpoint: LlmEndpoint;
-  /** The start of the agent that lives now. */
+  /** The present start of a live agent. */
   readonly holderOf: (agentId: string) => EndpointHolder | undefined;
 }
 
-/** The endpoint's name beside the agent's own socket. */
+/** The file name of the model endpoint's socket, beside the agent's own socket. */
 export const endpointName = "llm.sock";
 
 export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Handlers<"llm.chat" | "llm.models"> {
@@ -28,23 +28,15 @@ export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Han
     "llm.chat": async (params, call) => {
       const { principal, signal } = call;
       const { task, run, state } = params;
-      const gatherer = new TextGatherer();
-      const send = async ({ data }: { readonly data: string }) => {
-        const text = gatherer.take(data);
-        if (text !== "") await call.write({ text });
-      };
+      const answer = new AnswerCollector((text) => call.write({ text }));
       const caller = { ...callerOf(principal), task, run, state };
-      const { model, usage, costNanoUsd, reservationId } = await broker.chat(
-        readAsk("openai", requestOf(params)),
-        caller,
-        send,
-        signal,
-      );
+      const request = endpointDialects.openai.decodeRequest(requestOf(params));
+      const { model, usage, costNanoUsd, reservationId } = await broker.chat(request, caller, answer, signal);
       return {
         model,
-        text: gatherer.text,
-        tool_calls: gatherer.toolCalls,
-        finish_reason: gatherer.finishReason,
+        text: answer.text,
+        tool_calls: answer.toolCalls.map((toolCall) => ({ ...toolCall })),
+        finish_reason: answer.finishReason,
         usage:
           usage === undefined
             ? null
@@ -75,7 +67,7 @@ export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Han
   };
 }
 
-/** The params as OpenAI's chat completions have them. */
+/** The messages and tools of `llm.chat` have the form of OpenAI's chat completions, so that its codec reads them. */
 function requestOf({
   model,
   messages,

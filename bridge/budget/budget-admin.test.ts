@@ -32,16 +32,16 @@ describe("BudgetAdmin", () => {
       return await open({ limits: [costLimit("global", "day", hard)] }, { path: bench.path });
     };
     const same = await reopen(first, 10);
-    expect((await same.admin.status()).limits[0]?.standing.limit).toMatchObject({ hard: 20, origin: "set" });
+    expect(same.admin.status().limits[0]?.standing.limit).toMatchObject({ hard: 20, origin: "set" });
     const changed = await reopen(same, 15);
-    expect((await changed.admin.status()).limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
+    expect(changed.admin.status().limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
   });
 
   test("status says where a limit is going", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 1_000)] });
     await bench.reserve("a", 100);
     await bench.settle("a", 100);
-    const [limit] = (await bench.admin.status()).limits;
+    const [limit] = bench.admin.status().limits;
     expect(limit).toMatchObject({ burnPerHour: 100, exhaustedInMs: 9 * 3_600_000, projected: 1_700 });
   });
 

@@ -5,6 +5,7 @@ import type { Sql, Store } from "../store/index.ts";
 import type { Unit } from "./amounts.ts";
 import type { Calendar, WindowKind, Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
+import { readBalance } from "./counters.ts";
 import { allFrozen, type FrozenAgent } from "./frozen-agents.ts";
 import { boundOf, type Limit, readLimits, type StoredLimit, writeLimit } from "./limits.ts";
 import type { ApprovalGate } from "./ports.ts";
@@ -85,16 +86,16 @@ export class BudgetAdmin {
     return { windowId, approvedBy };
   }
 
-  status(): Promise<{ readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] }> {
+  status(): { readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] } {
     const { store, calendar, clock } = this.#deps;
-    return store.write((sql) => {
+    return store.read((sql) => {
       const nowMs = clock.now();
       const windows = calendar.at(nowMs);
       const limits = readLimits(sql).filter((limit) => boundOf(limit) !== null);
       const statuses = limits.flatMap((limit) =>
         scopesShown(sql, limit, windows).map((scope): LimitStatus => {
           const resetsAtMs = calendar.endOf(limit.window, nowMs) ?? null;
-          const present = standing(sql, limit, scope, windows);
+          const present = standing(sql, limit, scope, windows, readBalance);
           return { standing: present, resetsAtMs, ...forecast(sql, present, nowMs, resetsAtMs) };
         }),
       );

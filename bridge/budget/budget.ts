@@ -10,7 +10,7 @@ import { type AlertContext, record, recordLevels } from "./alerts.ts";
 import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
 import type { Calendar, Windows } from "./calendar.ts";
 import { firstRefusal, isBounded, nameOf, roomIn, type Standing, standingsOf } from "./checks.ts";
-import { forgetCounters } from "./counters.ts";
+import { forgetCounters, readBalance } from "./counters.ts";
 import { freeze, frozenAgent, thaw } from "./frozen-agents.ts";
 import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
 import { applyConfigured, type Limit } from "./limits.ts";
@@ -139,15 +139,14 @@ export class Budget implements Service {
   }
 
   /** Whether a hard limit in the unit bounds the attribution. */
-  isBounded(attribution: Attribution, unit: Unit): Promise<boolean> {
-    const { store, calendar, clock } = this.#deps;
-    return store.write((sql) => isBounded(standingsOf(sql, attribution, calendar.at(clock.now())), unit));
+  isBounded(attribution: Attribution, unit: Unit): boolean {
+    return this.#deps.store.read((sql) => isBounded(sql, attribution, unit));
   }
 
   /** What hard limits in the unit leave for the attribution; Infinity without one. */
-  room(attribution: Attribution, unit: Unit): Promise<number> {
+  room(attribution: Attribution, unit: Unit): number {
     const { store, calendar, clock } = this.#deps;
-    return store.write((sql) => roomIn(standingsOf(sql, attribution, calendar.at(clock.now())), unit));
+    return store.read((sql) => roomIn(standingsOf(sql, attribution, calendar.at(clock.now()), readBalance), unit));
   }
 
   /** Ends reservations whose time is over, lets thawed agents go on, and tells what was not told. */

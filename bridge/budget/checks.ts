@@ -1,7 +1,7 @@
 import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn, type Unit } from "./amounts.ts";
 import type { WindowKind, Windows } from "./calendar.ts";
-import { balanceOf } from "./counters.ts";
+import { type Balance, balanceOf } from "./counters.ts";
 import { boundOf, readLimits, type StoredLimit } from "./limits.ts";
 import { type Attribution, boundScope } from "./scopes.ts";
 
@@ -22,15 +22,31 @@ export interface Standing {
 const sumGrants =
   "SELECT COALESCE(SUM(amount), 0) AS amount FROM budget_grants WHERE scope = ? AND window = ? AND unit = ?";
 
-/** Every limit that bounds the attribution, as it stands now. */
-export const standingsOf = (sql: Sql, attribution: Attribution, windows: Windows): Standing[] =>
+type ReadBalance = (sql: Sql, scope: string, kind: WindowKind, windows: Windows) => Balance;
+
+/**
+ * Every limit that bounds the attribution, as it stands now.
+ * @param balance `readBalance` outside a write
+ */
+export const standingsOf = (
+  sql: Sql,
+  attribution: Attribution,
+  windows: Windows,
+  balance: ReadBalance = balanceOf,
+): Standing[] =>
   readLimits(sql).flatMap((limit) => {
     const scope = boundScope(limit.scope, attribution);
-    return scope === undefined ? [] : [standing(sql, limit, scope, windows)];
+    return scope === undefined ? [] : [standing(sql, limit, scope, windows, balance)];
   });
 
-export function standing(sql: Sql, limit: StoredLimit, scope: string, windows: Windows): Standing {
-  const { held, spent } = balanceOf(sql, scope, limit.window, windows);
+export function standing(
+  sql: Sql,
+  limit: StoredLimit,
+  scope: string,
+  windows: Windows,
+  balance: ReadBalance = balanceOf,
+): Standing {
+  const { held, spent } = balance(sql, scope, limit.window, windows);
   const windowId = windows[limit.window];
   const granted = grantedIn(sql, scope, windowId, limit.unit);
   const bound = boundOf(limit);
@@ -69,9 +85,11 @@ export function levelsReached({ limit, spent, granted, ceiling }: Standing, thre
   return passedSoft ? ["soft", ...reached] : reached;
 }
 
-/** Whether a hard limit in this unit is among them. */
-export const isBounded = (standings: readonly Standing[], unit: Unit): boolean =>
-  standings.some(({ limit }) => limit.unit === unit && limit.hard !== null);
+/** Whether a hard limit in this unit bounds the attribution. */
+export const isBounded = (sql: Sql, attribution: Attribution, unit: Unit): boolean =>
+  readLimits(sql).some(
+    (limit) => limit.unit === unit && limit.hard !== null && boundScope(limit.scope, attribution) !== undefined,
+  );
 
 /** What the hard limits in this unit leave; Infinity when there is none. */
 export const roomIn = (standings: readonly Standing[], unit: Unit): number =>

@@ -33,16 +33,24 @@ const windowColumns: Readonly<Record<WindowKind, string>> = {
   all: "1",
 };
 
-/** The balance, added up from the entries the first time that a scope and window are asked for. */
+/** The balance. The first time that a scope and window are asked for, it is added up from the entries and kept. */
 export function balanceOf(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
-  const row = sql.get(select, scope, windows[kind]);
-  if (row !== undefined) return fromRow(row);
+  const kept = keptBalance(sql, scope, kind, windows);
+  if (kept !== undefined) return kept;
   const balance = sumOfEntries(sql, scope, kind, windows);
   sql.run(insert, scope, windows[kind], ...flat(balance));
   return balance;
 }
 
-/** The same from the entries alone. */
+/** The same without keeping it, for a read. */
+export const readBalance = (sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance =>
+  keptBalance(sql, scope, kind, windows) ?? sumOfEntries(sql, scope, kind, windows);
+
+function keptBalance(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance | undefined {
+  const row = sql.get(select, scope, windows[kind]);
+  return row === undefined ? undefined : fromRow(row);
+}
+
 function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Windows): Balance {
   const parts = scopeParts(scope);
   const ofScope = parts === undefined ? "1" : scopeColumns[parts.field];

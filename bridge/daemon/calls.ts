@@ -128,7 +128,7 @@ function callBudget({ budget, loopOf }: VoiceDeps): CallReservations {
       const agent = agentId === undefined ? {} : { agent: agentId, loop: loopOf(agentId) };
       const attribution = { provider: "webrtc", ...agent };
       // What is less is asked for in full, so that the refusal says what is left and everyone hears that the limit is reached.
-      const room = await budget.room(attribution, "duration_ms");
+      const room = budget.room(attribution, "duration_ms");
       const heldMs = room >= shortestStretchMs ? Math.min(ms, room) : ms;
       await budget.reserve({
         id,

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { type AgentId, canonicalJson, type EventEnvelope } from "@armorclaw/protocol";
 import {
-  type AttemptSettings,
   type LlmCaller,
   LlmEndpoint,
   type LlmPolicy,
   ModelBroker,
   ModelTable,
   PhantomKeys,
+  type ProviderCallSettings,
   Providers,
   type SecretReader,
 } from "../adapters/llm/index.ts";
@@ -105,7 +105,7 @@ function makeBroker(
   const settings = providerSettings(config);
   const http = { headMs: llm.headMs, idleMs: llm.idleMs, connectionsMax: llm.connectionsMax };
   const providers = new Providers(settings, http, { failuresMax: llm.failuresMax, openMs: llm.openMs }, publish, clock);
-  const attempts: AttemptSettings = {
+  const calls: ProviderCallSettings = {
     attemptsMax: llm.attemptsMax,
     backoffMs: llm.backoffMs,
     waitMaxMs: llm.waitMaxMs,
@@ -125,7 +125,7 @@ function makeBroker(
       policyOf: policies(config),
       logger: logging.child("llm"),
     },
-    attempts,
+    calls,
   );
   return { broker, providers };
 }
@@ -235,7 +235,7 @@ function budgetGauges(admin: BudgetAdmin): readonly GaugeSource[] {
     help,
     labelNames: ["scope", "window", "unit"],
     read: async () =>
-      (await admin.status()).limits.flatMap((status) => {
+      admin.status().limits.flatMap((status) => {
         const value = pick(status);
         const { scope, limit } = status.standing;
         return value === null ? [] : [{ labels: { scope, window: limit.window, unit: limit.unit }, value }];

@@ -101,7 +101,7 @@ export const chat = defineMethod({
 export const models = defineMethod({
   summary: "List the models that the caller may use.",
   description:
-    "An agent is also told of its endpoint: OpenAI's and Anthropic's HTTP on a socket of its own, for SDKs as they are.",
+    "An agent also gets its model endpoint: the APIs of OpenAI and Anthropic on a socket of its own, for their SDKs.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
   params: z.strictObject({}),
@@ -120,8 +120,8 @@ export const models = defineMethod({
     ),
     endpoint: z
       .object({
-        socket: z.string().describe("Its name, beside the agent's own socket."),
-        api_key: z.string().describe("Opens this endpoint to this start of this agent, and nothing else."),
+        socket: z.string().describe("The socket's file name, beside the agent's own socket."),
+        api_key: z.string().describe("The endpoint accepts this key from this start of this agent alone."),
       })
       .optional(),
   }),

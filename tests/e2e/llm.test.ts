@@ -177,7 +177,7 @@ describe("llm.chat through the real bridge", () => {
 describeOnEngines(
   "an agent with neither key nor network",
   (engine, engineEnv) => {
-    test("uses the official SDKs through its endpoint; the key is nowhere in its container, and its phantom key is good there alone", async () => {
+    test("uses the official SDKs through its model endpoint; the key is nowhere in its container, and its phantom key is good only there", async () => {
       await using daemon = await start(engine as "sandbox", {
         env: engineEnv(),
         start: ["heartbeat", "system-monitor"],

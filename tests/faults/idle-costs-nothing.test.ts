@@ -2,7 +2,7 @@ import { loopMap } from "@armorclaw/agent-runtime";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { runLoop } from "../../agent-runtime/host.ts";
 import type { Loop, LoopContext } from "../../agent-runtime/loop.ts";
-import { readAsk, TextGatherer } from "../../bridge/adapters/llm/index.ts";
+import { AnswerCollector, endpointDialects } from "../../bridge/adapters/llm/index.ts";
 import { type BrokerBench, openBroker, openPolicy } from "../support/budget/broker.ts";
 import { type StandInProvider, startStandInProvider } from "../support/budget/stand-in-provider.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -52,11 +52,11 @@ function contextOf(
     },
     log: () => undefined,
     async chat({ model, messages, max_output_tokens, state }) {
-      const gatherer = new TextGatherer();
-      const ask = readAsk("openai", { model, messages, max_tokens: max_output_tokens, stream: true });
+      const body = { model, messages, max_tokens: max_output_tokens, stream: true };
+      const request = endpointDialects.openai.decodeRequest(body);
       const caller = { principal: `agent:${agentId}`, agent: { agentId, loop: name, epoch: 1 }, state };
       try {
-        await bench.broker.chat(ask, caller, ({ data }) => void gatherer.take(data), signal);
+        await bench.broker.chat(request, caller, new AnswerCollector(() => undefined), signal);
       } catch (error) {
         refused += 1;
         throw error;

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 import { canaryKey, outputNano } from "../../../tests/support/budget/broker.ts";
-import { asks, brokerBenches, call, ledger } from "../../../tests/support/budget/broker-benches.ts";
+import { brokerBenches, call, ledger, requests } from "../../../tests/support/budget/broker-benches.ts";
 import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
 
 const benches = brokerBenches();
-const { openaiAsk, anthropicAsk } = asks();
+const { openaiRequest, anthropicRequest } = requests();
 
 describe("ModelBroker.chat()", () => {
   test.each([
-    ["openai to openai", openaiAsk],
-    ["anthropic to anthropic", anthropicAsk],
-    ["openai to anthropic", (more: object = {}) => openaiAsk({ model: "ant/m", ...more })],
+    ["openai to openai", openaiRequest],
+    ["anthropic to anthropic", anthropicRequest],
+    ["openai to anthropic", (more: object = {}) => openaiRequest({ model: "ant/m", ...more })],
   ])("%s: answers whole and streamed, and books what the provider bills to the nano-dollar", async (_, ask) => {
     const bench = await benches.open({ limits: [costLimit("global", "day", usd(1))] });
     const whole = await call(bench, ask());
@@ -29,9 +29,9 @@ describe("ModelBroker.chat()", () => {
     ];
     const behaviour = { toolCall: { name: "look", input: { at: "mail" } } };
     benches.provider.next(behaviour, behaviour, behaviour);
-    const same = await call(bench, openaiAsk({ tools }));
-    const other = await call(bench, openaiAsk({ model: "ant/m", tools }));
-    const streamed = await call(bench, openaiAsk({ model: "ant/m", tools, stream: true }));
+    const same = await call(bench, openaiRequest({ tools }));
+    const other = await call(bench, openaiRequest({ model: "ant/m", tools }));
+    const streamed = await call(bench, openaiRequest({ model: "ant/m", tools, stream: true }));
     const toolCall = { type: "function", function: { name: "look", arguments: '{"at":"mail"}' } };
     for (const { reply } of [same, other]) {
       expect(reply).toMatchObject({ choices: [{ finish_reason: "tool_calls", message: { tool_calls: [toolCall] } }] });
@@ -45,8 +45,8 @@ describe("ModelBroker.chat()", () => {
 
   test("gives the provider a bound on the answer, and its own key", async () => {
     const bench = await benches.open();
-    await call(bench, openaiAsk({ max_tokens: undefined }));
-    await call(bench, anthropicAsk({ max_tokens: 12 }));
+    await call(bench, openaiRequest({ max_tokens: undefined }));
+    await call(bench, anthropicRequest({ max_tokens: 12 }));
     expect(benches.provider.requests[0]).toMatchObject({
       body: { max_completion_tokens: 64 },
       headers: { authorization: `Bearer ${canaryKey}` },
@@ -59,16 +59,18 @@ describe("ModelBroker.chat()", () => {
 
   test("refuses before the call what the budget has no room for", async () => {
     const bench = await benches.open({ limits: [costLimit("agent:mail-1", "day", 64 * outputNano)] });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
     expect(benches.provider.requests).toHaveLength(0);
   });
 
   test("refuses a model without a price, unless a hard limit in tokens bounds it", async () => {
     const bench = await benches.open();
-    await expect(call(bench, openaiAsk({ model: "oai/unpriced" }))).rejects.toMatchObject({ code: "PRICE_UNKNOWN" });
+    await expect(call(bench, openaiRequest({ model: "oai/unpriced" }))).rejects.toMatchObject({
+      code: "PRICE_UNKNOWN",
+    });
     expect(benches.provider.requests).toHaveLength(0);
     await bench.money.admin.setLimit(costLimit("model:oai/unpriced", "day", 10_000, { unit: "tokens" }), "user:0");
-    await call(bench, openaiAsk({ model: "oai/unpriced" }));
+    await call(bench, openaiRequest({ model: "oai/unpriced" }));
     expect(ledger(bench)).toMatchObject({ cost: 0, outputTokens: 8 });
   });
 
@@ -93,7 +95,7 @@ describe("ModelBroker.chat()", () => {
     ],
   ])("refuses %s", async (_, options, more, code) => {
     const bench = await benches.open(options);
-    await expect((async () => await call(bench, openaiAsk(more)))()).rejects.toMatchObject({ code });
+    await expect((async () => await call(bench, openaiRequest(more)))()).rejects.toMatchObject({ code });
     expect(benches.provider.requests).toHaveLength(0);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
@@ -109,7 +111,7 @@ describe("ModelBroker.chat()", () => {
       turnCallsMax: 1,
     };
     const bench = await benches.open({ policy: { runawayLimits } });
-    const same = openaiAsk();
+    const same = openaiRequest();
     await call(bench, same);
     await call(bench, same);
     await expect(call(bench, same)).rejects.toMatchObject({

@@ -1,30 +1,32 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { RunawayGuard } from "../../budget/index.ts";
-import { type Ask, refused } from "./ask.ts";
-import { type Answered, type AttemptDeps, type AttemptSettings, Attempts, type Job } from "./attempts.ts";
-import { type LlmCaller, type LlmPolicy, runOf } from "./caller.ts";
-import type { Send } from "./exchange.ts";
+import type { AnswerSink } from "./answer-reader.ts";
+import { type CallContext, type ChatResult, type LlmCaller, type LlmPolicy, runOf } from "./call-context.ts";
+import type { ChatRequest } from "./codecs/chat-request.ts";
+import { refused } from "./codecs/request-checks.ts";
 import { isAllowed, type ModelTable, type Route } from "./models.ts";
+import { type ProviderCallDeps, type ProviderCallSettings, ProviderCalls } from "./provider-calls.ts";
 
-export interface BrokerDeps extends AttemptDeps {
+export interface BrokerDeps extends ProviderCallDeps {
   readonly models: ModelTable;
   readonly guard: RunawayGuard;
   readonly policyOf: (caller: LlmCaller) => LlmPolicy;
 }
 
+/** Runaway limits whose event was published; the oldest is dropped first. */
 const reportedMax = 1_000;
 
-/** Calls models for those who have neither key nor network, and not one token past their budget. */
+/** Calls models for agents, which have neither key nor network, and enforces their budget. */
 export class ModelBroker {
   readonly #deps: BrokerDeps;
-  readonly #attempts: Attempts;
+  readonly #calls: ProviderCalls;
   readonly #callMs: number;
   readonly #running = new Map<string, number>();
   readonly #reported = new Set<string>();
 
-  constructor(deps: BrokerDeps, settings: AttemptSettings) {
+  constructor(deps: BrokerDeps, settings: ProviderCallSettings) {
     this.#deps = deps;
-    this.#attempts = new Attempts(deps, settings);
+    this.#calls = new ProviderCalls(deps, settings);
     this.#callMs = settings.callMs;
   }
 
@@ -34,38 +36,45 @@ export class ModelBroker {
     return this.#deps.models.all.filter((route) => isAllowed(models, route));
   }
 
-  /** The same with their prices and how their providers fare. */
+  /** The same with their prices and the state of their providers. */
   describeModels(caller: LlmCaller) {
     const { prices, providers, clock } = this.#deps;
     const at = new Date(clock.now());
     return this.modelsFor(caller).map(({ id, model, provider: { name, listName } }) => {
-      const { circuit, rateLimit } = providers.of(name);
+      const { circuit, rateLimits } = providers.of(name);
       const price = prices.find(name, model, listName, at);
-      return { id, provider: name, price, state: circuit.state, waitMs: rateLimit.waitMs };
+      return { id, provider: name, price, state: circuit.state, waitMs: rateLimits.waitMs(id) };
     });
   }
 
   /**
-   * @param send takes the events of a streamed answer
+   * @param sink takes the answer
    * @throws BridgeError of the budget's, the runaway guard's or the broker's own; what the signal was aborted with
    */
-  async chat(ask: Ask, caller: LlmCaller, send: Send, signal: AbortSignal): Promise<Answered> {
+  async chat(request: ChatRequest, caller: LlmCaller, sink: AnswerSink, signal: AbortSignal): Promise<ChatResult> {
     const policy = this.#deps.policyOf(caller);
-    const routes = this.#routes(ask, policy);
-    const outputTokens = capOf(ask, policy);
+    const routes = this.#routes(request, policy);
+    const outputTokens = outputTokenLimit(request, policy);
     const running = this.#running.get(caller.principal) ?? 0;
     if (running >= policy.concurrentCallsMax) {
       throw new BridgeError(
         "TOO_MANY_IN_FLIGHT",
-        `${caller.principal} has ${running} model calls in flight, which is the most`,
+        `${caller.principal} has ${running} model calls in flight, which is the limit`,
       );
     }
-    this.#checkRunaway(ask, caller, policy);
+    this.#guard(request, caller, policy);
     const deadline = AbortSignal.timeout(this.#callMs);
-    const job: Job = { ask, caller, outputTokens, send, signal: AbortSignal.any([signal, deadline]), hasSent: false };
+    const context: CallContext = {
+      request,
+      caller,
+      outputTokens,
+      sink,
+      signal: AbortSignal.any([signal, deadline]),
+      hasSent: false,
+    };
     this.#running.set(caller.principal, running + 1);
     try {
-      return await this.#firstThatAnswers(routes, job);
+      return await this.#firstThatAnswers(routes, context);
     } catch (error) {
       if (deadline.aborted && !signal.aborted)
         throw new BridgeError("TIMED_OUT", `The call took longer than ${this.#callMs} ms`, undefined, {
@@ -79,7 +88,7 @@ export class ModelBroker {
     }
   }
 
-  #routes({ model, dialect }: Ask, policy: LlmPolicy): Route[] {
+  #routes({ model }: ChatRequest, policy: LlmPolicy): Route[] {
     const [first, ...others] = this.#deps.models.withFallbacks(model);
     if (first === undefined || !isAllowed(policy.models, first)) {
       throw new BridgeError(
@@ -88,16 +97,13 @@ export class ModelBroker {
         { model: first?.id ?? model },
       );
     }
-    const routes = [first, ...others.filter((route) => isAllowed(policy.models, route))];
-    const speaking = routes.filter(({ provider }) => dialect === "openai" || provider.kind === "anthropic");
-    if (speaking.length === 0)
-      throw refused("model", `${first.id} does not speak this dialect; use /v1/chat/completions`);
-    return speaking;
+    return [first, ...others.filter((route) => isAllowed(policy.models, route))];
   }
 
-  #checkRunaway(ask: Ask, { agent, run, state }: LlmCaller, policy: LlmPolicy): void {
+  #guard(request: ChatRequest, { agent, run, state }: LlmCaller, policy: LlmPolicy): void {
     if (agent === undefined) return;
-    const facts = { agent: agent.agentId, run: run ?? runOf(agent), request: JSON.stringify(ask.body), state };
+    const text = JSON.stringify(request.source.body);
+    const facts = { agent: agent.agentId, run: run ?? runOf(agent), request: text, state };
     try {
       this.#deps.guard.admit(facts, policy.runawayLimits);
     } catch (error) {
@@ -112,24 +118,26 @@ export class ModelBroker {
     const run = String(details?.["run"]);
     const key = `${agentId} ${limit} ${run}`;
     if (this.#reported.has(key)) return;
-    if (this.#reported.size >= reportedMax) this.#reported.clear();
     this.#reported.add(key);
+    const [oldest] = this.#reported.size > reportedMax ? this.#reported : [];
+    if (oldest !== undefined) this.#reported.delete(oldest);
     this.#deps.publish("llm.runaway_limit_reached", "bridge", { agent_id: agentId, limit, run, message });
   }
 
-  async #firstThatAnswers(routes: readonly Route[], job: Job): Promise<Answered> {
+  async #firstThatAnswers(routes: readonly Route[], context: CallContext): Promise<ChatResult> {
     for (const [index, route] of routes.entries()) {
       const next = routes[index + 1];
       try {
-        return await this.#attempts.via(route, job);
+        return await this.#calls.call(route, context);
       } catch (error) {
-        const isElsewhere = error instanceof BridgeError && error.code === "LLM_PROVIDER_UNAVAILABLE" && !job.hasSent;
-        if (!isElsewhere || next === undefined) throw error;
+        const mayFallBack =
+          error instanceof BridgeError && error.code === "LLM_PROVIDER_UNAVAILABLE" && !context.hasSent;
+        if (!mayFallBack || next === undefined) throw error;
         this.#deps.publish("llm.fallback_used", "bridge", {
           from: route.id,
           to: next.id,
           message: error.message,
-          agent_id: job.caller.agent?.agentId ?? null,
+          agent_id: context.caller.agent?.agentId ?? null,
         });
       }
     }
@@ -137,9 +145,10 @@ export class ModelBroker {
   }
 }
 
-function capOf({ outputTokens }: Ask, { outputTokensDefault, outputTokensMax }: LlmPolicy): number {
-  const cap = outputTokens ?? outputTokensDefault;
-  if (cap === undefined) throw refused("max_tokens", "The request does not bound its answer");
-  if (cap > outputTokensMax) throw refused("max_tokens", `${cap} tokens are asked for; ${outputTokensMax} is the most`);
-  return cap;
+function outputTokenLimit({ outputTokens }: ChatRequest, { outputTokensDefault, outputTokensMax }: LlmPolicy): number {
+  const limit = outputTokens ?? outputTokensDefault;
+  if (limit === undefined) throw refused("max_tokens", "The request does not bound its answer");
+  if (limit > outputTokensMax)
+    throw refused("max_tokens", `The request asks for ${limit} tokens; the policy allows at most ${outputTokensMax}`);
+  return limit;
 }

@@ -3,28 +3,30 @@ import type { Socket } from "node:net";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
 import type { Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
-import { type Dialect, readAsk } from "./ask.ts";
 import type { ModelBroker } from "./broker.ts";
-import type { LlmCaller } from "./caller.ts";
-import { parseObject } from "./json.ts";
+import type { LlmCaller } from "./call-context.ts";
+import type { DialectError, EndpointDialect } from "./codecs/dialect.ts";
+import { endpointDialects } from "./codecs/dialects.ts";
+import { parseObject } from "./codecs/json.ts";
+import { encodeSse } from "./codecs/sse.ts";
+import { EndpointSink } from "./endpoint-sink.ts";
 import type { PhantomKeys } from "./phantom-keys.ts";
-import { encodeSse, type SseEvent } from "./sse.ts";
 
-/** An agent at its own endpoint. */
+/** The start of an agent that an endpoint serves. */
 export interface EndpointHolder {
   readonly agentId: string;
   readonly loop: string;
   readonly epoch: number;
 }
 
-/** 16 MiB, as the longest line of the socket beside it. */
+/** 16 MiB, as the longest line of the agent's JSON-RPC socket. */
 const bodyBytesMax = 16 * 1_048_576;
-/** A connection on which nothing moves for so long is ended. Longer than the longest silence of a provider. */
+/** A connection that is idle for this long is closed. Longer than the longest silence of a provider. */
 const silenceMs = 15 * 60_000;
 /** More than any SDK opens. */
 const connectionsMax = 64;
 
-/** OpenAI's and Anthropic's HTTP on an agent's own socket. Sockets are handed in with the agent that the listener found. */
+/** The APIs of OpenAI and Anthropic on an agent's own socket. The listener hands each connection over with the agent that it found. */
 export class LlmEndpoint implements Service {
   readonly name = "model endpoint";
   readonly #broker: ModelBroker;
@@ -32,7 +34,7 @@ export class LlmEndpoint implements Service {
   readonly #logger: Logger;
   readonly #holders = new WeakMap<Socket, EndpointHolder>();
   readonly #connections = new Map<string, Set<Socket>>();
-  /** Never listens: it is handed connections that were made elsewhere. */
+  /** This server never listens: `accept` gives it connections. */
   readonly #server = createServer({ maxHeaderSize: 16_384 });
 
   constructor(broker: ModelBroker, keys: PhantomKeys, logger: Logger) {
@@ -49,7 +51,7 @@ export class LlmEndpoint implements Service {
     for (const sockets of this.#connections.values()) for (const socket of sockets) socket.destroy();
   }
 
-  /** The key that the agent's SDK presents here. */
+  /** The key that the agent's SDK presents at its endpoint. */
   keyOf({ agentId, epoch }: EndpointHolder): string {
     return this.#keys.of(agentId, epoch);
   }
@@ -70,13 +72,13 @@ export class LlmEndpoint implements Service {
     this.#server.emit("connection", socket);
   }
 
-  /** The agent's start is over: its key opens nothing any more. */
+  /** The agent's start is over, and its key is no longer accepted. */
   forget({ agentId, epoch }: EndpointHolder): void {
     this.#keys.revoke(agentId, epoch);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const dialect: Dialect = request.url?.startsWith("/v1/messages") === true ? "anthropic" : "openai";
+    const dialect = endpointDialects[request.url?.startsWith("/v1/messages") === true ? "anthropic" : "openai"];
     const gone = new AbortController();
     response.once("close", () => gone.abort(new BridgeError("CANCELLED", "The agent closed the connection")));
     try {
@@ -94,14 +96,14 @@ export class LlmEndpoint implements Service {
   async #route(
     request: IncomingMessage,
     response: ServerResponse,
-    dialect: Dialect,
+    dialect: EndpointDialect,
     caller: LlmCaller,
     signal: AbortSignal,
   ): Promise<void> {
     const [path] = (request.url ?? "").split("?");
-    const what = `${request.method} ${path}`;
-    if (what === "GET /v1/models") return this.#models(response, caller);
-    if (what !== "POST /v1/chat/completions" && what !== "POST /v1/messages") {
+    const route = `${request.method} ${path}`;
+    if (route === "GET /v1/models") return this.#models(response, caller);
+    if (route !== "POST /v1/chat/completions" && route !== "POST /v1/messages") {
       throw new BridgeError(
         "METHOD_NOT_FOUND",
         "This endpoint serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
@@ -109,22 +111,19 @@ export class LlmEndpoint implements Service {
     }
     const body = parseObject(await readBody(request));
     if (body === undefined) throw new BridgeError("PARSE_ERROR", "The body is not a JSON object");
-    const ask = readAsk(dialect, body);
-    const { reply, model, costNanoUsd } = await this.#broker.chat(
-      ask,
-      caller,
-      (event) => write(response, event),
-      signal,
-    );
-    if (reply === undefined) response.end();
-    else {
-      response.writeHead(200, {
-        "content-type": "application/json",
-        "x-armorclaw-model": model,
-        "x-armorclaw-cost-nano-usd": costNanoUsd,
-      });
-      response.end(JSON.stringify(reply));
+    const chat = dialect.decodeRequest(body);
+    const sink = new EndpointSink(response, dialect, chat);
+    const { model, costNanoUsd } = await this.#broker.chat(chat, caller, sink, signal);
+    if (sink.whole === undefined) {
+      response.end();
+      return;
     }
+    response.writeHead(200, {
+      "content-type": "application/json",
+      "x-armorclaw-model": model,
+      "x-armorclaw-cost-nano-usd": costNanoUsd,
+    });
+    response.end(sink.whole);
   }
 
   #models(response: ServerResponse, caller: LlmCaller): void {
@@ -140,26 +139,33 @@ export class LlmEndpoint implements Service {
     response.end(JSON.stringify({ object: "list", data, has_more: false }));
   }
 
-  #fail(response: ServerResponse, dialect: Dialect, error: unknown): void {
+  #fail(response: ServerResponse, dialect: EndpointDialect, error: unknown): void {
     if (!(error instanceof BridgeError)) this.#logger.error({ error }, "A model call failed");
     const known = error instanceof BridgeError ? error : new BridgeError("INTERNAL");
-    const body = errorBody(dialect, known);
+    const described = describe(known);
     if (response.headersSent) {
-      // The answer has begun: what is wrong is its last event.
-      response.end(encodeSse(dialect === "anthropic" ? { event: "error", data: body } : { data: body }));
+      // The answer has begun, so the error is its last event.
+      response.end(encodeSse(dialect.errorEvent(described)));
       return;
     }
     const retryAfterMs = Number(known.details?.["retry_after_ms"]);
     const retry = retryAfterMs > 0 ? { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) } : {};
-    // The bridge has tried again already, as often as is good; both SDKs read this header.
+    // The bridge has repeated the call already, as often as is useful; both SDKs read this header.
     response.writeHead(statusOf(known.code), {
       "content-type": "application/json",
       "x-should-retry": "false",
       ...retry,
     });
-    response.end(body);
+    response.end(JSON.stringify(dialect.encodeError(described)));
   }
 }
+
+const describe = ({ code, message, details }: BridgeError): DialectError => ({
+  type: code.toLowerCase(),
+  message,
+  remedy: errorCatalogue[code].remedy,
+  details,
+});
 
 function presentedKey({ headers }: IncomingMessage): string {
   const key = headers["x-api-key"] ?? headers.authorization?.replace(/^Bearer /i, "");
@@ -191,22 +197,6 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString("utf8");
 }
 
-/** Waits for a slow reader, so that the provider's answer does not pile up here. */
-function write(response: ServerResponse, event: SseEvent): Promise<void> | undefined {
-  if (!response.headersSent)
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  if (response.write(encodeSse(event)) || response.closed) return undefined;
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
-}
-
 const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
@@ -232,10 +222,3 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   INTERNAL: 500,
 };
 const statusOf = (code: ErrorCode): number => statuses[code] ?? 400;
-
-function errorBody(dialect: Dialect, { code, message, details }: BridgeError): string {
-  const type = code.toLowerCase();
-  const remedy = errorCatalogue[code].remedy;
-  if (dialect === "anthropic") return JSON.stringify({ type: "error", error: { type, message, remedy, details } });
-  return JSON.stringify({ error: { message, type, code: type, param: null, remedy, details } });
-}

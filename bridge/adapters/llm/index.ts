@@ -1,10 +1,10 @@
-export { readAsk } from "./ask.ts";
-export type { AttemptSettings } from "./attempts.ts";
+export { AnswerCollector } from "./answer-collector.ts";
 export { ModelBroker } from "./broker.ts";
-export type { LlmCaller, LlmPolicy } from "./caller.ts";
+export type { LlmCaller, LlmPolicy } from "./call-context.ts";
+export { endpointDialects } from "./codecs/dialects.ts";
 export { type EndpointHolder, LlmEndpoint } from "./endpoint.ts";
 export { ModelTable, type ProviderSettings } from "./models.ts";
 export { PhantomKeys } from "./phantom-keys.ts";
 export type { SecretReader } from "./ports.ts";
+export type { ProviderCallSettings } from "./provider-calls.ts";
 export { Providers } from "./providers.ts";
-export { TextGatherer } from "./text-gatherer.ts";

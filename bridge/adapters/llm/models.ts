@@ -1,10 +1,11 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { nearest } from "@armorclaw/protocol/nearest";
-import type { OutputCapField } from "./openai-wire.ts";
+import type { DialectName } from "./codecs/chat-request.ts";
+import type { OutputCapField } from "./codecs/dialect.ts";
 
 export interface ProviderSettings {
   readonly name: string;
-  readonly kind: "openai" | "anthropic";
+  readonly kind: DialectName;
   readonly baseUrl: string;
   /** The secret that holds its key; undefined for one that needs none. */
   readonly secret: string | undefined;

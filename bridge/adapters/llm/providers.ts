@@ -3,16 +3,16 @@ import type { Service } from "../../lifecycle/index.ts";
 import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../platform/circuit-breaker.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { ProviderSettings } from "./models.ts";
-import { RateLimit } from "./rate-limit.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { Upstream, type UpstreamSettings } from "./upstream.ts";
 
 export interface Provider {
   readonly upstream: Upstream;
   readonly circuit: CircuitBreaker;
-  readonly rateLimit: RateLimit;
+  readonly rateLimits: RateLimits;
 }
 
-/** The providers' connections and how they fare. */
+/** The providers' connections, circuit breakers and rate limits. */
 export class Providers implements Service {
   readonly name = "model providers";
   readonly #providers: ReadonlyMap<string, Provider>;
@@ -38,7 +38,7 @@ export class Providers implements Service {
           {
             upstream: new Upstream({ baseUrl, ...http }, clock),
             circuit: new CircuitBreaker(clock, circuit, onChange),
-            rateLimit: new RateLimit(clock),
+            rateLimits: new RateLimits(clock),
           },
         ];
       }),
@@ -57,7 +57,7 @@ export class Providers implements Service {
 
   of(name: string): Provider {
     const provider = this.#providers.get(name);
-    if (provider === undefined) throw new Error(`${name} is no provider`);
+    if (provider === undefined) throw new Error(`${name} is not a provider`);
     return provider;
   }
 }

@@ -1,5 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { type Duplex, pipeline, type Readable } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock, Timer } from "../../platform/clock.ts";
 
@@ -12,10 +14,13 @@ export interface UpstreamSettings {
   readonly connectionsMax: number;
 }
 
-/** How a request ended that got no answer to use. */
+/** How a request ended that got no usable answer. */
 export class UpstreamFailure extends Error {
   override readonly name = "UpstreamFailure";
-  /** `unsent`: the provider has done nothing for it. `unknown`: it may have worked, and bill. `refused`: it said no. `busy`: not now. */
+  /**
+   * `unsent`: the provider has seen nothing. `unknown`: the provider may have answered, and bill. `refused`: the provider refuses
+   * the request. `busy`: the provider refuses for now.
+   */
   readonly kind: "unsent" | "unknown" | "refused" | "busy";
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
@@ -33,12 +38,14 @@ export class UpstreamFailure extends Error {
 }
 
 export interface UpstreamAnswer {
-  /** Pieces of the body. Ends the request when the loop over it ends, however it ends. */
+  /** Pieces of the body. The request ends when the loop over them ends, however it ends. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Whether the body is JSON and no stream of events. */
+  readonly isJson: boolean;
 }
 
 const errorBytesMax = 65_536;
-/** The connection was never made, so that the provider has seen nothing. */
+/** Errors of a connection that was never made. */
 const unsentCodes: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -48,6 +55,15 @@ const unsentCodes: ReadonlySet<string> = new Set([
   "ENOENT",
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
+
+/** Content codings that are decoded although the request asks for none: some servers and CDNs compress anyway. */
+const decoders: Readonly<Record<string, () => Duplex>> = {
+  gzip: createGunzip,
+  "x-gzip": createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+};
 
 /** One provider's HTTP: posts JSON, keeps connections, follows no redirect. */
 export class Upstream {
@@ -81,13 +97,18 @@ export class Upstream {
         ...headers,
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
+        // Without this header any coding is allowed (RFC 9110 12.5.3).
+        "accept-encoding": "identity",
         "content-length": Buffer.byteLength(body),
       },
     };
     const request = this.#isSecure ? httpsRequest(url, options) : httpRequest(url, options);
     const response = await this.#head(request, body, signal);
     const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return { body: this.#pieces(request, response, signal) };
+    if (status >= 200 && status < 300) {
+      const isJson = /^application\/(?:[\w.+-]+\+)?json\b/i.test(response.headers["content-type"] ?? "");
+      return { body: this.#pieces(request, response, signal), isJson };
+    }
     throw await this.#failureOf(request, response, status, signal);
   }
 
@@ -116,10 +137,11 @@ export class Upstream {
   async *#pieces(request: ClientRequest, response: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     let timer: Timer | undefined;
     const { idleMs } = this.#settings;
-    const onIdle = () => response.destroy(new UpstreamFailure("unknown", `The answer stood still for ${idleMs} ms`));
+    const onIdle = () =>
+      response.destroy(new UpstreamFailure("unknown", `Nothing of the answer came for ${idleMs} ms`));
     try {
       timer = this.#clock.after(idleMs, onIdle);
-      for await (const piece of response as AsyncIterable<Uint8Array>) {
+      for await (const piece of decoded(response) as AsyncIterable<Uint8Array>) {
         timer.cancel();
         yield piece;
         timer = this.#clock.after(idleMs, onIdle);
@@ -132,7 +154,7 @@ export class Upstream {
         : new UpstreamFailure("unknown", "The answer broke off", { cause: error });
     } finally {
       timer?.cancel();
-      // An answer that was read to its end leaves its connection for the next.
+      // The connection of an answer that was read to its end serves the next request.
       if (!response.complete) request.destroy();
     }
   }
@@ -157,9 +179,19 @@ export class Upstream {
   }
 }
 
+/** The body without its content coding. @throws UpstreamFailure for a coding that the bridge does not know */
+function decoded(response: IncomingMessage): Readable {
+  const coding = response.headers["content-encoding"]?.trim().toLowerCase() ?? "";
+  if (coding === "" || coding === "identity") return response;
+  const decoder = Object.hasOwn(decoders, coding) ? decoders[coding] : undefined;
+  if (decoder === undefined) throw new UpstreamFailure("unknown", `The answer has the unknown coding ${coding}`);
+  // The loop over the decoder gets the error; the callback is only required.
+  return pipeline(response, decoder(), () => undefined);
+}
+
 function failureOf(error: NodeJS.ErrnoException, wasReused: boolean): Error {
   if (error instanceof UpstreamFailure) return error;
-  // A kept connection that the provider had closed: the request did not reach it.
+  // The provider had closed a kept connection, so that the request did not reach it.
   const isUnsent =
     unsentCodes.has(error.code ?? "") || (wasReused && (error.code === "ECONNRESET" || error.code === "EPIPE"));
   return new UpstreamFailure(isUnsent ? "unsent" : "unknown", `No answer (${error.code ?? error.message})`, {
@@ -167,7 +199,7 @@ function failureOf(error: NodeJS.ErrnoException, wasReused: boolean): Error {
   });
 }
 
-/** What `retry-after` or `retry-after-ms` says, in milliseconds. */
+/** The wait that `retry-after` or `retry-after-ms` asks for, in milliseconds. */
 function retryAfter(headers: IncomingMessage["headers"], nowMs: number): number | undefined {
   const ms = Number(headers["retry-after-ms"]);
   if (headers["retry-after-ms"] !== undefined && ms >= 0) return ms;

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach } from "@jest/globals";
-import { readAsk } from "../../../bridge/adapters/llm/index.ts";
+import type { ChatRequest, ModelEvent } from "../../../bridge/adapters/llm/codecs/chat-request.ts";
+import { encodeSse, type SseEvent } from "../../../bridge/adapters/llm/codecs/sse.ts";
+import { endpointDialects } from "../../../bridge/adapters/llm/index.ts";
 import { agentCaller, type BrokerBench, type BrokerBenchOptions, inputNano, openBroker, outputNano } from "./broker.ts";
 import { type StandInProvider, startStandInProvider } from "./stand-in-provider.ts";
 
@@ -32,26 +34,42 @@ export function brokerBenches() {
   };
 }
 
-/** Asks that differ from one another, so that none is taken for a repetition. */
-export function asks() {
+/** Requests that differ from one another, so that none counts as a repetition. */
+export function requests() {
   let number = 0;
-  const ask = (dialect: Parameters<typeof readAsk>[0], model: string, more: object) =>
-    readAsk(dialect, { model, messages: [{ role: "user", content: `Hello ${++number}` }], max_tokens: 64, ...more });
+  const request = (dialect: keyof typeof endpointDialects, model: string, more: object) =>
+    endpointDialects[dialect].decodeRequest({
+      model,
+      messages: [{ role: "user", content: `Hello ${++number}` }],
+      max_tokens: 64,
+      ...more,
+    });
   return {
-    openaiAsk: (more: object = {}) => ask("openai", "oai/m", more),
-    anthropicAsk: (more: object = {}) => ask("anthropic", "ant/m", more),
+    openaiRequest: (more: object = {}) => request("openai", "oai/m", more),
+    anthropicRequest: (more: object = {}) => request("anthropic", "ant/m", more),
   };
 }
 
-/** Makes one call and gathers what was streamed. */
-export async function call(
-  { broker }: BrokerBench,
-  ask: ReturnType<typeof readAsk>,
-  signal = new AbortController().signal,
-) {
-  const events: string[] = [];
-  const answered = await broker.chat(ask, agentCaller, ({ data }) => void events.push(data), signal);
-  return { ...answered, events, text: events.join("\n") };
+/** Makes one call and collects the answer in the request's dialect, as the endpoint sends it. */
+export async function call({ broker }: BrokerBench, request: ChatRequest, signal = new AbortController().signal) {
+  const codec = endpointDialects[request.source.dialect];
+  const encoder = codec.streamEncoder(request);
+  const events: SseEvent[] = [];
+  let whole: string | undefined;
+  const sink = {
+    dialect: codec.name,
+    take: (decoded: readonly ModelEvent[], source: SseEvent | undefined) => {
+      if (source === undefined) events.push(...decoded.flatMap((event) => encoder.encode(event)));
+      else if (encoder.passesOn(source, decoded)) events.push(source);
+    },
+    takeWhole: (decoded: readonly ModelEvent[], source: string | undefined) => {
+      whole = source ?? JSON.stringify(codec.encodeAnswer(decoded));
+    },
+    flush: () => undefined,
+  };
+  const result = await broker.chat(request, agentCaller, sink, signal);
+  const reply: unknown = whole === undefined ? undefined : JSON.parse(whole);
+  return { ...result, reply, events, text: events.map(encodeSse).join("") };
 }
 
 /** What the ledger has booked. */

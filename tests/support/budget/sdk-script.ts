@@ -1,4 +1,4 @@
-// What an agent's own code may look like: the official SDKs, as they are, on the endpoint beside the agent's socket.
+// What an agent's own code may look like: the official SDKs, as they are, on the model endpoint beside the agent's socket.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";

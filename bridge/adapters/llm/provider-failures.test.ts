@@ -1,17 +1,17 @@
 import { describe, expect, test } from "@jest/globals";
 import { canaryKey } from "../../../tests/support/budget/broker.ts";
-import { asks, brokerBenches, call, ledger } from "../../../tests/support/budget/broker-benches.ts";
+import { brokerBenches, call, ledger, requests } from "../../../tests/support/budget/broker-benches.ts";
 import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
 import { until } from "../../../tests/support/until.ts";
 
 const benches = brokerBenches();
-const { openaiAsk, anthropicAsk } = asks();
+const { openaiRequest, anthropicRequest } = requests();
 
 describe("a provider in trouble", () => {
   test("is tried again after 429 and 5xx, which cost nothing", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 429, headers: { "retry-after-ms": "30" } }, { status: 503 });
-    await call(bench, openaiAsk());
+    await call(bench, openaiRequest());
     expect(benches.provider.requests).toHaveLength(3);
     expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
   });
@@ -19,7 +19,7 @@ describe("a provider in trouble", () => {
   test("is given up after so many tries, and the reservation given back", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 500 }, { status: 502 }, { status: 503 });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
     expect(benches.provider.requests).toHaveLength(3);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
@@ -27,18 +27,18 @@ describe("a provider in trouble", () => {
   test("is not waited for longer than is allowed", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 429, headers: { "retry-after": "60" } });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({
       code: "LLM_PROVIDER_UNAVAILABLE",
       details: { retry_after_ms: 60_000 },
     });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
     expect(benches.provider.requests).toHaveLength(1);
   });
 
   test("is stood in for by the fallback", async () => {
     const bench = await benches.open({ fallbacks: { "oai/m": ["ant/m"] } });
     benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
-    const { model } = await call(bench, openaiAsk());
+    const { model } = await call(bench, openaiRequest());
     expect(model).toBe("ant/m");
     expect(bench.published).toMatchObject([{ type: "llm.fallback_used", data: { from: "oai/m", to: "ant/m" } }]);
     expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
@@ -47,18 +47,21 @@ describe("a provider in trouble", () => {
   test("is left alone when it fails again and again, told of once, and tried again later", async () => {
     const bench = await benches.open({ failuresMax: 3, openMs: 200 });
     benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
-    await expect(call(bench, openaiAsk())).rejects.toThrow();
+    await expect(call(bench, openaiRequest())).rejects.toThrow();
     for (let i = 0; i < 3; i++)
-      await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
+      await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
     expect(benches.provider.requests).toHaveLength(3);
-    await until("the circuit to let one through", async () => await call(bench, openaiAsk()).catch(() => undefined));
+    await until(
+      "the circuit to let one through",
+      async () => await call(bench, openaiRequest()).catch(() => undefined),
+    );
     expect(bench.published.map(({ type }) => type)).toEqual(["llm.provider_unavailable", "llm.provider_recovered"]);
   });
 
   test("that refuses is quoted, but never about the key", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 400, refusal: "Bad request with KEY" }, { status: 401, refusal: "Wrong key KEY" });
-    const errors = [await call(bench, openaiAsk()).catch(String), await call(bench, openaiAsk()).catch(String)];
+    const errors = [await call(bench, openaiRequest()).catch(String), await call(bench, openaiRequest()).catch(String)];
     expect(errors[0]).toContain("Bad request with [key]");
     expect(errors.join()).not.toContain(canaryKey);
     expect(benches.provider.requests).toHaveLength(2);
@@ -67,7 +70,7 @@ describe("a provider in trouble", () => {
 
   test("that cannot be reached costs nothing", async () => {
     const bench = await benches.open({ baseUrl: "http://127.0.0.1:1" });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
@@ -77,7 +80,7 @@ describe("a provider in trouble", () => {
   ])("that %s is tried again, and the lost try booked at its bound", async (_, behaviour) => {
     const bench = await benches.open({ headMs: 150 });
     benches.provider.next(behaviour);
-    await call(bench, openaiAsk());
+    await call(bench, openaiRequest());
     const { cost, held, bounded } = ledger(bench);
     expect({ held, bounded }).toEqual({ held: 0, bounded: 1 });
     expect(cost).toBeGreaterThanOrEqual(benches.billed().cost);
@@ -90,7 +93,7 @@ describe("a provider in trouble", () => {
   ])("that %s in the middle of a stream ends the answer, booked at its bound", async (_, behaviour) => {
     const bench = await benches.open({ idleMs: 150 });
     benches.provider.next(behaviour);
-    await expect(call(bench, openaiAsk({ stream: true }))).rejects.toMatchObject({ code: "LLM_STREAM_FAILED" });
+    await expect(call(bench, openaiRequest({ stream: true }))).rejects.toMatchObject({ code: "LLM_STREAM_FAILED" });
     const { cost, held, bounded } = ledger(bench);
     expect({ held, bounded }).toEqual({ held: 0, bounded: 1 });
     expect(cost).toBeGreaterThanOrEqual(benches.billed().cost);
@@ -98,8 +101,8 @@ describe("a provider in trouble", () => {
   });
 
   test.each([
-    ["openai", openaiAsk],
-    ["anthropic", anthropicAsk],
+    ["openai", openaiRequest],
+    ["anthropic", anthropicRequest],
   ])("that writes more than it was asked to is cut (%s)", async (_, ask) => {
     const bench = await benches.open();
     benches.provider.next({ tokens: 500, tokenDelayMs: 1 });
@@ -113,8 +116,8 @@ describe("a provider in trouble", () => {
   test("that reports no usage is booked at the bound", async () => {
     const bench = await benches.open();
     benches.provider.next({ usage: "missing" }, { usage: "missing" });
-    await call(bench, openaiAsk());
-    await call(bench, openaiAsk({ stream: true }));
+    await call(bench, openaiRequest());
+    await call(bench, openaiRequest({ stream: true }));
     expect(ledger(bench)).toMatchObject({ held: 0, bounded: 2 });
     expect(ledger(bench).cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
@@ -122,7 +125,7 @@ describe("a provider in trouble", () => {
   test("that bills more than it may is believed, and told of", async () => {
     const bench = await benches.open();
     benches.provider.next({ usageFactor: 100 });
-    await call(bench, openaiAsk());
+    await call(bench, openaiRequest());
     expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
     expect(bench.money.published.map(({ type }) => type)).toEqual(["budget.overrun"]);
   });
@@ -133,7 +136,7 @@ describe("a call that is called off", () => {
     const bench = await benches.open();
     benches.provider.next({ tokens: 60, tokenDelayMs: 20 });
     const off = new AbortController();
-    const running = call(bench, openaiAsk({ stream: true }), off.signal);
+    const running = call(bench, openaiRequest({ stream: true }), off.signal);
     await until("the first token", () => (benches.provider.books[0]?.outputTokens ?? 0) > 0);
     off.abort(new Error("enough"));
     await expect(running).rejects.toThrow("enough");
@@ -146,17 +149,20 @@ describe("a call that is called off", () => {
   test("by its own deadline says so", async () => {
     const bench = await benches.open({ callMs: 150 });
     benches.provider.next({ stallAt: "head" });
-    await expect(call(bench, openaiAsk())).rejects.toMatchObject({ code: "TIMED_OUT" });
+    await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "TIMED_OUT" });
   });
 });
 
 test("many calls at once, of all kinds, leave no drift between the ledger and the provider", async () => {
   const bench = await benches.open({ limits: [costLimit("global", "day", usd(5))] });
   for (let i = 0; i < 40; i++) benches.provider.next(i % 5 === 0 ? { status: 500 } : i % 7 === 0 ? { tokens: 3 } : {});
-  const asks = Array.from({ length: 120 }, (_, i) =>
-    (i % 3 === 0 ? anthropicAsk : openaiAsk)({ stream: i % 2 === 0, ...(i % 3 === 1 ? { model: "ant/m" } : {}) }),
+  const all = Array.from({ length: 120 }, (_, i) =>
+    (i % 3 === 0 ? anthropicRequest : openaiRequest)({
+      stream: i % 2 === 0,
+      ...(i % 3 === 1 ? { model: "ant/m" } : {}),
+    }),
   );
-  const outcomes = await Promise.allSettled(asks.map((ask) => call(bench, ask)));
+  const outcomes = await Promise.allSettled(all.map((request) => call(bench, request)));
   expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(60);
   const { cost, inputTokens, outputTokens, held } = ledger(bench);
   expect({ cost, inputTokens, outputTokens, held }).toEqual({ ...benches.billed(), held: 0 });

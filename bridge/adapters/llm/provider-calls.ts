@@ -3,7 +3,6 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import {
   type Amounts,
   type Attribution,
-  type Basis,
   type Budget,
   costNanoUsd,
   type Price,
@@ -14,20 +13,15 @@ import {
 import type { PublishEvent } from "../../events/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
-import { anthropicWire } from "./anthropic-wire.ts";
-import type { Ask } from "./ask.ts";
-import { type LlmCaller, runOf } from "./caller.ts";
-import { type Exchanged, passStream, readReply, type Send } from "./exchange.ts";
-import type { Json } from "./json.ts";
+import { AnswerReader } from "./answer-reader.ts";
+import { type CallContext, type ChatResult, type LlmCaller, runOf } from "./call-context.ts";
+import { providerDialects } from "./codecs/dialects.ts";
 import type { Route } from "./models.ts";
-import { openaiToAnthropicWire } from "./openai-to-anthropic.ts";
-import { openaiWire } from "./openai-wire.ts";
 import type { SecretReader } from "./ports.ts";
 import type { Providers } from "./providers.ts";
 import { UpstreamFailure } from "./upstream.ts";
-import type { Wire } from "./wire.ts";
 
-export interface AttemptSettings {
+export interface ProviderCallSettings {
   readonly attemptsMax: number;
   readonly backoffMs: number;
   /** The longest wait for a provider that limits its rate; a longer one is answered with an error. */
@@ -35,7 +29,7 @@ export interface AttemptSettings {
   readonly callMs: number;
 }
 
-export interface AttemptDeps {
+export interface ProviderCallDeps {
   readonly providers: Providers;
   readonly budget: Budget;
   readonly prices: PriceTable;
@@ -46,17 +40,7 @@ export interface AttemptDeps {
   readonly logger: Logger;
 }
 
-export interface Answered {
-  /** In the caller's dialect; undefined when it was streamed. */
-  readonly reply: Json | undefined;
-  readonly model: string;
-  readonly usage: TokenUsage | undefined;
-  readonly costNanoUsd: number;
-  readonly basis: Basis;
-  readonly reservationId: string;
-}
-
-/** Longer than a call, so that only a call that died with its bridge is booked by expiry. */
+/** Longer than a call, so that a reservation expires only when its bridge died. */
 const leaseMarginMs = 60_000;
 
 /** Failures before which the provider has done nothing that it could bill. */
@@ -66,50 +50,42 @@ const unbilled: ReadonlySet<string> = new Set([
   "LLM_REQUEST_REFUSED",
 ]);
 
-/** One call through to its end. */
-export interface Job {
-  readonly ask: Ask;
-  readonly caller: LlmCaller;
-  readonly outputTokens: number;
-  readonly send: Send;
-  readonly signal: AbortSignal;
-  hasSent: boolean;
-}
-
-/** What one try holds. */
-interface Reserved {
+/** What one attempt has reserved. */
+interface Reservation {
   readonly id: string;
   readonly price: Price | undefined;
   readonly amounts: Amounts;
   readonly startedAtMs: number;
   /** Whether a provider may have seen the request. */
   wasSent: boolean;
+  /** What the provider reported for an answer that finished, even where the call then failed. */
+  usage: TokenUsage | undefined;
 }
 
-/** Tries one model until it answers, refuses or has failed too often; each try is reserved before and settled after. */
-export class Attempts {
-  readonly #deps: AttemptDeps;
-  readonly #settings: AttemptSettings;
+/** Tries one model until it answers, refuses or has failed too often. Each attempt is reserved before and settled after. */
+export class ProviderCalls {
+  readonly #deps: ProviderCallDeps;
+  readonly #settings: ProviderCallSettings;
 
-  constructor(deps: AttemptDeps, settings: AttemptSettings) {
+  constructor(deps: ProviderCallDeps, settings: ProviderCallSettings) {
     this.#deps = deps;
     this.#settings = settings;
   }
 
   /** @throws BridgeError LLM_PROVIDER_UNAVAILABLE when another model may be tried */
-  async via(route: Route, job: Job): Promise<Answered> {
+  async call(route: Route, context: CallContext): Promise<ChatResult> {
     const { circuit } = this.#deps.providers.of(route.provider.name);
-    let reserved: Reserved | undefined;
+    let reserved: Reservation | undefined;
     try {
       for (let attempt = 1; ; attempt++) {
-        await this.#awaitTurn(route, job.signal);
+        await this.#awaitTurn(route, context.signal);
         try {
-          reserved ??= await this.#reserve(route, job);
-          const exchanged = await this.#exchange(route, job, reserved);
+          reserved ??= await this.#reserve(route, context);
+          await this.#exchange(route, context, reserved);
           circuit.succeeded();
           const settled = reserved;
           reserved = undefined;
-          return await this.#settle(route, settled, exchanged);
+          return await this.#settle(route, settled);
         } catch (error) {
           if (!(error instanceof UpstreamFailure)) circuit.abandoned();
           if (!(error instanceof UpstreamFailure) || reserved === undefined) throw error;
@@ -117,9 +93,9 @@ export class Attempts {
           if (error.kind === "unknown") {
             const lost = reserved;
             reserved = undefined;
-            await this.#settle(route, lost, { reply: undefined, usage: undefined });
+            await this.#settle(route, lost);
           }
-          await this.#afterFailure(route, job, error, attempt);
+          await this.#afterFailure(route, context, error, attempt);
         }
       }
     } catch (error) {
@@ -128,29 +104,29 @@ export class Attempts {
     }
   }
 
-  /** Waits until the provider takes calls, and enters its circuit. */
-  async #awaitTurn({ provider }: Route, signal: AbortSignal): Promise<void> {
-    const { circuit, rateLimit } = this.#deps.providers.of(provider.name);
-    const { waitMs } = rateLimit;
+  /** Waits until the provider takes calls for the model, and enters the provider's circuit. */
+  async #awaitTurn({ provider, id }: Route, signal: AbortSignal): Promise<void> {
+    const { circuit, rateLimits } = this.#deps.providers.of(provider.name);
+    const waitMs = rateLimits.waitMs(id);
     if (waitMs > this.#settings.waitMaxMs) throw unavailable(provider.name, "it limits the rate", waitMs);
-    // Those who wait for the same moment do not all come at it.
+    // Callers that wait for the same moment come at different times.
     if (waitMs > 0) await delay(this.#deps.clock, waitMs + this.#deps.random() * this.#settings.backoffMs, signal);
     const closedForMs = circuit.enter();
     if (closedForMs !== undefined) throw unavailable(provider.name, "it failed too often", closedForMs);
   }
 
-  async #reserve(route: Route, { ask, caller, outputTokens }: Job): Promise<Reserved> {
+  async #reserve(route: Route, { request, caller, outputTokens }: CallContext): Promise<Reservation> {
     const { budget, prices, clock } = this.#deps;
     const attribution = attributionOf(route, caller);
     const price = prices.find(route.provider.name, route.model, route.provider.listName, new Date(clock.now()));
-    if (price === undefined && !(await budget.isBounded(attribution, "tokens"))) {
+    if (price === undefined && !budget.isBounded(attribution, "tokens")) {
       throw new BridgeError("PRICE_UNKNOWN", `${route.id} has no price and no hard limit in tokens`, {
         model: route.id,
       });
     }
     const amounts = {
-      costNanoUsd: price === undefined ? 0 : worstCaseNanoUsd(price, ask.promptTokensBound, outputTokens),
-      tokens: ask.promptTokensBound + outputTokens,
+      costNanoUsd: price === undefined ? 0 : worstCaseNanoUsd(price, request.promptTokensBound, outputTokens),
+      tokens: request.promptTokensBound + outputTokens,
       calls: 1,
       durationMs: this.#settings.callMs,
     };
@@ -164,34 +140,42 @@ export class Attempts {
       leaseMs,
       onExpiry: "spend",
     });
-    return { id, price, amounts, startedAtMs: clock.monotonic(), wasSent: false };
+    return { id, price, amounts, startedAtMs: clock.monotonic(), wasSent: false, usage: undefined };
   }
 
-  async #exchange(route: Route, job: Job, reserved: Reserved): Promise<Exchanged> {
-    const { provider, model } = route;
+  /** Leaves in the reservation what is known of the answer's cost, however the exchange ends. */
+  async #exchange({ provider, model }: Route, context: CallContext, reserved: Reservation): Promise<void> {
     const { upstream } = this.#deps.providers.of(provider.name);
-    const wire = wireFor(job.ask, route);
-    const body = JSON.stringify(wire.body(job.ask, model, job.outputTokens));
+    const { request, outputTokens, sink, signal } = context;
+    const dialect = providerDialects[provider.kind];
+    const { outputCapField } = provider;
+    const body = JSON.stringify(dialect.encodeRequest(request, { model, outputTokens, outputCapField }));
     const key =
-      provider.secret === undefined ? "" : await this.#deps.secrets.use(provider.secret, job.caller.principal);
-    reserved.wasSent = true;
+      provider.secret === undefined ? "" : await this.#deps.secrets.use(provider.secret, context.caller.principal);
+    if (!sendable.test(key)) throw unsendableKey(provider.name, provider.secret ?? "");
+    const reader = new AnswerReader(dialect, sink, outputTokens);
     try {
-      const answer = await upstream.post(wire.path, wire.headers(key), body, job.signal);
-      if (!job.ask.isStream) return await readReply(wire, answer);
-      return await passStream(wire, job.ask, answer, job.outputTokens, (event) => {
-        job.hasSent = true;
-        return job.send(event);
-      });
+      reserved.wasSent = true;
+      const answer = await upstream.post(dialect.path, dialect.headers(key), body, signal);
+      await (request.isStream ? reader.readStream(answer) : reader.readWhole(answer));
     } catch (error) {
       throw error instanceof UpstreamFailure && error.kind === "refused"
         ? providerRefused(provider.name, error, key)
         : error;
+    } finally {
+      reserved.usage = reader.usage;
+      context.hasSent ||= reader.hasSent;
     }
   }
 
-  /** Waits before the next try, or throws when there is none. */
-  async #afterFailure({ provider }: Route, job: Job, failure: UpstreamFailure, attempt: number): Promise<void> {
-    const { circuit, rateLimit } = this.#deps.providers.of(provider.name);
+  /** Waits before the next attempt, or throws when there is none. */
+  async #afterFailure(
+    { provider, id }: Route,
+    context: CallContext,
+    failure: UpstreamFailure,
+    attempt: number,
+  ): Promise<void> {
+    const { circuit, rateLimits } = this.#deps.providers.of(provider.name);
     const { backoffMs, attemptsMax, waitMaxMs } = this.#settings;
     this.#deps.logger.warn(
       { provider: provider.name, attempt, status: failure.status, kind: failure.kind },
@@ -201,9 +185,9 @@ export class Attempts {
       failure.retryAfterMs ?? Math.round(this.#deps.random() * Math.min(waitMaxMs, backoffMs * 2 ** (attempt - 1)));
     if (failure.status === 429) {
       circuit.abandoned();
-      rateLimit.pauseFor(waitMs);
+      rateLimits.pause(id, waitMs);
     } else circuit.failed(failure.status === undefined ? failure.message : `It answers ${failure.status}`);
-    if (job.hasSent)
+    if (context.hasSent)
       throw new BridgeError("LLM_STREAM_FAILED", `${provider.name}: ${failure.message}`, undefined, { cause: failure });
     if (attempt >= attemptsMax || waitMs > waitMaxMs) {
       throw unavailable(
@@ -213,16 +197,12 @@ export class Attempts {
         failure,
       );
     }
-    // All callers wait for a provider's rate together, before their turn.
-    if (failure.status !== 429) await delay(this.#deps.clock, waitMs, job.signal);
+    // A limited rate is waited for in #awaitTurn, by all callers of the model together.
+    if (failure.status !== 429) await delay(this.#deps.clock, waitMs, context.signal);
   }
 
-  /** Books what the provider reported, or all that was held when it did not. */
-  async #settle(
-    route: Route,
-    { id, price, amounts, startedAtMs }: Reserved,
-    { reply, usage }: Exchanged,
-  ): Promise<Answered> {
+  /** Books what the provider reported, or all that was held when it reported nothing. */
+  async #settle(route: Route, { id, price, amounts, startedAtMs, usage }: Reservation): Promise<ChatResult> {
     const durationMs = Math.min(amounts.durationMs, Math.round(this.#deps.clock.monotonic() - startedAtMs));
     const cost = usage === undefined ? amounts.costNanoUsd : price === undefined ? 0 : costNanoUsd(price, usage);
     const basis = usage === undefined ? "bound" : "provider";
@@ -237,11 +217,11 @@ export class Attempts {
       outputTokens: usage?.output ?? 0,
       basis,
     });
-    return { reply, model: route.id, usage, costNanoUsd: cost, basis, reservationId: id };
+    return { model: route.id, usage, costNanoUsd: cost, basis, reservationId: id };
   }
 
-  /** A call that the provider refused, or that was never made, costs nothing; one that was broken off may cost all. */
-  async #giveUp(route: Route, reserved: Reserved, error: unknown): Promise<void> {
+  /** A call that the provider refused, or that was never made, costs nothing; one that broke off may cost all. */
+  async #giveUp(route: Route, reserved: Reservation, error: unknown): Promise<void> {
     const code = error instanceof BridgeError ? error.code : undefined;
     if (!reserved.wasSent || (code !== undefined && unbilled.has(code))) {
       await this.#deps.budget.release(reserved.id);
@@ -249,13 +229,8 @@ export class Attempts {
     }
     if (code === "LLM_CUT")
       this.#deps.publish("llm.answer_cut", "bridge", { model: route.id, reservation_id: reserved.id });
-    await this.#settle(route, reserved, { reply: undefined, usage: undefined });
+    await this.#settle(route, reserved);
   }
-}
-
-function wireFor({ dialect }: Ask, { provider }: Route): Wire {
-  if (provider.kind === "openai") return openaiWire(provider.outputCapField);
-  return dialect === "openai" ? openaiToAnthropicWire : anthropicWire;
 }
 
 const attributionOf = ({ provider, id }: Route, { agent, task, run }: LlmCaller): Attribution => ({
@@ -272,11 +247,21 @@ function unavailable(provider: string, why: string, retryAfterMs: number, cause?
   return new BridgeError("LLM_PROVIDER_UNAVAILABLE", `${provider} cannot be used now: ${why}`, facts, { cause });
 }
 
-/** What the provider says of a request may help its author; what it says of the key is for the operator alone. */
+/** What RFC 9110 lets a header's value hold. */
+const sendable = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+const unsendableKey = (provider: string, secret: string): BridgeError =>
+  new BridgeError(
+    "LLM_REQUEST_REFUSED",
+    `The key ${secret} of ${provider} holds a character that no HTTP header can carry, such as a line end; store the key again`,
+    { field: "secret", provider },
+  );
+
+/** The caller sees what the provider says of the request. What it says of the key is for the operator alone. */
 function providerRefused(provider: string, { status, message }: UpstreamFailure, key: string): BridgeError {
   const isAboutKey = status === 401 || status === 402 || status === 403;
-  const said = isAboutKey
+  const reason = isAboutKey
     ? "it does not accept the bridge's key"
     : (key === "" ? message : message.replaceAll(key, "[key]")).slice(0, 2_000);
-  return new BridgeError("LLM_PROVIDER_REFUSED", `${provider} answers ${status}: ${said}`, { provider, status });
+  return new BridgeError("LLM_PROVIDER_REFUSED", `${provider} answers ${status}: ${reason}`, { provider, status });
 }
