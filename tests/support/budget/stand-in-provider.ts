@@ -2,26 +2,28 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setTimeout as sleep } from "node:timers/promises";
 import { listenOnLoopback } from "../loopback.ts";
 
-/** What the provider does with one call. Without any, it answers with as many tokens as it may, eight at most. */
+/** What the provider does with one call. By default it answers with as many tokens as the request allows, eight at most. */
 export interface Behaviour {
   /** Refuses with this status. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The text of the refusal; the call's key where it says KEY. */
+  /** The text of the refusal; KEY in it becomes the key of the call. */
   readonly refusal?: string;
-  /** Closes the connection before it answers, or after so many tokens. */
+  /** Closes the connection before it answers, or after this many tokens. */
   readonly breakAt?: "head" | number;
-  /** Falls silent before it answers, or after so many tokens. */
+  /** Sends nothing more before it answers, or after this many tokens. */
   readonly stallAt?: "head" | number;
-  /** Ends a stream with an error event after so many tokens. */
+  /** Ends a stream with an error event after this many tokens. */
   readonly errorAt?: number;
   /** Output tokens, whatever was asked for. */
   readonly tokens?: number;
   readonly tokenDelayMs?: number;
   readonly usage?: "missing";
-  /** Reports, and bills, this many times what it wrote. */
+  /** Reports and bills this many times what it wrote. */
   readonly usageFactor?: number;
   readonly toolCall?: { readonly name: string; readonly input: object };
+  /** Answers 200 with exactly this body. */
+  readonly verbatim?: string | Uint8Array;
 }
 
 /** One call as the provider billed it. */
@@ -39,7 +41,7 @@ export interface StandInProvider extends AsyncDisposable {
   readonly books: BookEntry[];
   /** Every request that arrived. */
   readonly requests: { readonly path: string; readonly headers: IncomingMessage["headers"]; readonly body: Body }[];
-  /** What the next calls meet, one each. */
+  /** The behaviours of the next calls, one each. */
   next(...behaviours: Behaviour[]): void;
 }
 
@@ -55,7 +57,7 @@ interface Body {
 const word = "word ";
 const usualTokens = 8;
 
-/** Speaks OpenAI's and Anthropic's HTTP as they do, and keeps its own books. */
+/** A provider that speaks the APIs of OpenAI and Anthropic and records what it bills. */
 export async function startStandInProvider(): Promise<StandInProvider> {
   const books: BookEntry[] = [];
   const requests: StandInProvider["requests"] = [];
@@ -94,6 +96,11 @@ async function answer(
     const message = (behaviour.refusal ?? "No").replace("KEY", key);
     response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
     response.end(JSON.stringify({ error: { message, type: "stand_in" } }));
+    return;
+  }
+  if (behaviour.verbatim !== undefined) {
+    response.writeHead(200, { "content-type": "text/event-stream", ...behaviour.headers });
+    response.end(behaviour.verbatim);
     return;
   }
   const cap = body.max_completion_tokens ?? body.max_tokens ?? usualTokens;
