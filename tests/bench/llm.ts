@@ -1,100 +1,163 @@
-// What the broker costs: a call to the stand-in provider directly, through an agent's endpoint and through `llm.chat`, in turns.
+// What the broker costs: calls to a provider directly, through an agent's model endpoint, through `llm.chat`, and through
+// Portkey's gateway. The provider, the broker and the gateway have a process each.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { canaryKey, holder, openBroker } from "../support/budget/broker.ts";
-import { costLimit, usd } from "../support/budget/budget.ts";
-import { type Behaviour, startStandInProvider } from "../support/budget/stand-in-provider.ts";
-import { startTestDaemon } from "../support/daemon.ts";
+import { canaryKey } from "../support/budget/broker.ts";
+import { RawClient, type Timed } from "../support/budget/raw-http.ts";
+import { repositoryRoot, startTestDaemon } from "../support/daemon.ts";
+import { listenOnLoopback } from "../support/loopback.ts";
 import { tempDirectory } from "../support/temp.ts";
-
-interface Timed {
-  readonly totalMs: number;
-  readonly firstMs: number;
-}
+import { until } from "../support/until.ts";
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, calls: { type: "string", default: "300" } },
+  options: {
+    json: { type: "boolean", default: false },
+    calls: { type: "string", default: "300" },
+    seconds: { type: "string", default: "3" },
+    /** A command that starts another broker on the provider's base address and prints `{socketPath, key}`, e.g. an older commit's. */
+    other: { type: "string" },
+  },
 });
 const calls = Number(values.calls);
-const warmUp = 30;
+const concurrency = 8;
+const warmUp = 200;
 const messages = [{ role: "user", content: "Hello" }];
+const bodyFor = (model: string) => JSON.stringify({ model, messages, max_tokens: 8, stream: true });
+const children: ChildProcess[] = [];
 
-const provider = await startStandInProvider();
+/** Starts a process that prints one line of JSON when it is ready and ends when its input ends. */
+async function started<T>(command: string, args: readonly string[]): Promise<T> {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], cwd: repositoryRoot });
+  children.push(child);
+  const lines = createInterface({ input: child.stdout });
+  const [line] = (await once(lines, "line", { signal: AbortSignal.timeout(60_000) })) as [string];
+  return JSON.parse(line) as T;
+}
+
+const node = [...process.execArgv.filter((flag) => !flag.startsWith("--cpu-prof"))];
+const script = (name: string) => [...node, join(repositoryRoot, "tests/support/budget", name)];
+
+interface Broker {
+  readonly socketPath: string;
+  readonly key: string;
+}
+type Client = { call(): Promise<Timed>; close(): void };
+
+const provider = await started<{ port: number }>(process.execPath, script("canned-provider.ts"));
+const baseUrl = `http://127.0.0.1:${provider.port}`;
+const broker = await started<Broker>(process.execPath, [...script("broker-process.ts"), baseUrl]);
+const other =
+  values.other === undefined ? undefined : await started<Broker>("sh", ["-c", `exec ${values.other} ${baseUrl}`]);
+
+async function startPortkey(): Promise<number> {
+  const placeholder = createServer();
+  const port = await listenOnLoopback(placeholder);
+  await new Promise((resolve) => placeholder.close(resolve));
+  const program = join(repositoryRoot, "node_modules/@portkey-ai/gateway/build/start-server.js");
+  const child = spawn(process.execPath, [program, `--port=${port}`, "--headless"], { stdio: "ignore" });
+  children.push(child);
+  await until("Portkey's gateway to serve", async () =>
+    fetch(`http://127.0.0.1:${port}`).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return port;
+}
+const portkeyPort = await startPortkey();
+
 using directory = tempDirectory();
-const endpoint = await openBroker({
-  baseUrl: provider.baseUrl,
-  limits: [costLimit("global", "day", usd(1_000)), costLimit("agent:*", "day", usd(1_000))],
-});
-const socketPath = await endpoint.listen(holder);
 const config = join(directory.path, "bench.toml");
 writeFileSync(
   config,
-  `[llm.providers.oai]\nkind = "openai"\nbase_url = "${provider.baseUrl}/v1"\nsecret = "the-key"\nmodels = ["m"]\n[budget.prices."oai/m"]\ninput = 3\noutput = 15\n`,
+  `[llm.providers.oai]\nkind = "openai"\nbase_url = "${baseUrl}/v1"\nsecret = "the-key"\nmodels = ["m"]\n[budget.prices."oai/m"]\ninput = 3\noutput = 15\n`,
 );
 const daemon = await startTestDaemon({ engine: "process", flags: ["--config", config] });
 await daemon.client.keystore.store({ provider: "custom", id: "the-key", token: canaryKey });
 
-const agent = new Agent({ keepAlive: true });
-const { port } = new URL(provider.baseUrl);
-const direct = () => post({ port, host: "127.0.0.1" }, "m", canaryKey);
-const throughEndpoint = () => post({ socketPath }, "oai/m", endpoint.endpoint.keyOf(holder));
-
-/** One streamed call over HTTP. */
-function post(where: object, model: string, key: string): Promise<Timed> {
-  const startedAt = performance.now();
-  let firstMs = 0;
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
-    const outgoing = request({ ...where, agent, method: "POST", path: "/v1/chat/completions", headers }, (response) => {
-      response.on("data", () => {
-        firstMs ||= performance.now() - startedAt;
-      });
-      response.on("end", () => resolve({ totalMs: performance.now() - startedAt, firstMs }));
+const path = "/v1/chat/completions";
+const endpointOf = ({ socketPath, key }: Broker) =>
+  new RawClient({ path: socketPath }, path, { authorization: `Bearer ${key}` }, bodyFor("oai/m"));
+const chat: Client = {
+  async call() {
+    const startedAt = performance.now();
+    let firstMs = 0;
+    const stream = daemon.client.stream("llm.chat", {
+      model: "oai/m",
+      messages: [{ role: "user", content: "Hello" }],
+      max_output_tokens: 8,
     });
-    outgoing.on("error", reject);
-    outgoing.end(JSON.stringify({ model, messages, max_tokens: 8, stream: true }));
-  });
+    for await (const _ of stream) firstMs ||= performance.now() - startedAt;
+    await stream.result;
+    return { totalMs: performance.now() - startedAt, firstMs };
+  },
+  close: () => undefined,
+};
+
+const ways: Readonly<Record<string, () => Client>> = {
+  direct: () => new RawClient({ host: "127.0.0.1", port: provider.port }, path, {}, bodyFor("m")),
+  endpoint: () => endpointOf(broker),
+  ...(other === undefined ? {} : { other: () => endpointOf(other) }),
+  portkey: () =>
+    new RawClient(
+      { host: "127.0.0.1", port: portkeyPort },
+      path,
+      {
+        authorization: `Bearer ${canaryKey}`,
+        "x-portkey-provider": "openai",
+        "x-portkey-custom-host": `${baseUrl}/v1`,
+      },
+      bodyFor("m"),
+    ),
+  chat: () => chat,
+};
+const names = Object.keys(ways);
+const clientOf = (name: string): Client => {
+  const make = ways[name];
+  if (make === undefined) throw new Error(`${name} is not a way to call`);
+  return make();
+};
+
+/** One call after the other, in turns, so that whatever else the machine does falls on all ways alike. */
+async function latency(rounds: number) {
+  const clients = names.map((name) => ({ name, client: clientOf(name), timed: [] as Timed[] }));
+  for (let i = 0; i < rounds; i++) for (const { client, timed } of clients) timed.push(await client.call());
+  for (const { client } of clients) client.close();
+  const figures = clients.map(({ name, timed }) => [name, figuresOf(timed)] as const);
+  const direct = figures.find(([name]) => name === "direct")?.[1];
+  return Object.fromEntries(
+    figures.map(([name, own]) => [name, { ...own, added_p50_ms: round(own.p50_ms - (direct?.p50_ms ?? 0)) }]),
+  );
 }
 
-async function throughChat(): Promise<Timed> {
-  const startedAt = performance.now();
-  let firstMs = 0;
-  const stream = daemon.client.stream("llm.chat", {
-    model: "oai/m",
-    messages: [{ role: "user", content: "Hello" }],
-    max_output_tokens: 8,
-  });
-  for await (const _ of stream) firstMs ||= performance.now() - startedAt;
-  await stream.result;
-  return { totalMs: performance.now() - startedAt, firstMs };
-}
-
-const ways = { direct, endpoint: throughEndpoint, chat: throughChat };
-type Way = keyof typeof ways;
-
-/** Calls in turns, so that whatever else the machine does falls on all three alike. */
-async function measure(calls: number, behaviour: Behaviour) {
-  const timed: Record<Way, Timed[]> = { direct: [], endpoint: [], chat: [] };
-  for (let i = 0; i < calls; i++) {
-    for (const way of ["direct", "endpoint", "chat"] as const) {
-      provider.next(behaviour);
-      timed[way].push(await ways[way]());
+/** Calls at once for a while: how many a second. The ways take turns, a slice each. */
+async function throughput(seconds: number) {
+  const slices = 3;
+  const counts = new Map<string, number>();
+  for (let slice = 0; slice < slices; slice++) {
+    for (const name of names) {
+      const clients = Array.from({ length: concurrency }, () => clientOf(name));
+      const endsAt = performance.now() + (seconds * 1_000) / slices;
+      let done = 0;
+      const run = async (client: Client) => {
+        while (performance.now() < endsAt) {
+          await client.call();
+          done += 1;
+        }
+      };
+      await Promise.all(clients.map(run));
+      for (const client of clients) client.close();
+      counts.set(name, (counts.get(name) ?? 0) + done);
     }
   }
-  const figures = { direct: figuresOf(timed.direct), endpoint: figuresOf(timed.endpoint), chat: figuresOf(timed.chat) };
-  const ratiosOf = (way: Way) =>
-    Object.fromEntries(
-      Object.entries(figures[way]).map(([name, value]) => [
-        name.replace("_ms", ""),
-        round(value / figures.direct[name as keyof Figures]),
-      ]),
-    );
-  return { calls, ...figures, ratios: { endpoint: ratiosOf("endpoint"), chat: ratiosOf("chat") } };
+  return Object.fromEntries([...counts].map(([name, count]) => [name, Math.round(count / seconds)]));
 }
 
-type Figures = ReturnType<typeof figuresOf>;
 function figuresOf(timed: readonly Timed[]) {
   const totals = timed.map(({ totalMs }) => totalMs).sort((a, b) => a - b);
   const firsts = timed.map(({ firstMs }) => firstMs).sort((a, b) => a - b);
@@ -102,7 +165,6 @@ function figuresOf(timed: readonly Timed[]) {
     p50_ms: percentile(totals, 0.5),
     p99_ms: percentile(totals, 0.99),
     first_p50_ms: percentile(firsts, 0.5),
-    first_p99_ms: percentile(firsts, 0.99),
   };
 }
 
@@ -110,16 +172,17 @@ const round = (value: number) => Math.round(value * 1_000) / 1_000;
 const percentile = (sorted: readonly number[], share: number) =>
   round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
 
-await measure(warmUp, {});
+await latency(warmUp);
 const report = {
-  /** The worst case: a provider that answers at once. */
-  instant: await measure(calls, {}),
-  /** Eight tokens, 10 ms apart, which is faster than any model. */
-  paced: await measure(Math.ceil(calls / 5), { tokenDelayMs: 10 }),
+  calls,
+  latency: await latency(calls),
+  concurrency,
+  calls_per_second: await throughput(Number(values.seconds)),
 };
 process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(report, null, 2)}\n`);
 
-agent.destroy();
 await daemon[Symbol.asyncDispose]();
-await endpoint[Symbol.asyncDispose]();
-await provider[Symbol.asyncDispose]();
+for (const child of children) {
+  child.stdin?.end();
+  child.kill();
+}
