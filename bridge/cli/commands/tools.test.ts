@@ -7,7 +7,7 @@ import { commands } from "./table/command-table.ts";
 const cli = (line: string, io: TestIo = testIo({ socket: "/no.sock" })) => runLine(line, io);
 
 describe("tools", () => {
-  test("the bash completion is a valid script that completes commands, verbs and flags", async () => {
+  test("the bash completion is a valid script that completes commands, verbs, flags, their values and files", async () => {
     const { out } = await cli("completion bash");
     const complete = (...words: string[]) =>
       execFileSync(
@@ -21,6 +21,8 @@ describe("tools", () => {
     expect(complete("armorclaw", "agent", "l")).toBe("list logs");
     expect(complete("armorclaw", "logs", "a", "--fo")).toBe("--follow");
     expect(complete("armorclaw", "agent", "stop", "--gr")).toBe("--grace-ms");
+    expect(complete("armorclaw", "run", "--engine", "s")).toBe("sandbox");
+    expect(complete("armorclaw", "run", "--config", "package.js")).toBe("package.json");
   });
 
   test.each(["zsh", "fish"])("the %s completion names every command", async (shell) => {
