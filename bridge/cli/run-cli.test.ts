@@ -137,8 +137,16 @@ describe("a method's command", () => {
   test("`rpc call` sends JSON from the command line or stdin as it is", async () => {
     server.handler = ({ params }) => ({ echoed: params });
     expect((await cli(["rpc", "call", "x.y", '{"a":1}', "--json"])).out).toBe('{"echoed":{"a":1}}\n');
-    expect((await cli("rpc call x.y @-", io({ stdin: '{"b":[2]}' }))).out).toBe("echoed:\n  b: 2\n");
+    expect((await cli("rpc call x.y @-", io({ stdin: '{"b":[2]}' }))).out).toBe(
+      '{\n  "echoed": {\n    "b": [\n      2\n    ]\n  }\n}\n',
+    );
     expect((await cli(["rpc", "call", "x.y", "{"])).code).toBe(2);
+  });
+
+  test("takes a time as a duration ago", async () => {
+    server.handler = () => ({ lines: 0 });
+    await cli("logs a --since 90s -n 5");
+    expect(server.received[0]?.params).toEqual({ agent_id: "a", since: "2026-11-21T07:59:30.000Z", tail: 5 });
   });
 
   test("`health` ends with 12 when not all is well", async () => {
@@ -168,6 +176,22 @@ describe("a method's command", () => {
         .split("\n")
         .map((line) => JSON.parse(line).line),
     ).toEqual(["one", "\u001b[2Jtwo"]);
+  });
+});
+
+describe("the commands for budgets", () => {
+  test("set needs a bound, unset removes a limit, and each prints what changed", async () => {
+    server.handler = () => ({ ok: true });
+    const noBound = await cli("budget set global --per day");
+    expect([noBound.code, noBound.error]).toEqual([2, expect.stringContaining("--hard or --soft is missing")]);
+    expect((await cli("budget set agent:* --per day --hard 1.5")).out).toBe("agent:* per day: hard limit $1.5\n");
+    expect((await cli("budget unset agent:*")).out).toBe("The limit of agent:* per day was removed\n");
+    expect((await cli("budget topup global --amount 2 --reason R --unit calls")).out).toContain("2 calls added");
+    expect(server.received.map(({ params }) => params)).toEqual([
+      { scope: "agent:*", window: "day", unit: "cost_nano_usd", hard: 1_500_000_000 },
+      { scope: "agent:*", window: "day", unit: "cost_nano_usd" },
+      { scope: "global", window: "day", unit: "calls", amount: 2, reason: "R" },
+    ]);
   });
 });
 

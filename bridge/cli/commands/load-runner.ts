@@ -14,6 +14,7 @@ const ownRunners: ReadonlyMap<string, RunnerLoader> = new Map<string, RunnerLoad
   ["rpc call", async () => (await import("./rpc-call.ts")).run],
   ["matrix download", async () => (await import("./matrix-download.ts")).run],
   ["budget set", async () => (await budget()).set],
+  ["budget unset", async () => (await budget()).unset],
   ["budget topup", async () => (await budget()).topup],
   ["budget report", async () => (await budget()).report],
   ["doctor", async () => (await import("../doctor/doctor.ts")).run],

@@ -4,6 +4,7 @@ import { exitCodes } from "../core/exit-codes.ts";
 import type { FlagSpec } from "../core/flags.ts";
 import type { Invocation, Runner } from "../core/invocation.ts";
 import { checkParams } from "../core/method-flags.ts";
+import { withAbsoluteTimes } from "../core/relative-time.ts";
 import { withSecrets } from "../core/secret-input.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { renderItem, renderResult } from "../render/renderers.ts";
@@ -24,7 +25,7 @@ export function methodRunner(found: Found, method: MethodName): Runner {
   const defaults = command !== undefined && isMethodCommand(command) ? command.defaults : {};
   return async (invocation) => {
     if (isBare(found, invocation)) throw missingArgument(found, found.args);
-    const given = { ...defaults, ...invocation.values };
+    const given = { ...defaults, ...withAbsoluteTimes(invocation.values, flags, invocation.io.now()) };
     const params = await withSecrets(
       given,
       flags,

@@ -18,6 +18,8 @@ export interface FlagSpec {
   /** A secret flag's value is typed or read from stdin or a descriptor: every process can read the command line. */
   readonly secret?: boolean;
   readonly default?: unknown;
+  /** A time: RFC 3339, or a duration such as `5m` for that long ago. */
+  readonly isTime?: boolean;
 }
 
 export interface ParsedArgs {

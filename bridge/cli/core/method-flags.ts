@@ -14,6 +14,7 @@ interface JsonSchema {
   readonly description?: string;
   readonly default?: unknown;
   readonly writeOnly?: boolean;
+  readonly format?: string;
 }
 
 /** A method's params as flags. */
@@ -90,7 +91,9 @@ function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
   return resolved.items === undefined ? resolved : { ...resolved, items: resolve(resolved.items, root) };
 }
 
-function describe(schema: JsonSchema): Pick<FlagSpec, "kind" | "choices" | "description" | "default" | "secret"> {
+function describe(
+  schema: JsonSchema,
+): Pick<FlagSpec, "kind" | "choices" | "description" | "default" | "secret" | "isTime" | "placeholder"> {
   const choices = (schema.enum ?? schema.items?.enum)?.map(String);
   return {
     kind: kindOf(schema),
@@ -98,6 +101,7 @@ function describe(schema: JsonSchema): Pick<FlagSpec, "kind" | "choices" | "desc
     ...(choices === undefined ? {} : { choices }),
     ...(schema.default === undefined ? {} : { default: schema.default }),
     ...(schema.writeOnly === true ? { secret: true } : {}),
+    ...(schema.format === "date-time" ? { isTime: true, placeholder: "TIME" } : {}),
   };
 }
 

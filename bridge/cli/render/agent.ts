@@ -64,7 +64,9 @@ export function renderStarted(agent: AgentInfo): string {
 }
 
 export function renderStopped(agent: Result<"agent.stop">): string {
-  return visible(`${agent.agent_id} is ${agent.state}${agent.exit === null ? "" : `: ${agent.exit.message}`}`);
+  // The message of a clean exit says that the agent ended by itself, which is not what happened here.
+  const isClean = agent.exit === null || agent.exit.code === 0;
+  return visible(`${agent.agent_id} is ${agent.state}${isClean ? "" : `: ${agent.exit?.message}`}`);
 }
 
 /** The bytes in the workspace, and its size. */
@@ -108,7 +110,7 @@ export function renderLoops({ loops }: Result<"loop.list">, view: View): string 
   return renderTable(columns, rows, view);
 }
 
-export function renderLogLine({ time, stream, line }: LogLine, { paint }: View): string {
-  const text = `${formatTime(time)} ${stream.padEnd(6)} ${visible(line)}`;
+export function renderLogLine({ time, stream, line }: LogLine, { paint, nowMs }: View): string {
+  const text = `${formatTime(time, nowMs)} ${stream.padEnd(6)} ${visible(line)}`;
   return stream === "stdout" ? text : paint(stream === "stderr" ? "yellow" : "dim", text);
 }

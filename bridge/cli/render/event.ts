@@ -14,7 +14,7 @@ const marks: Readonly<Record<Priority, readonly [mark: string, style: Style]>> =
 /** One event on one line: time, priority, type, source and short data. */
 export function renderEvent(event: EventEnvelope, view: View): string {
   const [mark, style] = marks[event.priority] ?? marks.normal;
-  const head = `${formatTime(event.time)} ${mark} ${visible(event.type).padEnd(17)} ${visible(event.source).padEnd(18)}`;
+  const head = `${formatTime(event.time, view.nowMs)} ${mark} ${visible(event.type).padEnd(17)} ${visible(event.source).padEnd(18)}`;
   const text = `${head} ${isProgress(event) ? progress(event) : shortData(event)}`.trimEnd();
   const fitted =
     view.columns !== undefined && text.length > view.columns ? `${text.slice(0, view.columns - 1)}…` : text;

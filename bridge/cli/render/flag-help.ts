@@ -24,5 +24,6 @@ export function flagText(flag: FlagSpec): string {
       : flag.default === undefined
         ? ""
         : `Default: ${JSON.stringify(flag.default)}.`;
-  return [flag.description, choices, rest].filter((part) => part !== "").join(" ");
+  const time = flag.isTime === true ? "RFC 3339, or e.g. 5m for five minutes ago." : "";
+  return [flag.description, choices, time, rest].filter((part) => part !== "").join(" ");
 }

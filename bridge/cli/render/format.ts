@@ -23,10 +23,12 @@ export function formatBytes(bytes: number | null): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? "B"}`;
 }
 
-/** A timestamp's time of day where the person is. */
-export function formatTime(timestamp: string): string {
+/** A timestamp in local time; with its date unless it is of today. */
+export function formatTime(timestamp: string, nowMs: number): string {
   const time = new Date(timestamp);
   if (Number.isNaN(time.getTime())) return timestamp;
   const two = (number: number) => String(number).padStart(2, "0");
-  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  if (time.toDateString() === new Date(nowMs).toDateString()) return clock;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
 }

@@ -52,7 +52,7 @@ export function renderMessages({ messages }: Result<"queue.list">, view: View): 
     `${message.destination} ${message.lane}`,
     message.state,
     String(message.attempts),
-    formatTime(message.created_at),
+    formatTime(message.created_at, view.nowMs),
     message.last_error ?? "-",
   ]);
   return renderTable(messageColumns, rows, view);
@@ -74,7 +74,7 @@ export function renderDeadLetters({ dead_letters }: Result<"event.dead_letters">
     `${letter.owner}/${letter.name}`,
     `${letter.event.type} ${letter.event.seq}`,
     String(letter.attempts),
-    formatTime(letter.died_at),
+    formatTime(letter.died_at, view.nowMs),
     letter.reason,
   ]);
   return renderTable(letterColumns, rows, view);

@@ -60,13 +60,52 @@ describe("what a person sees", () => {
     expect(renderResult("agent.start", example("agent.start"), view)).toBe(
       "heartbeat-1 is running (sandbox, pid 4720)",
     );
-    expect(renderResult("agent.stop", example("agent.stop"), view)).toBe("heartbeat-1 is stopped: It ended by itself");
+    expect(renderResult("agent.stop", example("agent.stop"), view)).toBe("heartbeat-1 is stopped");
     expect(renderResult("bridge.health", example("bridge.health"), view)).toContain("All checks pass");
     expect(renderResult("agent.usage", example("agent.usage"), view)).toContain("heartbeat-1  10.5 MiB  0.2 %  8");
   });
 
+  test("of a stop is the reason only when the agent did not end cleanly", () => {
+    const killed = {
+      ...methods["agent.stop"].example.result,
+      exit: { reason: "killed", code: null, message: "It was killed (SIGKILL)" },
+    };
+    expect(renderResult("agent.stop", killed, view)).toBe("heartbeat-1 is stopped: It was killed (SIGKILL)");
+  });
+
+  test("of the caller is its role, and its methods by domain", () => {
+    const who = {
+      principal: "user:1000",
+      role: "admin",
+      methods: ["agent.list", "agent.get", "rpc.ping"],
+      channels: [">"],
+      secrets: [],
+    };
+    expect(renderResult("access.whoami", who, view)).toBe(
+      [
+        "You are    user:1000, with the role admin",
+        "Methods    agent: list, get",
+        "           rpc: ping",
+        "Channels   >",
+        "Secrets    none",
+      ].join("\n"),
+    );
+  });
+
+  test("of a backup says what a restore needs besides", () => {
+    const text = renderResult("backup.create", methods["backup.create"].example.result, view);
+    expect(text).toMatch(/keystore\.key/);
+    expect(text).toMatch(/armorclaw backup restore/);
+  });
+
+  test("of a time is the time of day, with the date when it is not of today", () => {
+    const now = new Date(2026, 10, 21, 0, 5);
+    expect(formatTime(new Date(2026, 10, 21, 0, 3, 1).toISOString(), now.getTime())).toBe("00:03:01");
+    expect(formatTime(new Date(2026, 10, 20, 23, 49, 29).toISOString(), now.getTime())).toBe("2026-11-20 23:49:29");
+  });
+
   test("of an event is one line", () => {
-    const time = formatTime(event.time);
+    const time = formatTime(event.time, view.nowMs);
     expect(renderEvent(event, view)).toBe(
       `${time} !  agent.exited      agent:a            exit={"code":1} message=died`,
     );

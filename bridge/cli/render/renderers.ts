@@ -1,6 +1,7 @@
 import type { MethodName, Result, StreamItem, StreamingMethodName } from "@armorclaw/protocol";
 import type { View } from "../core/output.ts";
 import { visible } from "../core/visible.ts";
+import { renderWhoami } from "./access.ts";
 import {
   renderAgent,
   renderAgents,
@@ -48,6 +49,9 @@ const renderers: Renderers = {
   "agent.get": renderAgent,
   "agent.usage": renderUsage,
   "loop.list": renderLoops,
+  "access.whoami": renderWhoami,
+  "backup.create": (backup, view) =>
+    `${renderValue(backup, view)}\nA restore on another machine also needs the key of the keystore: keystore.key in the state directory, or the passphrase.\n\`armorclaw backup restore FILE\` restores it.`,
   "approval.list": renderApprovals,
   "approval.get": renderApproval,
   "approval.approve": renderApproval,
