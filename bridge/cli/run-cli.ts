@@ -13,12 +13,12 @@ import { type CliIo, isBrokenPipe } from "./core/io.ts";
 import { createOutput } from "./core/output.ts";
 import { UsageError } from "./core/usage-error.ts";
 
-/** Commands that are no clients of the bridge: the process's entry runs them. They handle signals themselves. */
+/** The commands that the process's entry runs, because they are no clients of the bridge. They handle signals themselves. */
 export type EntryCommands = Readonly<Record<string, RunnerLoader>>;
 
 /**
- * Runs one command line (without the program's name) and answers the exit code. Nothing heavy is imported before the
- * command is known: help must be quick.
+ * Runs one command line (without the program's name) and returns the exit code. Heavy modules are imported only once the
+ * command is known, so that help is quick.
  */
 export async function runCli(argv: readonly string[], io: CliIo, entryCommands: EntryCommands = {}): Promise<number> {
   const interrupt = new AbortController();
@@ -38,7 +38,7 @@ export async function runCli(argv: readonly string[], io: CliIo, entryCommands: 
 interface Interrupts {
   /** Aborts at Ctrl-C and at SIGTERM. */
   readonly signal: AbortSignal;
-  /** Leaves both to the command. */
+  /** Stops listening, for a command that handles both itself. */
   stop(): void;
 }
 
@@ -91,7 +91,7 @@ async function printHelp(words: readonly string[], io: CliIo): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Gives the arguments that stand for a flag to that flag. @throws UsageError for more arguments than the command takes */
+/** Assigns arguments to the flags that they stand for. @throws UsageError for more arguments than the command takes */
 function assignPositionals(
   { name, flags, positional, argumentsMax }: Awaited<ReturnType<typeof findCommand>>,
   given: Readonly<Record<string, unknown>>,
@@ -99,9 +99,9 @@ function assignPositionals(
 ) {
   const values: Record<string, unknown> = { ...given };
   const positionals = [...args];
-  for (const wanted of positional) {
-    const flag = flags.find(({ key }) => key === wanted);
-    if (flag === undefined || values[wanted] !== undefined || positionals.length === 0) continue;
+  for (const argument of positional) {
+    const flag = flags.find(({ key }) => key === argument);
+    if (flag === undefined || values[argument] !== undefined || positionals.length === 0) continue;
     if (flag.kind === "list") values[flag.key] = positionals.splice(0).map((text) => convert(flag, text));
     else values[flag.key] = convert(flag, positionals.shift() ?? "");
   }
@@ -133,7 +133,7 @@ async function runConnected(
 const version: FlagSpec = { name: "version", key: "version", kind: "boolean", short: "v", description: "" };
 const versionFlag = /^(?:-v|--version)$/;
 
-/** Whether a flag of every command is given, wherever it stands and whatever the command is. */
+/** Whether a global flag is given anywhere in the command line. */
 const hasFlag = (argv: readonly string[], name: string): boolean =>
   tokensOf(argv, [...globalFlags, version]).some(
     (token) => token.kind === "option" && token.name === name && token.value !== "false",

@@ -67,12 +67,12 @@ export function findAgentStartWalk(all: readonly SourceFile[]): Walk {
   };
 }
 
-/** The files of the walk that imports in either direction lead to from `first`; a folder's front door between two of them counts as none. */
+/** The files of the walk that imports in either direction lead to from `first`; an index.ts between two of them is looked through. */
 function connectedWith(first: string, walk: ReadonlySet<string>, byPath: ReadonlyMap<string, SourceFile>): Set<string> {
   const neighbours = new Map<string, Set<string>>();
   const join = (a: string, b: string) => neighbours.set(a, (neighbours.get(a) ?? new Set()).add(b));
   for (const path of walk) {
-    for (const target of importsThroughFrontDoors(path, byPath)) {
+    for (const target of importsThroughIndexes(path, byPath)) {
       if (!walk.has(target)) continue;
       join(path, target);
       join(target, path);
@@ -83,14 +83,13 @@ function connectedWith(first: string, walk: ReadonlySet<string>, byPath: Readonl
   return reached;
 }
 
-const isFrontDoor = (path: string): boolean => {
+/** index.ts, or in older checkouts the file with the name of its folder. */
+const isIndex = (path: string): boolean => {
   const [file, folder] = path.split("/").toReversed();
   return file === "index.ts" || file === `${folder}.ts`;
 };
 
-function importsThroughFrontDoors(path: string, byPath: ReadonlyMap<string, SourceFile>): string[] {
+function importsThroughIndexes(path: string, byPath: ReadonlyMap<string, SourceFile>): string[] {
   const direct = byPath.get(path)?.imports.flatMap(({ target }) => target ?? []) ?? [];
-  return direct.flatMap((target) =>
-    isFrontDoor(target) ? [target, ...importsThroughFrontDoors(target, byPath)] : [target],
-  );
+  return direct.flatMap((target) => (isIndex(target) ? [target, ...importsThroughIndexes(target, byPath)] : [target]));
 }

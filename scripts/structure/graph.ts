@@ -36,7 +36,7 @@ export function floorsOf(graph: Graph): number {
   const all = components(graph);
   const componentOf = new Map(all.flatMap((members) => members.map((member) => [member, members] as const)));
   const heights = new Map<readonly string[], number>();
-  // Tarjan's order: what a component imports comes before it.
+  // The algorithm returns a component after those that it imports.
   for (const members of all) {
     const below = members.flatMap((member) =>
       [...(graph.get(member) ?? [])].map((target) => componentOf.get(target) ?? []),

@@ -137,5 +137,5 @@ compdef _armorclaw armorclaw
 
 export type Shell = keyof typeof scripts;
 
-/** Generated from the same table and contract as the commands themselves. */
+/** Generates the script from the command table and the contract. */
 const completionScript = (shell: Shell): string => scripts[shell](words());

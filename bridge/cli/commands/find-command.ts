@@ -10,14 +10,14 @@ export interface Found {
   readonly name: string;
   /** Undefined for a method under its own name. */
   readonly command: Command | undefined;
-  /** The method that the command calls, when it is one method's. */
+  /** The method that the command calls, if it calls exactly one. */
   readonly method: MethodName | undefined;
   readonly flags: readonly FlagSpec[];
   /** What follows the name in the help: `AGENT`, `[AGENT]`. */
   readonly args: string;
   /** The keys of the flags that the arguments stand for, in their order. */
   readonly positional: readonly string[];
-  /** The most arguments that stand for no flag. */
+  /** How many further arguments the command takes at most. */
   readonly argumentsMax: number;
   /** The words after the name. */
   readonly rest: readonly string[];

@@ -89,11 +89,11 @@ export async function runStream(
   const follows = method === "agent.logs" && params["follow"] === true;
   const connection = await connect({ reconnect: follows });
   let lastTime = "";
-  for (let wanted = params; ; ) {
+  for (let current = params; ; ) {
     try {
-      for await (const item of connection.stream(method, wanted)) {
+      for await (const item of connection.stream(method, current)) {
         const time = timeOf(item);
-        if (follows && wanted !== params && time <= lastTime) continue;
+        if (follows && current !== params && time <= lastTime) continue;
         lastTime = time;
         if (out.isJson) out.json(item);
         else out.text(renderItem(method, item, out.view()));
@@ -105,7 +105,7 @@ export async function runStream(
       const agentStarted = { channels: [`agent.${String(params["agent_id"])}.started`], cursor: 0 };
       for await (const _ of connection.events(agentStarted, () => {})) break;
       out.notice("The bridge and the agent are back");
-      wanted = { ...params, tail: 1_000 };
+      current = { ...params, tail: 1_000 };
     }
   }
 }

@@ -8,8 +8,8 @@ const refreshMs = 1_000;
 /** More than a screen can show. */
 const logLines = 200;
 /**
- * The terminal's other screen, so that what was on it comes back; without a cursor, and with lines that end at its edge.
- * Each frame is drawn over the one before and clears what that had more, so that nothing flickers.
+ * Uses the terminal's alternate screen, so that the previous content comes back, without a cursor and without line wrapping.
+ * Each frame is drawn over the previous one and clears the rest of each line, so that the screen does not flicker.
  */
 const screen = {
   enter: "\u001b[?1049h\u001b[?25l\u001b[?7l",
@@ -17,7 +17,7 @@ const screen = {
   frame: (text: string) => `\u001b[H${text.replaceAll("\n", "\u001b[K\r\n")}\u001b[K\u001b[J`,
 };
 
-/** `armorclaw top`: what the agents use, live, with keys; where there is no terminal, once. */
+/** `armorclaw top`: shows live what the agents use. Without a terminal it prints one reading. */
 export const run: Runner = async (invocation) => {
   const { io, out, connect } = invocation;
   const top = new Top(await connect());
@@ -114,7 +114,7 @@ class Top {
     if (key === "\u001b[A" || key === "k") this.#move(-1);
     if (key === "\u001b[B" || key === "j") this.#move(1);
     if (key === "l") this.#state = { ...this.#state, logs: this.#state.logs === undefined ? [] : undefined };
-    // New logs are read at once.
+    // The next refresh reads the logs, so it starts now.
     if (this.#state.logs?.length === 0) onDone();
     const agent_id = this.#state.selected;
     if (agent_id === undefined || !Object.hasOwn(acts, key)) return;

@@ -5,14 +5,14 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 export interface ConnectOptions {
   /** Tried in turn; the first that answers is used. */
   readonly sockets: readonly string[];
-  /** What messages are sealed under, if they are. */
+  /** The key that seals messages; undefined when they are not sealed. */
   readonly sealKey: Uint8Array | undefined;
   readonly signal: AbortSignal;
-  /** Whether a lost connection is tried again. */
+  /** Whether to connect again when the connection is lost. */
   readonly reconnect: boolean;
 }
 
-/** Longer than the bridge's own deadline, so that the bridge says what took so long. */
+/** Longer than the bridge's own deadline, so that the error of the bridge, which names the cause, arrives first. */
 const callDeadlineMs = 150_000;
 
 /** The command line's connection to the bridge. Methods are strings here: the command tree is derived from the contract. */
@@ -63,7 +63,7 @@ export class CliConnection implements AsyncDisposable {
     return this.#client.subscribe(params, { signal: this.#signal, onGap });
   }
 
-  /** Tells when the connection was lost, and when it is back. */
+  /** Calls `listener` when the connection is lost and when it is back. */
   onChange(listener: (state: "lost" | "back") => void): void {
     this.#client.onState((state) => {
       if (state === "reconnecting") listener("lost");
@@ -76,11 +76,11 @@ export class CliConnection implements AsyncDisposable {
   }
 }
 
-/** A connection that ended under a call. */
+/** Whether the connection ended during the call. */
 export const isConnectionLost = (error: unknown): boolean =>
   error instanceof ConnectionError && (error.code === "CLOSED" || error.code === "NOT_CONNECTED");
 
-/** A socket that exists and refuses tells more than one that does not exist. */
+/** Prefers the error of a socket that refuses to that of one that does not exist. */
 function worse(first: unknown, second: unknown): unknown {
   return first === undefined || systemCodeOf(first) === "ENOENT" ? second : first;
 }

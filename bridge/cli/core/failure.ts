@@ -23,7 +23,7 @@ const localRemedies: Readonly<Record<string, string>> = {
   OUTPUT_FAILED: "Free space where the output goes, or send it elsewhere",
 };
 
-/** Prints an error on stderr, as JSON or for a person, and answers the exit code that it means. */
+/** Prints an error on stderr, as JSON or for a person, and returns its exit code. */
 export function reportFailure(error: unknown, io: CliIo, json: boolean): number {
   const failure = describeFailure(error);
   if (json) io.stderr.write(`${JSON.stringify({ error: failure })}\n`);

@@ -4,7 +4,7 @@ import { UsageError } from "./usage-error.ts";
 
 /** One flag. `list` may be given several times; `json` takes any JSON value. */
 export interface FlagSpec {
-  /** Without dashes, in kebab-case. */
+  /** The name without dashes, in kebab-case. */
   readonly name: string;
   /** The name of its value, e.g. of a method's param. */
   readonly key: string;
@@ -30,7 +30,7 @@ export interface ParsedArgs {
 /** Reads the whole of stdin, for a value given as `@-`. */
 export type ReadStdin = () => Promise<string>;
 
-/** The command line cut into flags and arguments by Node's own grammar; nothing is judged yet. */
+/** Splits the command line into flags and arguments by Node's grammar. Unknown flags are kept. */
 export function tokensOf(args: readonly string[], specs: readonly FlagSpec[]) {
   const options = Object.fromEntries(
     specs.map(({ name, kind, short }) => {

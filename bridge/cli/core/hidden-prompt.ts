@@ -1,4 +1,4 @@
-/** A terminal, as a hidden answer is read from it. */
+/** The streams of a terminal that the prompt uses. */
 export interface PromptTerminal {
   readonly input: NodeJS.ReadStream;
   readonly output: { write(text: string): unknown };

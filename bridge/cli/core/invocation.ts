@@ -3,7 +3,7 @@ import type { ReadStdin } from "./flags.ts";
 import type { CliIo } from "./io.ts";
 import type { Output } from "./output.ts";
 
-/** One run of one command, with its command line understood. */
+/** One run of one command, with its parsed command line. */
 export interface Invocation {
   readonly io: CliIo;
   readonly out: Output;
@@ -16,5 +16,5 @@ export interface Invocation {
   connect(options?: { readonly reconnect: boolean }): Promise<CliConnection>;
 }
 
-/** Runs a command; answers its exit code. */
+/** Runs a command and returns its exit code. */
 export type Runner = (invocation: Invocation) => Promise<number>;

@@ -2,7 +2,7 @@ import { promptHidden } from "./hidden-prompt.ts";
 
 /** Where text goes. */
 export interface CliStream {
-  /** @throws what an earlier write failed with: EPIPE once nobody reads any more, else a WriteError */
+  /** @throws the error of an earlier write: EPIPE when the reader has closed the pipe, else a WriteError */
   write(text: string): void;
   /** Resolves once everything written has been handed over. Rejects as `write` throws. */
   flushed(): Promise<void>;
@@ -23,7 +23,7 @@ export interface CliIo {
   readonly promptSecret?: ((question: string) => Promise<string>) | undefined;
   /** Calls `listener` for each key until disposed. Undefined when stdin is not a terminal. */
   readonly onKey?: ((listener: (key: string) => void) => Disposable) | undefined;
-  /** Milliseconds since the epoch, for ages. */
+  /** Milliseconds since the epoch. */
   now(): number;
   /** Calls `listener` at SIGINT (Ctrl-C) and SIGTERM until disposed. */
   onInterrupt(listener: () => void): Disposable;
@@ -43,7 +43,7 @@ export class WriteError extends Error {
   }
 }
 
-/** An escape sequence, as of the arrow keys, or one character. */
+/** An escape sequence, such as that of an arrow key, or one character. */
 const keyPattern = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
 
 /** The real process as the command line sees it. A reader that goes away ends the command without a stack trace. */
@@ -94,7 +94,7 @@ function streamOf(stream: NodeJS.WriteStream): CliStream {
       stream.write(text);
     },
     async flushed() {
-      // An error event follows its write's callback.
+      // The error event is emitted after the callback of its write.
       await new Promise<void>((resolve) => stream.write("", () => setImmediate(resolve)));
       if (failure !== undefined) throw failure;
     },

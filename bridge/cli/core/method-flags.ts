@@ -37,7 +37,7 @@ export function methodOfCommand(domain: string, verb: string): MethodName | unde
   return methodNames.find((name) => commandNameOf(name) === `${domain} ${verb}`);
 }
 
-/** How a verb's flags differ from those of the plain method. */
+/** How the flags of a short command differ from those of its method. */
 export interface FlagVariant {
   readonly short?: Readonly<Record<string, string>>;
   readonly defaults?: Readonly<Record<string, unknown>>;
@@ -61,8 +61,8 @@ export function methodFlags(method: MethodName, { short = {}, defaults = {} }: F
 
 /** The arguments of a method's command as the help prints them: `AGENT_ID`, `[AGENT_ID]`. */
 export function argumentWords({ flags, positional }: MethodFlags): string {
-  const words = positional.flatMap((wanted) => {
-    const flag = flags.find(({ key }) => key === wanted);
+  const words = positional.flatMap((argument) => {
+    const flag = flags.find(({ key }) => key === argument);
     if (flag === undefined) return [];
     const name = flag.kind === "json" ? placeholderOf(flag) : flag.key.toUpperCase();
     return [flag.required ? name : `[${name}]`];
@@ -82,7 +82,7 @@ export function checkParams(method: MethodName, params: unknown): void {
   throw new UsageError(message, `\`armorclaw ${commandNameOf(method)} --help\` explains each flag`);
 }
 
-/** Follows `$ref`; what stands beside it wins. */
+/** Resolves `$ref`. A keyword beside `$ref` overrides the same keyword of its target. */
 function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
   const name = schema.$ref?.replace("#/$defs/", "");
   const target = name === undefined ? undefined : root.$defs?.[name];

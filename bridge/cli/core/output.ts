@@ -4,12 +4,12 @@ import type { CliEnvironment, CliIo, CliStream } from "./io.ts";
 export type Style = Parameters<typeof styleText>[0];
 export type Paint = (style: Style, text: string) => string;
 
-/** What a renderer knows of the place that it renders for. */
+/** What a renderer needs to know of its output. */
 export interface View {
   readonly nowMs: number;
   /** The terminal's width; undefined when the output is not a terminal. */
   readonly columns: number | undefined;
-  /** Its height, where it is known. */
+  /** The terminal's height, where it is known. */
   readonly rows?: number | undefined;
   readonly paint: Paint;
 }
@@ -17,13 +17,13 @@ export interface View {
 /** Data on stdout, notices on stderr. */
 export interface Output {
   readonly isJson: boolean;
-  /** Human text, ended with a newline here. */
+  /** Prints text for a person and a newline. */
   text(text: string): void;
-  /** One JSON value on one line. */
+  /** Prints one JSON value on one line. */
   json(value: unknown): void;
-  /** For the person alone: dropped with --quiet. */
+  /** Prints a notice on stderr, unless --quiet is given. */
   notice(text: string): void;
-  /** What a long-running command prints on stdout as it goes on: dropped with --quiet. */
+  /** Prints text on stdout without a newline, unless --quiet is given. */
   progress(text: string): void;
   view(): View;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** From the nearest package.json above this file that is the program's, both in source and in `dist/`. */
+/** Reads the version from the nearest package.json of the program above this file, in the sources and in `dist/`. */
 export function programVersion(): string {
   for (let directory = dirname(fileURLToPath(import.meta.url)); ; directory = dirname(directory)) {
     const manifest = readManifest(join(directory, "package.json"));

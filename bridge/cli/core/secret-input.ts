@@ -10,7 +10,7 @@ const secretBytesMax = 65_536;
 export async function withSecrets(
   params: Readonly<Record<string, unknown>>,
   flags: readonly FlagSpec[],
-  wanted: (flag: FlagSpec) => Promise<boolean> | boolean,
+  isNeeded: (flag: FlagSpec) => Promise<boolean> | boolean,
   { io, readStdin }: Pick<Invocation, "io" | "readStdin">,
   twice = false,
 ): Promise<Record<string, unknown>> {
@@ -19,7 +19,7 @@ export async function withSecrets(
     const given = filled[flag.key];
     const fd = typeof given === "string" ? descriptor.exec(given)?.[1] : undefined;
     if (fd !== undefined) filled[flag.key] = readDescriptor(Number(fd), flag);
-    else if (given === undefined && (await wanted(flag))) filled[flag.key] = await ask(flag, io, readStdin, twice);
+    else if (given === undefined && (await isNeeded(flag))) filled[flag.key] = await ask(flag, io, readStdin, twice);
   }
   return filled;
 }

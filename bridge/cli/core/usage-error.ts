@@ -1,4 +1,4 @@
-/** The command line cannot be understood. Says what is wrong, and what to type instead. */
+/** An error in the command line, with a remedy that says what to type instead. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly code = "USAGE";

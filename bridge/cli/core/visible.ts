@@ -4,7 +4,7 @@
  */
 const unsafe = /[\p{Cc}\p{Cf}\u2028\u2029]|\p{Cs}/gu;
 
-/** Text from elsewhere, fit for one line of a terminal: what is not visible is spelled out. */
+/** Escapes text of others for one line of a terminal: characters that are not visible are spelled out. */
 export function visible(text: string): string {
   return text.replace(unsafe, (character) => {
     const code = character.codePointAt(0) ?? 0;

@@ -25,8 +25,8 @@ export async function checkClockKeeper(): Promise<Finding | undefined> {
   try {
     const args = ["show", "--property=NTPSynchronized", "--value"];
     const { stdout } = await promisify(execFile)("timedatectl", args, { timeout: deadlineMs });
-    if (stdout.trim() === "yes") return ok("clock keeper", "The system clock is synchronised");
-    return warning("clock keeper", "The system clock is not synchronised", "timedatectl set-ntp true");
+    if (stdout.trim() === "yes") return ok("clock sync", "The system clock is synchronised");
+    return warning("clock sync", "The system clock is not synchronised", "timedatectl set-ntp true");
   } catch {
     return undefined;
   }
@@ -113,7 +113,7 @@ function checkKernel(): Finding[] {
   ];
 }
 
-/** The command for the package manager that is here. */
+/** The install command of this system's package manager. */
 export function install(debianName: string, otherName: string): string {
   const managers = [
     ["apt-get", `apt-get install ${debianName}`],

@@ -22,7 +22,7 @@ export function renderApproval(approval: Approval, { paint }: View): string {
   return lines.join("\n");
 }
 
-/** Canonical JSON, a field a line; a text of several lines a line each. */
+/** The fields of the canonical JSON, one on a line. A text of several lines takes as many lines. */
 function requestLines(request: string): string[] {
   const value = parsed(request);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [visible(request)];

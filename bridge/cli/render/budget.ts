@@ -85,7 +85,7 @@ export function renderReport({ by, rows }: Report, view: View): string {
   return renderTable(columns, cells, view);
 }
 
-/** As RFC 4180 has it. Money is in dollars, with all nine decimals, so that sums are exact. */
+/** Renders CSV by RFC 4180. Amounts are in dollars with all nine decimals, so that sums are exact. */
 export function renderReportCsv({ by, rows }: Report): string {
   const lines = rows.map(({ keys, cost_nano_usd, calls, input_tokens, output_tokens, bounded }) => [
     ...keys.map((key) => key ?? ""),

@@ -21,11 +21,11 @@ export function renderEvent(event: EventEnvelope, view: View): string {
   return style === "reset" ? fitted : view.paint(style, fitted);
 }
 
-/** A task's, or that of anything else whose type ends with `progress`. */
+/** Whether the event reports progress: of a task, or of anything whose type ends with `progress`. */
 const isProgress = ({ type, data }: EventEnvelope): boolean =>
   type === "task.progressed" || (/(?:^|\.)progress$/.test(type) && typeof data["progress"] === "number");
 
-/** What goes on with its bar, and what was said of it. */
+/** The title, a progress bar and the message. */
 function progress({ data }: EventEnvelope): string {
   const { title, progress, message } = data;
   const bar = typeof progress === "number" ? progressBar(Math.min(1, Math.max(0, progress))) : undefined;
@@ -33,7 +33,7 @@ function progress({ data }: EventEnvelope): string {
   return words.map(visible).join(" ");
 }
 
-/** `key=value` pairs, without what the source says already. */
+/** `key=value` pairs, without the agent id when the source has it. */
 function shortData({ data, source }: EventEnvelope): string {
   const pairs = Object.entries(data).filter(
     ([key, value]) => key !== "agent_id" || source !== `agent:${String(value)}`,

@@ -14,7 +14,7 @@ export function flagHead(flag: FlagSpec): string {
   return `${short}--${isOn ? "[no-]" : ""}${flag.name} ${placeholderOf(flag)}`.trimEnd();
 }
 
-/** What a flag does, whether it must be given, and what holds when it is not. */
+/** What a flag does, whether it is required, and its default. */
 export function flagText(flag: FlagSpec): string {
   const choices =
     flag.choices !== undefined && flag.placeholder !== undefined ? `One of ${flag.choices.join(", ")}.` : "";

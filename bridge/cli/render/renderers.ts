@@ -90,7 +90,7 @@ export const renderItem = (method: string, item: unknown, view: View): string =>
 
 type AnyRenderer = (value: unknown, view: View) => string;
 
-/** The method's own renderer, or the one for anything. The contract says that the value has the renderer's type. */
+/** The method's own renderer, or else `renderValue`. By the contract the value has the type that the renderer takes. */
 function pick(table: object, method: string): AnyRenderer {
   return Object.hasOwn(table, method) ? ((table as Record<string, AnyRenderer>)[method] ?? renderValue) : renderValue;
 }

@@ -3,13 +3,13 @@ import { visible } from "../core/visible.ts";
 
 export interface Column {
   readonly title: string;
-  /** On a terminal that is too narrow the columns with the highest number go first; those without one stay. */
+  /** On a narrow terminal the column with the highest number is dropped first. A column without a number is always shown. */
   readonly dropOrder?: number;
 }
 
 const gap = "  ";
 
-/** Rows under their titles, in columns as wide as what they hold. Cells are made safe here. */
+/** Renders rows under their titles, in columns as wide as their longest cell. Control characters in cells are escaped here. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], view: View): string {
   const cells = rows.map((row) => row.map(visible));
   const widths = columns.map(({ title }, index) =>

@@ -9,7 +9,7 @@ import { renderTable } from "./table.ts";
 export const sortKeys = { c: "cpu", m: "memory", i: "io", n: "name" } as const;
 export type SortKey = (typeof sortKeys)[keyof typeof sortKeys];
 
-/** What the table is drawn from. */
+/** Everything that the screen shows. */
 export interface TopState {
   readonly agents: readonly AgentInfo[];
   readonly usage: readonly AgentUsage[];
@@ -17,7 +17,7 @@ export interface TopState {
   readonly sort: SortKey;
   /** The agent that the keys act on. */
   readonly selected: string | undefined;
-  /** Of the selected agent, when they are shown. */
+  /** The log lines of the selected agent, while they are shown. */
   readonly logs: readonly LogLine[] | undefined;
   /** What the last key did. */
   readonly notice: string;
@@ -43,11 +43,11 @@ const columns = [
 ];
 
 const help = "q quit  ↑↓ select  c m i n sort  p pause  r resume  s stop  l logs";
-/** Lines beside the agents and their logs: titles, how many more there are, budget, a gap, the notice, and the keys. */
+/** Lines besides agents and logs: titles, the number of hidden agents, the budget, a blank line, the notice and the keys. */
 const otherLines = 6;
 const agentLinesMin = 1;
 
-/** The agents in their order, each with what it uses. */
+/** The agents in the chosen order, each with its resource usage. */
 export function topRows({ agents, usage, sort }: TopState): readonly TopRow[] {
   const byId = new Map(usage.map((one) => [one.agent_id, one]));
   const rows = agents.map((agent) => ({ agent, usage: byId.get(agent.agent_id) }));
@@ -60,7 +60,7 @@ export function topRows({ agents, usage, sort }: TopState): readonly TopRow[] {
   return rows.toSorted((a, b) => (sort === "name" ? byName(a, b) : weight(b) - weight(a) || byName(a, b)));
 }
 
-/** The whole screen: no more lines than the terminal has, the selected agent among them. */
+/** Renders the whole screen. It has at most as many lines as the terminal, and the selected agent is always visible. */
 export function renderTop(state: TopState, view: View): string {
   const rows = topRows(state);
   const room = view.rows === undefined ? Number.POSITIVE_INFINITY : Math.max(0, view.rows - otherLines);

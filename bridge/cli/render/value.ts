@@ -5,7 +5,7 @@ import { renderTable } from "./table.ts";
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Any JSON value in lines that a person reads: `key: value`, tables for lists of objects, lists of scalars in one line. */
+/** Renders any JSON value: `key: value` lines, a table for a list of objects, one line for a list of scalars. */
 export function renderValue(value: unknown, view: View): string {
   if (Array.isArray(value)) return renderList(value, view);
   if (!isRecord(value)) return scalar(value);
@@ -34,7 +34,7 @@ function renderList(items: readonly unknown[], view: View): string {
   );
 }
 
-/** Left unescaped: the table escapes its cells. */
+/** The cell is not escaped here, because `renderTable` escapes its cells. */
 const cell = (value: unknown): string =>
   value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
 

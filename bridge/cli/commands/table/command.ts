@@ -4,24 +4,24 @@ import type { FlagSpec } from "../../core/flags.ts";
 export const groups = ["Bridge", "Agents", "Events", "Rights", "Budget", "Matrix", "Tools"] as const;
 
 interface CommandBase {
-  /** One word, or two. */
+  /** One or two words. */
   readonly name: string;
   readonly group: (typeof groups)[number];
   readonly summary: string;
-  /** What follows the name in the help, flags apart; as many words as there may be arguments. */
+  /** The arguments as the help prints them, one word for each. */
   readonly args?: string;
 }
 
-/** A short verb for a method; its flags come from the contract. */
+/** A short command for a method. The contract gives its flags. */
 export interface MethodCommand extends CommandBase {
   readonly method: MethodName;
-  /** Params that this verb sends when they are not given. */
+  /** Params that this command sends when they are not given. */
   readonly defaults?: Readonly<Record<string, unknown>>;
   /** Param → its one-letter flag. */
   readonly short?: Readonly<Record<string, string>>;
 }
 
-/** A command of the command line itself; `load-runner.ts` finds the function that runs it. */
+/** A command with flags of its own. `load-runner.ts` loads the function that runs it. */
 export interface OwnCommand extends CommandBase {
   readonly flags: readonly FlagSpec[];
 }
