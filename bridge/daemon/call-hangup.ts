@@ -16,10 +16,10 @@ export function watchPresence(
 ): void {
   log.watch({ channels: ["agent.>", "bridge.>"], types: [...agentEnds, "bridge.draining"] }, ({ type, data }) => {
     // Before the agents are ended: callers are told why it is.
-    if (type === "bridge.draining") calls.endThose("shutdown", () => true);
+    if (type === "bridge.draining") calls.endAll("shutdown", () => true);
     else {
       const { agent_id: agentId } = data as EventData<(typeof agentEnds)[number]>;
-      calls.endThose("agent_gone", ({ plan }) => [plan.agentId, plan.sttAgentId, plan.ttsAgentId].includes(agentId));
+      calls.endAll("agent_gone", ({ plan }) => [plan.agentId, plan.sttAgentId, plan.ttsAgentId].includes(agentId));
     }
   });
   const stay = async ({ plan }: CallSession) =>
@@ -27,7 +27,7 @@ export function watchPresence(
   rooms.listen({
     left: (roomId, userId) => {
       const isOwn = userId === rooms.ownId();
-      calls.endThose("left_room", ({ plan }) => plan.roomId === roomId && (isOwn || plan.userId === userId));
+      calls.endAll("left_room", ({ plan }) => plan.roomId === roomId && (isOwn || plan.userId === userId));
     },
     live: () => {
       for (const session of calls.list().filter(({ hasEnded }) => !hasEnded))

@@ -72,7 +72,7 @@ export function composeVoice(deps: VoiceDeps) {
       ...announcer(deps.publish, ringing),
       records: new CallRecords(store, clock, onFailure),
       rooms: callGate(config, deps.rooms),
-      budget: callBudget(deps),
+      reservations: callBudget(deps),
     },
     settings,
   );

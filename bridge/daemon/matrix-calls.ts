@@ -52,7 +52,7 @@ export function composeRinging({ clock, log, logging, config, rooms, audio, call
     },
     { agents: agentsOf(config.webrtc), require: config.webrtc.ringTrust },
   );
-  rooms.listen({ call: (event) => ringing.heard(event) });
+  rooms.listen({ call: (event) => ringing.handle(event) });
   log.watch({ channels: ["bridge.>"], types: ["bridge.draining"] }, () => ringing.close());
   return ringing;
 }

@@ -1,10 +1,10 @@
-/** What is to be delivered. */
+/** A message to deliver. */
 export interface OutboundMessage {
-  /** The name of the destination that takes it, e.g. `matrix`. */
+  /** The name of the destination, e.g. `matrix`. */
   readonly destination: string;
-  /** Within the destination, what keeps its order: a room, a URL. */
+  /** Messages of one lane of the destination keep their order. A lane is a room or a URL. */
   readonly lane: string;
-  /** Queued once per destination, however often the cause asks for it. */
+  /** A destination gets one message for each key. */
   readonly dedupeKey: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -15,22 +15,22 @@ export interface QueuedMessage extends OutboundMessage {
   readonly createdAtMs: number;
 }
 
-/** One outside world that messages go to. */
+/** A remote system that messages are delivered to. */
 export interface Destination {
   readonly name: string;
   /**
-   * Delivers the message. The transaction id is the same at every attempt: what was delivered under it is not delivered
-   * again, and counts as a success.
-   * @returns what the other side calls it, e.g. an event id
-   * @throws DeliveryError, or anything else, which counts as transient
+   * Delivers the message. The transaction id is the same at every attempt. A message that was delivered under it before counts
+   * as delivered and is not delivered again.
+   * @returns the remote system's id of the message, e.g. an event id
+   * @throws DeliveryError. Any other error counts as transient.
    */
   send(message: QueuedMessage, transactionId: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /**
- * Why a delivery did not happen. `transient` is tried again with a growing wait; `held` too, at the pace that the other
- * side asked for, and all lanes of the destination wait with it; `deferred` was not tried at all, waits as long as it says and
- * counts as no attempt; `permanent` is not tried again.
+ * Why a delivery failed. `transient`: it is retried after a growing wait. `held`: it is retried after the wait that the remote
+ * system asked for, and all lanes of the destination wait too. `deferred`: it was not attempted, counts as no attempt and is
+ * retried after `retryAfterMs`. `permanent`: it is not retried.
  */
 export class DeliveryError extends Error {
   override readonly name = "DeliveryError";

@@ -1,6 +1,6 @@
 import type { Migration } from "../store/index.ts";
 
-/** `dedupe_key` makes queueing idempotent, `transaction_id` makes sending so; both live as long as the row. */
+/** `dedupe_key` makes queueing idempotent, and `transaction_id` makes sending idempotent. */
 export const outboxMigrations: readonly Migration[] = [
   {
     domain: "outbox",

@@ -3,7 +3,6 @@ import { openTestLog, type TestLog } from "../../tests/support/event-log.ts";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
 import { silentLogger } from "../logging/index.ts";
-import { backOffMs } from "./back-off.ts";
 import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedMessage } from "./index.ts";
 
 type Send = (message: QueuedMessage, transactionId: string) => Promise<string | undefined>;
@@ -193,9 +192,4 @@ test("what was not tried waits as long as it says, keeps its place and counts no
   expect(room.lanes.get("a")).toEqual([1, 2]);
   expect(outbox.list("sent", 0, 10)).toMatchObject([{ attempts: 1 }, { attempts: 1 }]);
   await outbox.stop();
-});
-
-test("backOffMs() doubles to a minute", () => {
-  expect([1, 2, 3, 8, 50].map((attempts) => backOffMs(attempts, () => 1))).toEqual([500, 1_000, 2_000, 60_000, 60_000]);
-  expect(backOffMs(1, () => 0)).toBe(375);
 });

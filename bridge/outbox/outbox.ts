@@ -4,8 +4,8 @@ import { contractEvent, type DurableEventLog } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
+import { type BackOff, backOff } from "../platform/retry.ts";
 import type { Sql, Store } from "../store/index.ts";
-import { backOffMs } from "./back-off.ts";
 import { DeliveryError, type Destination, type OutboundMessage } from "./destination.ts";
 import {
   countQueued,
@@ -25,16 +25,16 @@ import {
   requeue,
 } from "./store.ts";
 
-/** Messages that wait for one destination. */
+/** The most messages that may wait for one destination. */
 const queuedMax = 10_000;
-/** Lanes that are worked on at once. */
+/** Lanes that are sent from at once. */
 const activeMax = 32;
 const sendDeadlineMs = 60_000;
-/** The longest that another side may ask us to wait. */
+/** The longest wait that a destination may ask for. */
 const waitMsMax = 3_600_000;
-/** A message that could not be delivered for this long is given up. */
+/** A message is given up when it could not be delivered for this long. */
 const giveUpAfterMs = 3 * 86_400_000;
-/** After this long a person hears that deliveries are late. */
+/** A message that waits for longer is reported as late. */
 const lateAfterMs = 5 * 60_000;
 /** How long a sent message keeps its dedupe key. */
 const keepSentMs = 7 * 86_400_000;
@@ -48,18 +48,19 @@ export interface OutboxDeps {
 }
 
 /**
- * Everything that leaves the bridge: queued in the transaction of its cause, sent in order per lane, tried again until
- * it is delivered or given up, and each of these said as an event.
+ * Sends all messages that leave the bridge. A message is queued in the transaction of its cause, sent in the order of its lane and
+ * retried until it is delivered or given up. Each outcome is published as an event.
  */
 export class Outbox implements Service {
   readonly name = "outbox";
   readonly #deps: OutboxDeps;
   readonly #destinations: ReadonlyMap<string, Destination>;
   readonly #active = new Map<string, Promise<void>>();
-  /** Destinations that asked to be left alone, and until when. */
+  /** Until when each destination asked for a pause. */
   readonly #heldUntil = new Map<string, number>();
-  /** How often each destination came back: a send that failed meanwhile need not wait. */
+  /** How often each destination became reachable again. A send that failed meanwhile is retried without a wait. */
   readonly #returns = new Map<string, number>();
+  readonly #backOff: BackOff;
   readonly #stopping = new AbortController();
   #isScheduled = false;
   #wake: Timer | undefined;
@@ -67,6 +68,7 @@ export class Outbox implements Service {
 
   constructor(deps: OutboxDeps, destinations: readonly Destination[]) {
     this.#deps = deps;
+    this.#backOff = backOff({ firstMs: 500, maxMs: 60_000, jitter: 0.25, random: deps.random });
     this.#destinations = new Map(destinations.map((destination) => [destination.name, destination]));
   }
 
@@ -88,8 +90,8 @@ export class Outbox implements Service {
   }
 
   /**
-   * Queues a message in the caller's transaction: it will be sent if and only if that is committed. Call `kick` then.
-   * @returns its id, or undefined when the same was queued before
+   * Queues a message in the caller's transaction. It is sent if and only if that is committed. Call `kick` after the commit.
+   * @returns its id, or undefined when a message with its key was queued before
    * @throws BridgeError OUTBOX_FULL
    */
   queue(sql: Sql, message: OutboundMessage): number | undefined {
@@ -99,17 +101,17 @@ export class Outbox implements Service {
     return insertMessage(sql, message, randomUUID(), this.#deps.log.clock.now());
   }
 
-  /** The message that was queued under this key, while it is kept. */
+  /** The message with this key, while the outbox keeps it. */
   find(sql: Sql, destination: string, dedupeKey: string): OutboxRow | undefined {
     return findMessage(sql, destination, dedupeKey);
   }
 
-  /** The message that the destination calls `receipt`, while it is kept. */
+  /** The message with this receipt of the destination, while the outbox keeps it. */
   findByReceipt(sql: Sql, destination: string, receipt: string): OutboxRow | undefined {
     return findSent(sql, destination, receipt);
   }
 
-  /** Looks for messages that are due: after queueing, and when a destination has become reachable. */
+  /** Sends the messages that are due. Called after queueing and when a destination becomes reachable. */
   kick(): void {
     if (this.#isScheduled || this.#stopping.signal.aborted) return;
     this.#isScheduled = true;
@@ -119,7 +121,7 @@ export class Outbox implements Service {
     });
   }
 
-  /** The destination is back: what waits for it is tried now, unless it asked to be left alone. */
+  /** The destination is reachable again: its messages are retried now, unless it asked for a pause. */
   reachable(destination: string): void {
     const now = this.#deps.log.clock.now();
     this.#returns.set(destination, (this.#returns.get(destination) ?? 0) + 1);
@@ -129,7 +131,7 @@ export class Outbox implements Service {
       )
       .then(
         () => this.kick(),
-        (error: unknown) => this.#deps.logger.warn({ error }, "waiting messages were not brought forward"),
+        (error: unknown) => this.#deps.logger.warn({ error }, "waiting messages could not be made due"),
       );
   }
 
@@ -149,7 +151,7 @@ export class Outbox implements Service {
     this.kick();
   }
 
-  /** Works on lanes that are due, and sets the one timer for the next that will be. */
+  /** Starts on the lanes that are due, and sets the timer for the next one. */
   #fill(): void {
     if (this.#stopping.signal.aborted) return;
     const { log, store } = this.#deps;
@@ -170,7 +172,7 @@ export class Outbox implements Service {
   async #work(destination: string, lane: string, key: string): Promise<void> {
     const { log, store, logger } = this.#deps;
     try {
-      // So that it is entered as active before it ends.
+      // The lane must be in `#active` before this ends.
       await Promise.resolve();
       while (!this.#stopping.signal.aborted) {
         const message = store.read((sql) => head(sql, destination, lane));
@@ -179,7 +181,7 @@ export class Outbox implements Service {
         await this.#deliver(message);
       }
     } catch (error) {
-      logger.error({ error, destination }, "the store does not take what was delivered");
+      logger.error({ error, destination }, "a delivery could not be recorded");
       this.#heldUntil.set(destination, log.clock.now() + 1_000);
     } finally {
       this.#active.delete(key);
@@ -208,14 +210,14 @@ export class Outbox implements Service {
   }
 
   async #onFailure(message: OutboxRow, error: unknown, isBack: boolean): Promise<void> {
-    const { log, logger, random } = this.#deps;
+    const { log, logger } = this.#deps;
     const { id, destination, lane, createdAtMs } = message;
     const now = log.clock.now();
     const known = error instanceof DeliveryError ? error : undefined;
     const made = known?.kind === "deferred" ? 0 : 1;
     const attempts = message.attempts + made;
     const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
-    const ownWaitMs = isBack ? 0 : backOffMs(Math.max(1, attempts), random);
+    const ownWaitMs = isBack ? 0 : this.#backOff(Math.max(1, attempts));
     const waitMs = Math.ceil(Math.min(known?.retryAfterMs ?? ownWaitMs, waitMsMax));
     if (known?.kind === "held") this.#heldUntil.set(destination, now + waitMs);
     logger.warn({ destination, lane, message_id: id, attempts, reason }, "a message was not delivered");
@@ -240,4 +242,4 @@ export class Outbox implements Service {
 }
 
 const notFound = (id: number) =>
-  new BridgeError("QUEUE_MESSAGE_NOT_FOUND", `No message with the id ${id} waits or was given up`);
+  new BridgeError("QUEUE_MESSAGE_NOT_FOUND", `There is no waiting or given-up message with the id ${id}`);

@@ -13,7 +13,7 @@ export interface OutboxRow extends QueuedMessage {
   readonly receipt: string | null;
 }
 
-/** A destination's lane whose oldest message waits until `nextAtMs`. */
+/** A lane whose oldest message waits until `nextAtMs`. */
 export interface DueLane {
   readonly destination: string;
   readonly lane: string;
@@ -24,7 +24,7 @@ const headOf = "SELECT * FROM outbox WHERE destination = ? AND lane = ? AND stat
 const heads = `SELECT destination, lane, next_at_ms FROM outbox WHERE id IN
   (SELECT min(id) FROM outbox WHERE state = 'queued' GROUP BY destination, lane)`;
 
-/** @returns its id, or undefined when it was queued before */
+/** @returns its id, or undefined when a message with its key was queued before */
 export function insertMessage(
   sql: Sql,
   { destination, lane, dedupeKey, body }: OutboundMessage,
@@ -78,7 +78,7 @@ export function markSent(sql: Sql, id: number, receipt: string | undefined, nowM
   return sql.run(statement, nowMs, receipt ?? null, id).changes > 0;
 }
 
-/** Why a message was not delivered, and how many attempts were made for that: one or none. */
+/** Why a delivery failed, and how many attempts it counts for: one or none. */
 export interface Failure {
   readonly error: string;
   readonly made: number;
@@ -96,7 +96,7 @@ export function markFailed(sql: Sql, id: number, { error, made }: Failure, nextA
   sql.run(statement, made, nextAtMs, error, isLate ? 1 : 0, id);
 }
 
-/** Back into the queue, at its old place and due now. */
+/** Puts the message back at its old place in the queue, due now. */
 export const requeue = (sql: Sql, id: number, nowMs: number): boolean =>
   sql.run(
     `UPDATE outbox SET state = 'queued', next_at_ms = ?, created_at_ms = ?, settled_at_ms = NULL, is_late = 0

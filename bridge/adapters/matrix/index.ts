@@ -2,7 +2,7 @@ export { IncomingCalls, type RoomAgents } from "./calls/incoming-calls.ts";
 export { MatrixAccount } from "./link/matrix-account.ts";
 export { sealedSecrets } from "./link/sealed-secrets.ts";
 export type { Credentials, SecretStore } from "./link/session.ts";
-export { matrixMigrations } from "./matrix.ts";
+export { matrixMigrations } from "./migrations.ts";
 export type { RoomCallEvent } from "./protocol/call-events.ts";
 export type { Outgoing, Verification } from "./protocol/worker-protocol.ts";
 export { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./rooms/approval-messages.ts";

@@ -59,7 +59,7 @@ export interface VoiceBridge extends AsyncDisposable {
 
 export interface VoiceBridgeOptions {
   readonly settings?: Partial<CallsSettings>;
-  readonly budget?: CallReservations;
+  readonly reservations?: CallReservations;
   readonly mayCall?: (principal: string, room: string) => boolean;
 }
 
@@ -94,7 +94,9 @@ export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promis
       audio,
       records: new CallRecords(store, clock, () => undefined),
       rooms: { mayCall: async ({ id }, room) => options.mayCall?.(id, room) ?? true },
-      budget: options.budget ?? { reserve: async (_, ms) => ({ ms, settle: async (ms) => void charged.push(ms) }) },
+      reservations: options.reservations ?? {
+        reserve: async (_, ms) => ({ ms, settle: async (ms) => void charged.push(ms) }),
+      },
       logger: silentLogger,
       onState: () => undefined,
       onTranscript: () => undefined,

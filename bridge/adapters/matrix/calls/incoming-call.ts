@@ -2,36 +2,39 @@ import { randomUUID } from "node:crypto";
 import { BridgeError, errorCatalogue } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../../logging/index.ts";
 import { type Clock, delay } from "../../../platform/clock.ts";
+import { backOff } from "../../../platform/retry.ts";
 import { type CallCandidate, CallReplies, type CallReply, type RoomCallEvent } from "../protocol/call-events.ts";
 import type { Outgoing } from "../protocol/worker-protocol.ts";
 import type { MethodCalls, RoomMember } from "../rooms/commands.ts";
 
-/** What of a call may wait at once. */
+/** Steps of one call that may wait at once. */
 const waitingMax = 32;
-/** Candidates of the caller that are looked at in one call. */
+/** Candidates of the caller that are considered in one call. */
 const candidatesMax = 64;
 const sendAttempts = 4;
+const sendWaitMaxMs = 5_000;
+const sendWaitMs = backOff({ firstMs: 400, maxMs: sendWaitMaxMs });
 const sendDeadlineMs = 10_000;
 
-/** Who answers in a room. */
+/** The agents that answer calls in a room. */
 export interface RoomAgents {
   readonly agentId: string;
   readonly sttAgentId: string | undefined;
   readonly ttsAgentId: string | undefined;
 }
 
-/** The media of a session that the bridge's methods have opened. */
+/** The media of call sessions. */
 export interface CallMediaPort {
   isLive(sessionId: string): boolean;
   addCandidate(sessionId: string, candidate: string): Promise<unknown>;
-  /** All of the bridge's own candidates. */
+  /** All ICE candidates of the bridge. */
   ownCandidates(sessionId: string): Promise<readonly CallCandidate[]>;
 }
 
 export interface IncomingCallDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** With the rights of the person who calls. */
+  /** Called with the rights of the caller. */
   readonly methods: MethodCalls;
   readonly media: CallMediaPort;
   readonly send: (outgoing: Outgoing, signal: AbortSignal) => Promise<unknown>;
@@ -41,14 +44,14 @@ export interface CallInvite {
   readonly roomId: string;
   readonly caller: RoomMember;
   readonly call: NonNullable<RoomCallEvent["call"]>;
-  /** Until then, in the clock's monotonic time, the caller waits for an answer. */
+  /** When the caller stops waiting for an answer, in the clock's monotonic time. */
   readonly untilMs: number;
   readonly agents: RoomAgents;
 }
 
 export type CallEnd = "hung_up" | "answered_elsewhere" | "by_bridge" | "rejected" | "expired";
 
-/** One call from a room: its steps one after the other, and what the bridge says to them. */
+/** One call from a room. Handles its steps one after the other and sends the bridge's events. */
 export class IncomingCall {
   readonly #deps: IncomingCallDeps;
   readonly #ring: CallInvite;
@@ -73,12 +76,12 @@ export class IncomingCall {
     return this.#sessionId;
   }
 
-  /** Resolves when all that was begun is done. */
+  /** Resolves when all queued steps are done. */
   get settled(): Promise<void> {
     return this.#work;
   }
 
-  /** Whether this party is the one that called. */
+  /** Whether this party is the caller. */
   isFrom(party: string | undefined): boolean {
     return party === this.#ring.call.party;
   }
@@ -87,13 +90,13 @@ export class IncomingCall {
     this.#queue(() => this.#answer(offer));
   }
 
-  /** The bridge will not answer. */
+  /** Rejects the call without answering it. */
   reject(code: string): void {
     this.#over("rejected", code);
     this.#queue(() => this.#refuse("user_busy"));
   }
 
-  /** @returns false when more came than is looked at */
+  /** @returns false when the call has more than `candidatesMax` candidates */
   candidates(candidates: readonly string[]): boolean {
     this.#candidates += candidates.length;
     if (this.#candidates > candidatesMax) return false;
@@ -104,16 +107,16 @@ export class IncomingCall {
     });
   }
 
-  /** A new offer within the call, as when the caller's network has changed. */
+  /** Answers a new offer within the call, as after the caller's network has changed. */
   negotiate(offer: string): boolean {
     return this.#queue(async () => {
       if (this.#sessionId === undefined || this.#isOver) return;
       const { sdp_answer: sdp } = await this.#call("webrtc.answer", { session_id: this.#sessionId, offer });
-      await this.#say(this.#replies.negotiate(String(sdp)));
+      await this.#send(this.#replies.negotiate(String(sdp)));
     });
   }
 
-  /** The caller chose whose answer to take. */
+  /** The caller chose one party's answer. */
   selected(party: string): void {
     if (party !== this.#partyId) this.#end("answered_elsewhere");
   }
@@ -122,7 +125,7 @@ export class IncomingCall {
     this.#end("hung_up");
   }
 
-  /** The session has ended on the bridge's side. */
+  /** The bridge's session has ended. */
   ended(reason: string): void {
     if (this.#isOver) return;
     this.#over("by_bridge", reason);
@@ -146,8 +149,8 @@ export class IncomingCall {
       else if (this.#deps.clock.monotonic() > this.#ring.untilMs) this.#end("expired");
       else {
         this.#isAnswered = true;
-        await this.#say(this.#replies.answer(String(started["sdp_answer"])));
-        await this.#say(this.#replies.candidates(await this.#deps.media.ownCandidates(this.#sessionId)));
+        await this.#send(this.#replies.answer(String(started["sdp_answer"])));
+        await this.#send(this.#replies.candidates(await this.#deps.media.ownCandidates(this.#sessionId)));
       }
     } catch (error) {
       if (this.#sessionId !== undefined || !(error instanceof BridgeError)) throw error;
@@ -162,8 +165,8 @@ export class IncomingCall {
     return result as Record<string, unknown>;
   }
 
-  /** The same transaction each time: it is said once, however often that is tried. */
-  async #say({ type, content }: CallReply): Promise<void> {
+  /** Sends an event. Every attempt has the same transaction id, so that the room gets it once. */
+  async #send({ type, content }: CallReply): Promise<void> {
     const { clock, send } = this.#deps;
     const outgoing = { roomId: this.#ring.roomId, type, content, transactionId: randomUUID() };
     for (let attempt = 1; ; attempt += 1) {
@@ -173,13 +176,13 @@ export class IncomingCall {
       } catch (error) {
         const mayPass = error instanceof BridgeError && errorCatalogue[error.code].retryable;
         if (!mayPass || attempt === sendAttempts) throw error;
-        const wanted = Number(error.details?.["retry_after_ms"] ?? 200 * 2 ** attempt);
-        await delay(clock, Math.min(5_000, wanted));
+        const waitMs = Number(error.details?.["retry_after_ms"] ?? sendWaitMs(attempt));
+        await delay(clock, Math.min(sendWaitMaxMs, waitMs));
       }
     }
   }
 
-  /** @returns false when too much waits already */
+  /** @returns false when `waitingMax` steps wait already */
   #queue(step: () => Promise<void>): boolean {
     if (this.#waiting >= waitingMax) return false;
     this.#waiting += 1;
@@ -187,7 +190,7 @@ export class IncomingCall {
       .then(step)
       .catch((error: unknown) => {
         this.#deps.logger.warn({ error, room_id: this.#ring.roomId }, "A step of a call from a room failed");
-        // Whoever waits for a step that failed would wait for ever.
+        // The caller would wait for the failed step for ever.
         this.#end("by_bridge", "error");
       })
       .finally(() => {
@@ -206,7 +209,7 @@ export class IncomingCall {
   }
 
   #refuse(reason: string): Promise<void> {
-    return this.#say(this.#isAnswered ? this.#replies.hangUp(reason) : this.#replies.reject(reason));
+    return this.#send(this.#isAnswered ? this.#replies.hangUp(reason) : this.#replies.reject(reason));
   }
 
   async #endSession(): Promise<void> {
@@ -219,7 +222,7 @@ export class IncomingCall {
   }
 }
 
-/** Why a session ended, in the words that clients know; all else is an ordinary end. */
+/** The reasons of `m.call.hangup` by the reason that a session ended for. All others are `user_hangup`. */
 const hangUpReasons: Readonly<Record<string, string>> = {
   ice_failed: "ice_failed",
   setup_timeout: "ice_timeout",

@@ -62,7 +62,7 @@ function setUp(settings: Partial<IncomingCallsSettings> = {}) {
     const base = { roomId: room, eventId: "$1", sender: ann, sentAtMs: 0, ageMs: 0, isBackfilled: false } as const;
     const all = { call_id: "c", version: "1", party_id: "phone", ...content };
     const event = readCallEvent({ ...base, type: `m.call.${type}`, content: all, trust: "verified", ...more });
-    if (event !== undefined) ringing.heard(event);
+    if (event !== undefined) ringing.handle(event);
   };
   const invite = (content: object = {}, more: Partial<InboundEvent> = {}) =>
     hear("invite", { lifetime: 60_000, offer, ...content }, more);

@@ -1,19 +1,22 @@
 import type { Service } from "../../../lifecycle/index.ts";
+import { BoundedMap } from "../../../platform/bounded-map.ts";
 import { delay } from "../../../platform/clock.ts";
+import { TokenBuckets } from "../../../platform/token-bucket.ts";
 import type { CallStep, RoomCallEvent } from "../protocol/call-events.ts";
 import type { MatrixTrust } from "../rooms/inbound.ts";
 import { IncomingCall, type IncomingCallDeps, type RoomAgents } from "./incoming-call.ts";
 
 export type { RoomAgents } from "./incoming-call.ts";
 
-/** Calls that may be in the making or going on at once; the bridge's own limits are below it. */
+/** Calls that are set up or go on at once. The limits of `webrtc` are lower. */
 const callsMax = 1_000;
-/** Events of one person: so many at once, and then one a second. A call takes some ten. */
-const burst = 40;
-const refillMs = 1_000;
+/** The rate of one person's events. A call takes some ten. */
+const rate = { perSecond: 1, burst: 40 };
+/** Senders whose rate is remembered. Only trusted people have one. */
+const sendersMax = 1_000;
 const stopDeadlineMs = 3_000;
 
-/** Why an event of a call was not followed. */
+/** Why an event of a call was ignored. */
 export type CallRefusal =
   | "room_not_trusted"
   | "sender_not_trusted"
@@ -32,67 +35,67 @@ export interface RefusedCallEvent {
   readonly why: CallRefusal;
   readonly roomId: string;
   readonly sender: string;
-  /** What it was rejected for. */
+  /** The error code of a rejected call. */
   readonly code?: string;
 }
 
 export interface IncomingCallsDeps extends IncomingCallDeps {
   readonly trust: MatrixTrust;
   readonly ownId: () => string | undefined;
-  /** Whether the agent can talk now. */
+  /** Whether the agent has a media connection. */
   readonly isReady: (agentId: string) => boolean;
   readonly refused: (note: RefusedCallEvent) => void;
 }
 
 export interface IncomingCallsSettings {
-  /** Who answers in each room. */
+  /** The agents that answer in each room. */
   readonly agents: Readonly<Record<string, RoomAgents>>;
-  /** What a call needs: `verified` is an encrypted room and a device that its owner signed. */
+  /** What a call requires: `verified` means an encrypted room and a device that its owner signed. */
   readonly require: "verified" | "encrypted" | "nothing";
 }
 
-/** Calls that people make to the bridge from rooms, by `m.call.*`. The bridge answers; it never rings. */
+/** Calls that people start in rooms with `m.call.*` events. The bridge answers calls and starts none. */
 export class IncomingCalls implements Service {
   readonly name = "room-calls";
   readonly #deps: IncomingCallsDeps;
   readonly #settings: IncomingCallsSettings;
   readonly #calls = new Map<string, IncomingCall>();
-  /** Calls that are over and have steps to finish. */
+  /** Calls that have ended and still send their last events. */
   readonly #finishing = new Set<IncomingCall>();
-  /** When each person's next event would be within the rate, in the clock's monotonic time. */
-  readonly #busyUntil = new Map<string, number>();
-  /** Whose flood is on record. */
-  readonly #flooding = new Set<string>();
+  readonly #rates: TokenBuckets;
+  /** Senders whose flood is on record. */
+  readonly #flooding = new BoundedMap<string, true>(sendersMax);
   #isStopping = false;
 
   constructor(deps: IncomingCallsDeps, settings: IncomingCallsSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#rates = new TokenBuckets({ rate, keysMax: sendersMax, clock: deps.clock });
   }
 
   async start(): Promise<void> {
-    // It hears once the rooms do.
+    // Events arrive once the Matrix account has started.
   }
 
-  /** Takes no more rings. */
+  /** Ignores invitations from now on. */
   close(): void {
     this.#isStopping = true;
   }
 
-  /** The sessions have ended: says so in the rooms, for as long as that may take. */
+  /** Waits until the ends of all calls are sent to their rooms. */
   async stop(): Promise<void> {
     this.close();
     const work = [...this.#finishing, ...this.#calls.values()].map((call) => call.settled);
     await Promise.race([Promise.all(work), delay(this.#deps.clock, stopDeadlineMs)]);
   }
 
-  heard(event: RoomCallEvent): void {
+  handle(event: RoomCallEvent): void {
     const why = this.#objection(event);
     if (why !== undefined) this.#refuse(event, why);
     else if (event.call !== undefined && event.step !== undefined) this.#follow(event, event.call, event.step);
   }
 
-  /** A session of the bridge's has ended, whoever's it is. */
+  /** A call session has ended. It may not belong to a room call. */
   ended(sessionId: string, reason: string): void {
     for (const call of this.#calls.values()) if (call.sessionId === sessionId) call.ended(reason);
   }
@@ -100,7 +103,7 @@ export class IncomingCalls implements Service {
   #objection({ roomId, sender, trust, call, step }: RoomCallEvent): CallRefusal | undefined {
     if (!this.#deps.trust.isTrustedRoom(roomId)) return "room_not_trusted";
     if (this.#deps.trust.roleOf(sender) === undefined) return "sender_not_trusted";
-    if (!this.#isWithinRate(sender)) return "flood";
+    if (this.#rates.take(sender) > 0) return "flood";
     this.#flooding.delete(sender);
     if (call === undefined || step === undefined) return "malformed";
     const { require } = this.#settings;
@@ -115,7 +118,7 @@ export class IncomingCalls implements Service {
       this.#ring(key, event, step);
       return;
     }
-    // Others of the room call each other too, and some steps come after the end.
+    // People in the room call each other too, and some events arrive after a call has ended.
     const call = this.#calls.get(key);
     if (call === undefined) return;
     if (!call.isFrom(party)) this.#refuse(event, "other_party");
@@ -140,7 +143,7 @@ export class IncomingCalls implements Service {
       if (end === "expired") this.#refuse(event, "stale");
       if (end === "rejected") this.#refuse(event, "rejected", why);
       this.#finishing.add(call);
-      // Its last step is queued with its end.
+      // The last step of the call is queued right after this callback.
       queueMicrotask(() => void call.settled.then(() => this.#finishing.delete(call)));
     });
     this.#calls.set(key, call);
@@ -159,23 +162,15 @@ export class IncomingCalls implements Service {
     return Object.hasOwn(this.#settings.agents, roomId) ? this.#settings.agents[roomId] : undefined;
   }
 
-  #isWithinRate(sender: string): boolean {
-    const now = this.#deps.clock.monotonic();
-    const until = Math.max(now, this.#busyUntil.get(sender) ?? 0) + refillMs;
-    if (until - now > burst * refillMs) return false;
-    this.#busyUntil.set(sender, until);
-    return true;
-  }
-
-  /** A flood is one line of the record, or it would be a flood there. */
+  /** A flood is recorded once, or the record would be flooded too. */
   #refuse({ roomId, sender }: RoomCallEvent, why: CallRefusal, code?: string): void {
     if (why === "flood" && this.#flooding.has(sender)) return;
-    if (why === "flood") this.#flooding.add(sender);
+    if (why === "flood") this.#flooding.set(sender, true);
     this.#deps.refused({ why, roomId, sender, ...(code === undefined ? {} : { code }) });
   }
 }
 
-/** @returns false when it was too much */
+/** @returns false when the call has too many steps or candidates waiting */
 function take(call: IncomingCall, step: Exclude<CallStep, { kind: "invite" }>, ageMs: number): boolean {
   if (step.kind === "hangup") call.hungUp();
   else if (step.kind === "select_answer") call.selected(step.selected);

@@ -8,8 +8,7 @@ import { EventRecorder, type EventRecorderDeps } from "../rooms/event-recorder.t
 import { forgetAll, readRooms } from "../rooms/room-store.ts";
 import { LinkEvents } from "./link-events.ts";
 import { MediaTransfers } from "./media-transfers.ts";
-import { parseRecoveryKey } from "./recovery-key.ts";
-import { RecoveryKeys } from "./recovery-keys.ts";
+import { parseRecoveryKey, RecoveryKeys } from "./recovery-keys.ts";
 import {
   type Credentials,
   forgetSession,
@@ -23,9 +22,9 @@ import {
 import { StateChanges } from "./state-changes.ts";
 import { VerificationRequests } from "./verification-requests.ts";
 import type { WorkerClient } from "./worker-client.ts";
-import { writeDown } from "./worker-messages.ts";
+import { WorkerMessages } from "./worker-messages.ts";
 import { removeKeys, workerOptions } from "./worker-options.ts";
-import { type LinkMessage, type LinkStatus, WorkerSupervisor } from "./worker-supervisor.ts";
+import { type LinkStatus, type RoomNotice, WorkerSupervisor } from "./worker-supervisor.ts";
 
 const loginDeadlineMs = 60_000;
 
@@ -63,7 +62,8 @@ export class MatrixAccount implements Service {
   readonly name = "matrix";
   readonly #deps: MatrixAccountDeps;
   readonly #recorder: EventRecorder;
-  readonly #news: LinkEvents;
+  readonly #messages: WorkerMessages;
+  readonly #events: LinkEvents;
   readonly recovery = new RecoveryKeys(() => this.#deps.secrets);
   readonly #changes = new StateChanges();
   readonly media = new MediaTransfers(() => this.#link());
@@ -73,7 +73,7 @@ export class MatrixAccount implements Service {
   /** A login is kept that cannot be read before the keystore is unlocked. */
   #isLocked = false;
   #session: Session | undefined;
-  #keeper: WorkerSupervisor | undefined;
+  #supervisor: WorkerSupervisor | undefined;
   #identity: IdentityStatus | undefined;
   /** The homeserver asked for silence until then, from the whole account. */
   #silentUntilMs = 0;
@@ -81,27 +81,28 @@ export class MatrixAccount implements Service {
   constructor(deps: MatrixAccountDeps) {
     this.#deps = deps;
     this.#recorder = new EventRecorder(deps);
-    this.#news = new LinkEvents(deps);
+    this.#messages = new WorkerMessages({ logger: deps.logger, trust: deps.trust, recorder: this.#recorder });
+    this.#events = new LinkEvents(deps);
   }
 
   /** Goes on with the login that is kept, if there is one. Does not wait for the homeserver. */
   async start(): Promise<void> {
     mkdirSync(this.#deps.directory, { recursive: true, mode: 0o700 });
     this.#isStarted = true;
-    await this.#goOn();
+    await this.#resume();
   }
 
   /** The keystore is open: the login can be read. */
   unlocked(): void {
     if (this.#isStarted)
-      this.#goOn().catch((error: unknown) => this.#deps.logger.error({ error }, "the login could not be read"));
+      this.#resume().catch((error: unknown) => this.#deps.logger.error({ error }, "the login could not be read"));
   }
 
   async stop(): Promise<void> {
     this.#isStarted = false;
-    this.#news.stop();
-    await this.#keeper?.stop();
-    this.#keeper = undefined;
+    this.#events.stop();
+    await this.#supervisor?.stop();
+    this.#supervisor = undefined;
   }
 
   /** Whether there is an account to send from, now or when the keystore is unlocked. */
@@ -110,14 +111,14 @@ export class MatrixAccount implements Service {
   }
 
   status(): MatrixStatus {
-    const keeper = this.#keeper;
+    const supervisor = this.#supervisor;
     return {
       session: this.#session,
-      state: keeper?.state ?? (this.#isLocked ? "locked" : "not_configured"),
+      state: supervisor?.state ?? (this.#isLocked ? "locked" : "not_configured"),
       identity: this.#identity,
-      lastSyncAtMs: keeper?.lastSyncAtMs,
-      restarts: keeper?.restarts ?? 0,
-      error: keeper?.lastError,
+      lastSyncAtMs: supervisor?.lastSyncAtMs,
+      restarts: supervisor?.restarts ?? 0,
+      error: supervisor?.lastError,
       verifications: this.verifications.known,
     };
   }
@@ -129,7 +130,7 @@ export class MatrixAccount implements Service {
    */
   async logIn(homeserver: string, credentials: Credentials, recoveryKey?: string): Promise<MatrixStatus> {
     const ended = this.#session;
-    const isEnded = this.#keeper?.state === "logged_out";
+    const isEnded = this.#supervisor?.state === "logged_out";
     if (this.#isLoggingIn || (ended !== undefined && !isEnded)) throw new BridgeError("MATRIX_ALREADY_LOGGED_IN");
     // Before the homeserver makes a device whose keys could not be kept.
     this.#deps.secrets.assertOpen();
@@ -137,11 +138,11 @@ export class MatrixAccount implements Service {
     const deadline = AbortSignal.timeout(loginDeadlineMs);
     this.#isLoggingIn = true;
     try {
-      const isSoft = this.#keeper?.isSoftLogout === true;
+      const isSoft = this.#supervisor?.isSoftLogout === true;
       const known = { kept: await this.recovery.all(), ended };
       const session = await logIn(homeserver, credentials, { recoveryKey: key, ...known, isSoft }, deadline);
       await this.#begin(session, ended);
-      await this.#changes.until(() => this.#keeper?.state === "live" || undefined, deadline);
+      await this.#changes.until(() => this.#supervisor?.state === "live" || undefined, deadline);
       const password = credentials.kind === "password" ? credentials.password : undefined;
       await this.#identified(this.#link().call("secure", password === undefined ? {} : { password }, deadline));
       return this.status();
@@ -155,9 +156,9 @@ export class MatrixAccount implements Service {
     const session = this.#session;
     if (session === undefined) throw this.#noSession();
     if (forgetRecoveryKey) this.#deps.secrets.assertOpen();
-    await this.#keeper?.stop();
-    this.#news.stop();
-    this.#keeper = undefined;
+    await this.#supervisor?.stop();
+    this.#events.stop();
+    this.#supervisor = undefined;
     this.#session = undefined;
     this.#identity = undefined;
     // The keys are forgotten here whatever the homeserver says to it.
@@ -207,25 +208,25 @@ export class MatrixAccount implements Service {
   }
 
   #link(): WorkerClient {
-    if (this.#session === undefined || this.#keeper?.state === "logged_out") throw this.#noSession();
-    const link = this.#keeper?.link;
+    if (this.#session === undefined || this.#supervisor?.state === "logged_out") throw this.#noSession();
+    const link = this.#supervisor?.link;
     if (link === undefined) throw new BridgeError("MATRIX_NOT_READY");
     return link;
   }
 
   #noSession(): BridgeError {
     if (this.#isLocked) return new BridgeError("KEYSTORE_LOCKED", "The login is in the keystore, which is locked");
-    return new BridgeError("MATRIX_LOGGED_OUT", this.#keeper?.lastError);
+    return new BridgeError("MATRIX_LOGGED_OUT", this.#supervisor?.lastError);
   }
 
-  async #goOn(): Promise<void> {
+  async #resume(): Promise<void> {
     try {
       const session = await loadSession(this.#deps.secrets);
       await this.recovery.all();
       this.#isLocked = false;
       if (session === undefined || this.#session !== undefined || !this.#isStarted) return;
       this.#session = session;
-      this.#keep(session);
+      this.#launch(session);
     } catch (error) {
       // It is read when the keystore is unlocked.
       if (!(error instanceof BridgeError) || error.code !== "KEYSTORE_LOCKED") throw error;
@@ -236,50 +237,52 @@ export class MatrixAccount implements Service {
   /** Goes on with the new login. What is known of the rooms stays when it is the same account's. */
   async #begin(session: Session, ended: Session | undefined): Promise<void> {
     const { secrets, store, directory } = this.#deps;
-    await this.#keeper?.stop();
-    this.#keeper = undefined;
+    await this.#supervisor?.stop();
+    this.#supervisor = undefined;
     if (ended === undefined || ended.userId !== session.userId) store.writeNow(forgetAll);
     if (ended !== undefined && ended.storeKey !== session.storeKey) removeKeys(ended, directory);
     await saveSession(secrets, session);
     this.#session = session;
-    this.#keep(session);
-    this.#news.loggedIn(session);
+    this.#launch(session);
+    this.#events.loggedIn(session);
   }
 
-  #keep(session: Session): void {
+  #launch(session: Session): void {
     const { clock, logger, store, directory, pollMs, backfillMax } = this.#deps;
     const settings = { directory, pollMs, backfillMax };
-    this.#keeper = new WorkerSupervisor({
+    this.#supervisor = new WorkerSupervisor({
       clock,
       logger,
       pollMs,
       options: () => workerOptions(session, store.read(readRooms), { ...settings, nowMs: clock.now() }),
-      message: (message, link) => this.#heard(message, link),
+      message: (message, link) => this.#onNotice(message, link),
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });
-    this.#keeper.start();
-    this.#news.begun(session);
+    this.#supervisor.start();
+    this.#events.begun(session);
   }
 
-  #heard(message: LinkMessage, link: WorkerClient): void {
-    const { logger, trust, onLeft } = this.#deps;
+  #onNotice(message: RoomNotice, link: WorkerClient): void {
+    const { logger, onLeft } = this.#deps;
     if (message.kind === "verification") this.verifications.note(message.verification);
     if (message.kind === "left") {
       onLeft(message.roomId, message.userId);
       return;
     }
-    writeDown({ logger, trust, recorder: this.#recorder }, message, link).catch((error: unknown) =>
-      logger.error({ error, kind: message.kind }, "what came from the homeserver could not be written down"),
-    );
+    this.#messages
+      .record(message, link)
+      .catch((error: unknown) =>
+        logger.error({ error, kind: message.kind }, "a notice of the worker was not recorded"),
+      );
   }
 
   #stateChanged(state: LinkStatus, reason: string | undefined): void {
     this.#deps.logger.info({ state, reason }, "the link to the homeserver");
-    this.#changes.tell();
+    this.#changes.notify();
     const session = this.#session;
     if (session === undefined) return;
-    if (state === "logged_out") this.#news.loggedOut(session, reason ?? "", this.#keeper?.isSoftLogout === true);
-    else if (state !== "connecting") this.#news.changed(state, session, reason);
+    if (state === "logged_out") this.#events.loggedOut(session, reason ?? "", this.#supervisor?.isSoftLogout === true);
+    else if (state !== "connecting") this.#events.changed(state, session, reason);
     if (state !== "live") return;
     this.#deps.onLive();
     this.#readIdentity();
@@ -293,7 +296,7 @@ export class MatrixAccount implements Service {
   }
 
   #readIdentity(): void {
-    const reading = this.#keeper?.link?.call("identity", {});
+    const reading = this.#supervisor?.link?.call("identity", {});
     if (reading !== undefined)
       this.#identified(reading).catch((error: unknown) =>
         this.#deps.logger.warn({ error }, "the device's identity could not be read"),

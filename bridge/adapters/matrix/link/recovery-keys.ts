@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { encodeRecoveryKey } from "matrix-js-sdk/lib/crypto-api/recovery-key.js";
+import { decodeRecoveryKey, encodeRecoveryKey } from "matrix-js-sdk/lib/crypto-api/recovery-key.js";
 import * as z from "zod";
 import type { SecretStore, Session } from "./session.ts";
 
@@ -63,5 +63,14 @@ export class RecoveryKeys {
     const kept = all.slice(-keptMax);
     await this.#secrets().put(secretName, JSON.stringify(kept));
     this.#accounts = new Set(kept.map(([userId]) => userId));
+  }
+}
+
+/** The 32 bytes of a recovery key as clients show it. @throws BridgeError MATRIX_LOGIN_FAILED */
+export function parseRecoveryKey(text: string): Uint8Array {
+  try {
+    return decodeRecoveryKey(text);
+  } catch (error) {
+    throw new BridgeError("MATRIX_LOGIN_FAILED", "The recovery key is not well-formed", undefined, { cause: error });
   }
 }

@@ -1,34 +1,29 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { onAbort } from "../../../platform/abort.ts";
 
-/** Waiting for something that changes, looked at after every change. */
+/** Waits for a condition that is checked after every change. */
 export class StateChanges {
-  readonly #looks = new Set<() => void>();
+  readonly #checks = new Set<() => void>();
 
-  tell(): void {
-    for (const look of [...this.#looks]) look();
+  notify(): void {
+    for (const check of [...this.#checks]) check();
   }
 
-  /** Resolves with what the probe finds. @throws BridgeError MATRIX_NOT_READY when the signal aborts first */
+  /** Resolves with the first defined value of the probe. @throws BridgeError MATRIX_NOT_READY when the signal aborts first */
   until<T>(probe: () => T | undefined, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = probe();
-        if (found === undefined) return;
-        end();
-        resolve(found);
-      };
-      const onAbort = () => {
-        end();
-        reject(new BridgeError("MATRIX_NOT_READY", undefined, undefined, { cause: signal.reason }));
-      };
-      const end = () => {
-        this.#looks.delete(look);
-        signal.removeEventListener("abort", onAbort);
-      };
-      this.#looks.add(look);
-      signal.addEventListener("abort", onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      else look();
+    const found = Promise.withResolvers<T>();
+    const check = () => {
+      const value = probe();
+      if (value !== undefined) found.resolve(value);
+    };
+    const removeListener = onAbort(signal, () =>
+      found.reject(new BridgeError("MATRIX_NOT_READY", undefined, undefined, { cause: signal.reason })),
+    );
+    this.#checks.add(check);
+    check();
+    return found.promise.finally(() => {
+      this.#checks.delete(check);
+      removeListener();
     });
   }
 }

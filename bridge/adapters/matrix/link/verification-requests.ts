@@ -3,16 +3,16 @@ import type { Verification } from "../protocol/worker-protocol.ts";
 import type { StateChanges } from "./state-changes.ts";
 import type { WorkerClient } from "./worker-client.ts";
 
-/** Verifications that are remembered. */
+/** The most recent verifications are remembered. */
 const verificationsMax = 16;
 
-/** Comparisons of emoji with other devices. */
+/** Verifies other devices by comparing emoji. */
 export class VerificationRequests {
   readonly #changes: StateChanges;
   readonly #link: () => WorkerClient;
   readonly #known = new BoundedMap<string, Verification>(verificationsMax);
 
-  /** @param link throws while there is none */
+  /** @param link throws while there is no link */
   constructor(changes: StateChanges, link: () => WorkerClient) {
     this.#changes = changes;
     this.#link = link;
@@ -22,7 +22,7 @@ export class VerificationRequests {
     return [...this.#known.values()];
   }
 
-  /** Asks a person's devices to compare emoji; resolves when there are any, or the comparison ended. */
+  /** Asks a person's devices to compare emoji. Resolves when emoji are shown or the comparison has ended. */
   async verify(userId: string, signal: AbortSignal): Promise<Verification> {
     const { flowId } = await this.#link().call("verify", { userId }, signal);
     return await this.#changes.until(() => {
@@ -42,6 +42,6 @@ export class VerificationRequests {
 
   note(verification: Verification): void {
     this.#known.set(verification.flowId, verification);
-    this.#changes.tell();
+    this.#changes.notify();
   }
 }

@@ -1,35 +1,35 @@
 import type { Logger } from "../../../logging/index.ts";
 import type { Clock, Timer } from "../../../platform/clock.ts";
+import { backOff } from "../../../platform/retry.ts";
 import type { LinkState, WorkerNotice, WorkerOptions } from "../protocol/worker-protocol.ts";
 import { WorkerClient } from "./worker-client.ts";
 
-/** A link is silent for too long after so many times the time that the homeserver may hold a sync. */
+/** The worker is restarted when no sync returned for this many poll times. */
 const silentPolls = 2.5;
-/** So long a start, or a probe of a homeserver that does not answer, may take. */
+/** The least time that a start, or the probe of a homeserver that does not answer, is given. */
 const silentMsMin = 10_000;
 const probingMsMin = 60_000;
-const restartMinMs = 500;
-const restartMaxMs = 60_000;
-/** After this long live, the wait before a restart starts over. */
+const restartWaitMs = backOff({ firstMs: 500, maxMs: 60_000 });
+/** A link that was live for this long resets the wait before a restart. */
 const healthyAfterMs = 60_000;
 
 export type LinkStatus = "connecting" | LinkState | "restarting" | "logged_out";
 
-/** What the keeper passes on: everything but what it deals with itself. */
-export type LinkMessage = Exclude<WorkerNotice, { kind: "link" | "logged_out" | "log" | "fatal" }>;
+/** The notices that the supervisor passes on. It handles all others itself. */
+export type RoomNotice = Exclude<WorkerNotice, { kind: "link" | "logged_out" | "log" | "fatal" }>;
 
 export interface WorkerSupervisorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How long the homeserver may hold a sync that has nothing to tell. */
+  /** How long the homeserver may hold a sync without news. */
   readonly pollMs: number;
-  /** Read anew at each start. */
+  /** Read again at each start. */
   readonly options: () => WorkerOptions;
-  readonly message: (message: LinkMessage, link: WorkerClient) => void;
+  readonly message: (message: RoomNotice, link: WorkerClient) => void;
   readonly stateChanged: (state: LinkStatus, reason: string | undefined) => void;
 }
 
-/** Keeps a worker running: starts it again when it ends, fails or falls silent. */
+/** Restarts the worker when it ends, fails or falls silent. */
 export class WorkerSupervisor {
   readonly #deps: WorkerSupervisorDeps;
   #link: WorkerClient | undefined;
@@ -38,10 +38,11 @@ export class WorkerSupervisor {
   #state: LinkStatus = "connecting";
   #lastSignMs = 0;
   #liveSinceMs: number | undefined;
-  #waitMs = restartMinMs;
+  /** Failures since the link was healthy. */
+  #failures = 0;
   #ending: Promise<void> = Promise.resolve();
   #isStopped = false;
-  /** After a soft logout the device and its keys go on when somebody logs in again. */
+  /** After a soft logout the next login keeps the device and its keys. */
   isSoftLogout = false;
   restarts = 0;
   lastSyncAtMs: number | undefined;
@@ -79,7 +80,7 @@ export class WorkerSupervisor {
     const { clock, options } = this.#deps;
     this.#lastSignMs = clock.monotonic();
     this.#link = new WorkerClient(options(), clock, {
-      message: (message) => this.#heard(message),
+      message: (message) => this.#onNotice(message),
       ended: (error) => {
         this.#link = undefined;
         this.#restart(error instanceof Error ? error.message : String(error));
@@ -87,9 +88,9 @@ export class WorkerSupervisor {
     });
   }
 
-  #heard(message: WorkerNotice): void {
+  #onNotice(message: WorkerNotice): void {
     const { clock, logger } = this.#deps;
-    // What it still had to say.
+    // Notices that arrive after the logout are ignored.
     if (this.#state === "logged_out") return;
     switch (message.kind) {
       case "link":
@@ -98,7 +99,7 @@ export class WorkerSupervisor {
           this.#liveSinceMs ??= clock.monotonic();
           this.lastSyncAtMs = clock.now();
           this.lastError = undefined;
-          if (clock.monotonic() - this.#liveSinceMs > healthyAfterMs) this.#waitMs = restartMinMs;
+          if (clock.monotonic() - this.#liveSinceMs > healthyAfterMs) this.#failures = 0;
         }
         this.#become(message.state, undefined);
         break;
@@ -110,10 +111,10 @@ export class WorkerSupervisor {
         this.#become("logged_out", message.reason);
         break;
       case "log":
-        // The SDK is talkative: what it calls information is ours to debug with.
+        // The SDK logs much at level info, which is of use for debugging only.
         if (message.level === "error" || message.level === "warn")
-          logger.warn({ sdk: message.message }, "the Matrix SDK warns");
-        else logger.debug({ sdk: message.message }, "the Matrix SDK says");
+          logger.warn({ sdk: message.message }, "the Matrix SDK warned");
+        else logger.debug({ sdk: message.message }, "the Matrix SDK logged");
         break;
       case "fatal":
         this.#end(message.message);
@@ -131,14 +132,14 @@ export class WorkerSupervisor {
       this.#end(`no sync came back for ${Math.round(silentMs / 1000)} s`);
   }
 
-  /** @param restartFor why it is started again; it is not when there is no reason */
+  /** @param restartFor the reason to restart the worker. Without one it stays stopped. */
   #end(restartFor: string | undefined): void {
     const link = this.#link;
     if (link === undefined) return;
     this.#link = undefined;
     this.#ending = link
       .stop()
-      .catch((error: unknown) => this.#deps.logger.warn({ error }, "the Matrix worker did not stop in good order"))
+      .catch((error: unknown) => this.#deps.logger.warn({ error }, "the Matrix worker did not stop cleanly"))
       .finally(() => {
         if (restartFor !== undefined) this.#restart(restartFor);
       });
@@ -149,10 +150,11 @@ export class WorkerSupervisor {
     this.restarts += 1;
     this.lastError = reason;
     this.#liveSinceMs = undefined;
-    this.#deps.logger.warn({ reason, wait_ms: this.#waitMs }, "the Matrix link is started anew");
+    this.#failures += 1;
+    const waitMs = restartWaitMs(this.#failures);
+    this.#deps.logger.warn({ reason, wait_ms: waitMs }, "the Matrix worker is restarted");
     this.#become("restarting", reason);
-    this.#pendingStart = this.#deps.clock.after(this.#waitMs, () => this.#launch());
-    this.#waitMs = Math.min(restartMaxMs, this.#waitMs * 2);
+    this.#pendingStart = this.#deps.clock.after(waitMs, () => this.#launch());
   }
 
   #become(state: LinkStatus, reason: string | undefined): void {

@@ -141,7 +141,7 @@ describe("RoomCommands", () => {
     const { commands, calls, answers } = setUp();
     await commands.handle(message("!stop heartbeat-1", { sent_at: "2026-11-21T07:54:00.000Z" }));
     expect(calls).toEqual([]);
-    expect(answers[0]).toMatch(/too long ago/);
+    expect(answers[0]).toMatch(/more than five minutes ago/);
   });
 
   test("tells the catalogue's errors with what to do, and nothing of a bug", async () => {
@@ -157,7 +157,7 @@ describe("RoomCommands", () => {
     await commands.handle(message("!stop"));
     await commands.handle(message("!budget"));
     await commands.handle(message("!help"));
-    expect(answers[0]).toBe("Write it as: !stop AGENT");
+    expect(answers[0]).toBe("Usage: !stop AGENT");
     expect(answers[1]).toMatch(/There is no !budget/);
     expect(answers[2]).toContain("!ps: the agents");
     expect(answers[2]).not.toContain("!budget");
@@ -167,7 +167,7 @@ describe("RoomCommands", () => {
     const { commands, calls, answers, pass } = setUp();
     for (let n = 0; n < 10_000; n += 1) await commands.handle(message("!ps"));
     expect(calls).toHaveLength(30);
-    expect(answers.slice(30)).toEqual(["Too many commands at once; this one was not heard. Wait 2 s."]);
+    expect(answers.slice(30)).toEqual(["Too many commands at once; this one was ignored. Wait 2 s."]);
     await commands.handle(message("!panic"));
     expect(calls.at(-1)?.method).toBe("bridge.panic");
     pass(2000);
@@ -178,7 +178,7 @@ describe("RoomCommands", () => {
   test("a code is one only in the room that was asked", async () => {
     const { commands, calls, answers } = setUp();
     await commands.handle(message("!approve 0123456789abcdef"));
-    expect(answers).toEqual(["No question with that code was asked in this room."]);
+    expect(answers).toEqual(["This room has no approval request with that code."]);
     expect(calls).toEqual([]);
   });
 });

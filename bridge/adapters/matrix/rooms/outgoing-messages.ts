@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { DurableEventLog } from "../../../events/index.ts";
 import type { Outbox, OutboxRow } from "../../../outbox/index.ts";
+import { onAbort } from "../../../platform/abort.ts";
 import type { Store } from "../../../store/index.ts";
 import type { OutgoingMessage } from "./content.ts";
 import { destinationName, roomMessage } from "./destination.ts";
@@ -18,16 +19,16 @@ export interface OutgoingMessagesDeps {
 export interface PendingMessage {
   readonly transactionId: string;
   /**
-   * The event's id once the homeserver has it; undefined when the signal aborts first.
-   * @throws BridgeError MATRIX_REFUSED when it was given up
+   * The event's id once the homeserver has the event. Undefined when the signal aborts first.
+   * @throws BridgeError MATRIX_REFUSED when the outbox gave the message up
    */
   settled(signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Under which an approval's question is queued. */
+/** The dedupe key of an approval's question. */
 export const questionKey = (approvalId: string): string => `approval:${approvalId}`;
 
-/** Messages for rooms, on disk before they are sent. */
+/** Queues messages for rooms on disk before they are sent. */
 export class OutgoingMessages {
   readonly #deps: OutgoingMessagesDeps;
 
@@ -36,7 +37,7 @@ export class OutgoingMessages {
   }
 
   /**
-   * Queues the message. The same key queues it once.
+   * Queues the message, once for each key.
    * @throws BridgeError MATRIX_LOGGED_OUT, MATRIX_ROOM_NOT_TRUSTED, OUTBOX_FULL
    */
   async post(roomId: string, message: OutgoingMessage, dedupeKey: string = randomUUID()): Promise<PendingMessage> {
@@ -57,7 +58,7 @@ export class OutgoingMessages {
     return { transactionId, settled: (signal) => this.#settled(dedupeKey, signal) };
   }
 
-  /** The approval that this event of the room asked about. */
+  /** The approval that this event of the room asks for. */
   approvalAskedBy(eventId: string, roomId: string): string | undefined {
     const row = this.#deps.store.read((sql) => this.#deps.outbox().findByReceipt(sql, destinationName, eventId));
     const approvalId = row?.lane === roomId ? row.body["approvalId"] : undefined;
@@ -69,30 +70,22 @@ export class OutgoingMessages {
   }
 
   #settled(dedupeKey: string, signal: AbortSignal): Promise<string | undefined> {
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        unfollow();
-        signal.removeEventListener("abort", onAbort);
-      };
-      const look = () => {
-        const outcome = outcomeOf(this.#row(dedupeKey));
-        if (outcome === undefined) return;
-        end();
-        if (outcome instanceof Error) reject(outcome);
-        else resolve(outcome);
-      };
-      const onAbort = () => {
-        end();
-        resolve(undefined);
-      };
-      const unfollow = this.#deps.log.follow({
-        offer: ({ event }) => {
-          if (event.type === "queue.sent" || event.type === "queue.dead") look();
-        },
-      });
-      signal.addEventListener("abort", onAbort, { once: true });
-      look();
-      if (signal.aborted) onAbort();
+    const settled = Promise.withResolvers<string | undefined>();
+    const check = () => {
+      const outcome = outcomeOf(this.#row(dedupeKey));
+      if (outcome instanceof Error) settled.reject(outcome);
+      else if (outcome !== undefined) settled.resolve(outcome);
+    };
+    const unfollow = this.#deps.log.follow({
+      offer: ({ event }) => {
+        if (event.type === "queue.sent" || event.type === "queue.dead") check();
+      },
+    });
+    check();
+    const removeListener = onAbort(signal, () => settled.resolve(undefined));
+    return settled.promise.finally(() => {
+      unfollow();
+      removeListener();
     });
   }
 
@@ -101,7 +94,7 @@ export class OutgoingMessages {
   }
 }
 
-/** Undefined while it waits. */
+/** Undefined while the message waits. */
 function outcomeOf(row: OutboxRow | undefined): string | Error | undefined {
   if (row === undefined) return new BridgeError("MATRIX_REFUSED", "The message was dropped from the queue");
   if (row.state === "dead") return new BridgeError("MATRIX_REFUSED", row.lastError ?? undefined);

@@ -1,19 +1,22 @@
 import { Direction, EventTimeline, type MatrixClient, type MatrixEvent, Method, type Room } from "matrix-js-sdk";
-import { type Clock, delay } from "../../../platform/clock.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import { backOff, retry } from "../../../platform/retry.ts";
 import { sdkFailure } from "./sdk-failure.ts";
 
 const pageSize = 100;
+const attemptsMax = 21;
+const waitMs = backOff({ firstMs: 200, maxMs: 10_000 });
 
 export interface BackfillDeps {
   readonly client: MatrixClient;
   readonly clock: Clock;
-  /** The most events that are fetched from a room's past after a time without connection. */
+  /** The most events to fetch from a room's past after a time without connection. */
   readonly backfillMax: number;
-  /** Something of the room's past may stay unread. Said before anything newer is delivered. */
+  /** Part of the room's past may stay unread. Called before anything newer is delivered. */
   readonly missed: (roomId: string, reason: string) => void;
 }
 
-/** What a homeserver keeps of rooms between the last handled event and the live timeline. */
+/** Reads the events of a room between the last handled one and the live timeline from the homeserver. */
 export class Backfill {
   readonly #deps: BackfillDeps;
 
@@ -22,8 +25,8 @@ export class Backfill {
   }
 
   /**
-   * The events after the cursor and before those of the live timeline, oldest first, as they come: a bridge that is killed
-   * before it has them all goes on from there.
+   * Yields the events after the cursor and before the live timeline, oldest first, as they arrive. A bridge that is killed
+   * meanwhile continues after the last one that it stored.
    */
   async *since(room: Room, timeline: EventTimeline, cursor: string): AsyncGenerator<MatrixEvent> {
     const live = new Set(timeline.getEvents().map((event) => event.getId()));
@@ -45,11 +48,12 @@ export class Backfill {
       read += chunk.length;
       from = chunk.length === 0 ? undefined : end;
     }
-    if (from === undefined) missed(room.roomId, "the homeserver does not give the room's past up to what is new");
+    if (from === undefined)
+      missed(room.roomId, "the homeserver does not return the room's past up to the new messages");
     else missed(room.roomId, `only the oldest ${backfillMax} events of the gap were read`);
   }
 
-  /** For a cursor that the homeserver does not know, or not any more. */
+  /** Reads backwards, for a cursor that the homeserver does not know or has forgotten. */
   async #backTo(cursor: string, room: Room, timeline: EventTimeline): Promise<MatrixEvent[]> {
     const { client, backfillMax, missed } = this.#deps;
     const toEvent = client.getEventMapper({ decrypt: false });
@@ -63,16 +67,16 @@ export class Backfill {
       }
       from = chunk.length === 0 ? undefined : end;
     }
-    // Which of them are older than the last handled event is not known.
+    // It is unknown which of them are older than the last handled event.
     if (from !== undefined) missed(room.roomId, `only the newest ${past.length} events of the gap were read`);
-    else missed(room.roomId, "the homeserver does not give the room's past back to the last message that was read");
+    else missed(room.roomId, "the homeserver does not return the room's past back to the last message that was read");
     return past.toReversed();
   }
 
-  /** Where what follows an event begins; undefined when the homeserver does not say. */
+  /** The pagination token right after an event. Undefined when the homeserver gives none. */
   async #after(roomId: string, eventId: string): Promise<string | undefined> {
     const path = `/rooms/${encodeURIComponent(roomId)}/context/${encodeURIComponent(eventId)}`;
-    const context = await this.#patiently(() =>
+    const context = await this.#retried(() =>
       this.#deps.client.http.authedRequest<{ end?: string }>(Method.Get, path, { limit: "0" }),
     );
     return context?.end;
@@ -80,20 +84,19 @@ export class Backfill {
 
   async #page(roomId: string, from: string, direction: Direction) {
     const { client } = this.#deps;
-    const page = await this.#patiently(() => client.createMessagesRequest(roomId, from, pageSize, direction));
+    const page = await this.#retried(() => client.createMessagesRequest(roomId, from, pageSize, direction));
     return page ?? { chunk: [], end: undefined };
   }
 
-  /** However long the homeserver is away: what is newer waits behind it. Undefined when it refuses. */
-  async #patiently<T>(ask: () => Promise<T>): Promise<T | undefined> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (sdkFailure(error).kind === "refused") return undefined;
-        if (attempt === 20) throw error;
-        await delay(this.#deps.clock, Math.min(10_000, 200 * 2 ** attempt));
-      }
+  /** Retries for some three minutes, while newer events wait. Undefined when the homeserver refuses. */
+  async #retried<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    const isRefusal = (error: unknown) => sdkFailure(error).kind === "refused";
+    try {
+      const { clock } = this.#deps;
+      return await retry(ask, { attemptsMax, backOff: waitMs, clock, shouldRetry: (error) => !isRefusal(error) });
+    } catch (error) {
+      if (isRefusal(error)) return undefined;
+      throw error;
     }
   }
 }

@@ -31,7 +31,7 @@ export interface CallsDeps {
   readonly clock: Clock;
   readonly records: CallRecords;
   readonly rooms: RoomGate;
-  readonly budget: CallReservations;
+  readonly reservations: CallReservations;
   readonly audio: AgentAudio;
   readonly logger: Logger;
   readonly onState: (session: CallSession, from: CallState) => void;

@@ -38,7 +38,7 @@ describe("a call", () => {
 
   test("ends when the budget has nothing left, and does not begin without", async () => {
     const refusal = new BridgeError("BUDGET_EXCEEDED");
-    await using poor = await startVoiceBridge({ budget: { reserve: () => Promise.reject(refusal) } });
+    await using poor = await startVoiceBridge({ reservations: { reserve: () => Promise.reject(refusal) } });
     await expect(poor.calls.open(admin, plainCall)).rejects.toBe(refusal);
     expect(poor.calls.list().every(({ hasEnded }) => hasEnded)).toBe(true);
   });

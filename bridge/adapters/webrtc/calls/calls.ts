@@ -3,20 +3,19 @@ import type { CallEndReason, CallState, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../../../lifecycle/index.ts";
 import { delay, type Timer } from "../../../platform/clock.ts";
-import type { IceCandidate, MediaEvent, MediaStats } from "../protocol/media-protocol.ts";
+import type { IceCandidate, MediaEvent, MediaStats, Silence } from "../protocol/media-protocol.ts";
 import type { TurnCredentials } from "../turn/turn-credentials.ts";
 import { AudioRecorder } from "./audio-recorder.ts";
 import { AudioRouter } from "./audio-router.ts";
 import { CallBudget } from "./call-budget.ts";
 import { about, CallCredentials } from "./call-credentials.ts";
 import { assertWithinLimits } from "./call-limits.ts";
-import { follow } from "./call-progress.ts";
 import type { CallRecords } from "./call-records.ts";
 import { type CallPlan, CallSession } from "./call-session.ts";
 import type { CallsDeps, CallsSettings, CallWatcher, StartRequest } from "./call-types.ts";
 import { MediaSupervisor } from "./media-supervisor.ts";
 
-/** Sessions that have ended are shown for a while. */
+/** Ended sessions stay in the list for this long. */
 const shownAfterEndMs = 60_000;
 
 type Caller = Pick<Principal, "id" | "role">;
@@ -27,7 +26,7 @@ export interface StartedCall {
   readonly expiresAtMs: number;
 }
 
-/** All calls of this bridge. */
+/** Opens, controls and ends all calls of the bridge. */
 export class Calls implements Service {
   readonly name = "webrtc";
   readonly credentials: CallCredentials;
@@ -46,7 +45,7 @@ export class Calls implements Service {
     this.credentials = new CallCredentials(deps.clock, deps.records, settings.turn);
     this.#media = new MediaSupervisor(settings.media, deps.clock, deps.logger, {
       event: (sessionId, event) => this.#onMedia(sessionId, event),
-      ended: () => this.endThose("error", () => true),
+      ended: () => this.endAll("error", () => true),
     });
     this.#router = new AudioRouter(deps.audio, () => this.#media.link, {
       transcript: (session, transcript) => {
@@ -62,10 +61,10 @@ export class Calls implements Service {
   }
 
   async stop(): Promise<void> {
-    const payments = [...this.#budgets.values()];
-    this.endThose("shutdown", () => true);
+    const budgets = [...this.#budgets.values()];
+    this.endAll("shutdown", () => true);
     for (const timer of this.#forgetting) timer.cancel();
-    await Promise.all(payments.map((payment) => payment.end()));
+    await Promise.all(budgets.map((budget) => budget.end()));
     this.#deps.audio.close();
     await this.#media.stop();
   }
@@ -74,7 +73,7 @@ export class Calls implements Service {
     return this.#deps.records;
   }
 
-  /** Opens a session. @throws BridgeError FORBIDDEN, CALL_LIMIT_REACHED or what the budget says */
+  /** Opens a session. @throws BridgeError FORBIDDEN, CALL_LIMIT_REACHED or an error of the budget */
   async open(caller: Caller, request: StartRequest): Promise<StartedCall> {
     await this.#admit(caller, request);
     const { tokenTtlMs, maxDurationMs, ...rest } = request;
@@ -96,7 +95,7 @@ export class Calls implements Service {
     );
     this.#sessions.set(session.id, session);
     try {
-      await this.#pay(session);
+      await this.#reserve(session);
       await this.#deps.records.write({ event: "session.created", ...about(session) });
       await this.#media.link.request(session.id, "open", { rate: plan.rate, relayOnly: plan.relayOnly });
     } catch (error) {
@@ -107,7 +106,7 @@ export class Calls implements Service {
     return { session, ...this.credentials.mint(session, "join", joinMs) };
   }
 
-  /** @throws BridgeError CALL_NOT_FOUND, also for a session that the caller may not control */
+  /** @throws BridgeError CALL_NOT_FOUND, also when the caller may not control the session */
   get(sessionId: string, caller: Caller): CallSession {
     const session = this.#sessions.get(sessionId);
     if (session === undefined || (caller.role !== "admin" && caller.id !== session.plan.principal))
@@ -115,7 +114,7 @@ export class Calls implements Service {
     return session;
   }
 
-  /** A session that has not ended. */
+  /** The session, unless it has ended. */
   findLive(sessionId: string): CallSession | undefined {
     const session = this.#sessions.get(sessionId);
     return session?.hasEnded === true ? undefined : session;
@@ -135,7 +134,7 @@ export class Calls implements Service {
 
   /**
    * Answers the caller's offer.
-   * @param isFresh whether the caller has come back with a new connection, as when a page was loaded anew
+   * @param isFresh whether the caller returns with a new peer connection, as after a page was reloaded
    * @throws BridgeError CALL_OFFER_REFUSED or CALL_STATE_CONFLICT
    */
   async offer(session: CallSession, sdp: string, isFresh: boolean): Promise<string> {
@@ -163,7 +162,7 @@ export class Calls implements Service {
     }
   }
 
-  /** The bridge's own candidates for the call; those that are found within the time, when it takes longer. */
+  /** The bridge's ICE candidates for the call, as far as they are found within the time. */
   async gathered(session: CallSession, withinMs: number): Promise<readonly IceCandidate[]> {
     const deadline = this.#deps.clock.monotonic() + withinMs;
     while (!session.isGathered && !session.hasEnded && this.#deps.clock.monotonic() < deadline)
@@ -171,7 +170,7 @@ export class Calls implements Service {
     return session.candidates;
   }
 
-  /** @returns whether the bridge sends checks to it; without, the caller's own checks connect them */
+  /** @returns whether the bridge sends checks to the candidate. If it does not, the checks of the caller connect the call. */
   async addCandidate(session: CallSession, candidate: string): Promise<boolean> {
     session.assertLive();
     const isTaken = await this.#media.link.request(session.id, "candidate", { candidate });
@@ -190,7 +189,7 @@ export class Calls implements Service {
     await this.#media.link.request(session.id, "set", { held: isHeld });
   }
 
-  /** The caller agrees to be recorded. Nothing is recorded before that, or when no one asked for it. */
+  /** The caller agrees to be recorded. Nothing is recorded before, or without `recordingWanted`. */
   consent(session: CallSession): void {
     session.assertLive();
     if (session.hasConsented) return;
@@ -207,8 +206,8 @@ export class Calls implements Service {
     return this.#router.isRecording(session);
   }
 
-  /** Ends the calls that this is true of. */
-  endThose(reason: CallEndReason, isMeant: (session: CallSession) => boolean): void {
+  /** Ends the calls that match. */
+  endAll(reason: CallEndReason, isMeant: (session: CallSession) => boolean): void {
     for (const session of this.list()) if (!session.hasEnded && isMeant(session)) this.end(session, reason);
   }
 
@@ -218,9 +217,9 @@ export class Calls implements Service {
     session.end(reason);
     this.#router.close(session);
     this.#media.close(session);
-    const payments = this.#budgets.get(session.id);
+    const budget = this.#budgets.get(session.id);
     this.#budgets.delete(session.id);
-    payments?.end().catch((error: unknown) => this.#deps.logger.error({ error }, "A call could not be settled"));
+    budget?.end().catch((error: unknown) => this.#deps.logger.error({ error }, "A call could not be settled"));
     const timer = this.#deps.clock.after(shownAfterEndMs, () => {
       this.#forgetting.delete(timer);
       this.#sessions.delete(session.id);
@@ -229,7 +228,7 @@ export class Calls implements Service {
     this.#forgetting.add(timer);
   }
 
-  /** @returns what ends it */
+  /** @returns removes the watcher */
   watch(session: CallSession, watcher: CallWatcher): () => void {
     const watchers = this.#watchers.get(session.id) ?? new Set();
     this.#watchers.set(session.id, watchers.add(watcher));
@@ -254,11 +253,11 @@ export class Calls implements Service {
     }
   }
 
-  async #pay(session: CallSession): Promise<void> {
-    const { budget, clock } = this.#deps;
-    const payments = new CallBudget(budget, clock, session.plan, () => this.end(session, "budget"));
-    await payments.begin();
-    this.#budgets.set(session.id, payments);
+  async #reserve(session: CallSession): Promise<void> {
+    const { reservations, clock } = this.#deps;
+    const budget = new CallBudget(reservations, clock, session.plan, () => this.end(session, "budget"));
+    await budget.begin();
+    this.#budgets.set(session.id, budget);
   }
 
   #refused(event: "offer.refused" | "candidate.refused", session: CallSession, why: string): void {
@@ -284,9 +283,28 @@ export class Calls implements Service {
   #onMedia(sessionId: string, event: MediaEvent): void {
     const session = this.findLive(sessionId);
     if (session === undefined) return;
-    const reason = follow(session, event, this.#deps.records);
-    if (reason !== undefined) this.end(session, reason);
+    this.#update(session, event);
     for (const watcher of this.#watching(session)) watcher.media?.(event);
     this.#router.fromCaller(session, event);
+  }
+
+  /** Applies a media event to the session's state. */
+  #update(session: CallSession, event: MediaEvent): void {
+    if (event.kind === "candidate") {
+      if (event.candidate === null) session.isGathered = true;
+      else session.candidates.push(event.candidate);
+    } else if (event.kind === "state") {
+      if (event.state === "connected") session.connected();
+      else if (event.state === "disconnected") session.lost();
+      else if (event.state === "failed") this.end(session, "ice_failed");
+    } else if (event.kind === "silence") this.#onSilence(session, event.silence);
+  }
+
+  #onSilence(session: CallSession, silence: Silence): void {
+    const { records } = this.#deps;
+    if (silence === "lost") this.end(session, "media_timeout");
+    else if (silence === "restart") session.lost();
+    else records.note({ event: silence === "resumed" ? "media.resumed" : "media.stalled", ...about(session) });
+    if (silence === "resumed") session.connected();
   }
 }

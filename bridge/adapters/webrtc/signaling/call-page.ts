@@ -8,11 +8,11 @@ import { Signaling } from "./signaling.ts";
 import { signalingProtocol } from "./signaling-messages.ts";
 
 const messageBytesMax = 64 * 1024;
-/** Connections that have not said hello count too. */
+/** Connections without a hello count too. */
 const connectionsMax = 200;
 const signalingPath = "/call/signaling";
 
-/** What the page may do: talk to where it came from, and use the microphone. */
+/** The page may connect to its own origin and use the microphone, and nothing else. */
 const headers = {
   "cache-control": "no-store",
   "content-security-policy":
@@ -35,14 +35,14 @@ const files: Readonly<Record<string, { readonly at: URL; readonly type: string }
 export interface CallPageOptions {
   readonly calls: Calls;
   readonly clock: Clock;
-  /** Other pages that may open signaling, e.g. `https://app.example.org`. The bridge's own always may. */
+  /** Origins of other pages that may open signaling, e.g. `https://app.example.org`. The bridge's own origin always may. */
   readonly origins: readonly string[];
 }
 
 /** The call page and the signaling behind it, for an HTTP server to mount under `/call`. */
 export class CallPage {
   readonly #options: CallPageOptions;
-  readonly #speakers = new Map<string, Signaling>();
+  readonly #connections = new Map<string, Signaling>();
   readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: messageBytesMax,
@@ -54,7 +54,7 @@ export class CallPage {
     this.#options = options;
   }
 
-  /** Whether this request is the site's to answer. */
+  /** Whether the request's path belongs to the call page. */
   owns({ url = "" }: IncomingMessage): boolean {
     const path = pathOf(url);
     return path === "/call" || path.startsWith("/call/");
@@ -98,7 +98,7 @@ export class CallPage {
     return this.#server.clients.size >= connectionsMax ? "full" : undefined;
   }
 
-  /** A browser always sends an Origin; what sends none is no page that someone was lured to. */
+  /** Browsers always send an Origin. A client without one is no page that a person was lured to. */
   #isAllowed(origin: string | undefined, host: string | undefined): boolean {
     if (origin === undefined || this.#options.origins.includes(origin)) return true;
     return URL.parse(origin)?.host === host;
@@ -108,13 +108,13 @@ export class CallPage {
     const { calls, clock } = this.#options;
     const peer = {
       send: (text: string) => {
-        // Who does not read notices of levels has nothing to say either.
+        // A peer that reads nothing is dropped before its backlog grows further.
         if (socket.bufferedAmount > messageBytesMax * 4) socket.terminate();
         else socket.send(text);
       },
       close: (code: number, reason: string) => socket.close(code, reason.slice(0, 100)),
     };
-    const signaling = new Signaling(calls, clock, peer, this.#speakers);
+    const signaling = new Signaling(calls, clock, peer, this.#connections);
     // An error is always followed by `close`.
     socket.on("error", () => undefined);
     socket.on("message", (data, isBinary) => {

@@ -1,6 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type * as z from "zod";
 import type { Clock, Timer } from "../../../platform/clock.ts";
+import { TokenBucket } from "../../../platform/token-bucket.ts";
 import { about } from "../calls/call-credentials.ts";
 import type { CallSession } from "../calls/call-session.ts";
 import type { Calls } from "../calls/calls.ts";
@@ -12,7 +13,7 @@ import {
   signalingMethods,
 } from "./signaling-messages.ts";
 
-/** A caller's connection, whatever it runs over. */
+/** A caller's connection. The transport below it is not known here. */
 export interface SignalingPeer {
   send(text: string): void;
   close(code: number, reason: string): void;
@@ -22,40 +23,36 @@ type Params<M extends SignalingMethod> = z.output<(typeof signalingMethods)[M]>;
 type Answers = { readonly [M in SignalingMethod]: (params: Params<M>) => unknown };
 
 const helloDeadlineMs = 5_000;
-const messagesPerSecond = 20;
-const messagesBurst = 60;
-/** In the range that WebSocket leaves to applications. */
+const messageRate = { perSecond: 20, burst: 60 };
+/** Close codes from the range that WebSocket leaves to applications. */
 export const closeCodes = { ended: 4000, refused: 4401, tooLate: 4408, superseded: 4409, flood: 4429 } as const;
 
-/** One signaling connection: it speaks for the one session that its token let it into. */
+/** One signaling connection. It controls the one session that its token names. */
 export class Signaling {
   readonly #calls: Calls;
-  readonly #clock: Clock;
   readonly #peer: SignalingPeer;
-  /** The connection that speaks for each session now. */
-  readonly #speakers: Map<string, Signaling>;
+  /** The connection that controls each session. */
+  readonly #connections: Map<string, Signaling>;
   readonly #helloTimer: Timer;
   #session: CallSession | undefined;
   #stopWatching: (() => void) | undefined;
   #isClosed = false;
-  #allowance = messagesBurst;
-  #allowanceAtMs: number;
+  readonly #rate: TokenBucket;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(calls: Calls, clock: Clock, peer: SignalingPeer, speakers: Map<string, Signaling>) {
+  constructor(calls: Calls, clock: Clock, peer: SignalingPeer, connections: Map<string, Signaling>) {
     this.#calls = calls;
-    this.#clock = clock;
     this.#peer = peer;
-    this.#speakers = speakers;
-    this.#allowanceAtMs = clock.monotonic();
+    this.#connections = connections;
+    this.#rate = new TokenBucket(messageRate, clock);
     this.#helloTimer = clock.after(helloDeadlineMs, () => this.#close(closeCodes.tooLate, "no hello"));
   }
 
-  /** Takes one message. Messages are dealt with one after the other. */
+  /** Handles one message after the other. */
   message(text: string): void {
     if (this.#isClosed) return;
-    if (!this.#mayPass()) {
-      const detail = { limit: "messages_per_second", max: messagesPerSecond };
+    if (this.#rate.take() > 0) {
+      const detail = { limit: "messages_per_second", max: messageRate.perSecond };
       const who = this.#session === undefined ? {} : about(this.#session);
       this.#calls.records.noteRefusal({ event: "limit.reached", ...who, detail });
       this.#close(closeCodes.flood, "too many messages");
@@ -64,7 +61,7 @@ export class Signaling {
     this.#work = this.#work.then(() => this.#handle(text));
   }
 
-  /** The connection is gone: the caller has a while to come back. */
+  /** The connection has closed. The caller may return within the grace time. */
   closed(): void {
     if (this.#isClosed) return;
     this.#forget();
@@ -89,15 +86,7 @@ export class Signaling {
     this.#helloTimer.cancel();
     this.#stopWatching?.();
     const { id } = this.#session ?? {};
-    if (id !== undefined && this.#speakers.get(id) === this) this.#speakers.delete(id);
-  }
-
-  #mayPass(): boolean {
-    const now = this.#clock.monotonic();
-    const gained = ((now - this.#allowanceAtMs) / 1000) * messagesPerSecond;
-    this.#allowance = Math.min(messagesBurst, this.#allowance + gained) - 1;
-    this.#allowanceAtMs = now;
-    return this.#allowance >= 0;
+    if (id !== undefined && this.#connections.get(id) === this) this.#connections.delete(id);
   }
 
   async #handle(text: string): Promise<void> {
@@ -173,9 +162,9 @@ export class Signaling {
     const use = isResuming ? "resume" : "join";
     const session = this.#calls.credentials.redeem(token, use, (id) => this.#calls.findLive(id));
     this.#helloTimer.cancel();
-    const earlier = this.#speakers.get(session.id);
+    const earlier = this.#connections.get(session.id);
     if (earlier !== undefined) earlier.#supersede();
-    this.#speakers.set(session.id, this);
+    this.#connections.set(session.id, this);
     this.#session = session;
     this.#stopWatching = this.#calls.watch(session, {
       media: (event) => this.#onMedia(event),

@@ -1,4 +1,3 @@
-// The bridge's account on a Matrix homeserver, and what passes through its rooms.
 import { linkMigrations } from "./link/link-events.ts";
 import { secretMigrations } from "./link/sealed-secrets.ts";
 import { roomMigrations } from "./rooms/room-store.ts";
