@@ -9,7 +9,7 @@ import { join } from "node:path";
 /** A directory tree that a script makes from packages, and that is kept between runs. */
 export interface CachedTree {
   readonly name: string;
-  /** The files beside this one that it is made from, the script first. A changed recipe gets a directory of its own. */
+  /** Paths of the files that make it, relative to this one, the script first. A changed recipe gets a directory of its own. */
   readonly recipe: readonly [script: string, ...string[]];
   /** What the script takes after the directory. */
   readonly arguments?: readonly string[];

@@ -9,7 +9,7 @@ work=$(mktemp -d "$target.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 apt=$work/apt suite=sid architecture=$(dpkg --print-architecture)
-. "$(dirname "$0")/debian-packages.sh"
+. "$(dirname "$0")/../machine/debian-packages.sh"
 
 say "fetching the packages"
 own_apt install -y -d --no-install-recommends matrix-synapse dash coreutils base-files >&2

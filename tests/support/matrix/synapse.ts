@@ -11,7 +11,7 @@ import { until } from "../until.ts";
 
 const tree: CachedTree = {
   name: "synapse",
-  recipe: ["synapse-root.sh", "debian-packages.sh", "synapse.yaml", "synapse-log.yaml"],
+  recipe: ["../matrix/synapse-root.sh", "debian-packages.sh", "../matrix/synapse.yaml", "../matrix/synapse-log.yaml"],
   usedBy: "the Matrix tests",
 };
 
