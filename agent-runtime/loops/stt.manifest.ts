@@ -2,7 +2,7 @@ import type { LoopManifestInput } from "@armorclaw/protocol";
 
 export const sttManifest: LoopManifestInput = {
   name: "stt",
-  summary: "Turns what callers say into text.",
+  summary: "Transcribes callers' speech.",
   grants: ["speech.programs"],
   limits: { memory_bytes: 512 * 1024 * 1024, cpus: 1, pids: 48, tmp_bytes: 64 * 1024 * 1024 },
   schedule: { every_ms: 60_000 },

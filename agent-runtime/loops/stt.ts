@@ -4,35 +4,35 @@ import { openMedia } from "../voice/media-connection.ts";
 import { pocketsphinx, type SpeechRecognizer } from "../voice/speech-engines.ts";
 import { Utterances } from "../voice/utterances.ts";
 
-/** What `voice-assistant` understands, in words of pocketsphinx's dictionary. */
+/** The questions that `voice-assistant` answers, in words of pocketsphinx's dictionary. */
 const grammar = `#JSGF V1.0;
 grammar assistant;
 public <question> = system status | how many agents are running | approve the deployment | cancel the build | good bye;
 `;
 
-/** Utterances that wait for the recognizer; the oldest goes first. */
+/** The most utterances that wait for the recognizer. The oldest is dropped first. */
 const waitingMax = 8;
 
-interface Heard {
+interface QueuedUtterance {
   readonly call: number;
   readonly rate: number;
   readonly samples: Int16Array;
 }
 
-/** Hears callers, one utterance after the other. */
+/** Transcribes callers, one utterance after the other. */
 export function createLoop(recognizer: SpeechRecognizer = pocketsphinx(grammar)): Loop {
   const calls = new Map<number, Utterances>();
-  const waiting: Heard[] = [];
+  const waiting: QueuedUtterance[] = [];
   return {
     async start({ mediaSocketPath, signal, log }) {
       let isBusy = false;
       const work = async () => {
         if (isBusy) return;
         isBusy = true;
-        for (let heard = waiting.shift(); heard !== undefined && !signal.aborted; heard = waiting.shift()) {
-          const { call, rate, samples } = heard;
+        for (let next = waiting.shift(); next !== undefined && !signal.aborted; next = waiting.shift()) {
+          const { call, rate, samples } = next;
           const text = await recognizer.recognize(samples, rate, signal).catch((error: unknown) => {
-            log(`an utterance was not understood: ${error}`);
+            log(`an utterance could not be transcribed: ${error}`);
             return "";
           });
           if (text !== "") media.message({ type: "transcript", call, text, is_final: true });

@@ -4,13 +4,13 @@ import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
 import { espeak, type SpeechSynthesizer } from "../voice/speech-engines.ts";
 
-/** The bridge keeps ten seconds of what is to be said; beyond this the loop waits until it is heard. */
+/** The bridge queues ten seconds of audio. The loop waits when it is further ahead of the playback than this. */
 const aheadMs = 5_000;
 const frameMs = 20;
 
-/** Speaks to callers what agents say. */
+/** Speaks agents' text to callers. */
 export function createLoop(synthesizer: SpeechSynthesizer = espeak): Loop {
-  /** What is being said in each call, and its rate. A barge-in ends it. */
+  /** The calls with their sample rate and what is being spoken. A barge-in aborts `speaking`. */
   const calls = new Map<number, { readonly rate: number; speaking: AbortController; queue: Promise<void> }>();
   return {
     async start({ mediaSocketPath, signal, log }) {
@@ -41,7 +41,7 @@ export function createLoop(synthesizer: SpeechSynthesizer = espeak): Loop {
             known.queue = known.queue
               .then(() => say(call, known.rate, text, speaking))
               .catch((error: unknown) => {
-                if (!speaking.aborted) log(`something was not said: ${error}`);
+                if (!speaking.aborted) log(`a text could not be spoken: ${error}`);
               });
           } else if (message.type === "cleared" || message.type === "ended") {
             known.speaking.abort();

@@ -4,7 +4,7 @@ import { openMedia } from "../voice/media-connection.ts";
 
 const numbers = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/** Answers callers. What changes something is not done by voice: a voice is no proof of who speaks. */
+/** Answers callers' questions. It changes nothing, because a voice does not prove who speaks. */
 export function createLoop(): Loop {
   return {
     async start(context) {
@@ -13,7 +13,7 @@ export function createLoop(): Loop {
         context.signal,
         (frame) => {
           const message = frame.kind === "message" ? asCallMessage(frame.message) : undefined;
-          if (message?.type !== "heard") return;
+          if (message?.type !== "transcript") return;
           const { call, text } = message;
           answerTo(text, context).then(
             (answer) =>
@@ -25,12 +25,12 @@ export function createLoop(): Loop {
       );
     },
     async tick() {
-      // It does nothing but answer.
+      // This loop acts on callers' questions only.
     },
   };
 }
 
-/** Undefined to hang up. */
+/** The answer to a question. Undefined to hang up. */
 export async function answerTo(text: string, { call }: Pick<LoopContext, "call">): Promise<string | undefined> {
   if (text.includes("good bye")) return undefined;
   if (text.includes("status")) return "all systems are running";

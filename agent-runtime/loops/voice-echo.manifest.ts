@@ -2,7 +2,7 @@ import type { LoopManifestInput } from "@armorclaw/protocol";
 
 export const voiceEchoManifest: LoopManifestInput = {
   name: "voice-echo",
-  summary: "Says back what callers say, to try a line.",
+  summary: "Plays callers' audio back to them, to test a connection.",
   grants: [],
   limits: { memory_bytes: 128 * 1024 * 1024, cpus: 0.5, pids: 32, tmp_bytes: 16 * 1024 * 1024 },
   schedule: { every_ms: 60_000 },

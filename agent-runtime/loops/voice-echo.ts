@@ -1,7 +1,7 @@
 import type { Loop } from "../loop.ts";
 import { openMedia } from "../voice/media-connection.ts";
 
-/** Lets callers hear themselves, as the agent heard them. */
+/** Plays a caller's audio back to the caller. */
 export function createLoop(): Loop {
   return {
     async start({ mediaSocketPath, signal, log }) {
@@ -15,7 +15,7 @@ export function createLoop(): Loop {
       );
     },
     async tick() {
-      // It does nothing but say back.
+      // This loop acts on received audio only.
     },
   };
 }

@@ -8,7 +8,7 @@ export interface MediaConnection {
   sound(call: number, samples: Int16Array<ArrayBuffer>): void;
 }
 
-/** The agent's media socket, connected again whenever it breaks, until the signal aborts. */
+/** Connects to the agent's media socket, again after each disconnection, until the signal aborts. */
 export function openMedia(
   path: string,
   signal: AbortSignal,
@@ -28,7 +28,7 @@ export function openMedia(
       try {
         for (const frame of reader.push(chunk)) onFrame(frame);
       } catch (error) {
-        onTrouble(`The media socket was closed: ${error}`);
+        onTrouble(`The media socket was closed after an error: ${error}`);
         opened.destroy();
       }
     });

@@ -1,7 +1,7 @@
-/** Zero crossings of the filter on each side: speech cannot be told from the original with it. */
+/** Zero crossings of the filter on each side. With eight, speech sounds like the original. */
 const lobes = 8;
 
-/** A band-limited change of sample rate, by a Hann-windowed sinc. */
+/** Changes the sample rate with a band-limiting, Hann-windowed sinc filter. */
 export function resample(samples: Int16Array, from: number, to: number): Int16Array<ArrayBuffer> {
   if (from === to) return Int16Array.from(samples);
   const cutoff = Math.min(1, to / from);

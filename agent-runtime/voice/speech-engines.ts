@@ -8,7 +8,7 @@ import { resample } from "./resample.ts";
 
 /** Speech to text. */
 export interface SpeechRecognizer {
-  /** What was said; empty when nothing was understood. */
+  /** Returns the spoken text, or an empty text when nothing was recognized. */
   recognize(samples: Int16Array, rate: number, signal: AbortSignal): Promise<string>;
 }
 
@@ -19,10 +19,10 @@ export interface SpeechSynthesizer {
 
 const recognizerRate = 16_000;
 const deadlineMs = 20_000;
-/** Where a container that may run them has the host's speech programs; elsewhere they are where Debian puts them. */
+/** The host's speech programs in a container that may run them. Outside of containers Debian's paths are used. */
 const place = "/tmp/speech";
 
-/** Debian's pocketsphinx. With a small grammar it is exact; without one it is not worth having. It reads files alone. */
+/** Debian's pocketsphinx. It is exact with a small grammar and unusable without one. It reads files only. */
 export const pocketsphinx = (grammar: string): SpeechRecognizer => ({
   async recognize(samples, rate, signal) {
     const model = `${existsSync(place) ? place : "/usr/share"}/pocketsphinx/model/en-us`;
@@ -53,7 +53,7 @@ export const pocketsphinx = (grammar: string): SpeechRecognizer => ({
   },
 });
 
-/** Debian's espeak-ng. The text goes in by its standard input, so that none of it can be taken for an option. */
+/** Debian's espeak-ng. The text is passed on its standard input, so that no text can be taken for an option. */
 export const espeak: SpeechSynthesizer = {
   async speak(text, rate, signal) {
     const wav = await run("espeak-ng", ["-v", "en-us", "-s", "150", "--stdin", "--stdout"], text, signal);
@@ -74,7 +74,7 @@ async function run(program: string, args: readonly string[], input: string, sign
   });
   const pieces: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
-  // A program that has ended takes no more input.
+  // Writing to a program that has ended fails. Its exit code is reported below.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   const [code] = await once(child, "close");
@@ -82,10 +82,10 @@ async function run(program: string, args: readonly string[], input: string, sign
   return Buffer.concat(pieces);
 }
 
-/** Mono 16-bit PCM as espeak-ng writes it: to a pipe its sizes are made up, so the data is what is there. */
+/** Reads mono 16-bit PCM as espeak-ng writes it. The sizes in its header are wrong on a pipe and are ignored. */
 export function readWav(wav: Buffer): { readonly samples: Int16Array<ArrayBuffer>; readonly rate: number } {
   const at = wav.indexOf("data");
-  if (wav.toString("latin1", 0, 4) !== "RIFF" || at < 0) throw new Error("This is no WAV file");
+  if (wav.toString("latin1", 0, 4) !== "RIFF" || at < 0) throw new Error("The output is not a WAV file");
   const data = wav.subarray(at + 8, at + 8 + Math.floor((wav.length - at - 8) / 2) * 2);
   const samples = new Int16Array(data.length / 2);
   Buffer.from(samples.buffer).set(data);

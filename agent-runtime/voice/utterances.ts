@@ -1,9 +1,9 @@
-/** What is heard before the bridge is sure that it is speech belongs to it. */
+/** Audio of this length before the start of speech is part of the utterance: the bridge detects speech late. */
 const beforeMs = 400;
-/** A longer utterance is cut here, and the rest begins a new one. */
+/** A longer utterance is split here. */
 const utteranceMsMax = 15_000;
 
-/** Cuts a call's sound into utterances, by what the bridge says of speech. */
+/** Splits a call's audio into utterances at the bridge's speech messages. */
 export class Utterances {
   readonly #rate: number;
   readonly #onUtterance: (samples: Int16Array<ArrayBuffer>) => void;

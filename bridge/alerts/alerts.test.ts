@@ -9,7 +9,7 @@ import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Sql } from "../store/index.ts";
 import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, Pulse } from "./index.ts";
-import { tellableAt } from "./quiet-hours.ts";
+import { dueAt } from "./quiet-hours.ts";
 import { fill } from "./rules.ts";
 
 const room = { destination: "matrix", lane: "!room", minSeverity: "warning" as const };
@@ -96,7 +96,7 @@ describe("Alerts", () => {
     expect(s.told()).toEqual([
       "a-1 failed and is not started again: too often",
       "b-1 failed and is not started again: too often",
-      "Over: a-1 failed and is not started again: too often",
+      "Resolved: a-1 failed and is not started again: too often",
     ]);
   });
 
@@ -113,8 +113,8 @@ describe("Alerts", () => {
     expect(s.told()).toHaveLength(1);
     await s.pass(2_000);
     expect(s.told()).toEqual([
-      "2 alerts:\n- Messages to matrix !a are late: 502\n- Messages to matrix !b are late: 502",
-      "Messages to matrix !c are late: 502",
+      "2 alerts:\n- Messages to matrix !a are delayed: 502\n- Messages to matrix !b are delayed: 502",
+      "Messages to matrix !c are delayed: 502",
     ]);
   });
 
@@ -164,7 +164,7 @@ test.each([
   ["2026-11-22T12:00:00Z", "2026-11-22T12:00:00.000Z"],
 ])("what comes up at %s may be told at %s, with quiet hours from 22:00 to 07:00 in Berlin", (now, expected) => {
   const quiet = { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" };
-  expect(new Date(tellableAt(Date.parse(now), quiet)).toISOString()).toBe(expected);
+  expect(new Date(dueAt(Date.parse(now), quiet)).toISOString()).toBe(expected);
 });
 
 test("DiskWatch says once that room runs out, and once that it is back", async () => {

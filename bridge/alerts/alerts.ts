@@ -4,7 +4,7 @@ import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
-import { type QuietHours, tellableAt } from "./quiet-hours.ts";
+import { dueAt, type QuietHours } from "./quiet-hours.ts";
 import { type AlertRule, fill, rulesOf, type Severity, severities } from "./rules.ts";
 import {
   addPending,
@@ -20,7 +20,7 @@ import {
 } from "./store.ts";
 
 const tickEveryMs = 1_000;
-/** Lines of one digest; the rest is counted. */
+/** The most lines of one digest. Further alerts are counted in its last line. */
 const digestLinesMax = 20;
 
 /** Where alerts go. */
@@ -38,14 +38,14 @@ export interface AlertSettings {
   readonly rules: readonly AlertRule[];
   /** The names of the default rules that are switched off. */
   readonly off: readonly string[];
-  /** After alerts that are not critical were told, the next are gathered for this long, to be told together. */
+  /** After a digest of alerts that are not critical, further ones are gathered for this long. */
   readonly digestMs: number;
-  /** What is still open is told again after this long. */
+  /** An alert that is still open is sent again after this long. */
   readonly repeatMs: number;
   readonly quietHours?: QuietHours | undefined;
 }
 
-/** What carries alerts out. */
+/** Queues the messages of alerts. */
 export interface AlertQueue {
   queue(
     sql: Sql,
@@ -61,16 +61,16 @@ export interface AlertsDeps {
   readonly logger: Logger;
 }
 
-/** Tells people what they should hear of: once, together where it can wait, and what is critical at once. */
+/** Sends alerts to people: each once, critical ones at once, others gathered in digests. */
 export class Alerts implements Service {
   readonly name = "alerts";
   readonly #deps: AlertsDeps;
   readonly #settings: AlertSettings;
   readonly #consumer: EffectConsumer;
   readonly #rulesByType = new Map<string, { readonly rule: AlertRule; readonly isOver: boolean }[]>();
-  /** When each route was told of what is not critical. */
-  readonly #toldAt = new Map<string, number>();
-  /** Rules whose alerts nothing says the end of. */
+  /** When each route got its last digest. */
+  readonly #digestAt = new Map<string, number>();
+  /** Rules whose alerts have no recovery. */
   readonly #lasting: readonly string[];
   #timer: Timer | undefined;
 
@@ -94,7 +94,7 @@ export class Alerts implements Service {
   async start(): Promise<void> {
     await this.#consumer.start();
     this.#timer = this.#deps.log.clock.every(tickEveryMs, () => {
-      this.#tick().catch((error: unknown) => this.#deps.logger.error({ error }, "alerts were not told"));
+      this.#tick().catch((error: unknown) => this.#deps.logger.error({ error }, "alerts could not be sent"));
     });
   }
 
@@ -124,28 +124,37 @@ export class Alerts implements Service {
     const text = fill(rule.text, event);
     const { name, severity } = rule;
     removeStale(sql, this.#lasting, now - this.#settings.repeatMs);
-    if (known !== undefined && now - known.toldMs < this.#settings.repeatMs) {
-      saveOpen(sql, { ...known, untold: known.untold + 1 }, now);
+    if (known !== undefined && now - known.sentMs < this.#settings.repeatMs) {
+      saveOpen(sql, { ...known, repeats: known.repeats + 1 }, now);
       return;
     }
-    const open: OpenAlert = { rule: name, key, severity, text, firstMs: known?.firstMs ?? now, toldMs: now, untold: 0 };
+    const open: OpenAlert = {
+      rule: name,
+      key,
+      severity,
+      text,
+      firstMs: known?.firstMs ?? now,
+      sentMs: now,
+      repeats: 0,
+    };
     saveOpen(sql, open, now);
     emit(contractEvent("alert.raised", "bridge", { rule: name, key, severity, text, event_id: event.id }));
-    const again = known === undefined || known.untold === 0 ? "" : ` (and ${known.untold} times before)`;
-    this.#tell(sql, open, `${text}${again}`, `${event.id}:${name}`);
+    const again = known === undefined || known.repeats === 0 ? "" : ` (and ${known.repeats} times before)`;
+    this.#send(sql, open, `${text}${again}`, `${event.id}:${name}`);
   }
 
-  /** What was not told yet is taken back rather than told twice. */
+  /** An alert that was not sent yet is withdrawn instead. */
   #recover(rule: AlertRule, key: string, event: EventEnvelope, sql: Sql, emit: Emit): void {
     const known = findOpen(sql, rule.name, key);
     if (known === undefined) return;
     removeOpen(sql, rule.name, key);
     const { severity, text } = known;
     emit(contractEvent("alert.recovered", "bridge", { rule: rule.name, key, severity, text }));
-    if (!removePending(sql, rule.name, key)) this.#tell(sql, known, `Over: ${text}`, `${event.id}:${rule.name}:over`);
+    if (!removePending(sql, rule.name, key))
+      this.#send(sql, known, `Resolved: ${text}`, `${event.id}:${rule.name}:over`);
   }
 
-  #tell(sql: Sql, { rule, key, severity }: OpenAlert, text: string, dedupeKey: string): void {
+  #send(sql: Sql, { rule, key, severity }: OpenAlert, text: string, dedupeKey: string): void {
     const now = this.#deps.log.clock.now();
     const { to: routes, digestMs, quietHours } = this.#settings;
     for (const { destination, lane, minSeverity } of routes) {
@@ -153,19 +162,19 @@ export class Alerts implements Service {
       if (severity === "critical") {
         this.#deps.queue.queue(sql, { destination, lane, dedupeKey: `alert:${dedupeKey}:${lane}`, body: bodyOf(text) });
       } else {
-        const lastMs = this.#toldAt.get(laneKey(destination, lane)) ?? Number.NEGATIVE_INFINITY;
-        const dueMs = tellableAt(Math.max(now, lastMs + digestMs), quietHours);
+        const lastMs = this.#digestAt.get(laneKey(destination, lane)) ?? Number.NEGATIVE_INFINITY;
+        const dueMs = dueAt(Math.max(now, lastMs + digestMs), quietHours);
         addPending(sql, { destination, lane, rule, key, text, dueMs });
       }
     }
   }
 
-  /** Tells what is due, one message for each route. */
+  /** Sends the alerts that are due, in one message for each route. */
   async #tick(): Promise<void> {
     const { store, log, queue } = this.#deps;
     const now = log.clock.now();
     if (store.read((sql) => duePending(sql, now)).length === 0) return;
-    const told = await store.write((sql) => {
+    const sent = await store.write((sql) => {
       const due = duePending(sql, now);
       for (const [, pending] of Map.groupBy(due, (one) => laneKey(one.destination, one.lane))) {
         const [first] = pending;
@@ -176,7 +185,7 @@ export class Alerts implements Service {
       for (const { id } of due) removePendingById(sql, id);
       return due;
     });
-    for (const { destination, lane } of told) this.#toldAt.set(laneKey(destination, lane), now);
+    for (const { destination, lane } of sent) this.#digestAt.set(laneKey(destination, lane), now);
     queue.kick();
   }
 }

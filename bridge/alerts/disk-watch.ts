@@ -4,7 +4,7 @@ import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 const everyMs = 30_000;
-/** Room must come back by this share before the disk counts as mended. */
+/** The disk counts as recovered above this multiple of the minimum. */
 const recoveredShare = 1.2;
 
 export interface DiskWatchDeps {
@@ -14,7 +14,7 @@ export interface DiskWatchDeps {
   freeBytes(): Promise<number>;
 }
 
-/** Says when the state directory's disk runs out of room, and when it has room again. */
+/** Publishes when the state directory's disk has little space, and when it has enough again. */
 export class DiskWatch implements Service {
   readonly name = "disk watch";
   readonly #deps: DiskWatchDeps;
@@ -28,18 +28,20 @@ export class DiskWatch implements Service {
   }
 
   async start(): Promise<void> {
-    const look = () => {
-      this.#look().catch((error: unknown) => this.#deps.logger.warn({ error }, "the disk was not looked at"));
+    const check = () => {
+      this.#check().catch((error: unknown) =>
+        this.#deps.logger.warn({ error }, "the free disk space could not be read"),
+      );
     };
-    this.#timer = this.#deps.clock.every(everyMs, look);
-    look();
+    this.#timer = this.#deps.clock.every(everyMs, check);
+    check();
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const free = await this.#deps.freeBytes();
     if (!this.#isLow && free < this.#freeBytesMin) {
       this.#isLow = true;

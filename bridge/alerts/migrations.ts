@@ -1,6 +1,6 @@
 import type { Migration } from "../store/index.ts";
 
-/** `alerts_open`: what was told and is not over. `alerts_pending`: what waits to be told together. */
+/** `alerts_open`: alerts that were sent and are not resolved. `alerts_pending`: alerts that wait for a digest. */
 export const alertsMigrations: readonly Migration[] = [
   {
     domain: "alerts",
@@ -13,8 +13,8 @@ CREATE TABLE alerts_open (
   text TEXT NOT NULL,
   first_ms INTEGER NOT NULL,
   last_ms INTEGER NOT NULL,
-  told_ms INTEGER NOT NULL,
-  untold INTEGER NOT NULL,
+  sent_ms INTEGER NOT NULL,
+  repeats INTEGER NOT NULL,
   PRIMARY KEY (rule, key)
 ) STRICT;
 CREATE TABLE alerts_pending (

@@ -3,13 +3,13 @@ import type { Service } from "../lifecycle/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 
 const deadlineMs = 10_000;
-/** Failures in a row before someone hears of it. */
-const failuresTold = 3;
+/** This many failures in a row are reported. */
+const failuresReported = 3;
 
 export interface PulseDeps {
   readonly clock: Clock;
   readonly publish: PublishEvent;
-  /** Rejects when the bridge itself is not well: then there is no pulse. */
+  /** Rejects when the bridge is unhealthy. Then no pulse is sent. */
   check(): Promise<unknown>;
 }
 
@@ -20,8 +20,8 @@ export interface PulseSettings {
 }
 
 /**
- * Tells a watcher outside, again and again, that the bridge lives, so that its silence is noticed whatever the reason.
- * A pulse is never queued: one that comes late would be a lie.
+ * Reports to an external watcher at an interval that the bridge runs, so that the watcher notices its absence whatever the reason.
+ * A pulse is never queued: a late one would be wrong.
  */
 export class Pulse implements Service {
   readonly name = "pulse";
@@ -66,18 +66,18 @@ export class Pulse implements Service {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(deadlineMs)]);
     const response = await fetch(url, { method: "POST", redirect: "error", signal });
     await response.body?.cancel();
-    if (!response.ok) throw new Error(`It answered ${response.status}`);
+    if (!response.ok) throw new Error(`The watcher answered ${response.status}`);
   }
 
   #onBeat(): void {
-    if (this.#failures >= failuresTold) this.#deps.publish("alert.pulse_recovered", "bridge", {});
+    if (this.#failures >= failuresReported) this.#deps.publish("alert.pulse_recovered", "bridge", {});
     this.#failures = 0;
   }
 
   #onFailure(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
     this.#failures += 1;
-    if (this.#failures !== failuresTold) return;
+    if (this.#failures !== failuresReported) return;
     const reason = error instanceof Error ? error.message : String(error);
     this.#deps.publish("alert.pulse_failed", "bridge", { failures: this.#failures, reason });
   }

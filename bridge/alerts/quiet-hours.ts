@@ -1,4 +1,4 @@
-/** A daily span in which only critical alerts are told. */
+/** The daily hours in which only critical alerts are sent. */
 export interface QuietHours {
   /** `HH:MM`, in the time zone. */
   readonly from: string;
@@ -12,8 +12,8 @@ const minutesOf = (time: string): number => {
   return hours * 60 + minutes;
 };
 
-/** When what comes up at `nowMs` may be told: at once, or when the quiet hours are over. */
-export function tellableAt(nowMs: number, quiet: QuietHours | undefined): number {
+/** When an alert of `nowMs` may be sent: at once, or at the end of the quiet hours. */
+export function dueAt(nowMs: number, quiet: QuietHours | undefined): number {
   if (quiet === undefined) return nowMs;
   const format = new Intl.DateTimeFormat("en-GB", {
     timeZone: quiet.timeZone,

@@ -4,7 +4,7 @@ import { type EventSelector, fieldOf } from "../events/index.ts";
 export const severities = ["info", "warning", "critical"] as const;
 export type Severity = (typeof severities)[number];
 
-/** Which events a person hears of, and what is said. */
+/** Which events raise an alert, and its text. */
 export interface AlertRule {
   readonly name: string;
   readonly types: readonly string[];
@@ -14,11 +14,11 @@ export interface AlertRule {
   readonly key: string;
   /** A template: `{field}` stands for a field of the event's data, by its dotted path; `{type}` and `{source}` too. */
   readonly text: string;
-  /** Types that say, for the same key, that it is over. */
+  /** Event types that resolve the alert with the same key. */
   readonly recoveredBy?: readonly string[] | undefined;
 }
 
-/** A rule about the contract's own types, so that a renamed one does not compile. */
+/** A rule for the contract's own event types, so that a renamed type does not compile. */
 const rule = (own: AlertRule & { readonly types: readonly EventType[]; readonly recoveredBy?: readonly EventType[] }) =>
   own;
 
@@ -28,7 +28,7 @@ export function rulesOf({ rules, off }: { readonly rules: readonly AlertRule[]; 
   return [...defaultRules.filter(({ name }) => !replaced.has(name)), ...rules];
 }
 
-/** What a person is told unless the configuration says otherwise. */
+/** The rules unless the configuration replaces them. */
 export const defaultRules: readonly AlertRule[] = [
   rule({
     name: "agent-failed",
@@ -43,14 +43,14 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["agent.exited"],
     severity: "warning",
     key: "{agent_id}",
-    text: "{agent_id} ended unasked: {exit.message}",
+    text: "{agent_id} exited unexpectedly: {exit.message}",
   }),
   rule({
     name: "agent-hung",
     types: ["agent.hung"],
     severity: "critical",
     key: "{agent_id}",
-    text: "{agent_id} has said nothing for {silent_ms} ms",
+    text: "{agent_id} sent no heartbeat for {silent_ms} ms",
     recoveredBy: ["agent.started", "agent.restarted"],
   }),
   rule({
@@ -58,7 +58,7 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["bridge.engine_unreachable"],
     severity: "critical",
     key: "engine",
-    text: "The engine that runs the containers is lost: {message}",
+    text: "The container engine cannot be reached: {message}",
     recoveredBy: ["bridge.engine_reachable"],
   }),
   rule({
@@ -88,14 +88,14 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["queue.dead"],
     severity: "critical",
     key: "{destination} {lane}",
-    text: "A message to {destination} {lane} was given up: {reason}",
+    text: "A message to {destination} {lane} could not be delivered: {reason}",
   }),
   rule({
     name: "delivery-late",
     types: ["queue.late"],
     severity: "warning",
     key: "{destination} {lane}",
-    text: "Messages to {destination} {lane} are late: {reason}",
+    text: "Messages to {destination} {lane} are delayed: {reason}",
   }),
   rule({
     name: "event-not-taken",
@@ -140,28 +140,28 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["keystore.damaged"],
     severity: "critical",
     key: "{reason}",
-    text: "The keystore was changed by something else than the bridge: {reason}",
+    text: "The keystore was changed outside of the bridge: {reason}",
   }),
   rule({
     name: "key-expiring",
     types: ["keystore.expiring", "keystore.expired"],
     severity: "warning",
     key: "{type} {id} {expires_at}",
-    text: "The key {id} ({provider}) ends at {expires_at}",
+    text: "The key {id} ({provider}) expires at {expires_at}",
   }),
   rule({
     name: "bridge-interrupted",
     types: ["bridge.interrupted"],
     severity: "critical",
     key: "bridge",
-    text: "The bridge runs again after it ended without an orderly stop; its last event was at {last_event_at}",
+    text: "The bridge was restarted after it ended without an orderly stop. Its last event was at {last_event_at}",
   }),
   rule({
     name: "matrix-lost",
     types: ["matrix.link_lost"],
     severity: "critical",
     key: "matrix",
-    text: "The homeserver {homeserver} has not answered since {since}: rooms are neither heard nor told",
+    text: "The homeserver {homeserver} has not answered since {since}: messages are neither received nor sent",
     recoveredBy: ["matrix.link_restored"],
   }),
   rule({
@@ -169,7 +169,7 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["matrix.logged_out"],
     severity: "critical",
     key: "matrix",
-    text: "The homeserver has ended the login of {user_id} ({reason}): rooms are neither heard nor told until `armorclaw matrix login`",
+    text: "The homeserver has ended the login of {user_id} ({reason}): messages are neither received nor sent until `armorclaw matrix login`",
     recoveredBy: ["matrix.logged_in"],
   }),
   rule({
@@ -177,7 +177,7 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["matrix.messages_missed"],
     severity: "warning",
     key: "{room_id}",
-    text: "Messages of the room {room_id} may not have been heard: {reason}. Read what was written there meanwhile",
+    text: "Messages of the room {room_id} may have been missed: {reason}. Read what was written there meanwhile",
   }),
   rule({
     name: "watcher-lost",
@@ -191,7 +191,7 @@ export const defaultRules: readonly AlertRule[] = [
 
 const fieldCharsMax = 300;
 
-/** Fills a template. What agents and others outside wrote is cut, and cannot break the line or hide in it. */
+/** Fills a template. Values are shortened, and control characters are replaced, because agents and others outside write them. */
 export function fill(template: string, event: EventEnvelope): string {
   return template.replaceAll(/\{([\w.]+)\}/g, (_, path: string) => {
     if (path === "type" || path === "source") return event[path];

@@ -7,9 +7,9 @@ export interface OpenAlert {
   readonly severity: Severity;
   readonly text: string;
   readonly firstMs: number;
-  readonly toldMs: number;
-  /** Times it came up since it was told. */
-  readonly untold: number;
+  readonly sentMs: number;
+  /** How often it was raised since it was sent. */
+  readonly repeats: number;
 }
 
 export interface PendingAlert {
@@ -28,21 +28,21 @@ export function findOpen(sql: Sql, rule: string, key: string): OpenAlert | undef
     severity: row["severity"] as Severity,
     text: String(row["text"]),
     firstMs: Number(row["first_ms"]),
-    toldMs: Number(row["told_ms"]),
-    untold: Number(row["untold"]),
+    sentMs: Number(row["sent_ms"]),
+    repeats: Number(row["repeats"]),
   };
 }
 
 export function saveOpen(sql: Sql, alert: OpenAlert, nowMs: number): void {
-  const { rule, key, severity, text, firstMs, toldMs, untold } = alert;
+  const { rule, key, severity, text, firstMs, sentMs, repeats } = alert;
   const statement = "INSERT OR REPLACE INTO alerts_open VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-  sql.run(statement, rule, key, severity, text, firstMs, nowMs, toldMs, untold);
+  sql.run(statement, rule, key, severity, text, firstMs, nowMs, sentMs, repeats);
 }
 
 export const removeOpen = (sql: Sql, rule: string, key: string): boolean =>
   sql.run("DELETE FROM alerts_open WHERE rule = ? AND key = ?", rule, key).changes > 0;
 
-/** Forgets alerts that nothing will say the end of, when they have not come up for that long. */
+/** Removes alerts of rules without a recovery that were not raised since. */
 export const removeStale = (sql: Sql, rules: readonly string[], beforeMs: number): number =>
   sql.run(
     "DELETE FROM alerts_open WHERE last_ms < ? AND rule IN (SELECT value FROM json_each(?))",
@@ -66,7 +66,7 @@ export function addPending(
   );
 }
 
-/** Takes back what was not told yet. */
+/** Withdraws alerts that were not sent yet. */
 export const removePending = (sql: Sql, rule: string, key: string): boolean =>
   sql.run("DELETE FROM alerts_pending WHERE rule = ? AND key = ?", rule, key).changes > 0;
 

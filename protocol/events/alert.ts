@@ -3,7 +3,7 @@ import { defineEvent } from "../define.ts";
 
 const alert = {
   rule: z.string(),
-  key: z.string().describe("What the alert is about: while it is open, the same is not told again."),
+  key: z.string().describe("Identifies the alert within its rule. While it is open, it is not sent again."),
   severity: z.enum(["info", "warning", "critical"]),
   text: z.string(),
 };
@@ -15,7 +15,7 @@ const example = {
 };
 
 export const raised = defineEvent({
-  summary: "A rule found something that a person should hear of.",
+  summary: "An event matched a rule, and an alert was raised.",
   channel: "alert.<rule>.raised",
   priority: "high",
   data: z.object({ ...alert, event_id: z.string() }),
@@ -23,7 +23,7 @@ export const raised = defineEvent({
 });
 
 export const recovered = defineEvent({
-  summary: "What an alert was about is over.",
+  summary: "An alert was resolved.",
   channel: "alert.<rule>.recovered",
   priority: "normal",
   data: z.object(alert),
@@ -31,7 +31,7 @@ export const recovered = defineEvent({
 });
 
 export const pulseFailed = defineEvent({
-  summary: "The watcher outside, which notices the bridge's silence, cannot be reached.",
+  summary: "The external watcher that notices the bridge's absence cannot be reached.",
   channel: "alert.pulse_failed",
   priority: "high",
   data: z.object({ failures: z.int(), reason: z.string() }),
@@ -39,7 +39,7 @@ export const pulseFailed = defineEvent({
 });
 
 export const pulseRecovered = defineEvent({
-  summary: "The watcher outside is reached again.",
+  summary: "The external watcher can be reached again.",
   channel: "alert.pulse_recovered",
   priority: "normal",
   data: z.object({}),
@@ -47,7 +47,7 @@ export const pulseRecovered = defineEvent({
 });
 
 export const diskLow = defineEvent({
-  summary: "The disk of the state directory has little room left.",
+  summary: "The disk of the state directory has little free space.",
   channel: "bridge.disk_low",
   priority: "critical",
   data: z.object({ free_bytes: z.int() }),
@@ -55,7 +55,7 @@ export const diskLow = defineEvent({
 });
 
 export const diskRecovered = defineEvent({
-  summary: "The disk of the state directory has room again.",
+  summary: "The disk of the state directory has enough free space again.",
   channel: "bridge.disk_recovered",
   priority: "normal",
   data: z.object({ free_bytes: z.int() }),
@@ -63,7 +63,7 @@ export const diskRecovered = defineEvent({
 });
 
 export const interrupted = defineEvent({
-  summary: "The bridge runs again after it ended without an orderly stop.",
+  summary: "The bridge was restarted after it ended without an orderly stop.",
   channel: "bridge.interrupted",
   priority: "high",
   data: z.object({ last_event_at: z.string().nullable().describe("The last event before it ended.") }),

@@ -53,7 +53,7 @@ export const reaction = defineEvent({
 
 export const undecryptable = defineEvent({
   summary:
-    "A trusted person wrote something whose key has not come. It follows as `matrix.message` when the key comes.",
+    "A trusted person's message cannot be decrypted yet. It is published as `matrix.message` when its key arrives.",
   channel: "matrix.<room>.undecryptable",
   priority: "high",
   data: z.object({ ...where, event_id: z.string(), sender: MatrixUserId, reason: z.string() }),
@@ -61,7 +61,7 @@ export const undecryptable = defineEvent({
 });
 
 export const messagesMissed = defineEvent({
-  summary: "What was written in a room while the bridge had no link to it may not have been heard in full.",
+  summary: "Messages that were written in a room while the bridge was not connected may have been missed.",
   channel: "matrix.<room>.messages_missed",
   priority: "high",
   data: z.object({ ...where, reason: z.string() }),
@@ -69,7 +69,7 @@ export const messagesMissed = defineEvent({
 });
 
 export const delivery = defineEvent({
-  summary: "What is known of a message that the bridge sent grew: queued → sent → echoed → read.",
+  summary: "The delivery of a message made progress: queued → sent → echoed → read.",
   channel: "matrix.<room>.delivery",
   priority: "low",
   data: z.object({
@@ -79,7 +79,7 @@ export const delivery = defineEvent({
     state: z
       .enum(["queued", "sent", "echoed", "read"])
       .describe(
-        "queued: it is on disk; sent: the homeserver has it; echoed: it came back by sync; read: a trusted person's receipt covers it.",
+        "queued: the message is on disk; sent: the homeserver has it; echoed: it was received by sync; read: a trusted person's receipt covers it.",
       ),
   }),
   example: { ...exampleRoom, transaction_id: "t1", event_id: "$4", state: "echoed" },
@@ -97,7 +97,7 @@ export const link = defineEvent({
 });
 
 export const linkLost = defineEvent({
-  summary: "The homeserver has not answered for `matrix.lost_after_ms`: rooms are neither heard nor told.",
+  summary: "The homeserver has not answered for `matrix.lost_after_ms`: messages are neither received nor sent.",
   channel: "matrix.link_lost",
   priority: "critical",
   data: z.object({ homeserver: z.string(), since: Timestamp }),
@@ -105,7 +105,7 @@ export const linkLost = defineEvent({
 });
 
 export const linkRestored = defineEvent({
-  summary: "The homeserver that was told to be lost answers again.",
+  summary: "The homeserver answers again after `matrix.link_lost`.",
   channel: "matrix.link_restored",
   priority: "high",
   data: z.object({ homeserver: z.string() }),
@@ -121,19 +121,19 @@ export const loggedIn = defineEvent({
 });
 
 export const loggedOut = defineEvent({
-  summary: "The homeserver does not accept the bridge's token any more; somebody has to log in again.",
+  summary: "The homeserver does not accept the bridge's token any more. A person must log in again.",
   channel: "matrix.logged_out",
   priority: "critical",
   data: z.object({
     user_id: MatrixUserId,
     reason: z.string().describe("The homeserver's."),
-    is_soft: z.boolean().describe("The device and its keys go on after the next login."),
+    is_soft: z.boolean().describe("The next login keeps the device and its keys."),
   }),
   example: { user_id: "@bridge:example.org", reason: "Invalid access token passed.", is_soft: false },
 });
 
 export const verification = defineEvent({
-  summary: "A comparison of emoji with another device went a step further.",
+  summary: "The verification of another device by emoji changed its state.",
   channel: "matrix.verification",
   priority: "high",
   data: MatrixVerification,

@@ -5,15 +5,15 @@ const message = { message_id: z.int(), destination: z.string(), lane: z.string()
 const example = { message_id: 1, destination: "matrix", lane: "!room:example.org", attempts: 1 };
 
 export const sent = defineEvent({
-  summary: "A message left the bridge and was taken.",
+  summary: "A message was delivered.",
   channel: "queue.<destination>.sent",
   priority: "low",
-  data: z.object({ ...message, receipt: z.string().nullable().describe("What the other side calls it.") }),
+  data: z.object({ ...message, receipt: z.string().nullable().describe("The destination's id of the message.") }),
   example: { ...example, receipt: "$event" },
 });
 
 export const late = defineEvent({
-  summary: "A message could not be delivered for minutes; it is tried on.",
+  summary: "A message could not be delivered for minutes. It is still retried.",
   channel: "queue.<destination>.late",
   priority: "high",
   data: z.object({ ...message, reason: z.string() }),
@@ -21,7 +21,7 @@ export const late = defineEvent({
 });
 
 export const dead = defineEvent({
-  summary: "A message was given up.",
+  summary: "A message could not be delivered and is not retried.",
   channel: "queue.<destination>.dead",
   priority: "critical",
   data: z.object({ ...message, reason: z.string() }),

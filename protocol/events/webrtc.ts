@@ -17,7 +17,7 @@ const example = {
 };
 
 export const stateChanged = defineEvent({
-  summary: "A call went from one state to another.",
+  summary: "A call changed its state.",
   channel: "webrtc.<session_id>.state_changed",
   priority: "normal",
   data: z.object({ ...call, from: CallState, state: CallState }),
@@ -33,7 +33,7 @@ export const ended = defineEvent({
 });
 
 export const transcript = defineEvent({
-  summary: "Something was said in a call.",
+  summary: "Speech in a call was transcribed, or an agent spoke a text.",
   channel: "webrtc.<session_id>.transcript",
   priority: "low",
   data: z.object({ ...call, who: z.enum(["caller", "agent"]), text: z.string(), is_final: z.boolean() }),

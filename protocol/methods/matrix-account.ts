@@ -8,7 +8,7 @@ const Text = z.string().min(1).max(1000);
 export const login = defineMethod({
   summary: "Log the bridge in to a homeserver, with an account of its own.",
   description:
-    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). It makes a device, signs it and backs its keys up. Where the account has an identity already, `recovery_key` opens it.",
+    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). The login creates a device, signs it and backs up its keys. Where the account has an identity already, `recovery_key` unlocks it.",
   roles: ["admin"],
   effect: "write",
   audited: true,
@@ -52,9 +52,9 @@ export const login = defineMethod({
 });
 
 export const logout = defineMethod({
-  summary: "Log out: the device and its keys are gone.",
+  summary: "Log out and delete the device and its keys.",
   description:
-    "The account's recovery key stays in the keystore, so that the next login goes on with the same identity and key backup, unless it is to be forgotten.",
+    "The account's recovery key stays in the keystore, so that the next login continues with the same identity and key backup. `forget_recovery_key` deletes it.",
   roles: ["admin"],
   effect: "write",
   audited: true,
@@ -62,7 +62,7 @@ export const logout = defineMethod({
     forget_recovery_key: z
       .boolean()
       .default(false)
-      .describe("Without it nothing here opens the account's identity again."),
+      .describe("Delete the recovery key. The bridge cannot unlock the account's identity without it."),
   }),
   result: z.object({ status: z.literal("logged_out"), recovery_key_kept: z.boolean() }),
   errors: ["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"],
@@ -70,7 +70,7 @@ export const logout = defineMethod({
 });
 
 export const recoveryKey = defineMethod({
-  summary: "Show the key that opens the account's identity and key backup to a new device.",
+  summary: "Show the recovery key, which unlocks the account's identity and key backup on a new device.",
   description:
     "Only for an admin at the bridge's own socket, logged in or out. Each call is recorded. `keystore.reveal = false` turns it off. Keep it somewhere else than the bridge: `matrix.login` takes it when the state directory is lost.",
   roles: ["admin"],

@@ -5,7 +5,7 @@ import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerifi
 import { operators, people } from "../roles.ts";
 
 export const status = defineMethod({
-  summary: "Tell how the link to the homeserver is.",
+  summary: "Show the state of the connection to the homeserver.",
   roles: people,
   effect: "read",
   params: z.strictObject({}),
@@ -25,7 +25,7 @@ export const status = defineMethod({
     is_cross_signed: z.boolean().nullable(),
     backup_version: z.string().nullable(),
     last_sync_at: Timestamp.nullable(),
-    restarts: z.int().describe("How often the link was started anew since the bridge started."),
+    restarts: z.int().describe("How often the Matrix worker was restarted since the bridge started."),
     trusted_rooms: z.int(),
     trusted_users: z.int(),
     verifications: z.array(MatrixVerification),
@@ -58,7 +58,7 @@ export const status = defineMethod({
 export const send = defineMethod({
   summary: "Send a message to a room that the configuration names.",
   description:
-    "It is queued on disk first and sent once, whatever is killed meanwhile. The answer comes when the homeserver has it, or after `wait_ms` with the state `queued`.",
+    "The message is queued on disk first and sent once, even when the bridge is killed meanwhile. The answer comes when the homeserver has the message, or after `wait_ms` with the state `queued`.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   params: z.strictObject({
@@ -124,12 +124,12 @@ export const receive = defineMethod({
 export const download = defineMethod({
   summary: "Stream the file of a message.",
   description:
-    "Of a trusted person's message in a room that the configuration names; an agent of a room that it was granted. What was encrypted is opened and held to its hash. In base64, a part at a time.",
+    "People can download files of trusted people's messages in rooms that the configuration names; an agent in rooms that it was granted. Encrypted files are decrypted and checked against their hash. The content is streamed in base64.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
   params: z.strictObject({
     room_id: MatrixRoomId,
-    event_id: z.string().min(2).max(255).describe("The message, as `matrix.receive` tells it."),
+    event_id: z.string().min(2).max(255).describe("The message's id from `matrix.receive`."),
     bytes_max: z
       .int()
       .min(1)
@@ -210,7 +210,7 @@ export const join = defineMethod({
 export const verify = defineMethod({
   summary: "Compare emoji with a person's device, so that each knows the other.",
   description:
-    "With `user_id`, asks that person's devices (the account's own other devices for its own id) and answers when emoji are to be compared. With `flow_id` and `is_equal`, tells the outcome.",
+    "With `user_id`, asks that person's devices (for the account's own id, its other devices) and answers when emoji must be compared. With `flow_id` and `is_equal`, confirms or rejects the comparison.",
   roles: ["admin"],
   effect: "write",
   audited: true,

@@ -8,26 +8,26 @@ export const MessageState = z.enum(["queued", "sent", "dead"]);
 export const OutboxMessage = z
   .object({
     message_id: z.int(),
-    destination: z.string().describe("What takes it, e.g. matrix or webhook."),
-    lane: z.string().describe("What keeps its order: a room, a webhook's name."),
+    destination: z.string().describe("Where it is delivered, e.g. matrix or webhook."),
+    lane: z.string().describe("Messages of one lane keep their order. It is a room or a webhook's name."),
     state: MessageState,
     attempts: z.int(),
     created_at: Timestamp,
-    next_attempt_at: Timestamp.nullable().describe("Null when it is sent or given up."),
-    settled_at: Timestamp.nullable().describe("When it was sent or given up."),
+    next_attempt_at: Timestamp.nullable().describe("Null when the message was sent or given up."),
+    settled_at: Timestamp.nullable().describe("When the message was sent or given up."),
     last_error: z.string().nullable(),
-    receipt: z.string().nullable().describe("What the other side calls it."),
+    receipt: z.string().nullable().describe("The destination's id of the message."),
     transaction_id: z.string(),
   })
-  .meta({ id: "OutboxMessage", description: "A message on its way out of the bridge." });
+  .meta({ id: "OutboxMessage", description: "An outgoing message of the bridge." });
 
 export const list = defineMethod({
-  summary: "List messages on their way out.",
+  summary: "List outgoing messages.",
   roles: people,
   effect: "read",
   params: z.strictObject({
     state: MessageState.optional(),
-    cursor: z.int().min(0).default(0).describe("Only those after this id."),
+    cursor: z.int().min(0).default(0).describe("Only messages after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
   result: z.object({ messages: z.array(OutboxMessage), cursor: z.int().describe("Pass this as `cursor` to go on.") }),
@@ -59,7 +59,7 @@ const one = z.strictObject({ message_id: z.int().min(1) });
 const example = { params: { message_id: 1 }, result: { ok: true as const } };
 
 export const retry = defineMethod({
-  summary: "Send a message that waits or was given up, now.",
+  summary: "Send a waiting or given-up message now.",
   roles: operators,
   effect: "write",
   params: one,
@@ -69,7 +69,7 @@ export const retry = defineMethod({
 });
 
 export const drop = defineMethod({
-  summary: "Delete a message that waits or was given up.",
+  summary: "Delete a waiting or given-up message.",
   roles: operators,
   effect: "write",
   params: one,

@@ -22,7 +22,7 @@ export const CallCandidate = z
     sdp_mid: z.string().max(16).nullish(),
     sdp_mline_index: z.int().min(0).max(16).nullish(),
   })
-  .meta({ id: "CallCandidate", description: "An ICE candidate; an empty one ends them." });
+  .meta({ id: "CallCandidate", description: "An ICE candidate. An empty one marks the end of candidates." });
 
 export const TurnCredentials = z
   .object({
@@ -32,11 +32,11 @@ export const TurnCredentials = z
     password: z.string().describe("The same as `credential`, under its classic name."),
     ttl_s: z.int(),
   })
-  .meta({ id: "TurnCredentials", description: "For a relay that shares a secret with the bridge." });
+  .meta({ id: "TurnCredentials", description: "Credentials for a TURN relay that shares a secret with the bridge." });
 
 export const CallState = z.enum(["created", "connecting", "active", "held", "reconnecting", "ended"]).meta({
   id: "CallState",
-  description: "created → connecting → active ⇄ held → ended; reconnecting while a lost caller may come back.",
+  description: "created → connecting → active ⇄ held → ended; reconnecting while a disconnected caller may return.",
 });
 /** The life of a call. */
 export type CallState = z.output<typeof CallState>;
@@ -65,7 +65,7 @@ export const CallInfo = z
     session_id: CallSessionId,
     room_id: RoomId,
     principal: PrincipalId.describe("Who started it."),
-    user_id: MatrixUserId.nullable().describe("The member of the room who talks, where that is known."),
+    user_id: MatrixUserId.nullable().describe("The member of the room who talks, if known."),
     agent_id: AgentId.nullable(),
     state: CallState,
     end_reason: CallEndReason.nullable(),
@@ -108,25 +108,28 @@ export const start = defineMethod({
       "Who will talk. They must be in the Matrix room, as the bridge sees it, and the call ends when they leave it. In a Matrix room of the bridge's, only admins may leave it out.",
     ),
     agent_id: AgentId.optional().describe(
-      "Who is called. Its media socket gets the sound, or the words where `stt_agent_id` is given.",
+      "The agent to call. Its media socket gets the audio, or the text where `stt_agent_id` is given.",
     ),
-    stt_agent_id: AgentId.optional().describe("Turns the caller's speech into text for `agent_id`."),
-    tts_agent_id: AgentId.optional().describe("Turns the text of `agent_id` into speech for the caller."),
+    stt_agent_id: AgentId.optional().describe("Transcribes the caller's speech for `agent_id`."),
+    tts_agent_id: AgentId.optional().describe("Speaks the text of `agent_id` to the caller."),
     offer: Sdp.optional().describe("The caller's session description."),
-    ttl: ClassicDuration.optional().describe("How long the token is good, as classic clients write it."),
-    ttl_ms: DurationMs.min(1_000).optional().describe("How long the token is good."),
+    ttl: ClassicDuration.optional().describe("How long the token is valid, as classic clients write it."),
+    ttl_ms: DurationMs.min(1_000).optional().describe("How long the token is valid."),
     max_duration_ms: DurationMs.min(1_000).optional(),
     sample_rate: z.union([z.literal(8_000), z.literal(16_000), z.literal(24_000), z.literal(48_000)]).default(16_000),
-    relay_only: z.boolean().default(false).describe("The caller goes through the relay, which hides its address."),
-    barge_in: z.boolean().default(true).describe("The agent falls silent when the caller begins to speak."),
+    relay_only: z
+      .boolean()
+      .default(false)
+      .describe("The caller connects through the relay, which hides the caller's address."),
+    barge_in: z.boolean().default(true).describe("The agent's audio stops when the caller starts to speak."),
     recording: z
       .boolean()
       .default(false)
-      .describe("Ask the caller to be recorded. Nothing is recorded before they agree."),
+      .describe("Ask the caller for consent to a recording. Nothing is recorded before the caller agrees."),
   }),
   result: z.object({
     session_id: CallSessionId,
-    token: z.string().describe("Lets one caller in, once."),
+    token: z.string().describe("Admits one caller, once."),
     expires_at: Timestamp,
     sdp_answer: z.string().describe("Empty when no offer was given."),
     turn_credentials: TurnCredentials.nullable(),
@@ -180,13 +183,15 @@ export const iceCandidate = defineMethod({
     candidate: z
       .union([z.string().max(512), CallCandidate.extend({ sdpMid: z.unknown(), sdpMLineIndex: z.unknown() }).partial()])
       .optional()
-      .describe("Left out to ask for the bridge's alone."),
+      .describe("Leave it out to get the bridge's candidates only."),
   }),
   result: z.object({
     status: z
       .enum(["candidate_added", "candidate_ignored", "none_given"])
-      .describe("candidate_ignored: the caller's own checks are what connects, and the bridge sends none there."),
-    candidates: z.array(CallCandidate).describe("All of the bridge's so far."),
+      .describe(
+        "candidate_ignored: the bridge sends no checks to the candidate; the caller's own checks connect the call.",
+      ),
+    candidates: z.array(CallCandidate).describe("All candidates of the bridge so far."),
     is_complete: z.boolean(),
   }),
   errors: ["CALLS_DISABLED", "CALL_NOT_FOUND", "CALL_STATE_CONFLICT", "CALL_MEDIA_FAILED"],
@@ -210,7 +215,7 @@ export const end = defineMethod({
 });
 
 export const mute = defineMethod({
-  summary: "Keep a caller's voice from the agent, or let it through again.",
+  summary: "Mute a caller, or unmute the caller again.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ session_id: CallSessionId, muted: z.boolean().default(true) }),
@@ -220,7 +225,7 @@ export const mute = defineMethod({
 });
 
 export const hold = defineMethod({
-  summary: "Put a call on hold, or take it up again: while it is held, neither side hears the other.",
+  summary: "Put a call on hold, or resume it. While it is held, neither side hears the other.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ session_id: CallSessionId, held: z.boolean().default(true) }),
@@ -230,7 +235,7 @@ export const hold = defineMethod({
 });
 
 export const list = defineMethod({
-  summary: "List the calls that are, and those that have just ended.",
+  summary: "List current calls and those that have just ended.",
   roles: people,
   effect: "read",
   params: z.strictObject({ room_id: RoomId.optional(), state: CallState.optional() }),
@@ -244,8 +249,8 @@ export const list = defineMethod({
 });
 
 export const getAuditLog = defineMethod({
-  summary: "Show what is on record about calls, newest first.",
-  description: "Who, when and why; never sound, keys pressed or session descriptions.",
+  summary: "Show the records of calls, newest first.",
+  description: "The records hold who, when and why, but never audio, pressed keys or session descriptions.",
   roles: operators,
   effect: "read",
   params: z.strictObject({

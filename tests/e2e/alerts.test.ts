@@ -57,7 +57,7 @@ test("what can wait is told together, what is over is said, and what was not tol
     "2 alerts:\n- Look at the roof\n- Look at the cellar",
   ]);
   await say("test.fine", "the door");
-  await until("the end of it", () => told().at(-1) === "Over: Look at the door", 30_000);
+  await until("the end of it", () => told().at(-1) === "Resolved: Look at the door", 30_000);
 }, 90_000);
 
 test("in quiet hours only what is critical is told, such as a disk that fills up", async () => {
@@ -84,7 +84,11 @@ test("a watcher outside hears the pulse, and a person hears when the watcher doe
     30_000,
   );
   watcher.status = 200;
-  await until("word of its return", () => bridge.told().some((text) => text.startsWith("Over: The watcher")), 30_000);
+  await until(
+    "word of its return",
+    () => bridge.told().some((text) => text.startsWith("Resolved: The watcher")),
+    30_000,
+  );
   await bridge.daemon.end("SIGKILL");
   const pulses = watcher.told.length;
   await until("the silence", () => performance.now() - (watcher.told.at(-1)?.at ?? 0) > 2500);
@@ -103,14 +107,16 @@ test("by the bridge's own rules an agent that hangs is told, and that it is back
       return process.kill(agent.pid, name);
     });
   await signal("SIGSTOP", 1);
-  const hang = /^heartbeat-1 has said nothing for \d+ ms$/;
+  const hang = /^heartbeat-1 sent no heartbeat for \d+ ms$/;
   await until("the hang", () => told().some((text) => hang.test(text)), 30_000);
-  await until("its return", () => told().some((text) => hang.test(text.replace(/^Over: /, "")) && !hang.test(text)));
+  await until("its return", () =>
+    told().some((text) => hang.test(text.replace(/^Resolved: /, "")) && !hang.test(text)),
+  );
   await signal("SIGKILL", 2);
   const failure = /^heartbeat-1 failed and is not started again: /;
   await until("the failure", () => told().some((text) => failure.test(text)), 30_000);
   await daemon.client.agent.restart({ agent_id: "heartbeat-1" });
-  await until("its end", () => told().some((text) => text.startsWith("Over: heartbeat-1 failed")), 30_000);
+  await until("its end", () => told().some((text) => text.startsWith("Resolved: heartbeat-1 failed")), 30_000);
   expect(told().filter((text) => failure.test(text) || hang.test(text))).toHaveLength(2);
 }, 90_000);
 

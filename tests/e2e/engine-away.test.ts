@@ -78,7 +78,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     expect(engine.kind).toBe("docker");
     const before = await first.client.agent.get({ agent_id: "heartbeat-1" });
     await dockerd.kill();
-    const lost = "The engine that runs the containers is lost: ";
+    const lost = "The container engine cannot be reached: ";
     await until("the alert", () => pager.told.some(({ text }) => text.startsWith(lost)), 30_000);
     await first.end("SIGKILL");
     await using second = await start(first.directories, alerting);
@@ -98,7 +98,11 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
 
     await dockerd.start();
     await until("the agent is taken over", () => runs(second), 30_000);
-    await until("word of its return", () => pager.told.some(({ text }) => text.startsWith(`Over: ${lost}`)), 30_000);
+    await until(
+      "word of its return",
+      () => pager.told.some(({ text }) => text.startsWith(`Resolved: ${lost}`)),
+      30_000,
+    );
     // A kill between the delivery and its record makes the webhook hear it again, under the same key.
     const keys = pager.told.filter(({ text }) => text.startsWith(lost)).map(({ key }) => key);
     expect(new Set(keys).size).toBe(1);

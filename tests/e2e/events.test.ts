@@ -143,7 +143,7 @@ describe("tasks and the outbox through the daemon", () => {
     await client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { place: "the kitchen" } });
     await until("the alarm", () => isTold("Fire in the kitchen"));
     process.stderr.write(`event to webhook ${Math.round(performance.now() - begun)} ms\n`);
-    await until("word of the failed delivery", () => isTold("was given up: gone answered 404"));
+    await until("word of the failed delivery", () => isTold("could not be delivered: gone answered 404"));
     const dead = await daemon.cli(["queue", "ls", "--state", "dead", "--json"]);
     expect(dead.stderr).toBe("");
     const { messages } = JSON.parse(dead.stdout) as { messages: { message_id: number; lane: string }[] };
@@ -170,7 +170,7 @@ describe("tasks and the outbox through the daemon", () => {
     const begun = performance.now();
     process.kill(pid, "SIGKILL");
     const { text, at } = await until("the alert", () => pager.told[0]);
-    expect(text).toMatch(/^heartbeat-1 ended unasked: /);
+    expect(text).toMatch(/^heartbeat-1 exited unexpectedly: /);
     process.stderr.write(`agent death to webhook ${Math.round(at - begun)} ms\n`);
   });
 

@@ -62,9 +62,9 @@ test("what happens to the keystore is told: locked, opened, expiring, rotated, d
   database.exec("UPDATE keystore_keys SET display_name = 'another' WHERE id = 'api'");
   database.close();
   await using daemon = await startTestDaemon(options);
-  await heard(/The key api \(openai\) ends at/);
+  await heard(/The key api \(openai\) expires at/);
   await daemon.client.keystore.unlock({ passphrase: "correct horse" });
-  await heard(/The keystore was changed by something else than the bridge/);
+  await heard(/The keystore was changed outside of the bridge/);
   const types = (await eventsOf(daemon)).map(([type]) => type);
   expect(types).toEqual(expect.arrayContaining(["keystore.expiring", "keystore.damaged"]));
   expect(JSON.stringify([await eventsOf(daemon), pager.told])).not.toContain(token);

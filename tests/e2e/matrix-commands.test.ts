@@ -90,7 +90,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     const { code, id, asked } = await question("mail.send");
     expect(asked).toMatchObject({ kind: "text", trust: "verified", room_id: world.room });
     expect(asked).toMatchObject({ body: expect.stringContaining('{"action":"mail.send","details":{"n":1}}') });
-    expect(await ask("!approvals")).toMatch(new RegExp(`^${code}: heartbeat-1 asks to do approval\\.request until `));
+    expect(await ask("!approvals")).toMatch(new RegExp(`^${code}: heartbeat-1 requests approval\\.request until `));
     expect(await ask(`!approve ${code}`)).toBe("Approved.");
     expect(await daemon.client.approval.get({ approval_id: id })).toMatchObject({
       status: "approved",
@@ -100,7 +100,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask(`!approve ${code}`)).toMatch(/^APPROVAL_SETTLED: .* is approved/);
     expect(await ask(`!deny ${code}`)).toMatch(/^APPROVAL_SETTLED/);
     expect(await statusOf(id)).toBe("approved");
-    expect(await ask("!approvals")).toBe("Nothing waits for an answer.");
+    expect(await ask("!approvals")).toBe("No approval waits for an answer.");
   });
 
   test("the first answer counts, whether it came from the room or the command line", async () => {
@@ -120,7 +120,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask(`!approve ${code}`, world.openRoom)).toMatch(/only in an encrypted room/);
     await react(asked.event_id, "✅");
     expect(await world.answerTo(asked.event_id)).toBe(
-      `Reactions are not taken as answers here. Write: !approve ${code}  or  !deny ${code}`,
+      `Reactions are not accepted as answers here. Write: !approve ${code}  or  !deny ${code}`,
     );
     expect(await statusOf(id)).toBe("pending_approval");
     expect(await ask(`!deny ${code}`)).toBe("Denied.");
@@ -178,7 +178,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
   });
 
   test("stops everything at once, until somebody at the machine resumes", async () => {
-    expect(await ask("!panic")).toMatch(/^Everything is stopped\./);
+    expect(await ask("!panic")).toMatch(/^All agents are stopped\./);
     expect(await ask("!start heartbeat")).toMatch(/^[A-Z_]+: .*panic/i);
     expect((await daemon.client.bridge.status()).agents.running).toBe(0);
     const { records } = await daemon.client.audit.tail({ limit: 100 });

@@ -114,7 +114,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     daemon = await start();
     await unlock();
     proxy.fault = "none";
-    await until("word of its return", () => wasTold(`Over: ${lost}`), 40_000);
+    await until("word of its return", () => wasTold(`Resolved: ${lost}`), 40_000);
     expect(await live()).toEqual(device);
     const { events } = await daemon.client.event.history({
       channels: ["matrix.>"],
@@ -162,7 +162,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(login).toMatchObject({ is_cross_signed: true });
     await arrives("queued while logged out");
     expect(times("queued while logged out")).toBe(1);
-    await until("word that it is over", () => wasTold("Over: The homeserver has ended"));
+    await until("word that it is over", () => wasTold("Resolved: The homeserver has ended"));
     for (const suffix of ["", "-wal"])
       expect(readFileSync(join(daemon.directories.state, `store.db${suffix}`)).includes(token)).toBe(false);
     expect(daemon.process.output.stderr).not.toContain(token);
@@ -236,6 +236,6 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
       expect.objectContaining({ room_id: world.openRoom, reason: "only the oldest 0 events of the gap were read" }),
     ]);
     expect((await daemon.cli(["matrix", "recovery-key"])).stderr).toMatch(/REVEAL_DISABLED/);
-    await until("the alert", () => wasTold(`Messages of the room ${world.openRoom} may not have been heard`));
+    await until("the alert", () => wasTold(`Messages of the room ${world.openRoom} may have been missed`));
   }, 120_000);
 });

@@ -286,7 +286,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     // By the bridge's own rule and with its own times: at once, or with what else is told in the minute.
     await until(
       "the bridge's own word of it",
-      () => bodies(ann.inbound.slice(known)).find((body) => body.includes("heartbeat-1 ended unasked")),
+      () => bodies(ann.inbound.slice(known)).find((body) => body.includes("heartbeat-1 exited unexpectedly")),
       80_000,
     );
   }, 120_000);

@@ -26,10 +26,10 @@ interface IdbStore {
 }
 
 /**
- * Opens the databases in `path`: fake-indexeddb has IndexedDB's semantics in memory, SQLite the durability. Every
- * transaction is written in one SQLite transaction before its "complete" is dispatched, so what the crypto store believes
- * saved is saved. A write that fails aborts its transaction and every later one, and `onFatal` is told: the process must
- * start again from what is on disk.
+ * Opens the databases in `path`. fake-indexeddb provides IndexedDB's semantics in memory, and SQLite the durability. Every
+ * transaction is written in one SQLite transaction before its "complete" event is dispatched, so that the crypto store is durable
+ * when it thinks so. A failed write aborts its transaction and every later one and calls `onFatal`: the process must restart
+ * from what is on disk.
  */
 export async function openDurableIdb(path: string, onFatal: (error: unknown) => void): Promise<DurableIdb> {
   const tables = new IdbTables(path);
@@ -53,7 +53,7 @@ export async function openDurableIdb(path: string, onFatal: (error: unknown) => 
   }
 }
 
-/** Makes IndexedDB a global, as the crypto library expects it: it checks what it gets with `instanceof`. */
+/** Makes IndexedDB and its classes global. The crypto library finds them there and checks objects with `instanceof`. */
 export function installIdbGlobals({ indexedDB }: DurableIdb): void {
   const classes = Object.entries(fake).filter(([name]) => name.startsWith("IDB"));
   for (const [name, value] of [["indexedDB", indexedDB] as const, ...classes])
@@ -75,14 +75,14 @@ interface Inner {
   readonly _databases: Map<string, RawDatabase>;
 }
 
-/** Keeps the tables equal to the databases in memory. */
+/** Writes the databases in memory to the tables. */
 class Mirror {
   isLoading = true;
   readonly #tables: IdbTables;
   readonly #onFatal: (error: unknown) => void;
   readonly #own = new WeakSet<RawDatabase>();
   readonly #ids = new WeakMap<RawStore, number>();
-  /** Changed keys by store and key text; deletions are keys that are no longer there when they are looked up. */
+  /** Changed keys by store and key text. A key without a record was deleted. */
   readonly #dirty = new Map<RawStore, Map<string, unknown>>();
   readonly #cleared = new Set<RawStore>();
   #failure: { readonly error: unknown } | undefined;
@@ -119,7 +119,7 @@ class Mirror {
     }
   }
 
-  /** Follows which databases the factory makes and deletes. */
+  /** Observes which databases the factory creates and deletes. */
   watch(databases: Map<string, RawDatabase>): void {
     const set = databases.set.bind(databases);
     const remove = databases.delete.bind(databases);
@@ -181,7 +181,7 @@ class Mirror {
     if (keys !== undefined && store.keyGenerator !== null) this.#tables.setKeygen(id, store.keyGenerator.num);
   }
 
-  /** A change of schema is rare: the whole database is written anew. */
+  /** Writes the whole database again, since changes of the schema are rare. */
   #rewrite(database: RawDatabase): void {
     this.#tables.deleteDatabase(database.name);
     this.#tables.putSchema(database);

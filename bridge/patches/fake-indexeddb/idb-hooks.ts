@@ -1,7 +1,7 @@
 import { IDBDatabase, IDBKeyRange, IDBTransaction } from "fake-indexeddb";
 
-// The inner objects of fake-indexeddb 6.2.8 that durability hangs on. The version is pinned, and `installHooks` checks
-// that they look as described here.
+// The private objects of fake-indexeddb 6.2.8 that durability depends on. The version is pinned, and `installHooks` checks that the
+// methods exist.
 
 export interface RawRecord {
   readonly key: unknown;
@@ -90,7 +90,7 @@ function patchTransactions(prototype: RawTransaction): void {
     try {
       for (const hook of hooks) if (hook.owns(this.db._rawDatabase)) hook.completing(this);
     } catch {
-      // The hook keeps the error. What is not on disk is not complete: its user sees an aborted transaction.
+      // The hook keeps the error. A transaction that is not on disk is not complete, so its user sees it aborted.
       this._abort("UnknownError");
       return false;
     }
@@ -98,7 +98,7 @@ function patchTransactions(prototype: RawTransaction): void {
   };
 }
 
-/** The class of raw stores is not exported: it is reached through the first store that is made. */
+/** The class of raw stores is not exported. It is reached through the first store that is created. */
 function patchDatabases(prototype: DatabasePrototype): void {
   if (patched.has(prototype)) return;
   expectMethods(prototype, "a database", ["createObjectStore"]);

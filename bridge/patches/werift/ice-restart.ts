@@ -2,7 +2,7 @@ import type { RTCPeerConnection } from "werift";
 
 type Ice = RTCPeerConnection["iceTransports"][number]["connection"] & {
   readonly checkList: readonly Pair[];
-  /** Not in the library's interface: what it does of a check beyond its response, and what its own checks are made with. */
+  /** Private in werift: they handle an incoming check after its response, and build werift's own checks. */
   checkIncoming: (check: { getAttributeValue(name: "USERNAME"): unknown }, address: Address, protocol: unknown) => void;
   buildRequest: (parts: { readonly localUsername: string }) => unknown;
 };
@@ -10,14 +10,14 @@ type Pair = NonNullable<RTCPeerConnection["iceTransports"][number]["connection"]
 type Address = readonly [host: string, port: number];
 
 /**
- * Lets the far end hear the bridge again after it restarted ICE. The library forgets the pair in use when the new credentials come, and
- * checks anew only in a connection whose DTLS is not up yet: it answers the far end's checks, chooses no pair, and sends nothing more.
+ * Sends to the far end again after the far end restarted ICE. werift forgets the pair in use when the new credentials arrive, and
+ * checks again only in a connection whose DTLS is not connected yet: it answers the far end's checks, chooses no pair and sends nothing.
  */
 export class IceRestarts {
   readonly #connection: RTCPeerConnection;
   #ice: Ice | undefined;
   #generation = 0;
-  /** The pair of the generation before, which is good until the new one has its own (RFC 8445 §9). */
+  /** The pair of the previous generation, which is used until the new one has a pair (RFC 8445 §9). */
   #former: Pair | undefined;
 
   constructor(connection: RTCPeerConnection) {
@@ -29,7 +29,7 @@ export class IceRestarts {
     this.#former = this.#ice?.nominated ?? this.#former;
   }
 
-  /** To be called when the local description is set. @returns when a pair is chosen, or at once when ICE was not restarted */
+  /** To be called after the local description is set. Resolves when a pair is chosen, or at once when ICE was not restarted. */
   async after(): Promise<void> {
     const [dtls] = this.#connection.dtlsTransports;
     const ice = dtls?.iceTransport.connection as Ice | undefined;
@@ -41,7 +41,7 @@ export class IceRestarts {
     this.#ice = ice;
     const isRestarted = ice.generation !== this.#generation;
     this.#generation = ice.generation;
-    // Before that the library checks by itself.
+    // Before DTLS is connected werift checks by itself.
     if (isRestarted && dtls?.state === "connected") await ice.connect();
   }
 }
@@ -56,9 +56,9 @@ function sendMeanwhile(ice: Ice, former: () => Pair | undefined): void {
 }
 
 /**
- * Until the answer is there, browsers check two ways with the bridge's old credentials. Those from their old ports are answered, and
- * are not to be chosen any more. Those from their new ports are: a browser goes on with such a pair under the old credentials, and takes
- * no check for consent under others.
+ * Before browsers have the answer they send checks with the bridge's old credentials from two sets of ports. Pairs with their old ports
+ * must not be chosen any more. Pairs with their new ports may be: a browser keeps such a pair under the old credentials, and accepts
+ * consent checks under no others.
  */
 function checkAsChecked(ice: Ice): void {
   const users = new WeakMap<Pair, string>();

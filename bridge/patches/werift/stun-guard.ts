@@ -1,22 +1,22 @@
 import { parseMessage, StunProtocol } from "werift";
 
-/** The only STUN message that a stranger may send to a call's port. */
+/** The type of Binding requests, the only STUN requests that arrive at a call's port. */
 const bindingRequestType = 0x0001;
 const headerBytes = 20;
 
 type DatagramReceived = (this: unknown, data: Buffer, address: unknown) => unknown;
 
 /**
- * Lets only those Binding requests through that prove to know a session's ICE password. The library answers every request and makes
- * a candidate pair of it; a stranger could have it send to any address whose packets they forge, and see which ports are calls.
+ * Drops Binding requests that do not prove knowledge of a session's ICE password. werift answers every request and makes a candidate
+ * pair of it: a stranger could forge a source address to make the bridge send to it, and could find the ports of calls.
  */
 export class StunGuard implements Disposable {
-  /** By the user fragment that the bridge gave to the session. */
+  /** The passwords of sessions by the bridge's user fragment. */
   readonly #passwords = new Map<string, Buffer>();
   readonly #original: DatagramReceived;
   #dropped = 0;
 
-  /** Stands before the library's own reading of datagrams, for this thread, until disposed of. */
+  /** Replaces werift's handling of datagrams in this thread until it is disposed. */
   constructor() {
     const original: DatagramReceived = Reflect.get(StunProtocol.prototype, "datagramReceived");
     const isForged = (data: Buffer) => this.#isForged(data);
@@ -26,12 +26,12 @@ export class StunGuard implements Disposable {
     });
   }
 
-  /** How many requests were dropped. */
+  /** The number of dropped requests. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Lets the checks in that carry this description's credentials. @returns what takes it back */
+  /** Accepts checks with this description's credentials. @returns revokes this */
   admit(localSdp: string): () => void {
     const fragment = /^a=ice-ufrag:(\S+)/m.exec(localSdp)?.[1] ?? "";
     const password = /^a=ice-pwd:(\S+)/m.exec(localSdp)?.[1] ?? "";
@@ -54,19 +54,19 @@ export class StunGuard implements Disposable {
     try {
       const user = String(parseMessage(data)?.getAttributeValue("USERNAME") ?? "");
       const password = this.#passwords.get(user.split(":")[0] ?? "");
-      // With a password the library answers nothing unless MESSAGE-INTEGRITY holds.
+      // With a password werift parses only messages whose MESSAGE-INTEGRITY is right.
       return password !== undefined && hasIntegrity(data) && parseMessage(data, password) !== undefined;
     } catch {
-      // What cannot be parsed is no request of a browser's.
+      // Browsers send no requests that cannot be parsed.
       return false;
     }
   }
 }
 
-/** It is private to the library's types, and the only place where a datagram's bytes can be seen. */
+/** The method is private in werift's types. No public one sees a datagram's bytes. */
 const replaceDatagramReceived = (by: DatagramReceived) => Reflect.set(StunProtocol.prototype, "datagramReceived", by);
 
-/** Whether there is a MESSAGE-INTEGRITY attribute at all: without one the library has nothing to check. */
+/** Whether the message has a MESSAGE-INTEGRITY attribute. werift accepts messages without one. */
 function hasIntegrity(data: Buffer): boolean {
   const messageIntegrity = 0x0008;
   for (let at = headerBytes; at + 4 <= data.length; ) {

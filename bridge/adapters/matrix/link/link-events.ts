@@ -10,7 +10,7 @@ export const linkMigrations: readonly Migration[] = [
   {
     domain: "matrix-link",
     version: 1,
-    // One row while the homeserver is told to be lost: its return is told by whichever bridge sees it.
+    // One row after `link_lost` was published. It outlives a restart, so that `link_restored` follows.
     sql: "CREATE TABLE matrix_outage (id INTEGER PRIMARY KEY CHECK (id = 1)) STRICT",
   },
 ];
@@ -19,11 +19,11 @@ export interface LinkEventsDeps {
   readonly events: EventTransactions;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A link that is down for so long is lost. */
+  /** A link that is down for this long is lost. */
   readonly lostAfterMs: number;
 }
 
-/** Publishes what becomes of the link, and that the homeserver is away for too long: once, with its return. */
+/** Publishes changes of the link, and once each that the homeserver is lost and that it is restored. */
 export class LinkEvents {
   readonly #deps: LinkEventsDeps;
   #outage: Timer | undefined;
@@ -32,7 +32,7 @@ export class LinkEvents {
     this.#deps = deps;
   }
 
-  begun(session: Session): void {
+  started(session: Session): void {
     this.#watch(session);
   }
 
@@ -82,6 +82,6 @@ export class LinkEvents {
   #write(work: (sql: Sql, emit: (draft: EventDraft) => unknown) => unknown): void {
     this.#deps.events
       .transact(work)
-      .catch((error: unknown) => this.#deps.logger.error({ error }, "news of the link could not be published"));
+      .catch((error: unknown) => this.#deps.logger.error({ error }, "an event of the link could not be published"));
   }
 }

@@ -34,21 +34,21 @@ export interface MatrixAccountDeps extends EventRecorderDeps {
   readonly logger: Logger;
   /** Holds the device's keys. */
   readonly directory: string;
-  /** How long the homeserver may hold a sync that has nothing to tell. */
+  /** How long the homeserver may hold a sync without news. */
   readonly pollMs: number;
-  /** The most events that are fetched from a room's past after a time without connection. */
+  /** The most events to fetch from a room's past after a time without connection. */
   readonly backfillMax: number;
-  /** A link that is down for so long is told as lost. */
+  /** A link that is down for this long is reported as lost. */
   readonly lostAfterMs: number;
-  /** The homeserver answers again: what waits for it may be sent. */
+  /** The homeserver answers again: waiting messages may be sent. */
   readonly onLive: () => void;
-  /** Somebody who was in the room is not any more. It may be the bridge's own account. */
+  /** A member left the room. It may be the bridge's own account. */
   readonly onLeft: (roomId: string, userId: string) => void;
 }
 
 export interface MatrixStatus {
   readonly session: Pick<Session, "homeserver" | "userId" | "deviceId"> | undefined;
-  /** `locked`: there may be a login, and the keystore must be unlocked to read it. */
+  /** `locked`: the keystore must be unlocked to read the login, if there is one. */
   readonly state: LinkStatus | "not_configured" | "locked";
   readonly identity: IdentityStatus | undefined;
   readonly lastSyncAtMs: number | undefined;
@@ -57,7 +57,7 @@ export interface MatrixStatus {
   readonly verifications: readonly Verification[];
 }
 
-/** The bridge's account on a homeserver. */
+/** The bridge's account on a homeserver: logs in and out, keeps the worker running and sends. */
 export class MatrixAccount implements Service {
   readonly name = "matrix";
   readonly #deps: MatrixAccountDeps;
@@ -70,13 +70,13 @@ export class MatrixAccount implements Service {
   readonly verifications = new VerificationRequests(this.#changes, () => this.#link());
   #isStarted = false;
   #isLoggingIn = false;
-  /** A login is kept that cannot be read before the keystore is unlocked. */
+  /** The login cannot be read before the keystore is unlocked. */
   #isLocked = false;
   #session: Session | undefined;
   #supervisor: WorkerSupervisor | undefined;
   #identity: IdentityStatus | undefined;
-  /** The homeserver asked for silence until then, from the whole account. */
-  #silentUntilMs = 0;
+  /** Until when the homeserver's rate limit blocks the account, in monotonic time. */
+  #blockedUntilMs = 0;
 
   constructor(deps: MatrixAccountDeps) {
     this.#deps = deps;
@@ -85,14 +85,14 @@ export class MatrixAccount implements Service {
     this.#events = new LinkEvents(deps);
   }
 
-  /** Goes on with the login that is kept, if there is one. Does not wait for the homeserver. */
+  /** Resumes the kept login, if there is one. Does not wait for the homeserver. */
   async start(): Promise<void> {
     mkdirSync(this.#deps.directory, { recursive: true, mode: 0o700 });
     this.#isStarted = true;
     await this.#resume();
   }
 
-  /** The keystore is open: the login can be read. */
+  /** The keystore was unlocked, so that the login can be read. */
   unlocked(): void {
     if (this.#isStarted)
       this.#resume().catch((error: unknown) => this.#deps.logger.error({ error }, "the login could not be read"));
@@ -105,7 +105,7 @@ export class MatrixAccount implements Service {
     this.#supervisor = undefined;
   }
 
-  /** Whether there is an account to send from, now or when the keystore is unlocked. */
+  /** Whether there is a login, or may be one in the locked keystore. */
   get hasLogin(): boolean {
     return this.#session !== undefined || this.#isLocked;
   }
@@ -124,15 +124,15 @@ export class MatrixAccount implements Service {
   }
 
   /**
-   * Logs in and waits until the device is signed and its rooms are synced. Also where the homeserver has ended an earlier
-   * login: the account keeps its identity then, and after a soft logout its device.
-   * @param recoveryKey as clients show it: opens the identity that the account has already
+   * Logs in and waits until the device is signed and its rooms are synced. After the homeserver ended an earlier login the account
+   * keeps its identity, and after a soft logout also its device.
+   * @param recoveryKey in the form that clients show: unlocks the account's existing identity
    */
   async logIn(homeserver: string, credentials: Credentials, recoveryKey?: string): Promise<MatrixStatus> {
     const ended = this.#session;
     const isEnded = this.#supervisor?.state === "logged_out";
     if (this.#isLoggingIn || (ended !== undefined && !isEnded)) throw new BridgeError("MATRIX_ALREADY_LOGGED_IN");
-    // Before the homeserver makes a device whose keys could not be kept.
+    // Checked before the homeserver creates a device whose keys could not be kept.
     this.#deps.secrets.assertOpen();
     const key = recoveryKey === undefined ? undefined : parseRecoveryKey(recoveryKey);
     const deadline = AbortSignal.timeout(loginDeadlineMs);
@@ -151,7 +151,7 @@ export class MatrixAccount implements Service {
     }
   }
 
-  /** @returns whether the key that opens the account to its next login is kept */
+  /** @returns whether the recovery key is kept for the next login */
   async logOut(forgetRecoveryKey: boolean): Promise<boolean> {
     const session = this.#session;
     if (session === undefined) throw this.#noSession();
@@ -161,13 +161,13 @@ export class MatrixAccount implements Service {
     this.#supervisor = undefined;
     this.#session = undefined;
     this.#identity = undefined;
-    // The keys are forgotten here whatever the homeserver says to it.
+    // The keys are removed here even when the homeserver does not accept the logout.
     await forgetSession(this.#deps.secrets);
     if (forgetRecoveryKey) await this.recovery.forget(session.userId);
     this.#deps.store.writeNow(forgetAll);
     removeKeys(session, this.#deps.directory);
     await logOut(session, AbortSignal.timeout(10_000)).catch((error: unknown) =>
-      this.#deps.logger.warn({ error }, "the homeserver did not take the logout"),
+      this.#deps.logger.warn({ error }, "the homeserver did not accept the logout"),
     );
     return this.recovery.isKept(session.userId);
   }
@@ -181,15 +181,16 @@ export class MatrixAccount implements Service {
     const { roomId, transactionId } = outgoing;
     if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
     const link = this.#link();
-    const silentMs = this.#silentUntilMs - clock.monotonic();
-    if (silentMs > 0) throw new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: Math.ceil(silentMs) });
+    const blockedMs = this.#blockedUntilMs - clock.monotonic();
+    if (blockedMs > 0)
+      throw new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: Math.ceil(blockedMs) });
     try {
       const { eventId } = await link.call("send", outgoing, signal);
       await this.#recorder.sent({ transactionId, roomId, eventId });
       return { eventId };
     } catch (error) {
       if (error instanceof BridgeError && error.code === "MATRIX_RATE_LIMITED")
-        this.#silentUntilMs = clock.monotonic() + Number(error.details?.["retry_after_ms"] ?? 1000);
+        this.#blockedUntilMs = clock.monotonic() + Number(error.details?.["retry_after_ms"] ?? 1000);
       throw error;
     }
   }
@@ -202,7 +203,7 @@ export class MatrixAccount implements Service {
     return (await this.#link().call("join", { room }, signal)).roomId;
   }
 
-  /** Whether the person is in the room now, by the homeserver. Nobody is in a room that the bridge cannot look into. */
+  /** Asks the homeserver whether the person is in the room. False for rooms that the bridge cannot read. */
   isMember(roomId: string, userId: string, signal: AbortSignal): Promise<boolean> {
     return this.#link().call("isMember", { roomId, userId }, signal);
   }
@@ -228,13 +229,13 @@ export class MatrixAccount implements Service {
       this.#session = session;
       this.#launch(session);
     } catch (error) {
-      // It is read when the keystore is unlocked.
+      // The login is read when the keystore is unlocked.
       if (!(error instanceof BridgeError) || error.code !== "KEYSTORE_LOCKED") throw error;
       this.#isLocked = this.#session === undefined;
     }
   }
 
-  /** Goes on with the new login. What is known of the rooms stays when it is the same account's. */
+  /** Starts with the new login. The records of rooms are kept when the account is the same. */
   async #begin(session: Session, ended: Session | undefined): Promise<void> {
     const { secrets, store, directory } = this.#deps;
     await this.#supervisor?.stop();
@@ -259,7 +260,7 @@ export class MatrixAccount implements Service {
       stateChanged: (state, reason) => this.#stateChanged(state, reason),
     });
     this.#supervisor.start();
-    this.#events.begun(session);
+    this.#events.started(session);
   }
 
   #onNotice(message: RoomNotice, link: WorkerClient): void {

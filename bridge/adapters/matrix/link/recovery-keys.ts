@@ -4,16 +4,16 @@ import * as z from "zod";
 import type { SecretStore, Session } from "./session.ts";
 
 const secretName = "matrix-recovery-keys";
-/** Accounts whose keys are kept; those that were used least lately go first. */
+/** The most accounts whose keys are kept. The least recently used is removed first. */
 const keptMax = 16;
 
-/** By the account, in base64, the newest last. */
+/** Pairs of account and key in base64, the newest last. */
 const Kept = z.array(z.tuple([z.string(), z.string()]));
 
-/** The recovery keys that were seen to open their accounts. They outlive the logins: nothing else opens them to a new device. */
+/** Keeps recovery keys that were verified to unlock their accounts. They outlive logins, because a new device needs them. */
 export class RecoveryKeys {
   readonly #secrets: () => SecretStore;
-  /** Known also while the keystore is locked. */
+  /** The accounts with a key. It is known while the keystore is locked too. */
   #accounts: ReadonlySet<string> = new Set();
 
   constructor(secrets: () => SecretStore) {
@@ -28,7 +28,7 @@ export class RecoveryKeys {
     return all;
   }
 
-  /** As of the last look, which each login and start takes. */
+  /** As of the last read, at a login or a start. */
   isKept(userId: string): boolean {
     return this.#accounts.has(userId);
   }
@@ -46,8 +46,8 @@ export class RecoveryKeys {
   }
 
   /**
-   * As clients show it.
-   * @param userId the account that was logged in last when left out
+   * The key in the form that clients show.
+   * @param userId the account. The last one that logged in when left out.
    * @throws BridgeError MATRIX_NO_RECOVERY_KEY, KEYSTORE_LOCKED
    */
   async show(userId?: string): Promise<{ userId: string; shown: string }> {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import * as z from "zod";
 
-/** What the adapter keeps secret, by name; the keystore behind it seals it. */
+/** Stores the account's secrets by name, sealed by the keystore. */
 export interface SecretStore {
   /** @throws BridgeError KEYSTORE_LOCKED */
   assertOpen(): void;
@@ -18,7 +18,7 @@ const Session = z.object({
   accessToken: z.string(),
   /** In base64: encrypts the crypto store. */
   storeKey: z.string(),
-  /** In base64: opens the account's secret storage. */
+  /** In base64: unlocks the account's secret storage. */
   recoveryKey: z.string(),
 });
 /** One login: one device, with its keys. */
@@ -36,7 +36,7 @@ export const saveSession = (secrets: SecretStore, session: Session): Promise<voi
 
 export const forgetSession = (secrets: SecretStore): Promise<void> => secrets.delete(secretName);
 
-/** How the account proves itself: one of these. */
+/** How the account logs in. */
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   /** An access token that was issued elsewhere. */
@@ -48,18 +48,18 @@ const LoginAnswer = z.object({ user_id: z.string(), device_id: z.string(), acces
 const WhoAmI = z.object({ user_id: z.string(), device_id: z.string() });
 
 export interface LoginOptions {
-  /** Opens what the account backed up earlier. */
+  /** Unlocks what the account backed up earlier. */
   readonly recoveryKey?: Uint8Array | undefined;
-  /** In base64, by the account: those that opened it in earlier logins. */
+  /** The kept recovery keys by account, in base64. */
   readonly kept?: ReadonlyMap<string, string>;
-  /** An earlier login that the homeserver has ended: the same account goes on with its identity. */
+  /** An earlier login that the homeserver has ended. The same account keeps its identity. */
   readonly ended?: Session | undefined;
-  /** It was ended softly: the same device goes on with its keys. */
+  /** The earlier login ended with a soft logout. The device keeps its keys. */
   readonly isSoft?: boolean;
 }
 
 /**
- * Logs in, once: the device and its keys live as long as the login.
+ * Logs in. The device and its keys live as long as the login.
  * @throws BridgeError MATRIX_LOGIN_FAILED, MATRIX_UNREACHABLE, MATRIX_RATE_LIMITED
  */
 export async function logIn(
@@ -120,12 +120,12 @@ async function newLogin(
   return { userId, deviceId, accessToken };
 }
 
-/** Ends the login: the token and the device's keys are void. */
+/** Ends the login. The token and the device become invalid. */
 export async function logOut({ homeserver, accessToken }: Session, signal: AbortSignal): Promise<void> {
   await request(homeserver, "POST", "logout", { token: accessToken, body: {}, signal });
 }
 
-/** Only a connection that nobody else can read carries a password: TLS, or this machine. */
+/** Passwords are sent over TLS or the loopback only. */
 function homeserverUrl(homeserver: string): string {
   const text = /^[a-z]+:\/\//i.test(homeserver) ? homeserver : `https://${homeserver}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -4,7 +4,7 @@ import type { WorkerOptions } from "../protocol/worker-protocol.ts";
 import type { RoomRecords } from "../rooms/room-store.ts";
 import type { Session } from "./session.ts";
 
-/** A device's keys are of no use to another device. */
+/** Each device has a crypto store of its own. */
 const keysPath = ({ deviceId }: Session, directory: string): string =>
   join(directory, `crypto-${deviceId.replaceAll(/[^A-Za-z0-9_-]/g, "_")}.db`);
 
@@ -13,7 +13,7 @@ interface WorkerSettings extends Pick<WorkerOptions, "pollMs" | "backfillMax"> {
   readonly nowMs: number;
 }
 
-/** What a worker starts with. */
+/** The options of the worker for a session. */
 export function workerOptions(
   session: Session,
   { cursors, encrypted }: RoomRecords,
@@ -32,12 +32,12 @@ export function workerOptions(
     encryptedRooms: encrypted,
     pollMs,
     backfillMax,
-    // A homeserver keeps answers for some two minutes.
+    // Homeservers cache an initial sync for some two minutes.
     firstSyncLimit: 20 + (Math.floor(nowMs / 1000) % 150),
   };
 }
 
-/** The keys of a login that has ended. */
+/** Removes the keys of a login that has ended. */
 export function removeKeys(session: Session, directory: string): void {
   for (const suffix of ["", "-wal", "-shm"]) rmSync(keysPath(session, directory) + suffix, { force: true });
 }

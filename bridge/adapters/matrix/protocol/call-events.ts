@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { InboundEvent, Trust } from "./worker-protocol.ts";
 
-/** The versions of `m.call.*` that are spoken. Zero knows no parties, no rejection and no renegotiation. */
+/** The supported versions of `m.call.*`. Version 0 has no parties, no rejection and no renegotiation. */
 export type CallVersion = "0" | "1";
 
 export type CallStep =
@@ -9,7 +9,7 @@ export type CallStep =
       readonly kind: "invite";
       readonly offer: string;
       readonly lifetimeMs: number;
-      /** Whom it is for, where it is not for the whole room. */
+      /** The user who is invited. Undefined when the whole room is. */
       readonly invitee: string | undefined;
     }
   | { readonly kind: "candidates"; readonly candidates: readonly string[] }
@@ -24,7 +24,7 @@ export interface RoomCallEvent {
   readonly trust: Trust;
   /** How long ago it was sent. */
   readonly ageMs: number;
-  /** Undefined when it is nothing that the bridge understands. */
+  /** Undefined when the event is malformed. */
   readonly call: { readonly id: string; readonly party: string | undefined; readonly version: CallVersion } | undefined;
   readonly step: CallStep | undefined;
 }
@@ -32,7 +32,7 @@ export interface RoomCallEvent {
 const id = z.string().min(1).max(255);
 const sdp = z.string().min(1).max(40_000);
 const lifetime = z.number().min(0).max(600_000);
-/** Nobody lets it ring for longer, whatever they say. */
+/** Invitations expire after this time, whatever lifetime they name. */
 const ringMsMax = 120_000;
 
 const Base = z
@@ -55,7 +55,7 @@ const steps = {
     .transform(
       ({ candidates }): CallStep => ({
         kind: "candidates",
-        // An empty one says that no more will come.
+        // An empty candidate marks the end of candidates.
         candidates: candidates.map(({ candidate }) => candidate).filter((candidate) => candidate !== ""),
       }),
     ),
@@ -72,10 +72,10 @@ const steps = {
   "m.call.hangup": z.object({}).transform((): CallStep => ({ kind: "hangup" })),
 } as const satisfies Record<string, z.ZodType<CallStep>>;
 
-/** The events of a call that callers send. What callees send is for them. */
+/** The events that callers send. Those of callees are ignored. */
 export const callEventTypes: readonly string[] = Object.keys(steps);
 
-/** Undefined for what is no event of a call. */
+/** Undefined for other events. */
 export function readCallEvent({
   roomId,
   sender,
@@ -106,7 +106,7 @@ export interface CallReply {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** What the bridge, as one party of a call, says in the room. */
+/** Makes the events that the bridge sends as one party of a call. */
 export class CallReplies {
   readonly #base: Readonly<Record<string, unknown>>;
   readonly #isFirst: boolean;
@@ -120,7 +120,7 @@ export class CallReplies {
     return this.#reply("answer", { answer: { type: "answer", sdp } });
   }
 
-  /** All at once: an empty one after the last. */
+  /** All candidates at once, with the end marker after the last. */
   candidates(all: readonly CallCandidate[]): CallReply {
     return this.#reply("candidates", { candidates: [...all, { candidate: "", sdpMid: "0", sdpMLineIndex: 0 }] });
   }
@@ -133,7 +133,7 @@ export class CallReplies {
     return this.#reply("hangup", { reason });
   }
 
-  /** Not answered, and it will not be. */
+  /** Rejects a call that was not answered. Version 0 has no rejection and hangs up. */
   reject(reason: string): CallReply {
     return this.#isFirst ? this.#reply("reject", { reason }) : this.hangUp(reason);
   }

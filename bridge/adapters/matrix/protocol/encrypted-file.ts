@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** How an encrypted file stands in an event: where it is, and what opens it. */
+/** How an event refers to an encrypted file: its address, key and hash. */
 export const EncryptedFile = z.object({
   url: z.string(),
   v: z.literal("v2"),

@@ -1,6 +1,6 @@
 import type { EncryptedFile } from "./encrypted-file.ts";
 
-/** What the worker starts with. It holds secrets: it goes to the worker's thread and nowhere else. */
+/** What the worker starts with. It holds secrets and is passed to the worker's thread only. */
 export interface WorkerOptions {
   readonly homeserver: string;
   readonly userId: string;
@@ -8,16 +8,16 @@ export interface WorkerOptions {
   readonly accessToken: string;
   /** 32 bytes that encrypt the crypto store. */
   readonly storeKey: Uint8Array;
-  /** Opens the account's secret storage: 32 bytes. */
+  /** The 32 bytes that unlock the account's secret storage. */
   readonly recoveryKey: Uint8Array;
   readonly cryptoStorePath: string;
-  /** The last handled event of each room, to go on from. */
+  /** The last handled event of each room. */
   readonly cursors: ReadonlyMap<string, string>;
-  /** Rooms that were encrypted once: they stay so, whatever a homeserver says later. */
+  /** Rooms that were ever encrypted. They stay encrypted, whatever a homeserver says later. */
   readonly encryptedRooms: readonly string[];
-  /** Differs from start to start: a homeserver may answer an equal first sync from its cache, with old members. */
+  /** Differs between starts: a homeserver may answer an equal first sync from its cache, with old members. */
   readonly firstSyncLimit: number;
-  /** How long the homeserver may hold a sync that has nothing to tell. */
+  /** How long the homeserver may hold a sync without news. */
   readonly pollMs: number;
   /** The most events that are fetched from a room's past after a time without connection. */
   readonly backfillMax: number;
@@ -33,12 +33,12 @@ export interface InboundEvent {
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
   readonly sentAtMs: number;
-  /** How long ago it was sent, by the homeserver's own count where it gives one: its clock may differ from this machine's. */
+  /** The age at receipt, from the homeserver where it sends one: its clock may differ from this machine's. */
   readonly ageMs: number;
   readonly trust: Trust;
-  /** Fetched from the room's past, after a time without connection. */
+  /** The event was fetched by a backfill, after a time without connection. */
   readonly isBackfilled: boolean;
-  /** Why it could not be decrypted. The content is then the ciphertext's. */
+  /** Why the event could not be decrypted. The content is then the ciphertext. */
   readonly undecryptable?: string;
 }
 
@@ -46,7 +46,7 @@ export interface Outgoing {
   readonly roomId: string;
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
-  /** The same id never makes a second event, also after a restart. */
+  /** One id creates one event, also after a restart. */
   readonly transactionId: string;
 }
 
@@ -57,7 +57,7 @@ export interface Upload {
   readonly name: string;
 }
 
-/** How the file stands in the event: by its address, or, of an encrypted room, with what opens it. */
+/** How an event refers to the file: by its address, and in an encrypted room with its key. */
 export type Uploaded = { readonly url: string } | { readonly file: EncryptedFile };
 
 export interface Download {
@@ -84,24 +84,24 @@ export interface RoomInfo {
 }
 
 export interface IdentityStatus {
-  /** Of this device: what another client shows for comparison. */
+  /** The fingerprint of this device, as other clients show it. */
   readonly fingerprint: string;
-  /** This device is signed by its account: others see no warning. */
+  /** The account has signed this device, so that other clients show no warning. */
   readonly isCrossSigned: boolean;
   /** The version of the key backup that is in use. */
   readonly backupVersion: string | null;
-  /** The recovery key opens the account's secret storage. */
+  /** The recovery key unlocks the account's secret storage. */
   readonly isRecoverable: boolean;
 }
 
 export type VerificationState = "requested" | "compare" | "done" | "cancelled";
 
-/** One comparison of emoji with another device. */
+/** One verification of another device by emoji. */
 export interface Verification {
   readonly flowId: string;
   readonly userId: string;
   readonly state: VerificationState;
-  /** What both sides must show, in order, while the state is `compare`. */
+  /** The emoji that both sides must show, in order, while the state is `compare`. */
   readonly emoji: readonly { readonly symbol: string; readonly name: string }[];
 }
 
@@ -132,7 +132,7 @@ export type WorkerMethods = {
     readonly params: { readonly flowId: string; readonly isEqual: boolean };
     readonly result: Verification;
   };
-  /** Answers to `inbound`. */
+  /** Confirms an `inbound` notice. */
   readonly stored: { readonly params: { readonly eventId: string; readonly isStored: boolean }; readonly result: null };
 };
 
@@ -140,14 +140,14 @@ export type LinkState = "live" | "reconnecting";
 
 /** What the worker notifies the bridge of. */
 export type WorkerNotice =
-  /** `live`: a sync came back. `reconnecting`: the homeserver was tried in vain. */
+  /** `live`: a sync returned. `reconnecting`: the homeserver did not answer. */
   | { readonly kind: "link"; readonly state: LinkState }
   /** The homeserver does not know the token any more. */
   | { readonly kind: "logged_out"; readonly reason: string; readonly isSoft: boolean }
-  /** Must be answered by `stored` before the room's next event comes. */
+  /** The room's next event follows after `stored`. */
   | { readonly kind: "inbound"; readonly event: InboundEvent }
   | { readonly kind: "cursor"; readonly roomId: string; readonly eventId: string }
-  /** What was said in the room while there was no link may stay unread in part. */
+  /** Messages of the room may have been missed while there was no connection. */
   | { readonly kind: "missed"; readonly roomId: string; readonly reason: string }
   | { readonly kind: "encrypted"; readonly roomId: string }
   | {
@@ -165,9 +165,9 @@ export type WorkerNotice =
       readonly upToMs: number;
     }
   | { readonly kind: "invite"; readonly roomId: string; readonly inviter: string }
-  /** Who was in the room is not any more, of their own will or not. */
+  /** A member left the room or was removed. */
   | { readonly kind: "left"; readonly roomId: string; readonly userId: string }
   | { readonly kind: "verification"; readonly verification: Verification }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
-  /** The store could not be written: the worker must be started anew. */
+  /** The crypto store could not be written. The worker must be restarted. */
   | { readonly kind: "fatal"; readonly message: string };

@@ -1,15 +1,15 @@
 import type { Result } from "@armorclaw/protocol";
 import { agentLine, approvalLines, budgetLines } from "./command-replies.ts";
 
-/** A command of a room and the method that it is. Who may use it, and whether it changes something, is the method's to say. */
+/** A room command and the method that it calls. The method decides who may use the command. */
 export interface RoomCommand {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
   readonly method: string;
-  /** Undefined when the words do not fit. */
+  /** Undefined when the number of words is wrong. */
   readonly params: (words: readonly string[]) => object | undefined;
-  /** @param items what the method streamed */
+  /** @param items the items that the method streamed */
   readonly render: (result: never, items: never) => string;
 }
 
@@ -17,7 +17,7 @@ const none = (words: readonly string[]) => (words.length === 0 ? {} : undefined)
 const one = (field: string) => (words: readonly string[]) => (words.length === 1 ? { [field]: words[0] } : undefined);
 const done = (text: string) => () => text;
 
-/** An approval's number, as it is shown: the part after `ap_` is enough. */
+/** Takes an approval's id with or without `ap_`. */
 const approval = (words: readonly string[]) => {
   const [code] = words;
   if (code === undefined || words.length !== 1) return undefined;
@@ -28,16 +28,16 @@ export const roomCommands: readonly RoomCommand[] = [
   {
     name: "status",
     usage: "",
-    summary: "how the bridge is",
+    summary: "show the state of the bridge",
     method: "bridge.status",
     params: none,
     render: ({ version, state, uptime_ms: uptimeMs, agents, engine }: Result<"bridge.status">) =>
-      `ArmorClaw ${version}: ${state} for ${Math.floor(uptimeMs / 60_000)} min, ${agents.running} of ${agents.total} agents run, in ${engine.kind}.`,
+      `ArmorClaw ${version}: ${state} for ${Math.floor(uptimeMs / 60_000)} min, ${agents.running} of ${agents.total} agents run in ${engine.kind}.`,
   },
   {
     name: "ps",
     usage: "",
-    summary: "the agents",
+    summary: "list the agents",
     method: "agent.list",
     params: none,
     render: ({ agents }: Result<"agent.list">) =>
@@ -46,11 +46,11 @@ export const roomCommands: readonly RoomCommand[] = [
   {
     name: "logs",
     usage: "AGENT",
-    summary: "the last lines that an agent wrote",
+    summary: "show the last log lines of an agent",
     method: "agent.logs",
     params: ([id, ...more]) => (id !== undefined && more.length === 0 ? { agent_id: id, tail: 20 } : undefined),
     render: (_: unknown, items: readonly { readonly line: string }[]) =>
-      items.length === 0 ? "It wrote nothing." : items.map(({ line }) => line).join("\n"),
+      items.length === 0 ? "The agent has written no logs." : items.map(({ line }) => line).join("\n"),
   },
   {
     name: "start",
@@ -79,7 +79,7 @@ export const roomCommands: readonly RoomCommand[] = [
   {
     name: "resume",
     usage: "AGENT",
-    summary: "let a frozen agent go on",
+    summary: "resume a frozen agent",
     method: "agent.resume",
     params: one("agent_id"),
     render: agentLine,
@@ -90,12 +90,12 @@ export const roomCommands: readonly RoomCommand[] = [
     summary: "freeze and stop every agent, until somebody resumes",
     method: "bridge.panic",
     params: none,
-    render: done("Everything is stopped. `armorclaw bridge resume` on the machine undoes it."),
+    render: done("All agents are stopped. Run `armorclaw bridge resume` on the machine to resume."),
   },
   {
     name: "budget",
     usage: "",
-    summary: "what was spent",
+    summary: "show what was spent",
     method: "budget.status",
     params: none,
     render: budgetLines,
@@ -103,7 +103,7 @@ export const roomCommands: readonly RoomCommand[] = [
   {
     name: "approvals",
     usage: "",
-    summary: "what waits for an answer",
+    summary: "list the approvals that wait for an answer",
     method: "approval.list",
     params: none,
     render: approvalLines,

@@ -6,14 +6,14 @@ export const codeOf = (approvalId: string): string => approvalId.replace(/^ap_/,
 export const agentLine = ({ agent_id: id, state, restarts, message }: AgentInfo): string =>
   `${id}: ${state}${restarts > 0 ? `, ${restarts} restarts` : ""}${message === null ? "" : ` (${message})`}`;
 
-/** A line for each: the whole question stands in the room already. */
+/** One line for each approval. The room has the whole question already. */
 export const approvalLines = ({ approvals }: Result<"approval.list">): string =>
   approvals.length === 0
-    ? "Nothing waits for an answer."
+    ? "No approval waits for an answer."
     : approvals
         .map(
           ({ approval_id: id, requester, method, expires_at: until }) =>
-            `${codeOf(id)}: ${requester.replace(/^agent:/, "")} asks to do ${method} until ${until}`,
+            `${codeOf(id)}: ${requester.replace(/^agent:/, "")} requests ${method} until ${until}`,
         )
         .join("\n");
 
@@ -26,7 +26,7 @@ export function budgetLines({ limits, frozen }: Result<"budget.status">): string
     return `${scope} per ${window}: ${amount(limit, spent)} of ${bound} (${Math.round(percent)} %)`;
   });
   const cold = frozen.map(({ agent_id: id, reason }) => `${id} is frozen: ${reason}`);
-  return bounds.length === 0 && cold.length === 0 ? "Nothing bounds what is spent." : [...bounds, ...cold].join("\n");
+  return bounds.length === 0 && cold.length === 0 ? "There are no limits." : [...bounds, ...cold].join("\n");
 }
 
 const amount = ({ unit }: Limit, value: number): string =>

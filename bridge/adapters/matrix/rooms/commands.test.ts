@@ -159,7 +159,7 @@ describe("RoomCommands", () => {
     await commands.handle(message("!help"));
     expect(answers[0]).toBe("Usage: !stop AGENT");
     expect(answers[1]).toMatch(/There is no !budget/);
-    expect(answers[2]).toContain("!ps: the agents");
+    expect(answers[2]).toContain("!ps: list the agents");
     expect(answers[2]).not.toContain("!budget");
   });
 

@@ -1,17 +1,17 @@
 import * as z from "zod";
 import type { Uploaded } from "../protocol/worker-protocol.ts";
 
-/** A message as a caller means it. It is kept in the queue in this form. */
+/** A message as callers pass it and the queue keeps it. */
 export const OutgoingMessage = z.object({
   text: z.string(),
   msgtype: z.enum(["m.text", "m.notice", "m.emote"]).default("m.text"),
   html: z.string().optional(),
-  /** The event that the thread grows from. */
+  /** The root event of the thread. */
   threadId: z.string().optional(),
   replyTo: z.string().optional(),
   /** `text` is then an emoji. */
   reactsTo: z.string().optional(),
-  /** The approval that the message asks about. It stays with the bridge. */
+  /** The approval that the message asks for. It is not sent to the room. */
   approvalId: z.string().optional(),
   file: z.object({ name: z.string(), mimetype: z.string(), base64: z.string() }).optional(),
 });
@@ -32,7 +32,7 @@ export function eventContent(message: OutgoingMessage, uploaded: Uploaded | unde
   const relation = relationOf(message);
   const content = {
     ...(uploaded === undefined ? textContent(message) : fileContent(message, uploaded)),
-    // Nobody is called by name in what the bridge says, whatever a text contains.
+    // The bridge's messages mention nobody, whatever their text contains.
     "m.mentions": {},
     ...(relation === undefined ? {} : { "m.relates_to": relation }),
   };
@@ -55,7 +55,7 @@ function fileContent({ text, file }: OutgoingMessage, uploaded: Uploaded): objec
 function relationOf({ threadId, replyTo }: OutgoingMessage): object | undefined {
   const reply = (eventId: string) => ({ "m.in_reply_to": { event_id: eventId } });
   if (threadId === undefined) return replyTo === undefined ? undefined : reply(replyTo);
-  // Clients that know no threads show the reply.
+  // Clients without threads show the reply.
   const falling = { is_falling_back: replyTo === undefined, ...reply(replyTo ?? threadId) };
   return { rel_type: "m.thread", event_id: threadId, ...falling };
 }

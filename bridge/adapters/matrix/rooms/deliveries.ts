@@ -1,6 +1,6 @@
 import type { Sql } from "../../../store/index.ts";
 
-/** What is known of an event that the bridge sent; each state includes those before it. */
+/** How far the delivery of an event is known. Each state includes those before it. */
 export type DeliveryState = "sent" | "echoed" | "read";
 
 export interface Delivery {
@@ -10,10 +10,10 @@ export interface Delivery {
   readonly state: DeliveryState;
 }
 
-/** How long deliveries are followed. */
+/** How long deliveries are tracked. */
 const followedMs = 7 * 86_400_000;
 
-/** The homeserver took the event. Its echo may have come first. */
+/** The homeserver accepted the event. Its echo may have arrived before. */
 export function noteSent(sql: Sql, delivery: Omit<Delivery, "state">, nowMs: number): Delivery | undefined {
   const { transactionId, roomId, eventId } = delivery;
   sql.run("DELETE FROM matrix_deliveries WHERE sent_at_ms < ?", nowMs - followedMs);
@@ -27,7 +27,7 @@ export function noteSent(sql: Sql, delivery: Omit<Delivery, "state">, nowMs: num
   return changes === 0 ? undefined : { ...delivery, state: "sent" };
 }
 
-/** The event came back with the room's other events: everyone in the room can see it. */
+/** The event was received by sync: everyone in the room can see it. */
 export function noteEcho(
   sql: Sql,
   echo: { readonly roomId: string; readonly transactionId: string | undefined; readonly eventId: string },

@@ -5,7 +5,7 @@ import { eventContent, OutgoingMessage } from "./content.ts";
 
 export const destinationName = "matrix";
 
-/** A message for a room, as the queue takes it. A room's messages keep their order. */
+/** The outbox message for a room. Messages of one room keep their order. */
 export const roomMessage = (roomId: string, dedupeKey: string, message: OutgoingMessage): OutboundMessage => ({
   destination: destinationName,
   lane: roomId,
@@ -13,13 +13,13 @@ export const roomMessage = (roomId: string, dedupeKey: string, message: Outgoing
   body: message,
 });
 
-/** What carries messages to rooms. */
+/** Sends messages to rooms. */
 export interface RoomSender {
   send(outgoing: Outgoing, signal: AbortSignal): Promise<{ eventId: string }>;
   readonly media: { upload(upload: Upload, signal: AbortSignal): Promise<Uploaded> };
 }
 
-/** Where the queue's messages for rooms go. */
+/** The outbox destination for rooms. */
 export function matrixDestination(adapter: RoomSender): Destination {
   return {
     name: destinationName,
@@ -41,7 +41,7 @@ export function matrixDestination(adapter: RoomSender): Destination {
   };
 }
 
-/** While the bridge is logged out, or a room is not trusted for now, messages wait for a person to mend it. */
+/** With these errors messages wait until a person logs in or unlocks the keystore. */
 const waitsForPerson = new Set(["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"]);
 
 function deliveryError(error: unknown): unknown {

@@ -16,13 +16,13 @@ export interface EventRecorderDeps {
   readonly events: EventTransactions;
   readonly clock: Clock;
   readonly trust: MatrixTrust;
-  /** Called once for each, after it is durable. */
+  /** Called once for each event, after it is durable. */
   readonly onInbound: (inbound: Inbound) => void;
-  /** The same for events of calls, whoever sent them. They are nothing to keep. */
+  /** Called once for each event of a call, from any sender. These events are not stored. */
   readonly onCall: (event: RoomCallEvent) => void;
 }
 
-/** Writes down what comes from the homeserver, each fact together with the event that tells it. */
+/** Records what the homeserver sends, and publishes an event for it in the same transaction. */
 export class EventRecorder {
   readonly #deps: EventRecorderDeps;
 
@@ -30,7 +30,7 @@ export class EventRecorder {
     this.#deps = deps;
   }
 
-  /** The room's cursor moves with it: what was published is not published again, whatever is killed. */
+  /** The room's cursor moves in the same transaction, so that an event is published once even when the bridge is killed. */
   async inbound(event: InboundEvent): Promise<void> {
     const { events, trust, onInbound, onCall } = this.#deps;
     const call = readCallEvent(event);
@@ -49,7 +49,7 @@ export class EventRecorder {
     await this.#deps.events.transact((sql) => moveCursor(sql, roomId, eventId));
   }
 
-  /** Nobody is heard in a room that is not trusted, so that nothing is missed there. */
+  /** Rooms that are not trusted are ignored, so that nothing can be missed there. */
   async missed(roomId: string, reason: string): Promise<void> {
     if (!this.#deps.trust.isTrustedRoom(roomId)) return;
     const data = { room_id: roomId, room: roomSegment(roomId), reason };
@@ -68,7 +68,7 @@ export class EventRecorder {
     return this.#deliveries((sql) => [noteEcho(sql, echo, sentAtMs)]);
   }
 
-  /** Whether strangers read the room is not told. */
+  /** Receipts of people who are not trusted are ignored. */
   async read(roomId: string, userId: string, upToMs: number): Promise<void> {
     if (this.#deps.trust.roleOf(userId) !== undefined) await this.#deliveries((sql) => noteRead(sql, roomId, upToMs));
   }

@@ -2,10 +2,10 @@ import * as z from "zod";
 import type { EventDraft } from "../../../events/index.ts";
 import type { InboundEvent, Trust } from "../protocol/worker-protocol.ts";
 
-/** Whom and where the bridge listens to. What is not named is not heard: empty means none. */
+/** The trusted rooms and people. Empty means none: everything else is ignored. */
 export interface MatrixTrust {
   isTrustedRoom(roomId: string): boolean;
-  /** By the exact Matrix id; undefined for who is not trusted. */
+  /** By the exact Matrix id. Undefined for people who are not trusted. */
   roleOf(userId: string): MatrixRole | undefined;
 }
 
@@ -49,7 +49,7 @@ export const roomSegment = (roomId: string): string =>
     [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
   );
 
-/** What the event means to the bridge; undefined for what it does not listen to. */
+/** Parses an event. Undefined for events that the bridge ignores. */
 export function readInbound(event: InboundEvent, trust: MatrixTrust): Inbound | undefined {
   const { roomId, eventId, sender } = event;
   if (!trust.isTrustedRoom(roomId) || trust.roleOf(sender) === undefined) return undefined;
@@ -59,10 +59,10 @@ export function readInbound(event: InboundEvent, trust: MatrixTrust): Inbound | 
   const sentAt = { sent_at: timeOf(event.sentAtMs) };
   if (event.type === "m.reaction") return readReaction(event, { ...base, ...sentAt });
   const message = Message.safeParse(event.content);
-  // An edit changes what was said; what was said counts.
+  // Edits are ignored: the original message counts.
   if (event.type !== "m.room.message" || !message.success || message.data["m.relates_to"]?.rel_type === "m.replace")
     return undefined;
-  // What devices say to each other is not for people.
+  // Messages between devices are not for people.
   if (message.data.msgtype.startsWith("m.key.verification.")) return undefined;
   const { body, msgtype, formatted_body: html, "m.relates_to": relation } = message.data;
   const threadId = relation?.rel_type === "m.thread" ? relation.event_id : undefined;
@@ -108,7 +108,7 @@ const kinds = new Map([
 ]);
 
 const eventId = z.string().max(255);
-/** Homeservers and people may send anything: what is not of this form is not a message. */
+/** Homeservers and people may send anything. Events of another form are ignored. */
 const Message = z.object({
   msgtype: z.string().max(100),
   body: z.string(),
@@ -160,7 +160,7 @@ function mediaOf({ url, file, filename, body, info }: z.output<typeof Message>):
   return { media: { uri, name: filename ?? body, mimetype, size_bytes: size, is_encrypted: file !== undefined } };
 }
 
-/** A homeserver may claim any time; one that no calendar has is the epoch. */
+/** A homeserver may send any number. An invalid date becomes the epoch. */
 function timeOf(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();

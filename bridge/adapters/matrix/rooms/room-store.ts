@@ -1,7 +1,7 @@
 import type { Migration, Sql } from "../../../store/index.ts";
 import type { InboundEvent } from "../protocol/worker-protocol.ts";
 
-/** Events that are remembered to be known again. A fetch of the past looks back less far. */
+/** The most event ids that are kept to detect repetitions. A backfill reads fewer events. */
 const seenMax = 100_000;
 
 export const roomMigrations: readonly Migration[] = [
@@ -53,7 +53,7 @@ export function rememberEncrypted(sql: Sql, roomId: string): void {
   );
 }
 
-/** Whether the event comes for the first time, or is readable for the first time. Moves the room's cursor to it. */
+/** Whether the event is new, or readable for the first time. Moves the room's cursor to it. */
 export function admit(sql: Sql, { roomId, eventId, undecryptable }: InboundEvent): boolean {
   const isReadable = undecryptable === undefined ? 1 : 0;
   const { changes, lastId } = sql.run(
@@ -67,7 +67,7 @@ export function admit(sql: Sql, { roomId, eventId, undecryptable }: InboundEvent
   return changes > 0;
 }
 
-/** Another account's rooms and events are not this one's. */
+/** Removes everything of an account, whose rooms are not those of the next one. */
 export function forgetAll(sql: Sql): void {
   for (const table of ["matrix_rooms", "matrix_seen", "matrix_deliveries"]) sql.run(`DELETE FROM ${table}`);
 }

@@ -1,13 +1,13 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import type { EncryptedFile } from "../protocol/encrypted-file.ts";
 
-/** A file that is not what it should be. */
+/** The file is not the one that the event describes. */
 export class AttachmentError extends Error {}
 
 const unpadded = (data: Buffer) => data.toString("base64").replace(/=+$/, "");
 const digestOf = (ciphertext: Uint8Array) => createHash("sha256").update(ciphertext).digest();
 
-/** Encrypts a file as Matrix does: each with a key of its own, which travels in the encrypted event. */
+/** Encrypts a file by Matrix's specification: with a key of its own, which the encrypted event carries. */
 export function encryptAttachment(bytes: Uint8Array): { ciphertext: Buffer; file: Omit<EncryptedFile, "url"> } {
   const key = randomBytes(32);
   // The lower half counts blocks from zero.
@@ -25,10 +25,10 @@ export function encryptAttachment(bytes: Uint8Array): { ciphertext: Buffer; file
   };
 }
 
-/** @throws AttachmentError when it is not the file that the event's author sent */
+/** @throws AttachmentError when the file differs from the one that the event's author sent */
 export function decryptAttachment(ciphertext: Uint8Array, { key, iv, hashes }: EncryptedFile): Buffer {
   if (!digestOf(ciphertext).equals(Buffer.from(hashes.sha256, "base64")))
-    throw new AttachmentError("the homeserver has another file than the one that was sent");
+    throw new AttachmentError("the homeserver returned another file than the one that was sent");
   const [secret, start] = [Buffer.from(key.k, "base64url"), Buffer.from(iv, "base64")];
   if (secret.length !== 32 || start.length !== 16) throw new AttachmentError("the file's key is not well-formed");
   const decipher = createDecipheriv("aes-256-ctr", secret, start);

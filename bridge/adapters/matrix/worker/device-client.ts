@@ -19,9 +19,9 @@ import { Sender } from "./sender.ts";
 import { TimelineReader } from "./timeline-reader.ts";
 import { Verifications } from "./verifications.ts";
 
-/** Events of a room in one sync; the rest of a longer gap is fetched. */
+/** The most events of a room in one sync. The rest of a longer gap is fetched by a backfill. */
 const timelineLimit = 100;
-/** How often a lost link is tried again. The SDK by itself waits up to ten seconds. */
+/** How often a lost connection is retried. The SDK by itself waits up to ten seconds. */
 const retryMs = 1000;
 
 export interface DeviceClientDeps {
@@ -30,7 +30,7 @@ export interface DeviceClientDeps {
   readonly deliver: (event: InboundEvent) => Promise<void>;
 }
 
-/** One account of one homeserver, from its keys to its rooms. */
+/** The SDK's client of one device: opens its keys, syncs, and connects the parts that read and send. */
 export class DeviceClient {
   readonly client: MatrixClient;
   readonly sender: Sender;
@@ -38,7 +38,7 @@ export class DeviceClient {
   readonly #account: WorkerOptions;
   readonly #deps: DeviceClientDeps;
   readonly #guard: PlaintextGuard;
-  readonly #intake: TimelineReader;
+  readonly #timeline: TimelineReader;
   readonly #clock: Clock;
   #retry: Timer | undefined;
   #isLive = false;
@@ -59,19 +59,19 @@ export class DeviceClient {
     this.verifications = new Verifications(this.client, (verification) =>
       notify({ kind: "verification", verification }),
     );
-    this.#intake = new TimelineReader({
+    this.#timeline = new TimelineReader({
       client: this.client,
       clock,
       cursors: account.cursors,
       deliver: deps.deliver,
       moved: (roomId, eventId) => notify({ kind: "cursor", roomId, eventId }),
-      failed: (error) => notify({ kind: "fatal", message: `the intake failed: ${String(error)}` }),
+      failed: (error) => notify({ kind: "fatal", message: `the timeline reader failed: ${String(error)}` }),
       backfillMax: account.backfillMax,
       missed: (roomId, reason) => notify({ kind: "missed", roomId, reason }),
     });
   }
 
-  /** Opens the keys and begins to sync. Tells by `link` when it is live. */
+  /** Opens the keys and starts to sync. Notifies `link` when the sync is live. */
   static async open(account: WorkerOptions, deps: DeviceClientDeps, clock: Clock = systemClock): Promise<DeviceClient> {
     const idb = await openDurableIdb(account.cryptoStorePath, (error) =>
       deps.notify({ kind: "fatal", message: `the crypto store cannot be written: ${String(error)}` }),
@@ -129,7 +129,7 @@ export class DeviceClient {
       for (const [eventId, kinds] of Object.entries(event.getContent())) {
         const readers = (kinds as Record<string, Record<string, { ts?: number }>>)["m.read"] ?? {};
         for (const [userId, { ts = 0 }] of Object.entries(readers)) {
-          // The receipt may stand on a later event than ours: what counts is when that was sent.
+          // The receipt may name a later event than the bridge's. The time of that event counts.
           const upToMs = room.findEventById(eventId)?.getTs() ?? ts;
           if (userId !== client.getUserId())
             this.#deps.notify({ kind: "receipt", roomId: room.roomId, userId, upToMs });
@@ -149,7 +149,7 @@ export class DeviceClient {
         for (const room of this.client.getRooms())
           if (room.hasEncryptionStateEvent()) this.#guard.remember(room.roomId);
         await refreshTrackedDevices(this.client);
-        this.#intake.start();
+        this.#timeline.start();
       }
       this.#isLive = true;
       this.#deps.notify({ kind: "link", state: "live" });
@@ -171,7 +171,7 @@ function makeClient(account: WorkerOptions, guard: PlaintextGuard): MatrixClient
     useAuthorizationHeader: true,
     disableVoip: true,
     fetchFn: guard.fetch,
-    // The SDK's own queue spans all rooms, gives up after four tries and then forgets what waits: ours is on disk.
+    // The SDK's own queue spans all rooms and gives up after four attempts. The bridge's outbox replaces it.
     scheduler: new MatrixScheduler(
       () => -1,
       () => null,

@@ -16,12 +16,12 @@ const FileContent = z.object({
 });
 
 /**
- * Fetches the file of a room's event, and opens it where it is encrypted.
+ * Downloads the file of a room's event, and decrypts it if it is encrypted.
  * @throws NotReady, Refused, or what the SDK throws
  */
 export async function download(client: MatrixClient, { roomId, eventId, bytesMax }: Download): Promise<Downloaded> {
   const event = await findEvent(client, roomId, eventId);
-  if (event.isDecryptionFailure()) throw new NotReady(`the key of ${eventId} has not come`);
+  if (event.isDecryptionFailure()) throw new NotReady(`the key of ${eventId} has not arrived`);
   const content = FileContent.safeParse(event.getContent());
   const uri = content.data?.file?.url ?? content.data?.url;
   if (!content.success || uri === undefined) throw new Refused(`${eventId} has no file`);
@@ -44,10 +44,10 @@ async function findEvent(client: MatrixClient, roomId: string, eventId: string):
   return event;
 }
 
-/** Whatever the homeserver says of its size, no more than `bytesMax` is read. */
+/** Reads at most `bytesMax`, whatever size the homeserver claims. */
 async function fetchMedia(client: MatrixClient, uri: string, bytesMax: number): Promise<Buffer> {
   const url = client.mxcUrlToHttp(uri, undefined, undefined, undefined, false, false, true);
-  if (url === null || url === "") throw new Refused(`${uri.slice(0, 100)} is no file of a homeserver`);
+  if (url === null || url === "") throw new Refused(`${uri.slice(0, 100)} is not the address of a homeserver's file`);
   const answer = await fetch(url, {
     headers: { authorization: `Bearer ${client.getAccessToken()}` },
     redirect: "error",

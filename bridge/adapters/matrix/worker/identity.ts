@@ -29,9 +29,9 @@ export async function identityStatus(client: MatrixClient, recoveryKey: Uint8Arr
 }
 
 /**
- * Makes this device one that its account has signed, and the keys of its rooms backed up: with a new identity where the
- * account has none, else with the one that the recovery key opens. An identity that it cannot open stays as it is: only
- * another device of the account can then sign this one.
+ * Has the account sign this device, and sets up the backup of room keys: with a new identity where the account has none, or else with
+ * the identity that the recovery key unlocks. An identity that the key does not unlock stays unchanged: only another device of the
+ * account can then sign this one.
  */
 export async function secureAccount(
   client: MatrixClient,
@@ -65,7 +65,7 @@ export async function secureAccount(
       }),
     });
   }
-  // The homeserver tells of the new signature with one of the next syncs.
+  // The new signature arrives with one of the next syncs.
   for (let look = 0; look < 50 && !(await identityStatus(client, recoveryKey)).isCrossSigned; look += 1)
     await delay(systemClock, 100);
   return await identityStatus(client, recoveryKey);

@@ -2,7 +2,7 @@ import { type MatrixClient, MatrixError, RoomEvent, RoomMemberEvent } from "matr
 import type { WorkerNotice } from "../protocol/worker-protocol.ts";
 import { NotReady } from "./sdk-failure.ts";
 
-/** Tells of invitations to the bridge, and of everyone who leaves a room. */
+/** Notifies of invitations of the bridge's account, and of members who leave a room. */
 export function watchMembers(client: MatrixClient, notify: (notice: WorkerNotice) => void): void {
   const own = client.getUserId();
   client.on(RoomMemberEvent.Membership, (event, { roomId, userId, membership }, before) => {
@@ -16,18 +16,18 @@ export function watchMembers(client: MatrixClient, notify: (notice: WorkerNotice
 }
 
 /**
- * Whether the person is in the room. The homeserver is asked: what was synced may be behind it.
+ * Asks the homeserver whether the person is in the room, because the synced state may be outdated.
  * @throws NotReady before the first sync
  */
 export async function isMember(client: MatrixClient, roomId: string, userId: string): Promise<boolean> {
   if (!client.isInitialSyncComplete()) throw new NotReady("the rooms are not synced");
-  // A homeserver shows those who left a room how it was then.
+  // To an account that left a room, homeservers show the room's state at that time.
   if (client.getRoom(roomId)?.getMyMembership() !== "join") return false;
   try {
     const { membership } = await client.getStateEvent(roomId, "m.room.member", userId);
     return membership === "join";
   } catch (error) {
-    // It knows no such member, or does not let the bridge look into the room.
+    // The homeserver knows no such member, or the bridge may not read the room.
     if (error instanceof MatrixError && (error.httpStatus === 403 || error.httpStatus === 404)) return false;
     throw error;
   }

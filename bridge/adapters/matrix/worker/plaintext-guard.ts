@@ -1,9 +1,9 @@
 import { Refused } from "./sdk-failure.ts";
 
-/** Reactions and redactions are never encrypted, by Matrix's design; they carry no text. */
+/** Matrix never encrypts reactions and redactions. They carry no text. */
 const neverEncrypted = new Set(["m.room.encrypted", "m.reaction", "m.room.redaction"]);
 
-/** Devices compare keys in the clear: what they say is public, and each checks it. */
+/** Device verification is sent unencrypted by design. Its content is public, and both devices check it. */
 const isVerification = (type: string, body: unknown): boolean =>
   type.startsWith("m.key.verification.") ||
   (type === "m.room.message" && typeof body === "string" && msgtypeOf(body) === "m.key.verification.request");
@@ -11,8 +11,8 @@ const isVerification = (type: string, body: unknown): boolean =>
 const sendPath = /\/rooms\/([^/]+)\/send\/([^/]+)\//;
 
 /**
- * Which rooms are encrypted, and the last gate before the wire: the SDK sends in the clear to a room that it does not
- * know yet, so what leaves is looked at once more here.
+ * Remembers which rooms are encrypted, and refuses requests that would send plaintext to them. The SDK sends plaintext to a room whose
+ * state it does not know yet.
  */
 export class PlaintextGuard {
   readonly #encrypted: Set<string>;
@@ -43,7 +43,7 @@ export class PlaintextGuard {
       throw new Refused(`${type} would go to the encrypted room ${roomId} in the clear`);
   }
 
-  /** `fetch` behind the gate. */
+  /** `fetch` with this check. */
   readonly fetch = (input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
     this.check(String(input), init?.body);
     return fetch(input, init);

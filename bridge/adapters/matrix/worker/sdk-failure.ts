@@ -2,13 +2,13 @@ import { ConnectionError, MatrixError } from "matrix-js-sdk";
 import type { WorkerFailure } from "../protocol/worker-protocol.ts";
 import { AttachmentError } from "./attachment.ts";
 
-/** Something that passes by itself: the link is not live yet, or the room's members are not all known. */
+/** A temporary condition: the sync is not live yet, or not all members of the room are known. */
 export class NotReady extends Error {}
 
-/** Something that the homeserver was not even asked for. */
+/** The worker refused the request without asking the homeserver. */
 export class Refused extends Error {}
 
-/** The SDK's many errors as the few that a caller can act on. */
+/** Maps the SDK's errors to the few kinds that a caller can act on. */
 export function sdkFailure(error: unknown): WorkerFailure {
   const message = error instanceof Error ? error.message.slice(0, 300) : String(error);
   if (error instanceof NotReady) return { kind: "not_ready", message };
@@ -33,11 +33,11 @@ function retryAfterMs(error: MatrixError): number {
   try {
     return Math.max(50, error.getRetryAfterMs() ?? (typeof inBody === "number" ? inBody : 1000));
   } catch {
-    // A malformed Retry-After header says nothing.
+    // The Retry-After header is malformed.
     return 1000;
   }
 }
 
-/** What `fetch` itself throws, and what an abort makes of it. */
+/** Errors of `fetch` itself and of its abort signal. */
 const isNetworkError = (error: unknown): boolean =>
   error instanceof TypeError || (error instanceof Error && ["AbortError", "TimeoutError"].includes(error.name));

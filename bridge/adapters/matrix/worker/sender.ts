@@ -4,7 +4,7 @@ import { encryptAttachment } from "./attachment.ts";
 import type { PlaintextGuard } from "./plaintext-guard.ts";
 import { NotReady } from "./sdk-failure.ts";
 
-/** Transactions of this process that are still on their way. */
+/** The most transactions of this process in flight. */
 const inFlightMax = 1000;
 
 type SendEvent = (
@@ -15,7 +15,7 @@ type SendEvent = (
   transactionId: string,
 ) => Promise<{ event_id: string }>;
 
-/** Sends events, and tells when they come back by sync. */
+/** Sends events, and notifies of their echoes by sync. */
 export class Sender {
   readonly #client: MatrixClient;
   readonly #guard: PlaintextGuard;
@@ -38,7 +38,7 @@ export class Sender {
       if (roomId === undefined || eventId === undefined) return;
       notify({ kind: "echo", roomId, transactionId, eventId, sentAtMs: event.getTs() });
     };
-    // What this process sent comes back as an update of its local echo, what an earlier one sent as a new event.
+    // An event of this process returns as an update of its local echo, one of an earlier process as a new event.
     client.on(RoomEvent.LocalEchoUpdated, (event) => {
       if (event.status === null) echo(event, event.getUnsigned().transaction_id ?? event.getTxnId());
     });
@@ -48,7 +48,7 @@ export class Sender {
     });
   }
 
-  /** The link went down: members may have changed unseen. */
+  /** The connection was lost, and members may change meanwhile. */
   linkLost(): void {
     this.#compared.clear();
   }
@@ -56,13 +56,13 @@ export class Sender {
   send(outgoing: Outgoing): Promise<{ eventId: string }> {
     const running = this.#inFlight.get(outgoing.transactionId);
     if (running !== undefined) return running;
-    if (this.#inFlight.size >= inFlightMax) return Promise.reject(new NotReady("too many events are on their way"));
+    if (this.#inFlight.size >= inFlightMax) return Promise.reject(new NotReady("too many events are in flight"));
     const sending = this.#send(outgoing).finally(() => this.#inFlight.delete(outgoing.transactionId));
     this.#inFlight.set(outgoing.transactionId, sending);
     return sending;
   }
 
-  /** Puts a file where an event can point to it: encrypted where the room is. */
+  /** Uploads a file that an event can refer to. It is encrypted when the room is. */
   async upload({ roomId, bytes, mimetype, name }: Upload): Promise<Uploaded> {
     const room = this.#knownRoom(roomId);
     if (!room.hasEncryptionStateEvent()) {
@@ -99,13 +99,13 @@ export class Sender {
     return { eventId };
   }
 
-  /** Everyone whom the server has in the room must be known here, or they would not get the key, ever. */
+  /** Checks that all members on the homeserver are known here: others would never get the key. */
   async #compareMembers(room: Room): Promise<void> {
     if (!room.hasEncryptionStateEvent() || this.#compared.has(room.roomId)) return;
     const { joined } = await this.#client.getJoinedRoomMembers(room.roomId);
     const known = new Set(room.getMembersWithMembership("join").map(({ userId }) => userId));
     if (!Object.keys(joined).every((userId) => known.has(userId)))
-      throw new NotReady("the list of members is behind the homeserver's");
+      throw new NotReady("the list of members is not up to date yet");
     this.#compared.add(room.roomId);
   }
 }

@@ -1,47 +1,48 @@
 import { ClientEvent, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { onAbort } from "../../../platform/abort.ts";
 import { delay } from "../../../platform/clock.ts";
 import { callEventTypes } from "../protocol/call-events.ts";
 import type { InboundEvent } from "../protocol/worker-protocol.ts";
 import { Backfill, type BackfillDeps } from "./backfill.ts";
 import { eventTrust } from "./trust.ts";
 
-/** How long a room waits for the key of an event: keys come just before or just after what they open. */
+/** How long a room waits for the key of an event. Keys usually arrive just before or after their events. */
 const keyWaitMs = 3000;
 
-/** Undecryptable events that are delivered after all when their key comes late. */
-const hopedForMax = 200;
+/** The most undecryptable events that are delivered again when their key arrives late. */
+const awaitedMax = 200;
 
 const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
 
 export interface TimelineReaderDeps extends BackfillDeps {
   /** The last handled event of each room. */
   readonly cursors: ReadonlyMap<string, string>;
-  /** Resolves when it is stored. */
+  /** Resolves when the event is stored. */
   readonly deliver: (event: InboundEvent) => Promise<void>;
-  /** Everything up to here is handled. */
+  /** Everything up to this event is handled. */
   readonly moved: (roomId: string, eventId: string) => void;
-  /** An event could not be handled, and nothing after it may be: the worker must be started anew. */
+  /** An event could not be handled, so that nothing after it may be. The worker must be restarted. */
   readonly failed: (error: unknown) => void;
 }
 
 interface RoomState {
   cursor: string | undefined;
-  /** A fetch that has not begun yet: it will see whatever came until it does. */
+  /** A queued fetch has not started yet, and will include everything up to its start. */
   isFetchQueued: boolean;
   work: Promise<void>;
 }
 
 /**
- * Every event of every room, each once and in order. Live events go straight through. Where the sync leaves a gap, or
- * after a start, the room's past is fetched back to the last handled event before anything newer is delivered.
+ * Delivers every event of every room once and in order. Live events are delivered at once. After a start, or a gap in the sync, the
+ * events since the last handled one are fetched before anything newer is delivered.
  */
 export class TimelineReader {
   readonly #deps: TimelineReaderDeps;
   readonly #past: Backfill;
   readonly #rooms = new Map<string, RoomState>();
-  /** Keys that were waited for in vain: their next events do not wait again. */
+  /** Keys that did not arrive in time. Further events with them do not wait again. */
   readonly #missingKeys = new Set<string>();
-  #hopedFor = 0;
+  #awaited = 0;
   #isStarted = false;
 
   constructor(deps: TimelineReaderDeps) {
@@ -61,8 +62,8 @@ export class TimelineReader {
   }
 
   /**
-   * To be called once after the first sync that came from the server, when the keys that came with it are known too.
-   * Rooms that were never seen begin with what comes next.
+   * To be called once after the first sync from the server, when its keys are known too. New rooms start with the events
+   * after it.
    */
   start(): void {
     this.#isStarted = true;
@@ -70,7 +71,7 @@ export class TimelineReader {
     this.#beginNewRooms();
   }
 
-  /** What stood in a room before it was joined is not for us. */
+  /** Events before the bridge joined a room are not delivered. */
   #beginNewRooms(): void {
     for (const room of this.#deps.client.getRooms()) {
       if (room.getMyMembership() !== "join" || this.#state(room).cursor !== undefined) continue;
@@ -107,7 +108,7 @@ export class TimelineReader {
     state.work = state.work.then(work).catch(this.#deps.failed);
   }
 
-  /** Live events that come meanwhile queue up behind it. */
+  /** Live events that arrive meanwhile wait behind the fetch. */
   #fetch(room: Room): void {
     const state = this.#state(room);
     if (state.isFetchQueued || state.cursor === undefined) return;
@@ -167,10 +168,10 @@ export class TimelineReader {
     if (!this.#missingKeys.has(key)) await delay(clock, keyWaitMs, opened.signal).catch(() => undefined);
     if (opened.signal.aborted) return;
     this.#missingKeys.add(key);
-    if (this.#hopedFor >= hopedForMax) return;
-    this.#hopedFor += 1;
-    opened.signal.addEventListener("abort", () => {
-      this.#hopedFor -= 1;
+    if (this.#awaited >= awaitedMax) return;
+    this.#awaited += 1;
+    onAbort(opened.signal, () => {
+      this.#awaited -= 1;
       this.#queue(room, () => this.#handle(room, event, true));
     });
   }

@@ -3,8 +3,8 @@ import { EventShieldColour } from "matrix-js-sdk/lib/crypto-api/index.js";
 import type { Trust } from "../protocol/worker-protocol.ts";
 
 /**
- * How much an event's sender is what it says. `verified` means: encrypted, by a device that its owner has signed, whose
- * identity has not changed since it was first seen.
+ * How far the sender of an event is authenticated. `verified`: the event was encrypted by a device that its owner has signed, and the
+ * owner's identity has not changed since it was first seen.
  */
 export async function eventTrust(client: MatrixClient, event: MatrixEvent): Promise<Trust> {
   if (!event.isEncrypted()) return "plain";

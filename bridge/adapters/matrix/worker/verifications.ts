@@ -11,7 +11,7 @@ import {
 import type { Verification } from "../protocol/worker-protocol.ts";
 import { NotReady, Refused } from "./sdk-failure.ts";
 
-/** Comparisons that run at once. */
+/** The most verifications at once. */
 const flowsMax = 16;
 
 interface Flow {
@@ -21,7 +21,7 @@ interface Flow {
   isVerifying: boolean;
 }
 
-/** Comparing emoji with a person's device, begun by either side. */
+/** Verifies people's devices by comparing emoji. Either side may start. */
 export class Verifications {
   readonly #client: MatrixClient;
   readonly #changed: (verification: Verification) => void;
@@ -37,11 +37,11 @@ export class Verifications {
     });
   }
 
-  /** Asks the person's devices; for the account itself, its other devices. */
+  /** Asks the person's devices, or the other devices of the account itself. */
   async begin(userId: string): Promise<Verification> {
     const crypto = this.#client.getCrypto();
     if (crypto === undefined) throw new NotReady("encryption is not ready");
-    if (this.#flows.size >= flowsMax) throw new Refused("too many comparisons are open");
+    if (this.#flows.size >= flowsMax) throw new Refused("too many verifications are open");
     if (userId === this.#client.getUserId())
       return this.#follow(await crypto.requestOwnUserVerification()).verification;
     const room = this.#client
@@ -49,16 +49,16 @@ export class Verifications {
       .filter((one) => one.hasEncryptionStateEvent() && one.getMember(userId)?.membership === "join")
       .toSorted((a, b) => a.getJoinedMemberCount() - b.getJoinedMemberCount())[0];
     if (room === undefined) throw new Refused(`no encrypted room is shared with ${userId}`);
-    // So that the person's identity is known.
+    // This also loads the person's identity.
     if (!(await crypto.userHasCrossSigningKeys(userId, true)))
       throw new Refused(`${userId} has not set up an identity to compare with`);
     return this.#follow(await crypto.requestVerificationDM(userId, room.roomId)).verification;
   }
 
-  /** Tells the outcome of the comparison. */
+  /** Confirms or rejects the comparison. */
   async compare(flowId: string, isEqual: boolean): Promise<Verification> {
     const flow = this.#flows.get(flowId);
-    if (flow === undefined) throw new Refused("no such comparison is open");
+    if (flow === undefined) throw new Refused("no such verification is open");
     if (!isEqual) {
       flow.sas?.mismatch();
       this.#end(flow, "cancelled");

@@ -3,27 +3,27 @@ import { type AgentFrame, encodeFrame, FrameReader } from "@armorclaw/protocol/a
 import type { Logger } from "../../../logging/index.ts";
 import type { ToAgent } from "./agent-messages.ts";
 
-/** Half a second of 16 kHz sound: an agent that is further behind hears what is now rather than what was. */
+/** Half a second of 16 kHz audio. An agent that is further behind loses frames, so that it gets current audio. */
 const behindBytesMax = 25 * 661;
-/** Messages are few; an agent that does not even take those is gone. */
+/** An agent with this backlog of messages is disconnected. */
 const unreadBytesMax = 1024 * 1024;
 
 export interface AgentAudioListener {
-  /** The agent has a media connection, for the first time or again. */
+  /** The agent opened a media connection. It may have had one before. */
   connected(agentId: string): void;
   disconnected(agentId: string): void;
   frame(agentId: string, frame: AgentFrame): void;
 }
 
-interface Line {
+interface Connection {
   readonly socket: Duplex;
   readonly reader: FrameReader;
 }
 
-/** Agents' media connections: one each, on a socket of its own, so that no large answer delays a sound. */
+/** Agents' media connections. Each agent has one, apart from its control socket, so that no large answer delays audio. */
 export class AgentAudio {
   readonly #logger: Logger;
-  readonly #lines = new Map<string, Line>();
+  readonly #connections = new Map<string, Connection>();
   #listener: AgentAudioListener | undefined;
   #dropped = 0;
 
@@ -31,7 +31,7 @@ export class AgentAudio {
     this.#logger = logger;
   }
 
-  /** Frames that agents were too slow for. */
+  /** Frames that were dropped because agents read too slowly. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -41,55 +41,55 @@ export class AgentAudio {
   }
 
   isConnected(agentId: string): boolean {
-    return this.#lines.has(agentId);
+    return this.#connections.has(agentId);
   }
 
   /** Takes a connection. The side socket has checked that the connection is this agent's; an older connection of the agent is closed. */
   attach(agentId: string, socket: Duplex): void {
-    this.#lines.get(agentId)?.socket.destroy();
-    const line: Line = { socket, reader: new FrameReader() };
-    socket.on("data", (chunk: Buffer) => this.#receive(agentId, line, chunk));
+    this.#connections.get(agentId)?.socket.destroy();
+    const connection: Connection = { socket, reader: new FrameReader() };
+    socket.on("data", (chunk: Buffer) => this.#receive(agentId, connection, chunk));
     // An error is always followed by `close`.
     socket.on("error", () => undefined);
     socket.once("end", () => socket.end());
     socket.once("close", () => {
-      if (this.#lines.get(agentId) !== line) return;
-      this.#lines.delete(agentId);
+      if (this.#connections.get(agentId) !== connection) return;
+      this.#connections.delete(agentId);
       this.#listener?.disconnected(agentId);
     });
-    this.#lines.set(agentId, line);
+    this.#connections.set(agentId, connection);
   }
 
   send(agentId: string, message: ToAgent): void {
     this.#write(agentId, { kind: "message", message }, unreadBytesMax);
   }
 
-  sound(agentId: string, call: number, sequence: number, timeUs: number, samples: Int16Array<ArrayBuffer>): void {
+  play(agentId: string, call: number, sequence: number, timeUs: number, samples: Int16Array<ArrayBuffer>): void {
     this.#write(agentId, { kind: "audio", call, sequence, timeUs, samples }, behindBytesMax);
   }
 
   close(): void {
-    for (const { socket } of this.#lines.values()) socket.destroy();
+    for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
   #write(agentId: string, frame: AgentFrame, bytesMax: number): void {
-    const line = this.#lines.get(agentId);
-    const mode = line?.reader.mode;
-    if (line === undefined || mode === undefined) return;
-    if (line.socket.writableLength <= bytesMax) line.socket.write(encodeFrame(frame, mode));
+    const connection = this.#connections.get(agentId);
+    const mode = connection?.reader.mode;
+    if (connection === undefined || mode === undefined) return;
+    if (connection.socket.writableLength <= bytesMax) connection.socket.write(encodeFrame(frame, mode));
     else if (frame.kind === "audio") this.#dropped += 1;
-    else line.socket.destroy();
+    else connection.socket.destroy();
   }
 
-  #receive(agentId: string, line: Line, chunk: Buffer): void {
-    const isFirst = line.reader.mode === undefined;
+  #receive(agentId: string, connection: Connection, chunk: Buffer): void {
+    const isFirst = connection.reader.mode === undefined;
     try {
-      const frames = line.reader.push(chunk);
+      const frames = connection.reader.push(chunk);
       if (isFirst) this.#listener?.connected(agentId);
       for (const frame of frames) this.#listener?.frame(agentId, frame);
     } catch (error) {
-      this.#logger.warn({ error, agent_id: agentId }, "An agent's media connection was ended");
-      line.socket.destroy();
+      this.#logger.warn({ error, agent_id: agentId }, "an agent's media connection was closed after an error");
+      connection.socket.destroy();
     }
   }
 }

@@ -6,7 +6,7 @@ const keysMax = 25;
 
 const call = z.int();
 
-/** What an agent may say on its media connection about a call. */
+/** The messages that an agent may send on its media connection. */
 export const FromAgent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello") }),
   z.object({
@@ -22,10 +22,10 @@ export const FromAgent = z.discriminatedUnion("type", [
 ]);
 export type FromAgent = z.output<typeof FromAgent>;
 
-/** What the bridge tells agents there, besides sound. */
-export const toAgentTypes = ["call", "speech", "digit", "playout", "heard", "say", "cleared", "ended"] as const;
+/** The types of the bridge's messages on an agent's media connection. */
+export const toAgentTypes = ["call", "speech", "digit", "playout", "transcript", "say", "cleared", "ended"] as const;
 
-/** To an agent about one call. */
+/** A message to an agent about one call. */
 export interface ToAgent {
   readonly [field: string]: unknown;
   readonly type: (typeof toAgentTypes)[number];

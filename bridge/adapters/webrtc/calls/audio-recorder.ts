@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { SampleRate } from "../protocol/sample-rate.ts";
 
 const headerBytes = 44;
-/** As many as the call itself keeps. */
+/** As many as the media thread queues. */
 const framesAheadMax = 500;
 
 /**
- * Writes a call to a WAV file, the caller left and the agent right. What is open when the bridge is killed is a file whose header
- * says nothing was said; the sound is behind it all the same.
+ * Writes a call to a WAV file, the caller on the left channel and the agent on the right. After the bridge was killed the header of
+ * an open file has the length 0, although the samples follow it.
  */
 export class AudioRecorder {
   readonly path: string;
@@ -25,12 +25,12 @@ export class AudioRecorder {
     writeSync(this.#file, this.#header());
   }
 
-  /** 20 ms of what the agent says. Agents speak ahead: it is written beside what the caller says while it is heard. */
+  /** Queues 20 ms of the agent. Agents send ahead: the samples are written beside the caller's at the time of their playback. */
   agent(samples: Int16Array): void {
     if (this.#agent.length < framesAheadMax) this.#agent.push(samples.slice());
   }
 
-  /** What the agent has said is not heard any more. */
+  /** Drops the agent's queued samples, which are not played any more. */
   clear(): void {
     this.#agent = [];
   }

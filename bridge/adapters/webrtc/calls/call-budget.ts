@@ -1,10 +1,10 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
 import type { CallAttribution, CallReservation, CallReservations } from "./ports.ts";
 
-/** A call is paid for this far ahead: what a crash can leave unsettled. */
+/** The budget is reserved this far ahead. A crash leaves at most this unsettled. */
 const stretchMs = 10_000;
 
-/** Pays for one call, stretch by stretch. */
+/** Reserves and settles the budget of one call, one stretch after the other. */
 export class CallBudget {
   readonly #budget: CallReservations;
   readonly #clock: Clock;
@@ -21,20 +21,20 @@ export class CallBudget {
     this.#onRefused = onRefused;
   }
 
-  /** Reserves the first stretch. @throws BridgeError when there is nothing to call with */
+  /** Reserves the next stretch. @throws BridgeError when the budget is used up */
   async begin(): Promise<void> {
     const reservation = await this.#budget.reserve(this.#call, stretchMs);
     this.#current = { reservation, sinceMs: this.#clock.monotonic() };
   }
 
-  /** Media flows: from now on time is charged. */
+  /** Charges time from now on: the media is connected. */
   run(): void {
     if (this.#isOver || this.#timer !== undefined || this.#current === undefined) return;
     this.#current = { ...this.#current, sinceMs: this.#clock.monotonic() };
     this.#extendAfter(this.#current.reservation.ms);
   }
 
-  /** Settles what is open. */
+  /** Settles the open stretch. */
   async end(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;

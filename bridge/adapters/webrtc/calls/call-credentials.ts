@@ -4,7 +4,7 @@ import type { CallRecords } from "./call-records.ts";
 import type { CallSession } from "./call-session.ts";
 import { CallTokens, TokenRefused, type TokenUse } from "./call-tokens.ts";
 
-/** What lets callers in: tokens, and credentials for the relay. */
+/** Issues callers' tokens and relay credentials, and redeems the tokens. */
 export class CallCredentials {
   readonly #clock: Clock;
   readonly #records: CallRecords;
@@ -23,7 +23,7 @@ export class CallCredentials {
     return this.#tokens.mint(session.id, use, ttlMs);
   }
 
-  /** Credentials for the relay, for as long as the caller needs to get through to it. */
+  /** Issues credentials for the relay. They are valid for as long as a caller takes to allocate. */
   turn(session: CallSession): TurnCredentials | undefined {
     const credentials = turnCredentials(this.#turn, session.id, this.#clock.now());
     if (credentials !== undefined) this.#records.note({ event: "turn.issued", ...about(session) });
@@ -31,8 +31,9 @@ export class CallCredentials {
   }
 
   /**
-   * Lets the bearer of a token in.
-   * @param find the live session of that id
+   * Redeems a token.
+   * @param find returns the live session with that id
+   * @returns the session that the token is for
    * @throws BridgeError CALL_TOKEN_REFUSED
    */
   redeem(token: string, use: TokenUse, find: (sessionId: string) => CallSession | undefined): CallSession {

@@ -19,7 +19,7 @@ export const webrtcMigrations: readonly Migration[] = [
   },
 ];
 
-/** What is written down about calls: who, when and why, never sound, keys pressed or descriptions. */
+/** What is recorded about calls: who, when and why, but never audio, pressed keys or session descriptions. */
 export type CallRecordEvent =
   | "session.created"
   | "session.denied"
@@ -65,13 +65,13 @@ export interface RecordQuery {
 
 const recordsMax = 50_000;
 const recordsPerPruning = 1_000;
-/** Refusals that are written down one by one each minute; whoever knocks oftener is only counted. */
+/** The most refusals a minute that are recorded one by one. Further ones are recorded as one `limit.reached`. */
 const refusalsPerMinute = 120;
 const hourMs = 3_600_000;
 const insertRecord =
   "INSERT INTO call_records (time, event, session_id, room_id, principal, detail) VALUES (?, ?, ?, ?, ?, ?)";
 
-/** The record of all calls. */
+/** Records what happens in calls. */
 export class CallRecords {
   readonly #store: Store;
   readonly #clock: Pick<Clock, "now">;
@@ -85,7 +85,7 @@ export class CallRecords {
     this.#onFailure = onFailure;
   }
 
-  /** Resolves when it is durable. */
+  /** Resolves when the record is durable. */
   write({ event, sessionId, roomId, principal, detail = {} }: CallRecord): Promise<void> {
     const values = [event, sessionId ?? null, roomId ?? null, principal ?? null, JSON.stringify(detail)] as const;
     const now = this.#clock.now();
@@ -96,12 +96,12 @@ export class CallRecords {
     });
   }
 
-  /** Writes what nothing waits for. */
+  /** Writes a record without waiting for it. */
   note(record: CallRecord): void {
     this.write(record).catch(this.#onFailure);
   }
 
-  /** Writes a refusal, unless there are too many of them. */
+  /** Writes a refusal, unless too many were written within the minute. */
   noteRefusal(record: CallRecord): void {
     const minute = Math.floor(this.#clock.now() / 60_000);
     if (this.#refusals.minute !== minute) this.#refusals = { minute, count: 0 };
@@ -112,7 +112,7 @@ export class CallRecords {
     }
   }
 
-  /** Sessions that the principal started within the last hour. */
+  /** The number of sessions that the principal started within the last hour. */
   startedWithinHour(principal: string): number {
     const row = this.#store.read((sql) =>
       sql.get(

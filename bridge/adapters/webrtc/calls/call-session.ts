@@ -9,9 +9,9 @@ export interface CallPlan {
   readonly sessionId: string;
   readonly roomId: string;
   readonly principal: string;
-  /** Who talks, where that is a member of the room: the call ends when they leave it. */
+  /** The member of the room who talks, if known. The call ends when they leave the room. */
   readonly userId: string | undefined;
-  /** Talks with the caller: by text where `stt` and `tts` are named, else by sound. */
+  /** The agent that talks with the caller: by text where `stt` and `tts` agents are named, else by audio. */
   readonly agentId: string | undefined;
   readonly sttAgentId: string | undefined;
   readonly ttsAgentId: string | undefined;
@@ -27,19 +27,19 @@ export interface CallSettings {
   readonly joinMs: number;
   /** Time from an offer to its connection. */
   readonly setupMs: number;
-  /** Time for a lost caller to come back. */
+  /** Time for a disconnected caller to return. */
   readonly graceMs: number;
-  /** Time without a word from either side. */
+  /** Time without speech from either side. */
   readonly idleMs: number;
 }
 
 export interface SessionListener {
   changed(session: CallSession, from: CallState): void;
-  /** A deadline has passed: the session is to be ended. */
+  /** A deadline has passed, and the session must be ended. */
   late(session: CallSession, reason: CallEndReason): void;
 }
 
-/** One call: what it is, how it stands, and the deadlines that it must meet. */
+/** One call: its plan, its state and its deadlines. */
 export class CallSession {
   readonly plan: CallPlan;
   readonly createdAtMs: number;
@@ -54,7 +54,7 @@ export class CallSession {
   #idleTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
   #wasHeld = false;
-  /** Of the caller's DTLS certificate: whoever has another is another. */
+  /** The fingerprint of the caller's DTLS certificate. Another fingerprint means another peer. */
   fingerprint: string | undefined;
   isMuted = false;
   hasConsented = false;
@@ -82,7 +82,7 @@ export class CallSession {
     return this.#endReason;
   }
 
-  /** How long it has been, or was, connected. */
+  /** The time since the call was connected, up to its end. */
   get durationMs(): number {
     return this.#connectedAtMs === undefined ? 0 : (this.#endedAtMs ?? this.#clock.now()) - this.#connectedAtMs;
   }
@@ -96,7 +96,7 @@ export class CallSession {
     if (this.hasEnded) throw new BridgeError("CALL_STATE_CONFLICT", `The call ${this.id} has ended`);
   }
 
-  /** An offer was taken. */
+  /** An offer was accepted. */
   connecting(): void {
     this.assertLive();
     this.#wasHeld = this.#wasHeld || this.#state === "held";
@@ -104,7 +104,7 @@ export class CallSession {
     if (this.#state === "connecting") this.#within(this.#settings.setupMs, "setup_timeout");
   }
 
-  /** Media flows. */
+  /** The media is connected. */
   connected(): void {
     if (this.#state !== "connecting" && this.#state !== "reconnecting") return;
     this.#cancelState();
@@ -117,7 +117,7 @@ export class CallSession {
     if (this.#wasHeld) this.hold(true);
   }
 
-  /** The caller's connection broke; it has a while to come back. */
+  /** The caller's connection broke. The caller may return within the grace time. */
   lost(): void {
     if (this.hasEnded || this.#state === "created" || this.#state === "reconnecting") return;
     this.#wasHeld = this.#state === "held";
@@ -135,7 +135,7 @@ export class CallSession {
     this.#to(to);
   }
 
-  /** Someone spoke. */
+  /** One side spoke. */
   active(): void {
     this.#idleTimer?.cancel();
     this.#idleTimer = this.#clock.after(this.#settings.idleMs, () => this.#listener.late(this, "idle"));

@@ -1,6 +1,6 @@
 import type { CallState } from "@armorclaw/protocol";
 
-/** What may follow what. */
+/** The states that may follow each state. */
 const next: Readonly<Record<CallState, readonly CallState[]>> = {
   created: ["connecting", "ended"],
   connecting: ["active", "reconnecting", "ended"],

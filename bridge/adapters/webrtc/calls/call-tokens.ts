@@ -3,7 +3,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../../platform/clock.ts";
 
 const prefix = "v1";
-/** Longer than any token the bridge makes. */
+/** The bridge's own tokens are shorter. */
 const tokenCharsMax = 1024;
 
 /** `join` opens a session's signaling; `resume` opens it again after its connection broke. */
@@ -16,7 +16,7 @@ export interface TokenClaims {
   readonly nonce: string;
 }
 
-/** Why a token was refused: for the audit, never for whoever sent it. */
+/** Why a token was refused. It is recorded and never sent to the client. */
 export type TokenFault = "malformed" | "forged" | "expired" | "replayed" | "another_use";
 
 export class TokenRefused extends BridgeError {
@@ -31,13 +31,13 @@ export class TokenRefused extends BridgeError {
 }
 
 /**
- * Signed tokens, each good for one session and once. The key lives as long as the bridge runs, as sessions do. A token only lets
- * its bearer in: how long the call lasts is not its matter.
+ * Issues and verifies signed tokens. Each is valid for one session and once. The key lives as long as the process, as sessions do.
+ * A token's expiry bounds the start of a call and not its duration.
  */
 export class CallTokens {
   readonly #clock: Pick<Clock, "now">;
   readonly #key = randomBytes(32);
-  /** Nonces that were used, until their tokens expire. */
+  /** Used nonces, kept until their tokens expire. */
   readonly #used = new Map<string, number>();
 
   constructor(clock: Pick<Clock, "now">) {
@@ -55,7 +55,7 @@ export class CallTokens {
     return { token: `${body}.${this.#sign(body).toString("base64url")}`, expiresAtMs: claims.expiresAtMs };
   }
 
-  /** Takes the token: it will not be taken again. @throws TokenRefused */
+  /** Redeems the token, once. @throws TokenRefused */
   redeem(token: string, use: TokenUse): TokenClaims {
     const claims = this.#verify(token);
     const { session, nonce, expiresAtMs } = claims;
@@ -75,7 +75,7 @@ export class CallTokens {
     const expected = this.#sign(`${prefix}.${body}`);
     const given = Buffer.from(signature, "base64url");
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw new TokenRefused("forged");
-    // Whatever is signed, this bridge wrote.
+    // The signature proves that this bridge wrote the claims.
     return JSON.parse(Buffer.from(body, "base64url").toString()) as TokenClaims;
   }
 

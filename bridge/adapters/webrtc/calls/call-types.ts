@@ -19,7 +19,7 @@ export interface CallsSettings extends Omit<CallSettings, "joinMs"> {
   readonly recordingsDirectory: string;
 }
 
-/** What happens in a call, for whoever watches it. */
+/** Gets what happens in a call. */
 export interface CallWatcher {
   media?(event: MediaEvent): void;
   state?(session: CallSession): void;

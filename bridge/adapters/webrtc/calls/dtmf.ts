@@ -1,13 +1,13 @@
 import { type SampleRate, samplesPerFrame } from "../protocol/sample-rate.ts";
 
-// Telephone keys as sound (ITU-T Q.23): a tone of the key's row and one of its column at once.
+// DTMF (ITU-T Q.23): each key is the tone of its row and the tone of its column at once.
 
 const rows = [697, 770, 852, 941] as const;
 const columns = [1209, 1336, 1477, 1633] as const;
 const keys = "123A456B789C*0#D";
 const toneFrames = 6;
 const pauseFrames = 4;
-/** Each of the two: together they stay well below the full scale. */
+/** The amplitude of each of the two tones. Their sum stays well below full scale. */
 const amplitude = 8_000;
 
 /** The two frequencies of a key. */
@@ -17,7 +17,7 @@ export function frequenciesOf(key: string): readonly [number, number] | undefine
   return at < 0 || row === undefined || column === undefined ? undefined : [row, column];
 }
 
-/** What a line hears when these keys are pressed, one after the other. */
+/** The samples of these keys, pressed one after the other. */
 export function dtmfTones(pressed: string, rate: SampleRate): Int16Array<ArrayBuffer> {
   const size = samplesPerFrame(rate);
   const perKey = (toneFrames + pauseFrames) * size;

@@ -7,7 +7,7 @@ import { type Media, MediaClient, type MediaListener } from "./media-client.ts";
 
 const restartAfterMs = 1_000;
 
-/** The media thread, started again when it dies. Its calls die with it; new ones find a new thread. */
+/** Runs the media thread and restarts it when it ends. Its calls end with it; new calls use the new thread. */
 export class MediaSupervisor {
   readonly #settings: MediaSettings;
   readonly #clock: Clock;
@@ -24,7 +24,7 @@ export class MediaSupervisor {
     this.#listener = listener;
   }
 
-  /** @throws BridgeError CALL_MEDIA_FAILED while there is no thread */
+  /** @throws BridgeError CALL_MEDIA_FAILED while no thread runs */
   get link(): Media {
     if (this.#link === undefined) throw new BridgeError("CALL_MEDIA_FAILED");
     return this.#link;
@@ -41,14 +41,14 @@ export class MediaSupervisor {
     await this.#link?.close();
   }
 
-  /** Gives the call a new transport: its caller has come back as a new peer. */
+  /** Gives the call a new transport for a caller that returned as a new peer. */
   async reopen({ id, plan }: CallSession): Promise<void> {
     await this.link.request(id, "close", null);
     await this.link.request(id, "open", { rate: plan.rate, relayOnly: plan.relayOnly });
   }
 
   close({ id }: CallSession): void {
-    // A thread that is gone has no calls.
+    // A thread that has ended has no calls.
     this.#link?.request(id, "close", null).catch(() => undefined);
   }
 
@@ -57,7 +57,7 @@ export class MediaSupervisor {
       event: (call, event) => this.#listener.event(call, event),
       ended: (error) => {
         this.#link = undefined;
-        this.#logger.error({ error }, "The media thread ended");
+        this.#logger.error({ error }, "the media thread ended");
         this.#listener.ended(error);
         if (!this.#isStopped) this.#restart = this.#clock.after(restartAfterMs, () => this.#launch());
       },

@@ -1,25 +1,25 @@
 import type { Principal } from "@armorclaw/protocol";
 
-/** Who may talk in a room. */
+/** Decides who may call in a room. */
 export interface RoomGate {
   /**
-   * Whether the principal may call there, for the member of the room that is named.
-   * @throws BridgeError while it cannot be known, or to say what is wrong
+   * Whether the principal may call in the room, for the named member of it.
+   * @throws BridgeError while this cannot be known, or with the reason of the refusal
    */
   mayCall(principal: Pick<Principal, "id" | "role">, roomId: string, userId: string | undefined): Promise<boolean>;
 }
 
-/** A stretch of a call that is paid for ahead. */
+/** A stretch of a call whose budget is reserved. */
 export interface CallReservation {
-  /** How long it is: what was asked for, or less when no more is left. */
+  /** Its length: what was requested, or less when less budget is left. */
   readonly ms: number;
-  /** Charges what was used of it, and gives the rest back. */
+  /** Charges the used part and releases the rest. */
   settle(usedMs: number): Promise<void>;
 }
 
-/** What pays for calls. */
+/** Reserves budget for calls. */
 export interface CallReservations {
-  /** Holds as much, or what is left. @throws BridgeError when there is nothing left to call with */
+  /** Reserves `ms`, or what is left. @throws BridgeError when the budget is used up */
   reserve(call: CallAttribution, ms: number): Promise<CallReservation>;
 }
 

@@ -3,7 +3,7 @@ import type { RemoteCandidates } from "../protocol/media-protocol.ts";
 
 /** The longest candidate line that a browser sends is about 200 characters. */
 const candidateCharsMax = 512;
-/** Below are the ports of services, to which no browser binds. */
+/** Lower ports belong to services. Browsers bind to none of them. */
 const portMin = 1024;
 
 const loopback = blockList(["127.0.0.0/8", "::1/128"]);
@@ -22,8 +22,8 @@ const inner = blockList([
 const never = blockList(["224.0.0.0/3", "ff00::/8", "::/128"]);
 
 /**
- * Whether the bridge may send connectivity checks to where this candidate points. The library sends to any address that it is
- * given and asks the local network for `.local` names, which would make of every caller a port scanner behind the firewall.
+ * Whether the bridge may send connectivity checks to the candidate's address. werift sends to any address that it is given and
+ * resolves `.local` names on the local network: each caller could scan ports behind the firewall.
  */
 export function mayContact(
   candidate: string,
@@ -35,7 +35,7 @@ export function mayContact(
   if (transport.toLowerCase() !== "udp" || Number(port) < portMin || Number(port) > 65_535) return false;
   if (policy.relayOnly && type !== "relay") return false;
   const family = isIP(address);
-  // An address in another's clothes, such as ::ffff:127.0.0.1, is none that a browser sends.
+  // Browsers send no IPv4 address mapped into IPv6, such as ::ffff:127.0.0.1.
   if (family === 0 || (family === 6 && address.includes("."))) return false;
   const kind = family === 6 ? "ipv6" : "ipv4";
   if (never.check(address, kind)) return false;

@@ -4,9 +4,9 @@ import { type SampleRate, samplesPerFrame } from "../protocol/sample-rate.ts";
 /** Decodes a call's Opus frames to 20 ms of mono samples each. */
 export interface FrameDecoder {
   decode(payload: Uint8Array): Int16Array;
-  /** What the frame before this one was like, from the redundancy in this one. */
+  /** Rebuilds the frame before this one from the redundancy in this one. */
   recover(next: Uint8Array): Int16Array;
-  /** A guess at a frame that is lost, from those before it. */
+  /** Extrapolates a lost frame from those before it. */
   conceal(): Int16Array;
   free(): void;
 }
@@ -27,7 +27,7 @@ export async function openDecoder(rate: SampleRate): Promise<FrameDecoder> {
   };
 }
 
-/** Complexity 5 costs half of 10 and cannot be told from it in speech; the redundancy is what `recover` reads. */
+/** Complexity 5 costs half of 10 and sounds the same for speech. `fec` writes the redundancy that `recover` reads. */
 export async function openEncoder(rate: SampleRate): Promise<FrameEncoder> {
   const encoder = await createEncoder({
     channels: 1,

@@ -8,19 +8,19 @@ const targetMin = 2;
 const targetMax = 15;
 /** How far above its target the queue may grow before a frame is skipped. */
 const slack = 4;
-/** A longer gap than this is silence and no longer guessed at. */
+/** After this many concealed frames in a row the buffer plays silence. */
 const concealedMax = 5;
-/** The target comes down by one after this many frames for which less would have done. */
+/** The target shrinks by one after this many frames that a smaller target would have served. */
 const shrinkAfter = 250;
-/** A jump this far is a new stream. */
+/** A larger jump of the sequence number means a new stream. */
 const jumpMax = 500;
-/** Frames that may wait, whatever the target. */
+/** The most frames that may wait, whatever the target. */
 const queuedMax = 50;
 const clockRate = 48;
 
 /**
- * Turns packets that come as they please into one frame each 20 ms. Waits for as little as the jitter allows, rebuilds what is lost
- * from the next packet's redundancy where it can, guesses where it cannot, and after a while falls silent.
+ * Turns packets with jitter into one frame each 20 ms. Its delay follows the jitter. A lost frame is rebuilt from the next packet's
+ * redundancy, or concealed, and after several losses in a row the buffer plays silence.
  */
 export class JitterBuffer {
   readonly #decoder: FrameDecoder;
@@ -50,7 +50,7 @@ export class JitterBuffer {
     };
   }
 
-  /** Takes a frame. Its sequence number counts on past 65535, and none comes twice. */
+  /** Takes a frame. Sequence numbers continue past 65535, and each arrives once. */
   push({ sequence, timestamp, payload }: ReceivedFrame): void {
     if (this.#next !== undefined && Math.abs(sequence - this.#highest) > jumpMax) this.#reset();
     if (this.#next !== undefined && sequence < this.#next) {
@@ -63,7 +63,7 @@ export class JitterBuffer {
     if (this.#queue.size < queuedMax) this.#queue.set(sequence, payload);
   }
 
-  /** The next 20 ms, or undefined where there is nothing to hear. */
+  /** The next 20 ms, or undefined for silence. */
   pull(): Int16Array | undefined {
     if (!this.#isPlaying && !this.#begin()) return undefined;
     this.#skipIfBehind();
@@ -92,7 +92,7 @@ export class JitterBuffer {
     return true;
   }
 
-  /** After a stall of the sender's the queue is long for good, and everything would be heard late. */
+  /** After a stall of the sender the queue would stay long and delay everything. */
   #skipIfBehind(): void {
     const next = this.#next ?? 0;
     if (this.#highest - next + 1 <= this.#target + slack || !this.#queue.delete(next)) return;
@@ -100,7 +100,7 @@ export class JitterBuffer {
     this.#counts.skipped += 1;
   }
 
-  /** What was guessed at while nothing came, and turns out to be lost, has had its time: else each gap would delay the call for good. */
+  /** Skips frames that were concealed while nothing arrived and are lost. Otherwise each gap would delay the call for good. */
   #passOverConcealed(): void {
     if (this.#concealedRun === 0 || this.#queue.size === 0) return;
     const next = this.#next ?? 0;
@@ -113,7 +113,7 @@ export class JitterBuffer {
     return this.#attempt(() => this.#decoder.decode(payload));
   }
 
-  /** Authenticated packets may still hold no Opus: that costs their sender one frame. */
+  /** An authenticated packet may still hold no Opus. It is concealed as a lost frame. */
   #attempt(decode: () => Int16Array): Int16Array {
     try {
       return decode();
@@ -141,12 +141,12 @@ export class JitterBuffer {
     this.#transit = undefined;
   }
 
-  /** RFC 3550 §6.4.1, and what it asks of the queue. Late packets have no say: whoever sends old ones would slow the call. */
+  /** Estimates the jitter (RFC 3550 §6.4.1) and sets the target from it. Late packets do not count: old ones would delay the call. */
   #adapt(timestamp: number): void {
     const transit = this.#monotonic() * clockRate - timestamp;
     const change = this.#transit === undefined ? 0 : Math.abs(transit - this.#transit);
     this.#transit = transit;
-    // Timestamps wrap around, and stand still while a browser is suspended.
+    // Timestamps wrap around, and stop while a browser is suspended.
     if (change < 5_000 * clockRate) this.#jitter += (change - this.#jitter) / 16;
     const wanted = Math.ceil((3 * this.#jitter) / clockRate / frameMs) + 1;
     const target = Math.min(targetMax, Math.max(targetMin, wanted));

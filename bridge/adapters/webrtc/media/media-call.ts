@@ -9,10 +9,10 @@ import { loudness, SpeechDetector } from "./speech-detector.ts";
 import { frameMs, type Ticker } from "./ticker.ts";
 import type { MediaTransport, ReceivedFrame, TransportEvents } from "./transport.ts";
 
-/** What may wait to be spoken: ten seconds. */
+/** The most frames that may wait for playback: ten seconds. */
 const queuedMax = 500;
 const samplesOf48kPerFrame = 960;
-/** Levels go out five times a second. */
+/** Levels are reported five times a second. */
 const framesPerLevel = 10;
 
 export interface MediaCallDeps {
@@ -22,7 +22,7 @@ export interface MediaCallDeps {
   readonly emit: (event: MediaEvent) => void;
 }
 
-/** One call's audio: packets in one side, 20 ms of samples on the other. */
+/** The audio of one call: packets on one side, 20 ms of samples on the other. */
 export class MediaCall {
   readonly #deps: MediaCallDeps;
   readonly #decoder: FrameDecoder;
@@ -74,13 +74,13 @@ export class MediaCall {
     return this.#transport.addCandidate(candidate);
   }
 
-  /** Queues frames for the caller. What does not fit is dropped and counted. */
+  /** Queues a frame for the caller. A frame that does not fit is dropped and counted. */
   play(samples: Int16Array): void {
     if (samples.length !== this.#silence.length || this.#queue.length >= queuedMax) this.#dropped += 1;
     else this.#queue.push(samples);
   }
 
-  /** Drops what has not been spoken yet. */
+  /** Drops the frames that were not played yet. */
   clear(): { readonly playedMs: number; readonly droppedMs: number } {
     const droppedMs = this.#queue.length * frameMs;
     this.#queue = [];
@@ -89,7 +89,7 @@ export class MediaCall {
     return { playedMs, droppedMs };
   }
 
-  /** Held: neither side hears the other. Muted: the caller's voice goes no further than here. */
+  /** Held: neither side gets audio. Muted: the agent gets no audio of the caller. */
   set(flags: { readonly held?: boolean | undefined; readonly muted?: boolean | undefined }): void {
     this.#isHeld = flags.held ?? this.#isHeld;
     this.#isMuted = flags.muted ?? this.#isMuted;
@@ -126,25 +126,25 @@ export class MediaCall {
   }
 
   #tick(): void {
-    this.#hear();
-    this.#speak();
+    this.#receive();
+    this.#send();
     this.#ticks += 1;
     if (this.#ticks % framesPerLevel !== 0 || !this.#isConnected) return;
     const { levelDb: callerDb } = this.#speech;
     this.#deps.emit({ kind: "level", callerDb, agentDb: this.#spokenLevelDb, queuedMs: this.#queue.length * frameMs });
   }
 
-  #hear(): void {
+  #receive(): void {
     const samples = this.#playout.pull();
     const isHeard = samples !== undefined && !this.#isHeld && !this.#isMuted;
     const change = this.#speech.push(isHeard ? samples : undefined);
     if (change !== undefined) this.#deps.emit({ kind: "speech", change, queuedMs: this.#queue.length * frameMs });
-    // The decoder may reuse its memory; what leaves the thread is a copy.
+    // The decoder may reuse its memory, so a copy leaves the thread.
     if (isHeard) this.#deps.emit({ kind: "audio", samples: samples.slice() });
   }
 
-  /** A frame goes out each time, silence if there is nothing to say: when packets just stop, browsers invent sound for a while. */
-  #speak(): void {
+  /** Sends a frame at each tick, if need be of silence: browsers conceal missing packets with invented sound. */
+  #send(): void {
     this.#timestamp = (this.#timestamp + samplesOf48kPerFrame) >>> 0;
     const samples = this.#isHeld ? undefined : this.#queue.shift();
     this.#spokenLevelDb = samples === undefined ? -100 : loudness(samples);

@@ -6,14 +6,14 @@ const sectionsMax = 4;
 const candidatesMax = 64;
 
 /**
- * Holds an offer to what a browser sends before the library parses it: the library takes garbage for an empty offer, and spends
- * seconds on one with thousands of sections.
- * @returns the offer without its candidates, and those
+ * Checks that an offer looks like a browser's before werift parses it: werift takes garbage for an empty offer, and spends seconds
+ * on one with thousands of sections.
+ * @returns the offer without its candidates, and the candidates
  * @throws OfferRefused
  */
 export function checkOffer(sdp: string): { readonly sdp: string; readonly candidates: readonly string[] } {
   if (Buffer.byteLength(sdp) > offerBytesMax) throw new OfferRefused(`The offer is longer than ${offerBytesMax} bytes`);
-  if (/[^\x20-\x7e\r\n\t]/.test(sdp)) throw new OfferRefused("The offer holds characters that no SDP has");
+  if (/[^\x20-\x7e\r\n\t]/.test(sdp)) throw new OfferRefused("The offer has characters that are invalid in SDP");
   const lines = sdp.split(/\r?\n/).filter((line) => line !== "");
   if (lines[0] !== "v=0" || lines.some((line) => !/^[a-z]=/.test(line))) throw new OfferRefused("The offer is not SDP");
   const candidates = lines.filter((line) => line.startsWith("a=candidate:")).map((line) => line.slice(2));

@@ -1,8 +1,8 @@
 import { PortsExhausted } from "./transport.ts";
 
 /**
- * How many calls the port range has room for. The library takes one UDP port for each call and address, and when the range is
- * spent gathers nothing without a word: such a call would hang until its deadline.
+ * Bounds the calls to those that the port range has ports for. werift takes one UDP port for each call and address. When the range is
+ * used up it gathers no candidates and reports no error: such a call would hang until its deadline.
  */
 export class PortPool {
   readonly #callsMax: number;
@@ -16,7 +16,7 @@ export class PortPool {
     return this.#callsMax;
   }
 
-  /** @returns what gives the ports back; giving them back twice is harmless. @throws PortsExhausted */
+  /** @returns returns the ports; calling it twice is harmless. @throws PortsExhausted */
   take(): () => void {
     if (this.#calls >= this.#callsMax) throw new PortsExhausted(`The port range has room for ${this.#callsMax} calls`);
     this.#calls += 1;

@@ -1,9 +1,9 @@
-/** How far behind the newest packet one may be. Anything older would be too late to play by far. */
+/** How far a packet may be behind the newest one. An older packet would be too late to play. */
 const windowPackets = 512;
 
 /**
- * RFC 3711 §3.3.2: takes each packet once. The library checks each packet's authentication, and not whether it has come before, so
- * that whoever recorded a call's packets could play them into it again.
+ * Accepts each packet once (RFC 3711 §3.3.2). werift authenticates packets but does not detect replays, so that recorded packets
+ * could be played into their call again.
  */
 export class ReplayWindow {
   readonly #seen = new Set<number>();
@@ -14,7 +14,7 @@ export class ReplayWindow {
     return this.#rejected;
   }
 
-  /** @returns the sequence number counted on past 65535, or undefined for a packet to drop */
+  /** @returns the sequence number, continued past 65535, or undefined for a packet to drop */
   accept(sequence: number): number | undefined {
     if (this.#highest === undefined) {
       this.#highest = sequence + 0x1_0000;

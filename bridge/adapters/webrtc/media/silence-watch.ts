@@ -10,8 +10,8 @@ export interface SilenceLimits {
 export const defaultSilenceLimits: SilenceLimits = { stalledMs: 5_000, restartMs: 12_000, lostMs: 25_000 };
 
 /**
- * Notices that the far end is gone. The library does not look at DTLS close_notify and stays `connected` when a page closes; only
- * ICE consent ends it, after half a minute. A browser sends fifty packets a second as long as it lives, muted or not.
+ * Detects that the far end is gone. werift ignores DTLS close_notify and stays `connected` when a page closes, until ICE consent
+ * expires after half a minute. A browser sends fifty packets a second as long as it runs, muted or not.
  */
 export class SilenceWatch {
   readonly #clock: Clock;
@@ -27,15 +27,15 @@ export class SilenceWatch {
     this.#report = report;
   }
 
-  /** Begins to count, from now. */
+  /** Starts to measure from now. */
   start(): void {
     this.#lastMs = this.#clock.monotonic();
-    this.#timer ??= this.#clock.every(Math.max(10, this.#limits.stalledMs / 5), () => this.#look());
+    this.#timer ??= this.#clock.every(Math.max(10, this.#limits.stalledMs / 5), () => this.#check());
   }
 
   packet(): void {
     this.#lastMs = this.#clock.monotonic();
-    if (this.#reported !== "resumed") this.#say("resumed");
+    if (this.#reported !== "resumed") this.#set("resumed");
   }
 
   stop(): void {
@@ -43,16 +43,16 @@ export class SilenceWatch {
     this.#timer = undefined;
   }
 
-  #look(): void {
+  #check(): void {
     const silentMs = this.#clock.monotonic() - this.#lastMs;
     if (silentMs >= this.#limits.lostMs) {
       this.stop();
-      this.#say("lost");
-    } else if (silentMs >= this.#limits.restartMs) this.#say("restart");
-    else if (silentMs >= this.#limits.stalledMs) this.#say("stalled");
+      this.#set("lost");
+    } else if (silentMs >= this.#limits.restartMs) this.#set("restart");
+    else if (silentMs >= this.#limits.stalledMs) this.#set("stalled");
   }
 
-  #say(silence: Silence): void {
+  #set(silence: Silence): void {
     if (silence === this.#reported) return;
     this.#reported = silence;
     this.#report(silence);

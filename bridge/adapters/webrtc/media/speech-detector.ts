@@ -1,6 +1,6 @@
-/** Below this no microphone's noise is taken for speech, in dBFS. */
+/** Audio below this level is never speech, in dBFS. */
 const floorDb = -50;
-/** Speech is at least this much louder than what is always there. */
+/** Speech is at least this much louder than the noise floor. */
 const marginDb = 10;
 /** Of the last five frames this many must be loud to begin. */
 const framesToBegin = 3;
@@ -11,8 +11,8 @@ const recentMax = 5;
 export type SpeechChange = "started" | "stopped" | undefined;
 
 /**
- * Tells speech from silence by loudness against a floor that follows the room. Noise that stays becomes the floor within a
- * second or two; three loud frames of five begin, so that a click does not.
+ * Detects speech by its loudness above a noise floor that follows the room. Constant noise becomes the floor within two seconds.
+ * Speech starts with three loud frames of five, so that a click does not start it.
  */
 export class SpeechDetector {
   #noiseDb = floorDb;
@@ -30,7 +30,7 @@ export class SpeechDetector {
     return this.#levelDb;
   }
 
-  /** Takes 20 ms; undefined samples are silence. */
+  /** Takes 20 ms. Undefined samples are silence. */
   push(samples: Int16Array | undefined): SpeechChange {
     this.#levelDb = samples === undefined ? -100 : loudness(samples);
     const isLoud = this.#levelDb > Math.max(floorDb, this.#noiseDb + marginDb);
@@ -47,7 +47,7 @@ export class SpeechDetector {
     return isSpeaking ? "started" : "stopped";
   }
 
-  /** Down at once, up slowly: a sentence must not become the floor, a fan should. */
+  /** The floor falls at once and rises slowly, so that a fan becomes the floor and a sentence does not. */
   #followNoise(isLoud: boolean): void {
     if (this.#levelDb < this.#noiseDb) this.#noiseDb = Math.max(-90, this.#levelDb);
     else this.#noiseDb += isLoud ? 0.05 : 0.5;

@@ -1,10 +1,10 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
 
 export const frameMs = 20;
-/** After a stall this many ticks are made up for; of a longer one the rest is lost. */
+/** After a stall at most this many ticks are caught up. */
 const catchUpMax = 10;
 
-/** The 20 ms beat of all calls. It keeps to absolute time, so that it does not drift and late ticks do not add up. */
+/** The 20 ms tick of all calls. It follows absolute time, so that it does not drift and late ticks do not add up. */
 export class Ticker {
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
@@ -17,12 +17,12 @@ export class Ticker {
     this.#clock = clock;
   }
 
-  /** How late the latest tick ever was. */
+  /** The largest delay of a tick so far. */
   get lagMaxMs(): number {
     return this.#lagMaxMs;
   }
 
-  /** @returns what ends it */
+  /** @returns removes the listener */
   add(listener: () => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined) this.#restart();
@@ -42,10 +42,10 @@ export class Ticker {
 
   #arm(): void {
     const dueMs = this.#startMs + (this.#ticks + 1) * frameMs;
-    this.#timer = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonic()), () => this.#beat(dueMs));
+    this.#timer = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonic()), () => this.#tick(dueMs));
   }
 
-  #beat(dueMs: number): void {
+  #tick(dueMs: number): void {
     const now = this.#clock.monotonic();
     this.#lagMaxMs = Math.max(this.#lagMaxMs, now - dueMs);
     for (let made = 0; made < catchUpMax && this.#startMs + (this.#ticks + 1) * frameMs <= now + 0.5; made += 1) {

@@ -1,13 +1,13 @@
 import type { IceCandidate, TransportState, TransportStats } from "../protocol/media-protocol.ts";
 
 /**
- * What carries one call's media. It knows nothing of sessions or agents, so that the library behind it can be replaced:
- * nothing outside the files named `werift-*` and the guards around it knows which one it is.
+ * Carries the media of one call. It knows no sessions or agents. Only `werift-transport.ts` and `patches/werift` know the library
+ * behind it, so that the library can be replaced.
  */
 export interface MediaTransport {
   /** Answers the far end's offer: the first one, or a later one that restarts ICE. @throws OfferRefused */
   answer(offerSdp: string): Promise<string>;
-  /** A remote candidate that trickled in. @returns whether the policy let it through */
+  /** Adds a trickled remote candidate. @returns whether the policy allowed it */
   addCandidate(candidate: string): Promise<boolean>;
   /** Sends one Opus frame. Does nothing until the call is connected. */
   send(frame: OpusFrame): void;
@@ -30,15 +30,15 @@ export interface ReceivedFrame {
 }
 
 export interface TransportEvents {
-  /** A candidate of the bridge's own for the far end; null after the last. */
+  /** A candidate of the bridge for the far end. Null follows the last one. */
   candidate(candidate: IceCandidate | null): void;
   state(state: TransportState): void;
   frame(frame: ReceivedFrame): void;
-  /** A telephone key that the far end pressed. */
+  /** The far end pressed a telephone key. */
   digit(digit: string): void;
 }
 
-/** An offer that is not one the bridge answers. The message may be shown to the caller. */
+/** The bridge does not answer the offer. The message may be shown to the caller. */
 export class OfferRefused extends Error {
   override readonly name = "OfferRefused";
 }

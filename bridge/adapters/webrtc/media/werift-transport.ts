@@ -22,10 +22,10 @@ import { type MediaTransport, OfferRefused, type OpusFrame, type TransportEvents
 
 const digits = "0123456789*#ABCD";
 const streamId = "bridge";
-/** What may wait to be added before the session is over its bound. */
+/** The most candidates of a caller in one call. */
 const trickledMax = 64;
 
-/** A call's media over werift. The far end offers, this end answers: werift never pairs its own late relay candidates. */
+/** The media of a call over werift. The far end offers and the bridge answers, because werift does not pair its own late relay candidates. */
 export class WeriftTransport implements MediaTransport {
   readonly #connection: RTCPeerConnection;
   readonly #events: TransportEvents;
@@ -48,7 +48,7 @@ export class WeriftTransport implements MediaTransport {
     this.#guard = guard;
     this.#events = events;
     this.#connection = new RTCPeerConnection({
-      // The defaults have PCMU and video in them.
+      // The defaults include PCMU and video.
       codecs: { audio: [opus(), telephoneEvent()], video: [] },
       iceServers: [],
       iceUseIpv6: false,
@@ -82,12 +82,12 @@ export class WeriftTransport implements MediaTransport {
     if (audio === undefined) throw new OfferRefused("The offer has no usable audio section");
     if (audio.sender.track !== this.#track) await audio.sender.replaceTrack(this.#track);
     audio.direction = "sendrecv";
-    // Clients play what comes in a stream; a track without one they pass over.
+    // Clients play tracks of a stream only.
     audio.sender.streamIds = [streamId];
     const answer = await this.#connection.createAnswer();
     this.#takePayloadTypes(audio);
     this.#withdraw.push(this.#guard.admit(answer.sdp));
-    // It resolves when gathering ends; the answer goes out now and the candidates follow it.
+    // This resolves when gathering ends. The answer is sent now and the candidates follow it.
     this.#connection
       .setLocalDescription(answer)
       .then(() => this.#restarts.after())
@@ -136,7 +136,7 @@ export class WeriftTransport implements MediaTransport {
     if (!this.#isClosed) this.#events.state("failed");
   }
 
-  /** Browsers number the formats each in their own way. */
+  /** Each browser numbers the formats differently. */
   #takePayloadTypes({ codecs }: RTCRtpTransceiver): void {
     const typeOf = (name: RegExp) => codecs.find(({ mimeType }) => name.test(mimeType))?.payloadType;
     const opusType = typeOf(/opus/i);
@@ -156,7 +156,7 @@ export class WeriftTransport implements MediaTransport {
     });
   }
 
-  /** A key is told many times over; its end, which is told three times, counts once. */
+  /** A key press is many packets. Its end, which is sent three times, counts once. */
   #digit(timestamp: number, payload: Buffer): void {
     if (payload.length < 4) return;
     const { end, event } = TelephoneEventRtpPayload.deSerialize(payload);

@@ -1,14 +1,14 @@
 import type { IceCandidate, TransportOptions } from "./media-protocol.ts";
 
-/** The description with the candidates in it, for a far end that takes it as a whole. */
+/** The description with its candidates, for a far end that does not trickle. */
 export function withCandidates(sdp: string, candidates: readonly IceCandidate[]): string {
   const lines = candidates.map(({ candidate }) => `a=${candidate}\r\n`);
   return `${sdp.replace(/\r?\n?$/, "\r\n")}${lines.join("")}a=end-of-candidates\r\n`;
 }
 
 /**
- * Whether the far end is told of this address of the bridge's. The library advertises every address of the machine even when it
- * bound only some of them.
+ * Whether the candidate may be sent to the far end. werift advertises every address of the machine even when it bound only some
+ * of them.
  */
 export function mayAdvertise(
   candidate: string,

@@ -8,7 +8,7 @@ export interface IceCandidate {
 
 export type TransportState = "connecting" | "connected" | "disconnected" | "failed" | "closed";
 
-/** What a stretch without packets means. `restart`: the far end should try ICE anew. `lost`: no one is there any more. */
+/** What a time without packets means. `restart`: the far end should restart ICE. `lost`: the far end is gone. */
 export type Silence = "stalled" | "restart" | "lost" | "resumed";
 
 /** What one call's media reports. */
@@ -26,7 +26,7 @@ export interface TransportStats {
   readonly bytesReceived: number;
   readonly packetsSent: number;
   readonly bytesSent: number;
-  /** Packets that had been seen before, or were older than the window. */
+  /** Packets that were replayed or older than the window. */
   readonly replayed: number;
   /** Binding requests that did not carry the session's password. */
   readonly unauthenticatedStun: number;
@@ -88,9 +88,9 @@ export interface MediaNotice {
 export type MediaSettings = Omit<TransportOptions, "relayOnly">;
 
 export interface TransportOptions {
-  /** Addresses to bind and to tell the far end. All of the machine's when empty. */
+  /** Addresses to bind and to send to the far end. Empty means all addresses of the machine. */
   readonly addresses: readonly string[];
-  /** Told to the far end instead of what is bound: a public address behind 1:1 NAT. */
+  /** Sent to the far end instead of the bound address: a public address behind 1:1 NAT. */
   readonly announcedAddress: string | undefined;
   readonly portRange: readonly [number, number];
   readonly remoteCandidates: RemoteCandidates;
@@ -98,7 +98,7 @@ export interface TransportOptions {
 }
 
 /**
- * What the bridge does with addresses that a caller names. `ignore`: nothing; the caller's own checks are enough to connect,
- * and no one can make the bridge send a packet to where they say. `public`: private and loopback ones are refused.
+ * What the bridge does with addresses that a caller names. `ignore`: nothing. The caller's own checks are enough to connect, and nobody
+ * can make the bridge send packets to an address. `public`: private and loopback addresses are refused.
  */
 export type RemoteCandidates = "ignore" | "public" | "any";

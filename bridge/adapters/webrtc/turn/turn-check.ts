@@ -4,15 +4,15 @@ import { type TurnSettings, turnCredentials } from "./turn-credentials.ts";
 import { allocateRequest, readAnswer, releaseRequest, type TurnChallenge } from "./turn-messages.ts";
 
 /**
- * `allocated`: a caller would get through. `refused`: it does not take the bridge's credentials. `open`: it relays for anyone.
- * `unreachable`: nothing answers. `failed`: it answers with something else.
+ * `allocated`: callers can use the relay. `refused`: it does not accept the bridge's credentials. `open`: it relays for anyone.
+ * `unreachable`: nothing answers. `failed`: it answers with another error.
  */
 export type TurnOutcome = "allocated" | "refused" | "open" | "unreachable" | "failed";
 
 export interface TurnFinding {
   readonly url: string;
   readonly outcome: TurnOutcome;
-  /** What the relay or the system said, in words. */
+  /** The answer of the relay, or the error of the system. */
   readonly message: string;
 }
 
@@ -20,7 +20,7 @@ const deadlineMs = 4_000;
 const unauthorized = 401;
 const staleNonce = 438;
 
-/** Asks each relay for an allocation, with credentials such as callers get, and gives it back. */
+/** Requests an allocation from each relay, with credentials as callers get them, and releases it. */
 export const checkTurn = (settings: TurnSettings, clock: Clock): Promise<TurnFinding[]> =>
   Promise.all(settings.urls.map(async (url) => ({ url, ...(await checkOne(url, settings, clock)) })));
 

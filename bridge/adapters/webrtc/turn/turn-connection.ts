@@ -13,13 +13,13 @@ export interface TurnAddress {
   readonly transport: "udp" | "tcp" | "tls";
 }
 
-/** A way to a relay, for one question after the other. */
+/** A connection to a relay, for one request after the other. */
 export interface TurnConnection extends Disposable {
-  /** @throws what the system says, or the signal's reason */
+  /** @throws the system's error, or the signal's reason */
   ask(request: Buffer): Promise<Buffer>;
 }
 
-/** A datagram that got no answer may be lost. */
+/** A datagram without an answer is sent again: it may be lost. */
 const retransmitMs = 500;
 
 /** `turn:HOST:PORT?transport=udp|tcp`, `turns:HOST:PORT`. */
@@ -42,7 +42,7 @@ async function openDatagrams({ host, port }: TurnAddress, clock: Clock, signal: 
   const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
   try {
     const connected = once(socket, "connect", { signal });
-    // Connected, the socket hears when the other side has nothing at that port.
+    // A connected socket gets an error when nothing listens at the port.
     socket.connect(port, address);
     await connected;
   } catch (error) {

@@ -16,8 +16,8 @@ export interface TurnCredentials {
 }
 
 /**
- * The "TURN REST API" of coturn's `use-auth-secret`: the name says until when, the password proves who said so. The time guards new
- * allocations only; one that exists is refreshed as long as its owner likes.
+ * Makes credentials by the "TURN REST API" (coturn's `use-auth-secret`): the username holds the expiry, and the password is its HMAC.
+ * The expiry bounds new allocations only. An existing one can be refreshed without end.
  */
 export function turnCredentials(settings: TurnSettings, session: string, nowMs: number): TurnCredentials | undefined {
   const { urls, secret, ttlMs } = settings;

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 
-// As much of STUN (RFC 8489) and TURN (RFC 8656) as asking a relay for an allocation takes.
+// The parts of STUN (RFC 8489) and TURN (RFC 8656) that an allocation needs.
 
 const headerBytes = 20;
 const magicCookie = 0x2112a442;
@@ -19,7 +19,7 @@ const attributes = {
   requestedTransport: 0x0019,
 } as const;
 
-/** What a relay asks for before it believes anyone. */
+/** What a relay requires in authenticated requests. */
 export interface TurnChallenge {
   readonly realm: string;
   readonly nonce: string;
@@ -30,7 +30,7 @@ export interface TurnProof extends TurnChallenge {
   readonly credential: string;
 }
 
-/** What a relay answered. */
+/** The answer of a relay. */
 export type TurnAnswer =
   | { readonly kind: "success" }
   | {
@@ -40,19 +40,19 @@ export type TurnAnswer =
       readonly challenge: TurnChallenge | undefined;
     };
 
-/** Asks for an allocation; the first time without a proof, to learn what is to be proved. */
+/** Requests an allocation, the first time without a proof, to get the relay's challenge. */
 export const allocateRequest = (proof?: TurnProof): Buffer =>
   request(types.allocate, [attribute(attributes.requestedTransport, Buffer.from([udp, 0, 0, 0]))], proof);
 
-/** Gives the allocation back. */
+/** Releases the allocation. */
 export const releaseRequest = (proof: TurnProof | undefined): Buffer =>
   request(types.refresh, [attribute(attributes.lifetime, Buffer.alloc(4))], proof);
 
-/** Whether this is a whole message of the same transaction. */
+/** Whether the data is a message of the request's transaction. */
 export const isAnswerTo = (data: Buffer, asked: Buffer): boolean =>
   data.length >= headerBytes && data.subarray(8, headerBytes).equals(asked.subarray(8, headerBytes));
 
-/** How long the message at the beginning is; undefined before its header is whole. @throws Error for what is no STUN message */
+/** The length of the first message. Undefined before its header is complete. @throws Error when it is not a STUN message */
 export function lengthOf(data: Buffer): number | undefined {
   if (data.length < headerBytes) return undefined;
   if (data.readUInt32BE(4) !== magicCookie) throw new Error("what listens there is no relay");
