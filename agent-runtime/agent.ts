@@ -19,8 +19,8 @@ export interface AgentOptions {
 }
 
 /**
- * Says hello, learns what it is from the answer, loads that loop and runs it until the signal aborts.
- * @throws when the bridge is gone for too long, refuses the agent, or the loop keeps failing
+ * Calls agent.hello, loads the loop that the answer names and runs it until the signal aborts.
+ * @throws when the bridge cannot be reached for too long or refuses the agent, or when the loop keeps failing
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   let activity: AgentActivity = "initializing";
@@ -33,7 +33,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const report = async (next: AgentActivity, message?: string) => {
     if (next === activity && message === undefined) return;
     activity = next;
-    await sayActivity(link, next, message, options);
+    await reportActivity(link, next, message, options);
   };
   const ending = new AbortController();
   const end = () => ending.abort();
@@ -41,7 +41,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   if (options.signal.aborted) end();
   void link.closed.then(end);
   try {
-    const hello = await beforeEnd(link.hello, ending.signal);
+    const hello = await beforeAbort(link.hello, ending.signal);
     if (hello === undefined) return;
     const loop = (await entryOf(hello, options.loops).load()).createLoop();
     const context = contextFor(hello, link, ending.signal, options);
@@ -62,8 +62,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   if (!options.signal.aborted) throw await link.closed;
 }
 
-/** Never fails: what an agent says of itself is not worth ending it for. */
-async function sayActivity(link: Link, activity: AgentActivity, message: string | undefined, options: AgentOptions) {
+/** Never rejects: a lost report must not end the agent. */
+async function reportActivity(link: Link, activity: AgentActivity, message: string | undefined, options: AgentOptions) {
   if (!link.connected()) return;
   try {
     const params = message === undefined ? { activity } : { activity, message };
@@ -105,8 +105,8 @@ function contextFor(hello: Hello, link: Link, signal: AbortSignal, { log, socket
   };
 }
 
-/** Undefined when the signal aborts first. */
-function beforeEnd<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+/** Settles as `promise` does, or resolves with undefined when the signal aborts first. */
+function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     promise.then(resolve, reject);
     signal.addEventListener("abort", () => resolve(undefined), { once: true });

@@ -1,9 +1,9 @@
-/** Times within an interval at which agents beat. */
+/** The number of times within an interval at which agents send heartbeats. */
 const timesPerInterval = 20;
 
 /**
- * How long to wait for the next heartbeat: the interval or a little less, as all agents of a host beat at the same few
- * times of it. So host and bridge wake once for several of them, and never for all of them at once.
+ * Returns the wait until the next heartbeat, which is the interval or a little less: all agents of a host send at the same
+ * few times of the interval, so that host and bridge wake once for several agents and never for all of them at once.
  */
 export function untilNextBeat(nowMs: number, everyMs: number): number {
   const step = everyMs / timesPerInterval;

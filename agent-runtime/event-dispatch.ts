@@ -3,13 +3,13 @@ import { backOff, pause } from "@armorclaw/client-sdk/retry";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
 
-/** Deliveries before an event that the loop fails on is set aside. */
+/** Deliveries of an event before it becomes a dead letter. */
 const attemptsMax = 5;
 /** The wait before the event is delivered again, by the failures in a row. */
 const retryWaitMs = backOff({ firstMs: 200, maxMs: 3_200 });
-/** An agent that is gone is noticed at once; this is for a handler that never comes back. */
+/** The deadline of a handler that never returns. The bridge notices an agent that has ended at once. */
 const handlerDeadlineMs = 600_000;
-/** Pushed before an ack: so many are at hand, and no more come twice after a crash. */
+/** Events that are pushed ahead of their acknowledgement, which is also how many may be delivered twice after a crash. */
 const unackedMax = 64;
 
 export interface EventDispatchOptions {
@@ -20,13 +20,13 @@ export interface EventDispatchOptions {
   onTrouble(message: string): void;
 }
 
-/** Hands the events that the loop hears to it, until the agent ends. What a loop without a handler hears is passed over. */
+/** Delivers the events of the loop's subscriptions to its handler until the agent ends. Without a handler they are acknowledged at once. */
 export async function serveEvents(options: EventDispatchOptions): Promise<void> {
   const { subscriptions, context } = options;
   let failures = 0;
   while (subscriptions.length > 0 && !context.signal.aborted) {
     try {
-      failures = (await handOut(options)) ? 1 : failures + 1;
+      failures = (await deliver(options)) ? 1 : failures + 1;
       await pause(retryWaitMs(failures), context.signal);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
@@ -36,10 +36,11 @@ export async function serveEvents(options: EventDispatchOptions): Promise<void> 
 }
 
 /**
- * Until the loop fails on an event: leaving the subscription with it in hand has it come again, counted.
+ * Delivers events until the loop fails on one. An event that is not acknowledged when the subscription ends is delivered again,
+ * and the bridge counts the attempt.
  * @returns whether an event was handled before
  */
-async function handOut({ client, loop, subscriptions, context, onTrouble }: EventDispatchOptions): Promise<boolean> {
+async function deliver({ client, loop, subscriptions, context, onTrouble }: EventDispatchOptions): Promise<boolean> {
   const params = {
     channels: [...subscriptions],
     name: "events",
@@ -50,8 +51,8 @@ async function handOut({ client, loop, subscriptions, context, onTrouble }: Even
   await using subscription = client.subscribe(params, { signal: context.signal });
   let handled = 0;
   for await (const event of subscription) {
-    // One that was handled while the connection changed is pushed again, to be acknowledged on the new one.
-    const failure = event.seq <= handled ? undefined : await tryOn(event, loop, context);
+    // An event that was handled while the connection changed is pushed again, to be acknowledged on the new one.
+    const failure = event.seq <= handled ? undefined : await handle(event, loop, context);
     if (failure !== undefined) {
       onTrouble(`The event ${event.id} (${event.type}) failed: ${failure}`);
       return handled > 0;
@@ -64,7 +65,7 @@ async function handOut({ client, loop, subscriptions, context, onTrouble }: Even
   return handled > 0;
 }
 
-async function tryOn(event: EventEnvelope, loop: Loop, context: LoopContext): Promise<unknown> {
+async function handle(event: EventEnvelope, loop: Loop, context: LoopContext): Promise<unknown> {
   try {
     await loop.onEvent?.(event, context);
     return undefined;

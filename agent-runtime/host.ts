@@ -3,18 +3,18 @@ import { pause } from "@armorclaw/client-sdk/retry";
 import type { AgentActivity } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
 
-/** A loop that fails this often in a row is broken: the agent ends, and the bridge decides about a new start. */
+/** The agent ends after this many failures of its loop in a row, and the bridge decides about a new start. */
 const failuresMax = 5;
-/** A tick that runs longer than this is worth a word; shorter ones would only be noise. */
+/** A tick that runs longer than this is reported as busy. */
 const busyAfterMs = 250;
 const messageCharsMax = 500;
 
 export interface HostOptions {
   readonly loop: Loop;
   readonly context: LoopContext;
-  /** Without the bridge a loop rests: it cannot do anything, and that is not its failure. */
+  /** Whether the bridge is connected. Ticks are skipped otherwise, which does not count as a failure. */
   connected(): boolean;
-  /** Calls when the activity changes, and for every failure. */
+  /** Reports each change of activity and each failure. */
   report(activity: AgentActivity, message?: string): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export async function runLoop(options: HostOptions): Promise<void> {
   }
 }
 
-/** One tick; answers what it threw. */
+/** Runs one tick. Returns what it threw, if it did. */
 async function runTick({ loop, context, report }: HostOptions, hadFailed: boolean): Promise<Error | undefined> {
   let busy: Promise<void> | undefined;
   const timer = setTimeout(() => {

@@ -10,8 +10,8 @@ export interface InboxOptions {
 }
 
 /**
- * Hands the agent's messages to its loop, one at a time and in order, over restarts: one that was being handled when the
- * agent ended comes again. A message that the loop fails on is answered with the failure and not tried again.
+ * Delivers the agent's messages to its loop, in order and one at a time. A message that was being handled when the agent
+ * ended is delivered again. A message on which the loop throws is answered with the failure and not delivered again.
  */
 export async function serveInbox({ client, loop, context, onTrouble }: InboxOptions): Promise<void> {
   const { onMessage } = loop;
@@ -42,13 +42,13 @@ export async function serveInbox({ client, loop, context, onTrouble }: InboxOpti
   }
 }
 
-/** Events that know how to acknowledge themselves. */
+/** Yields each event with a function that acknowledges it. */
 async function* subscribe(client: BridgeClient, params: Parameters<BridgeClient["subscribe"]>[0], signal: AbortSignal) {
   await using subscription = client.subscribe(params, { signal });
   for await (const event of subscription) yield { ...event, ack: () => subscription.ack(event) };
 }
 
-/** What is lost with a connection comes again; anything else is worth a word. */
+/** Reports a failure, except a lost connection: the message is delivered again after that. */
 async function quietly(call: Promise<unknown>, onTrouble: (message: string) => void): Promise<void> {
   try {
     await call;

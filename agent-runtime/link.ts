@@ -3,9 +3,9 @@ import type { AgentActivity, Result } from "@armorclaw/protocol";
 import { untilNextBeat } from "./beat-times.ts";
 import { runtimeVersion } from "./version.ts";
 
-/** A restarted bridge is found again soon, without 15 agents knocking in step. */
+/** The first wait is short, so that agents find a restarted bridge soon. */
 const reconnect = { initialMs: 50, maxMs: 2_000, giveUpAfterMs: 10 * 60_000 };
-/** Long, as the bridge lets one that stands by wait for its answer. A bridge that ends, or wants it no more, ends the connection. */
+/** A standby gets the answer to its hello only when it takes over, so the deadline is long. A bridge that ends, or drops the standby, closes the connection. */
 const helloDeadlineMs = 24 * 60 * 60_000;
 
 export type Hello = Result<"agent.hello">;
@@ -13,20 +13,20 @@ export type Hello = Result<"agent.hello">;
 export interface LinkOptions {
   readonly socketPath: string;
   readonly pid: number;
-  /** What the next heartbeat says. */
+  /** The activity that the next heartbeat reports. */
   activity(): AgentActivity;
-  /** A heartbeat that was not acknowledged. */
+  /** Called for each heartbeat that was not acknowledged. */
   onTrouble(message: string): void;
 }
 
-/** The agent's one way out. Says hello first on every connection, and beats while there is one. */
+/** The agent's connection to the bridge. It calls agent.hello first on every connection and sends heartbeats while it is open. */
 export interface Link {
   readonly client: BridgeClient;
-  /** The first hello's answer. Rejects when the bridge refuses the agent or none could be reached. */
+  /** The answer to the first hello. Rejects when the bridge refuses the agent or cannot be reached. */
   readonly hello: Promise<Hello>;
   /** Whether the bridge has answered hello on the connection that is open now. */
   connected(): boolean;
-  /** Resolves when the link is closed for good, with what led to it. */
+  /** Resolves with the reason when the link is closed for good. */
   readonly closed: Promise<unknown>;
   close(): Promise<void>;
 }
@@ -36,36 +36,36 @@ export function openLink(options: LinkOptions): Link {
   const closed = Promise.withResolvers<unknown>();
   hello.promise.catch(() => {});
   let connected = false;
-  let pulse: Heart | undefined;
+  let heartbeats: HeartbeatSender | undefined;
   const client = createClient({
     socketPath: options.socketPath,
     reconnect,
-    // The agent's own heartbeats tell whether the bridge answers.
+    // The agent's own heartbeats show whether the bridge answers.
     heartbeatMs: 0,
     greet: async (call) => {
       const params = { runtime_version: runtimeVersion, pid: options.pid };
       const answer = await call("agent.hello", params, { deadlineMs: helloDeadlineMs });
       hello.resolve(answer);
-      pulse ??= new Heart(client, options, () => connected);
-      pulse.every(answer.heartbeat_ms);
+      heartbeats ??= new HeartbeatSender(client, options, () => connected);
+      heartbeats.setInterval(answer.heartbeat_ms);
     },
   });
   client.onState((state, reason) => {
     connected = state === "connected";
-    if (state === "connected") pulse?.beat();
+    if (state === "connected") heartbeats?.beat();
     if (state !== "closed") return;
-    pulse?.stop();
+    heartbeats?.stop();
     hello.reject(reason);
     closed.resolve(reason);
   });
-  // Connects: a lazy client has nothing to do before its first call.
+  // A client connects at its first call.
   client.rpc.ping().catch(() => {});
   const close = () => client.close();
   return { client, hello: hello.promise, connected: () => connected, closed: closed.promise, close };
 }
 
-/** Heartbeats, numbered from 1 over all connections, with how late this process's own timer was. */
-class Heart {
+/** Sends heartbeats, numbered from 1 over all connections, with the delay of this process's own timer. */
+class HeartbeatSender {
   readonly #client: BridgeClient;
   readonly #options: LinkOptions;
   readonly #connected: () => boolean;
@@ -80,12 +80,12 @@ class Heart {
     this.#connected = connected;
   }
 
-  every(ms: number): void {
+  setInterval(ms: number): void {
     this.#everyMs = ms;
     this.stop();
   }
 
-  /** Beats now, and from then on at the interval. */
+  /** Sends a heartbeat now, and from then on at the interval. */
   beat(): void {
     this.#dueMs = performance.now();
     this.#next();

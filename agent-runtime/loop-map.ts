@@ -6,7 +6,7 @@ import { ttsManifest } from "./loops/tts.manifest.ts";
 import { voiceAssistantManifest } from "./loops/voice-assistant.manifest.ts";
 import { voiceEchoManifest } from "./loops/voice-echo.manifest.ts";
 
-/** Every loop that this runtime can run, by its name. The bridge reads the manifests; only an agent loads the code. */
+/** The loops of this runtime by name. The bridge reads the manifests; only an agent loads the code. */
 export const loopMap = {
   heartbeat: { manifest: heartbeatManifest, load: () => import("./loops/heartbeat.ts") },
   "system-monitor": { manifest: systemMonitorManifest, load: () => import("./loops/system-monitor.ts") },

@@ -8,7 +8,7 @@ import type {
   StreamingMethodName,
 } from "@armorclaw/protocol";
 
-/** What a loop may do. Everything that leaves the container goes through it. */
+/** What a loop may do. Everything that leaves the container goes through this object. */
 export interface LoopContext {
   readonly agentId: string;
   /** How often `tick` is meant to run, in milliseconds. */
@@ -20,16 +20,16 @@ export interface LoopContext {
     params: NonNullable<CallArguments<N>[0]>,
   ): Promise<Answer<N>>;
   /**
-   * Calls a model. The bridge holds the key, and refuses when nothing changed since the last turn: say in `state` what was
-   * looked at. `onText` is given the answer as it comes.
+   * Calls a model with a key that the bridge holds. The bridge refuses a call without new input since the last turn: give in
+   * `state` what the loop looked at. `onText` is called with the parts of the answer as they arrive.
    */
   chat(params: ParamsIn<"llm.chat">, onText?: (text: string) => void): Promise<Result<"llm.chat">>;
   /** Publishes on the agent's own channel `agent.<agent id>.<name>`. */
   publish(name: string, type: string, data: Record<string, unknown>): Promise<void>;
   /**
    * Sends a message to an agent of a loop that the manifest names in `sends_to`.
-   * @returns the reply, when one is asked for with `replyWithinMs`
-   * @throws BridgeError TIMED_OUT when it does not come in time
+   * @returns the reply, if `replyWithinMs` asks for one
+   * @throws BridgeError TIMED_OUT when the reply does not arrive in time
    */
   send(
     agentId: string,
@@ -37,11 +37,11 @@ export interface LoopContext {
     data: Record<string, unknown>,
     options?: { readonly replyWithinMs?: number },
   ): Promise<Record<string, unknown> | undefined>;
-  /** Listens to the agent's own channels and those that the manifest names, until the agent ends. */
+  /** Subscribes to the agent's own channels or those that the manifest names, until the agent ends. */
   subscribe(channels: readonly string[]): EventSubscription;
-  /** The agent's second socket, for the sound and the words of voice calls. */
+  /** The agent's second socket, for the audio and the text of voice calls. */
   readonly mediaSocketPath: string;
-  /** One line for people, which `armorclaw logs` shows. */
+  /** Writes a line for people, which `armorclaw logs` shows. */
   log(line: string): void;
 }
 
@@ -54,17 +54,17 @@ export interface IncomingMessage {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** An agent's work. `tick` runs on schedule and never twice at once; what it throws is reported and the loop goes on. */
+/** The code of an agent. `tick` runs on schedule and never twice at once. An error that it throws is reported, and the loop continues. */
 export interface Loop {
   /**
-   * Called with each message to the agent, one at a time. What it returns is the reply, where one is waited for.
-   * A message that was being handled when the agent ended comes again.
+   * Called with each message to the agent, one at a time. The returned value is the reply, if the sender waits for one.
+   * A message that was being handled when the agent ended is delivered again.
    */
   onMessage?(message: IncomingMessage, context: LoopContext): Promise<Record<string, unknown> | undefined>;
   /**
-   * Called with each event that the loop hears (`subscriptions` in its manifest), in order and one at a time, none lost over restarts
-   * and while the agent is suspended. One that was being handled when the agent ended comes again; one that this throws on is
-   * tried again, and after some failures set aside for a person to decide on.
+   * Called with each event of the manifest's `subscriptions`, in order and one at a time. No event is lost over restarts or while
+   * the agent is suspended. An event that was being handled when the agent ended is delivered again. An event on which the
+   * handler throws is retried, and becomes a dead letter after some failures.
    */
   onEvent?(event: EventEnvelope, context: LoopContext): Promise<void>;
   start?(context: LoopContext): Promise<void>;
@@ -72,7 +72,7 @@ export interface Loop {
   stop?(): Promise<void>;
 }
 
-/** One row of the loop map: the manifest as plain data, the code only when it is loaded. */
+/** One row of the loop map: the manifest as plain data, and the code, which is loaded on demand. */
 export interface LoopEntry {
   readonly manifest: LoopManifestInput;
   load(): Promise<{ readonly createLoop: () => Loop }>;

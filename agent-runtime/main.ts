@@ -4,7 +4,7 @@ import { loopMap } from "./loop-map.ts";
 const ending = new AbortController();
 // As process 1 of its container the agent has no default action for SIGTERM; without a handler it would be ignored.
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ending.abort());
-// Whoever read the output may be gone (a bridge that restarts); that must not end the agent.
+// The reader of the output ends when the bridge restarts, which must not end the agent.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.on("uncaughtException", fail);
 
@@ -17,7 +17,7 @@ runAgent({
   onTrouble: (message) => process.stderr.write(`${message}\n`),
 }).catch(fail);
 
-/** One line, exit code 1, and the process ends by having nothing left to do. */
+/** Writes one line and sets exit code 1. The process then ends, as nothing keeps it running. */
 function fail(error: unknown): void {
   process.exitCode = 1;
   process.stderr.write(`${describe(error).replaceAll("\n", " ")}\n`);

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { AgentId, ContainerId, LoopName, Timestamp } from "./ids.ts";
 import { Isolation } from "./methods/bridge.ts";
 
-/** The life of an agent as the bridge sees it. */
+/** The states of an agent. */
 export const agentStates = [
   "requested",
   "creating",
@@ -19,14 +19,14 @@ export const agentStates = [
 export const AgentState = z.enum(agentStates).meta({
   id: "AgentState",
   description:
-    "requested → creating → starting → running ⇄ paused | suspended → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started; suspended until something comes for it.",
+    "requested → creating → starting → running ⇄ paused | suspended → draining → stopped | failed; backoff between a death and the next start, engine-unreachable while nothing can be started; suspended until something arrives for it.",
 });
 export type AgentState = z.output<typeof AgentState>;
 
-/** What an agent says of itself. */
+/** The activity that an agent reports. */
 export const AgentActivity = z
   .enum(["initializing", "active", "busy", "paused", "error", "terminated"])
-  .meta({ id: "AgentActivity", description: "What an agent says of itself." });
+  .meta({ id: "AgentActivity", description: "The activity that an agent reports." });
 export type AgentActivity = z.output<typeof AgentActivity>;
 
 /** How a container ended. */
@@ -45,10 +45,10 @@ export const AgentInfo = z
     agent_id: AgentId,
     agent_type: LoopName.describe("The agent's loop."),
     state: AgentState,
-    activity: AgentActivity.nullable().describe("What the agent last said of itself; null before its hello."),
-    ready: z.boolean().describe("It runs, and says of itself that it is active or busy."),
-    live: z.boolean().nullable().describe("Whether its heartbeats come in time; null when none are due."),
-    message: z.string().nullable().describe("Why the agent is in this state, where there is something to say."),
+    activity: AgentActivity.nullable().describe("What the agent last reported; null before its hello."),
+    ready: z.boolean().describe("Whether the agent runs and reports that it is active or busy."),
+    live: z.boolean().nullable().describe("Whether the agent's heartbeats arrive in time; null when none is due."),
+    message: z.string().nullable().describe("Why the agent is in this state, if there is a reason to give."),
     container_id: ContainerId.nullable(),
     pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
     standby_pid: z
@@ -57,15 +57,15 @@ export const AgentInfo = z
       .describe(
         "The process that stands by to take over; it is not listened to before that. Null where there is none.",
       ),
-    isolation: Isolation.nullable().describe("As read back from the kernel, not as asked for."),
-    epoch: z.int().describe("Counts the starts of this agent; each has its own socket."),
+    isolation: Isolation.nullable().describe("The isolation as read back from the kernel, not as asked for."),
+    epoch: z.int().describe("Counts the starts of this agent. Each start has its own socket."),
     restarts: z.int(),
     created_at: Timestamp,
     started_at: Timestamp.nullable(),
     last_heartbeat_at: Timestamp.nullable(),
-    heartbeats: z.int().describe("How many heartbeats came since its start."),
-    expires_at: Timestamp.nullable().describe("When its time to live ends."),
-    exit: ExitInfo.nullable().describe("How it last ended."),
+    heartbeats: z.int().describe("The number of heartbeats since the agent's last start."),
+    expires_at: Timestamp.nullable().describe("When the agent's time to live ends."),
+    exit: ExitInfo.nullable().describe("How the agent last ended."),
   })
   .meta({ id: "AgentInfo" });
 export type AgentInfo = z.output<typeof AgentInfo>;
@@ -95,21 +95,30 @@ export const exampleAgent = {
 export const LogLine = z
   .object({
     time: Timestamp,
-    stream: z.enum(["stdout", "stderr", "bridge"]).describe("bridge: written by the bridge about the agent."),
+    stream: z.enum(["stdout", "stderr", "bridge"]).describe("bridge: the bridge wrote the line about the agent."),
     line: z.string(),
   })
   .meta({ id: "LogLine" });
 export type LogLine = z.output<typeof LogLine>;
 
-/** One measurement. Null where it cannot be measured. */
+/** One measurement. A field is null where the host cannot measure it. */
 export const UsageSample = z
   .object({
     time: Timestamp,
     memory_bytes: z.int().nullable().describe("Without reclaimable cache."),
-    cpu_percent: z.number().nullable().describe("Of one processor, since the reading before; null at the first."),
+    cpu_percent: z
+      .number()
+      .nullable()
+      .describe("The share of one processor since the reading before; null at the first reading."),
     pids: z.int().nullable().describe("Processes and threads."),
-    io_read_bytes: z.int().nullable().describe("Read by its calls since its start, its socket included."),
-    io_write_bytes: z.int().nullable().describe("Written by its calls since its start, its socket included."),
+    io_read_bytes: z
+      .int()
+      .nullable()
+      .describe("Bytes that the agent's system calls read since its start, its socket included."),
+    io_write_bytes: z
+      .int()
+      .nullable()
+      .describe("Bytes that the agent's system calls wrote since its start, its socket included."),
   })
   .meta({ id: "UsageSample" });
 export type UsageSample = z.output<typeof UsageSample>;
@@ -117,11 +126,14 @@ export type UsageSample = z.output<typeof UsageSample>;
 export const AgentUsage = UsageSample.omit({ time: true })
   .extend({
     agent_id: AgentId,
-    workspace_bytes: z.int().nullable().describe("In its workspace; null without one, and where it cannot be seen."),
-    workspace_size_bytes: z.int().nullable().describe("What its workspace can hold."),
-    log_bytes: z.int().describe("Written to its log since the bridge's start."),
-    log_bytes_dropped: z.int().describe("Not kept, as they were over its quota."),
-    events_refused: z.int().describe("Not published, as they were over its quota."),
+    workspace_bytes: z
+      .int()
+      .nullable()
+      .describe("Bytes in the agent's workspace; null without one, and where the host cannot see it."),
+    workspace_size_bytes: z.int().nullable().describe("The bytes that the workspace can hold."),
+    log_bytes: z.int().describe("Bytes written to the agent's log since the bridge's start."),
+    log_bytes_dropped: z.int().describe("Bytes of output that were dropped because they were over the quota."),
+    events_refused: z.int().describe("Events that were refused because they were over the quota."),
     history: z.array(UsageSample).describe("Earlier samples, oldest first, when asked for."),
   })
   .meta({ id: "AgentUsage" });

@@ -10,7 +10,7 @@ CREATE TABLE tasks (
   title TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
   agent_id TEXT,
-  -- Whether agent_id was asked for, or is only who has it.
+  -- Whether a caller chose agent_id. Otherwise agent_id is the agent that claimed the task.
   is_assigned INTEGER NOT NULL,
   capability TEXT,
   payload TEXT NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE tasks (
   attempts INTEGER NOT NULL DEFAULT 0,
   attempts_max INTEGER NOT NULL,
   lease_ms INTEGER NOT NULL,
-  -- queued: not before; running: the lease's end.
+  -- queued: the earliest time of a claim; running: the end of the lease.
   due_ms INTEGER NOT NULL,
   created_by TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,

@@ -69,7 +69,7 @@ export function nextFor(sql: Sql, agentId: string, capabilities: readonly string
   return row === undefined ? undefined : fromRow(row);
 }
 
-/** Writes what may change of a task. */
+/** Writes the fields of a task that can change. */
 export function saveTask(sql: Sql, task: Task): void {
   sql.run(
     `UPDATE tasks SET state = ?, agent_id = ?, is_assigned = ?, progress = ?, message = ?, result = ?, attempts = ?,
@@ -95,7 +95,7 @@ export const countOpen = (sql: Sql): number =>
 export const expiredLeases = (sql: Sql, nowMs: number): Task[] =>
   sql.all("SELECT * FROM tasks WHERE state = 'running' AND due_ms <= ? ORDER BY id LIMIT 100", nowMs).map(fromRow);
 
-/** Tasks that waited for this moment since `afterMs`: their next try is due. */
+/** Queued tasks whose next attempt became due after `afterMs`. */
 export const becameDue = (sql: Sql, afterMs: number, nowMs: number): Task[] =>
   sql
     .all(

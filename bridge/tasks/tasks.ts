@@ -3,6 +3,7 @@ import { contractEvent, type DurableEventLog, type Emit } from "../events/index.
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
+import { backOff } from "../platform/retry.ts";
 import type { Sql, Store } from "../store/index.ts";
 import {
   becameDue,
@@ -20,17 +21,16 @@ import {
   type TaskFilter,
 } from "./store.ts";
 
-/** Tasks that wait or run. */
+/** The most tasks that may be queued or running. */
 const openMax = 10_000;
 const sweepEveryMs = 1_000;
 const tidyEveryMs = 3_600_000;
-/** The wait before a failed task is tried again; doubles with each failure. */
-const retryAfterMs = 1_000;
-const retryAfterMsMax = 300_000;
+/** The wait before a failed task is offered again. */
+const retryWaitMs = backOff({ firstMs: 1_000, maxMs: 300_000 });
 /** How long finished tasks can be looked up. */
 const keepSettledMs = 7 * 86_400_000;
 
-/** The agents, as tasks see them. */
+/** The agents that can do tasks. */
 export interface Workers {
   /** @throws BridgeError AGENT_NOT_FOUND */
   capabilitiesOf(agentId: string): readonly string[];
@@ -52,7 +52,7 @@ export interface TasksDeps {
   readonly logger: Logger;
 }
 
-/** Work for agents: a durable queue. A task belongs to one agent at a time, for as long as that agent speaks of it. */
+/** A durable queue of work for agents. A claimed task is leased to one agent, which renews the lease with each update. */
 export class Tasks implements Service {
   readonly name = "tasks";
   readonly #deps: TasksDeps;
@@ -66,7 +66,7 @@ export class Tasks implements Service {
   async start(): Promise<void> {
     const { log, logger } = this.#deps;
     this.#sweptAtMs = log.clock.now();
-    const warn = (error: unknown) => logger.warn({ error }, "tasks were not looked at");
+    const warn = (error: unknown) => logger.warn({ error }, "the sweep over tasks failed");
     this.#timers = [
       log.clock.every(sweepEveryMs, () => void this.#sweep().catch(warn)),
       log.clock.every(tidyEveryMs, () => void this.#tidy().catch(warn)),
@@ -84,7 +84,8 @@ export class Tasks implements Service {
       throw new BridgeError("INVALID_PARAMS", "A task names an agent_id, or a capability that agents have");
     }
     return await this.#change((sql, emit) => {
-      if (countOpen(sql) >= openMax) throw new BridgeError("RATE_LIMITED", `${openMax} tasks wait or run`);
+      if (countOpen(sql) >= openMax)
+        throw new BridgeError("RATE_LIMITED", `${openMax} tasks are queued or running, which is the limit`);
       const task = this.#get(sql, insertTask(sql, draft, this.#now()));
       emit(contractEvent("task.created", draft.createdBy, { ...facts(task), capability: task.capability }));
       this.#offer(emit, task);
@@ -104,7 +105,7 @@ export class Tasks implements Service {
     });
   }
 
-  /** The next task for this agent, which has it from now on; undefined when there is none. */
+  /** Leases the next task to this agent. Resolves with undefined when there is none. */
   async claim(agentId: string): Promise<Task | undefined> {
     const capabilities = this.#deps.workers.capabilitiesOf(agentId);
     return await this.#change((sql, emit) => {
@@ -125,24 +126,24 @@ export class Tasks implements Service {
       if (task.state !== "running" || task.agentId !== agentId) {
         throw conflict(`Task ${id} is ${task.state}, and ${agentId} does not have it`, task);
       }
-      const said = { ...task, progress: progress ?? task.progress, message: message ?? task.message };
+      const updated = { ...task, progress: progress ?? task.progress, message: message ?? task.message };
       switch (outcome) {
         case undefined:
           emit(
             contractEvent("task.progressed", `agent:${agentId}`, {
-              ...facts(said),
-              progress: said.progress,
-              message: said.message,
+              ...facts(updated),
+              progress: updated.progress,
+              message: updated.message,
             }),
           );
-          return this.#save(sql, { ...said, dueMs: this.#now() + task.leaseMs });
+          return this.#save(sql, { ...updated, dueMs: this.#now() + task.leaseMs });
         case "done":
-          emit(contractEvent("task.done", `agent:${agentId}`, facts(said)));
-          return this.#save(sql, { ...said, state: "done", progress: 1, result: result ?? null });
+          emit(contractEvent("task.done", `agent:${agentId}`, facts(updated)));
+          return this.#save(sql, { ...updated, state: "done", progress: 1, result: result ?? null });
         case "released":
-          return this.#queueAgain(sql, emit, { ...said, attempts: task.attempts - 1 }, 0);
+          return this.#queueAgain(sql, emit, { ...updated, attempts: task.attempts - 1 }, 0);
         case "failed":
-          return this.#fail(sql, emit, said, message ?? "The agent said that it failed");
+          return this.#fail(sql, emit, updated, message ?? "The agent reported that the task failed");
       }
     });
   }
@@ -156,7 +157,7 @@ export class Tasks implements Service {
     if (!(await this.#deps.store.write((sql) => removeTask(sql, id)))) throw notFound(id);
   }
 
-  /** Takes back what agents no longer speak of, and offers what is to be tried again. */
+  /** Fails tasks whose lease has ended, and offers tasks whose next attempt is due. */
   async #sweep(): Promise<void> {
     const now = this.#now();
     const since = this.#sweptAtMs;
@@ -166,7 +167,7 @@ export class Tasks implements Service {
     if (isDue) {
       await this.#change((sql, emit) => {
         for (const task of expiredLeases(sql, now))
-          this.#fail(sql, emit, task, `${task.agentId} said nothing of it for ${task.leaseMs} ms`);
+          this.#fail(sql, emit, task, `${task.agentId} sent no update for ${task.leaseMs} ms`);
         for (const task of becameDue(sql, since, now)) this.#offer(emit, task);
       });
     }
@@ -183,8 +184,7 @@ export class Tasks implements Service {
       return this.#save(sql, { ...task, state: "dead", message: reason });
     }
     emit(contractEvent("task.failed", "bridge", failure));
-    const waitMs = Math.min(retryAfterMsMax, retryAfterMs * 2 ** (task.attempts - 1));
-    return this.#queueAgain(sql, emit, { ...task, message: reason }, waitMs);
+    return this.#queueAgain(sql, emit, { ...task, message: reason }, retryWaitMs(task.attempts));
   }
 
   #queueAgain(sql: Sql, emit: Emit, task: Task, waitMs: number): Task {
@@ -194,7 +194,7 @@ export class Tasks implements Service {
     return queued;
   }
 
-  /** Tells the agents that may claim it. */
+  /** Offers the task to each agent that may claim it. */
   #offer(emit: Emit, task: Task): void {
     const { capability, agentId } = task;
     const able = agentId === null ? this.#deps.workers.withCapability(capability ?? "") : [agentId];
@@ -202,7 +202,7 @@ export class Tasks implements Service {
       emit(contractEvent("task.offered", "bridge", { task_id: task.id, title: task.title, agent_id: id }));
   }
 
-  /** Events and what they tell of are one commit. */
+  /** A change and its events are one commit. */
   #change<T>(work: (sql: Sql, emit: Emit) => T): Promise<T> {
     return this.#deps.log.transact(work);
   }

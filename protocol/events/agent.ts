@@ -9,7 +9,7 @@ const exampleWho = { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1 
 const exampleExit = { code: 137, signal: "SIGKILL", reason: "killed" as const, message: "It was killed by SIGKILL" };
 
 export const started = defineEvent({
-  summary: "An agent said hello and runs.",
+  summary: "An agent has said hello and runs.",
   channel: "agent.<agent_id>.started",
   priority: "normal",
   data: z.object({ ...who, container_id: ContainerId, pid: z.int().nullable(), isolation: Isolation }),
@@ -32,7 +32,7 @@ export const heartbeat = defineEvent({
 });
 
 export const reported = defineEvent({
-  summary: "An agent said what it is doing.",
+  summary: "An agent reported its activity.",
   channel: "agent.<agent_id>.reported",
   priority: "normal",
   data: z.object({ ...who, activity: AgentActivity, message: z.string().optional() }),
@@ -40,7 +40,7 @@ export const reported = defineEvent({
 });
 
 export const adopted = defineEvent({
-  summary: "An agent went on over a restart of the bridge, and is watched again.",
+  summary: "A restarted bridge adopted the container of an agent that had kept running.",
   channel: "agent.<agent_id>.adopted",
   priority: "normal",
   data: z.object({ ...who, container_id: ContainerId, pid: z.int().nullable() }),
@@ -48,7 +48,7 @@ export const adopted = defineEvent({
 });
 
 export const died = defineEvent({
-  summary: "An agent's process is gone; how it ended follows in agent.exited.",
+  summary: "An agent's process has ended. The event agent.exited follows with how it ended.",
   channel: "agent.<agent_id>.died",
   priority: "high",
   data: z.object({ ...who }),
@@ -56,7 +56,7 @@ export const died = defineEvent({
 });
 
 export const hung = defineEvent({
-  summary: "An agent gave no sign of life for too long, and is killed for it.",
+  summary: "An agent sent no heartbeat for too long and is killed.",
   channel: "agent.<agent_id>.hung",
   priority: "high",
   data: z.object({ ...who, silent_ms: z.int() }),
@@ -64,7 +64,7 @@ export const hung = defineEvent({
 });
 
 export const paused = defineEvent({
-  summary: "An agent was frozen where it stood.",
+  summary: "An agent was frozen.",
   channel: "agent.<agent_id>.paused",
   priority: "normal",
   data: z.object({ ...who }),
@@ -72,7 +72,7 @@ export const paused = defineEvent({
 });
 
 export const resumed = defineEvent({
-  summary: "A paused agent goes on.",
+  summary: "A paused agent continues.",
   channel: "agent.<agent_id>.resumed",
   priority: "normal",
   data: z.object({ ...who }),
@@ -93,14 +93,14 @@ export const woken = defineEvent({
   priority: "normal",
   data: z.object({
     ...who,
-    event_id: z.string().nullable().describe("What came for it; null when a person woke it."),
+    event_id: z.string().nullable().describe("The event that woke the agent; null when a person woke it."),
     event_type: z.string().nullable(),
   }),
   example: { ...exampleWho, event_id: "9f1c2a4b-7", event_type: "matrix.message" },
 });
 
 export const exited = defineEvent({
-  summary: "An agent's container ended without being asked to.",
+  summary: "An agent's container ended although nobody stopped it.",
   channel: "agent.<agent_id>.exited",
   priority: "high",
   data: z.object({
@@ -112,7 +112,7 @@ export const exited = defineEvent({
 });
 
 export const restarted = defineEvent({
-  summary: "An agent runs again after it had ended.",
+  summary: "An agent runs again after its container had ended.",
   channel: "agent.<agent_id>.restarted",
   priority: "normal",
   data: z.object({ ...who, restarts: z.int(), container_id: ContainerId, pid: z.int().nullable() }),
@@ -120,7 +120,7 @@ export const restarted = defineEvent({
 });
 
 export const stopped = defineEvent({
-  summary: "An agent ended as asked, or completed.",
+  summary: "An agent was stopped, or has completed its work.",
   channel: "agent.<agent_id>.stopped",
   priority: "normal",
   data: z.object({ ...who, exit: ExitInfo.nullable() }),
@@ -128,7 +128,7 @@ export const stopped = defineEvent({
 });
 
 export const failed = defineEvent({
-  summary: "An agent does not run and is not started again by itself.",
+  summary: "An agent has failed, and the bridge does not start it again.",
   channel: "agent.<agent_id>.failed",
   priority: "critical",
   data: z.object({
@@ -136,7 +136,7 @@ export const failed = defineEvent({
     cause: z
       .enum(["crash-loop", "cannot-start", "ended"])
       .describe(
-        "crash-loop: it ended too often; cannot-start: trying again cannot help; ended: it is not to be restarted.",
+        "crash-loop: the agent ended too often; cannot-start: another attempt cannot help; ended: its loop is not restarted.",
       ),
     message: z.string(),
     exit: ExitInfo.nullable(),

@@ -15,7 +15,7 @@ import { operators, people } from "../roles.ts";
 
 export const start = defineMethod({
   summary: "Start an agent of a loop.",
-  description: "Answers when the agent has said hello on its own socket.",
+  description: "Answers when the agent has called agent.hello on its own socket.",
   roles: operators,
   effect: "write",
   aliases: ["start"],
@@ -27,12 +27,12 @@ export const start = defineMethod({
       .min(100)
       .max(2_000_000_000)
       .optional()
-      .describe("It is stopped after this long; instead of the manifest's."),
+      .describe("The agent is stopped after this long, instead of the manifest's time to live."),
   }),
   result: AgentInfo.extend({
     container_name: z.string(),
     status: AgentState.describe("The same as `state`, under its classic name."),
-    endpoint: z.string().describe("The agent's own socket, as the host sees it."),
+    endpoint: z.string().describe("The path of the agent's own socket on the host."),
   }),
   errors: [
     "LOOP_NOT_FOUND",
@@ -59,7 +59,7 @@ export const start = defineMethod({
 
 const byAgentOrContainer = {
   agent_id: AgentId.optional(),
-  container_id: ContainerId.optional().describe("Instead of agent_id, as classic clients send it."),
+  container_id: ContainerId.optional().describe("Classic clients send this in place of agent_id."),
 };
 
 export const stop = defineMethod({
@@ -117,9 +117,9 @@ export const restart = defineMethod({
 });
 
 export const pause = defineMethod({
-  summary: "Freeze an agent where it stands.",
+  summary: "Freeze an agent.",
   description:
-    "Its memory and its socket stay; it gets no processor time. It stays paused over a restart of the bridge.",
+    "The agent keeps its memory and its socket but gets no processor time. It stays paused over a restart of the bridge.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ agent_id: AgentId }),
@@ -132,7 +132,7 @@ export const pause = defineMethod({
 });
 
 export const resume = defineMethod({
-  summary: "Let a paused agent go on.",
+  summary: "Resume a paused or suspended agent.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ agent_id: AgentId }),
@@ -142,12 +142,12 @@ export const resume = defineMethod({
 });
 
 export const removeWorkspace = defineMethod({
-  summary: "Remove an agent's workspace and all that is in it.",
-  description: "The agent must be at rest. Its next start gets an empty one.",
+  summary: "Remove an agent's workspace with all its files.",
+  description: "The agent must be stopped or failed. Its next start gets an empty workspace.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ agent_id: AgentId }),
-  result: z.object({ removed: z.boolean().describe("Whether there was one.") }),
+  result: z.object({ removed: z.boolean().describe("Whether the agent had a workspace.") }),
   errors: ["AGENT_STATE_CONFLICT"],
   example: { params: { agent_id: "heartbeat-1" }, result: { removed: true } },
 });
@@ -156,7 +156,9 @@ export const list = defineMethod({
   summary: "List the agents.",
   roles: people,
   effect: "read",
-  params: z.strictObject({ all: z.boolean().default(true).describe("Include agents that have stopped or failed.") }),
+  params: z.strictObject({
+    all: z.boolean().default(true).describe("Whether to include agents that have stopped or failed."),
+  }),
   result: z.object({ agents: z.array(AgentInfo) }),
   errors: [],
   example: { params: {}, result: { agents: [exampleAgent] } },
@@ -173,42 +175,50 @@ export const get = defineMethod({
 });
 
 export const logs = defineMethod({
-  summary: "Stream what an agent wrote.",
+  summary: "Stream an agent's log.",
   description:
     "Streams the last `tail` lines that match, then, with `follow`, each new one until the call is cancelled. Lines from before a restart of the bridge are kept, up to the size of the log's files.",
   roles: people,
   effect: "read",
   params: z.strictObject({
     agent_id: AgentId,
-    tail: z.int().min(0).max(10_000).default(100).describe("How many past lines to begin with."),
+    tail: z.int().min(0).max(10_000).default(100).describe("The number of past lines to start with."),
     follow: z.boolean().default(false),
-    since: Timestamp.optional().describe("Only lines from then on."),
-    grep: z.string().min(1).max(200).optional().describe("Only lines that hold this text, in any case."),
+    since: Timestamp.optional().describe("Stream only lines from this time on."),
+    grep: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe("Stream only lines that contain this text, in upper or lower case."),
   }),
   stream: LogLine,
-  result: z.object({ lines: z.int().describe("How many lines were streamed.") }),
+  result: z.object({ lines: z.int().describe("The number of lines that were streamed.") }),
   errors: ["AGENT_NOT_FOUND"],
   example: { params: { agent_id: "heartbeat-1", tail: 10 }, result: { lines: 10 } },
 });
 
 export const hello = defineMethod({
-  summary: "Say that the agent is up; the first call on an agent's own socket.",
-  description: "Who the agent is follows from its socket. The answer tells it what it is and how to behave.",
+  summary: "Report that the agent is up. This is the first call on an agent's own socket.",
+  description:
+    "The agent's identity follows from its socket. The answer names its loop, its schedule and its subscriptions.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({
     runtime_version: z.string().max(64),
-    pid: z.int().describe("The agent's process as the container numbers it."),
+    pid: z.int().describe("The agent's process id within the container."),
   }),
   result: z.object({
     agent_id: AgentId,
     agent_type: LoopName,
     epoch: z.int(),
-    schedule_ms: z.int().describe("How often the loop's work runs."),
+    schedule_ms: z.int().describe("How often the loop's tick runs."),
     heartbeat_ms: z.int().describe("How often to call agent.heartbeat."),
     subscriptions: z
       .array(ChannelPattern)
-      .describe("What to subscribe to under the name `events`; the bridge keeps the place from the agent's start on."),
+      .describe(
+        "The channels to subscribe to under the name `events`. The bridge keeps the position from the agent's start on.",
+      ),
   }),
   errors: [],
   example: {
@@ -225,14 +235,14 @@ export const hello = defineMethod({
 });
 
 export const heartbeat = defineMethod({
-  summary: "Say that the agent is alive.",
+  summary: "Report that the agent is alive.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({
-    seq: z.int().min(1).describe("Counts up by one from 1 in each start of the agent."),
+    seq: z.int().min(1).describe("Counts the heartbeats of this start of the agent, from 1."),
     activity: AgentActivity.default("active"),
     rss_bytes: z.int().min(0).optional(),
-    lag_ms: z.number().min(0).optional().describe("How late the agent's own timer was."),
+    lag_ms: z.number().min(0).optional().describe("The delay of the agent's own timer."),
   }),
   result: z.object({ ok: z.literal(true) }),
   errors: [],
@@ -240,7 +250,7 @@ export const heartbeat = defineMethod({
 });
 
 export const report = defineMethod({
-  summary: "Say what the agent is doing.",
+  summary: "Report the agent's activity.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({
@@ -253,12 +263,12 @@ export const report = defineMethod({
 });
 
 export const usage = defineMethod({
-  summary: "Measure what the running agents use.",
+  summary: "Measure the resources that running agents use.",
   roles: people,
   effect: "read",
   params: z.strictObject({
-    agent_id: AgentId.optional().describe("All running agents when left out."),
-    history: z.int().min(0).max(720).default(0).describe("How many earlier samples to give."),
+    agent_id: AgentId.optional().describe("All running agents are measured when left out."),
+    history: z.int().min(0).max(720).default(0).describe("The number of earlier samples to return."),
   }),
   result: z.object({ agents: z.array(AgentUsage) }),
   errors: ["AGENT_NOT_FOUND"],
