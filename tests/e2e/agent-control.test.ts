@@ -126,7 +126,7 @@ describeOnEngines("control of agents", (engine, engineEnv) => {
     });
     expect(waiting).toMatchObject({
       state: "requested",
-      message: expect.stringMatching(/waits for an agent of system-monitor/),
+      message: expect.stringMatching(/until an agent of system-monitor is ready/),
     });
     await daemon.client.agent.start({ agent_type: "system-monitor", ttl_ms: 3_000 });
     await running(daemon, 2);

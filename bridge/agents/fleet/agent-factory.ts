@@ -13,7 +13,7 @@ import type { Dependencies } from "./dependencies.ts";
 import type { EngineMonitor } from "./engine-monitor.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
-/** An agent may use ten seconds' worth of its quota at once. */
+/** The burst of a quota is what the quota gives in this many seconds. */
 const burstSeconds = 10;
 const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
 

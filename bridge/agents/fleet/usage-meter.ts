@@ -3,14 +3,14 @@ import { type WorkspaceFill, workspaceFill } from "../../containers/index.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Agent } from "../instance/agent.ts";
 
-/** A reading sooner than this after the one before repeats its processor share, which would be noise. */
+/** A reading sooner than this after the one before repeats its processor share: a new share would be noise. */
 const readingIntervalMsMin = 250;
 /** Samples that are kept of each agent: an hour at the usual interval. */
 const samplesMax = 720;
 /** Agents that are read before other work gets its turn. */
 const agentsPerTurn = 10;
 
-/** One measurement. Null where the host does not tell. */
+/** One measurement. A field is null where the host cannot measure it. */
 export interface UsageReading {
   readonly timeMs: number;
   readonly memoryBytes: number | null;

@@ -6,10 +6,10 @@ import type { LastSeen } from "../../containers/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 
-/** Lines are written this long after they came, together. A crash of the bridge loses no more than that. */
+/** Lines are collected for this long and written together. A crash of the bridge loses no more than that. */
 const flushAfterMs = 50;
 
-/** One agent's log on disk: a line of JSON each, in a file that is turned over once, so that it stays within its bound. */
+/** One agent's log on disk, as lines of JSON. The file is rotated to a second one, so that both stay within the bound. */
 export class LogFile {
   readonly #path: string;
   readonly #bytesMax: number;
@@ -28,7 +28,7 @@ export class LogFile {
     this.#logger = logger;
   }
 
-  /** @param at the engine's own time of it, by which the end of what is kept is found in the engine's log */
+  /** @param at the engine's own time of the line, by which a restarted bridge finds its place in the engine's log */
   write(line: LogLine, at?: string): void {
     this.#pending.push(`${JSON.stringify({ ...line, ...(at === undefined ? {} : { at }) } satisfies KeptLine)}\n`);
     this.#timer ??= this.#clock.after(flushAfterMs, () => {
@@ -44,12 +44,12 @@ export class LogFile {
     return this.#kept().map(({ at: _, ...line }) => line);
   }
 
-  /** Of each stream, the engine's time of the last line that is kept. */
+  /** The engine's time of the last line that is kept of each stream. */
   lastSeen(): LastSeen {
     const kept = this.#kept();
-    const isTurnedOver = existsSync(`${this.#path}.1`);
-    // A stream that has nothing here may have had it in what was turned over: all of that came before what is here.
-    const oldest = isTurnedOver ? kept.find(({ at }) => at !== undefined)?.at : undefined;
+    const isRotated = existsSync(`${this.#path}.1`);
+    // A stream without lines here may have had lines in a file that was rotated away, all of which are older than those here.
+    const oldest = isRotated ? kept.find(({ at }) => at !== undefined)?.at : undefined;
     const last = (of: LogLine["stream"]) => kept.findLast(({ stream, at }) => stream === of && at !== undefined)?.at;
     return { stdout: last("stdout") ?? oldest, stderr: last("stderr") ?? oldest };
   }
@@ -58,7 +58,7 @@ export class LogFile {
     return [`${this.#path}.1`, this.#path].flatMap(readLines);
   }
 
-  /** Writes what is pending. */
+  /** Writes the pending lines. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -102,13 +102,13 @@ export class LogFile {
     }
   }
 
-  /** A full disk costs the log its lines, not the agent its life. */
+  /** A log that cannot be written must not end the agent. */
   #failed(error: unknown): void {
-    this.#logger.warn({ error, path: this.#path }, "An agent's log could not be written");
+    this.#logger.warn({ error, path: this.#path }, "an agent's log could not be written");
   }
 }
 
-/** A full disk may have cut off the last line, which must not take the next one with it. */
+/** Whether the file ends within a line, as after a full disk. The next line must not continue it. */
 function endsTorn(path: string): boolean {
   try {
     return !["", "\n"].includes(readFileSync(path, "utf8").slice(-1));
@@ -127,7 +127,7 @@ function readLines(path: string): KeptLine[] {
     return [];
   }
   return text.split("\n").flatMap((line) => {
-    // A crash may have cut the last line off.
+    // The last line may be incomplete after a crash.
     if (!line.endsWith("}")) return [];
     try {
       return [JSON.parse(line) as KeptLine];

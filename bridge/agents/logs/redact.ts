@@ -1,4 +1,4 @@
-/** What secrets look like in text, by the issuers' own prefixes. A hit is replaced whole. */
+/** Secrets in text, by the prefixes of their issuers. The whole match is replaced. */
 const patterns: readonly RegExp[] = [
   /\bsk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{16,}/g, // OpenAI, Anthropic, OpenRouter
   /\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}/g,
@@ -15,7 +15,7 @@ const patterns: readonly RegExp[] = [
 const fields =
   /("?\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|refresh[_-]?token)"?\s*[:=]\s*)("[^"]*"|[^\s,;&]+)/gi;
 
-/** A line that an agent wrote, without what looks like a secret: agents print what they should not. */
+/** Replaces what looks like a secret in a line of output, as agents may print secrets by mistake. */
 export function redact(line: string): string {
   let text = line.replace(fields, "$1[redacted]");
   for (const pattern of patterns) text = text.replace(pattern, "[redacted]");
