@@ -156,4 +156,10 @@ export const wireErrors = {
     remedy:
       "Check that `listen.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
   },
+  ADDRESS_IN_USE: {
+    rpcCode: -32020,
+    retryable: false,
+    summary: "Another program listens at the address of a listener",
+    remedy: "Choose another address in the configuration (`listen.http.address`, `listen.websocket.address`), or stop the other program",
+  },
 } as const;

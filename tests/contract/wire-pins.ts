@@ -10,4 +10,5 @@ export const wireErrorNumbers: Record<string, number> = {
   TOKEN_EXISTS: -32017,
   TOKEN_NOT_FOUND: -32018,
   ISSUER_UNAVAILABLE: -32019,
+  ADDRESS_IN_USE: -32020,
 };

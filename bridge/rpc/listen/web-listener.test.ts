@@ -205,3 +205,12 @@ describe("a listener beyond loopback", () => {
     await expect(statusWith("TLSv1.2")).rejects.toThrow();
   });
 });
+
+test("an address that another program uses is an error that names the listener and the address", async () => {
+  await using first = await openWebListener();
+  const address = `127.0.0.1:${first.listener.port}`;
+  await expect(openWebListener({ address })).rejects.toMatchObject({
+    code: "ADDRESS_IN_USE",
+    message: `web listener: another program listens at ${address}`,
+  });
+});

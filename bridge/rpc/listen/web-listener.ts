@@ -94,9 +94,15 @@ class HttpListener implements WebListener {
     server.maxConnections = connectionsMax;
     await this.#serveUpgrades(server, webSocket);
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      const onError = (error: NodeJS.ErrnoException) => {
+        const message = `${this.name}: another program listens at ${address}`;
+        reject(
+          error.code === "EADDRINUSE" ? new BridgeError("ADDRESS_IN_USE", message, undefined, { cause: error }) : error,
+        );
+      };
+      server.once("error", onError);
       server.listen(port, host, () => {
-        server.off("error", reject);
+        server.off("error", onError);
         resolve();
       });
     });
