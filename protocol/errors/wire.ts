@@ -160,6 +160,7 @@ export const wireErrors = {
     rpcCode: -32020,
     retryable: false,
     summary: "Another program listens at the address of a listener",
-    remedy: "Choose another address in the configuration (`listen.http.address`, `listen.websocket.address`), or stop the other program",
+    remedy:
+      "Choose another address in the configuration (`listen.http.address`, `listen.websocket.address`), or stop the other program",
   },
 } as const;
