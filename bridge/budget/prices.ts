@@ -37,11 +37,16 @@ export interface ConfiguredPrice {
 }
 
 const picoPerMtok = 1_000_000;
+const minuteMs = 60_000;
+const foundMax = 1_000;
 const listSource = "genai-prices 0.1.8";
 
 /** Prices by `provider/model`: the operator's own first, then the list that comes with the bridge. */
 export class PriceTable {
   readonly #configured: ReadonlyMap<string, ConfiguredPrice>;
+  /** Prices that were looked up within one minute: the list is searched by patterns, which takes longer than a call may. */
+  readonly #found = new Map<string, Price | undefined>();
+  #foundInMinute = 0;
 
   constructor(configured: ReadonlyMap<string, ConfiguredPrice>) {
     this.#configured = configured;
@@ -52,8 +57,15 @@ export class PriceTable {
    * @returns undefined when no one has set a price: such a model is not free, it is unknown
    */
   find(provider: string, model: string, listName: string, at: Date): Price | undefined {
+    const minute = Math.floor(at.getTime() / minuteMs);
+    if (minute !== this.#foundInMinute || this.#found.size >= foundMax) this.#found.clear();
+    this.#foundInMinute = minute;
+    const key = `${provider}/${model}/${listName}`;
+    if (this.#found.has(key)) return this.#found.get(key);
     const own = this.#configured.get(`${provider}/${model}`);
-    return own === undefined ? fromList(listName, model, at) : fromConfiguration(own);
+    const price = own === undefined ? fromList(listName, model, at) : fromConfiguration(own);
+    this.#found.set(key, price);
+    return price;
   }
 }
 

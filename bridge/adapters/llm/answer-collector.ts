@@ -45,6 +45,8 @@ export class AnswerCollector implements AnswerSink {
     if (text !== "") await this.#write(text);
   }
 
+  end(): void {}
+
   #addToCall({ index, id, name, arguments: text }: ModelEvent & { type: "toolCall" }): void {
     const call = this.#calls.get(index) ?? { id: "", name: "", arguments: "" };
     this.#calls.set(index, call);

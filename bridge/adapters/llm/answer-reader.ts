@@ -19,6 +19,8 @@ export interface AnswerSink {
   takeWhole(events: readonly ModelEvent[], source: string | undefined): void;
   /** Resolves when the next events may come, so that a slow reader slows its provider. */
   flush(): Promise<void> | undefined;
+  /** The stream is whole. The call is booked after this, so that its caller need not wait for the ledger. */
+  end(): void;
 }
 
 /** No token of ordinary text is longer. A provider that sent more bytes than this for each token sent too many tokens. */
@@ -67,6 +69,7 @@ export class AnswerReader {
       this.hasSent = true;
       this.#sink.take(events, undefined);
       await this.#sink.flush();
+      this.#sink.end();
       return;
     }
     const decoder = new SseDecoder();
@@ -91,9 +94,11 @@ export class AnswerReader {
       await this.#sink.flush();
     }
     if (!this.#hasEnded && !this.#hasFinished) throw new UpstreamFailure("unknown", "The answer ended before its end");
-    if (this.#hasEnded) return;
-    this.#sink.take([{ type: "end" }], undefined);
-    await this.#sink.flush();
+    if (!this.#hasEnded) {
+      this.#sink.take([{ type: "end" }], undefined);
+      await this.#sink.flush();
+    }
+    this.#sink.end();
   }
 
   #decodeWhole(text: string): readonly ModelEvent[] {

@@ -34,6 +34,10 @@ export class EndpointSink implements AnswerSink {
     this.whole = source ?? JSON.stringify(this.#codec.encodeAnswer(events));
   }
 
+  end(): void {
+    this.#response.end();
+  }
+
   /** Waits for a slow reader, so that the provider's answer does not pile up in memory. */
   flush(): Promise<void> | undefined {
     if (this.#unwritten === "") return undefined;

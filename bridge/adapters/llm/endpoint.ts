@@ -80,7 +80,9 @@ export class LlmEndpoint implements Service {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const dialect = endpointDialects[request.url?.startsWith("/v1/messages") === true ? "anthropic" : "openai"];
     const gone = new AbortController();
-    response.once("close", () => gone.abort(new BridgeError("CANCELLED", "The agent closed the connection")));
+    response.once("close", () => {
+      if (!response.writableFinished) gone.abort(new BridgeError("CANCELLED", "The agent closed the connection"));
+    });
     try {
       const holder = this.#holders.get(request.socket);
       if (holder === undefined || !this.#keys.matches(holder.agentId, holder.epoch, presentedKey(request))) {
@@ -88,7 +90,8 @@ export class LlmEndpoint implements Service {
       }
       await this.#route(request, response, dialect, callerOf(holder, request), gone.signal);
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (response.writableEnded) this.#logger.error({ error }, "A model call that was answered could not be booked");
+      if (gone.signal.aborted || response.writableEnded) return;
       this.#fail(response, dialect, error);
     }
   }
@@ -114,10 +117,7 @@ export class LlmEndpoint implements Service {
     const chat = dialect.decodeRequest(body);
     const sink = new EndpointSink(response, dialect, chat);
     const { model, costNanoUsd } = await this.#broker.chat(chat, caller, sink, signal);
-    if (sink.whole === undefined) {
-      response.end();
-      return;
-    }
+    if (sink.whole === undefined) return;
     response.writeHead(200, {
       "content-type": "application/json",
       "x-armorclaw-model": model,

@@ -66,6 +66,7 @@ export async function call({ broker }: BrokerBench, request: ChatRequest, signal
       whole = source ?? JSON.stringify(codec.encodeAnswer(decoded));
     },
     flush: () => undefined,
+    end: () => undefined,
   };
   const result = await broker.chat(request, agentCaller, sink, signal);
   const reply: unknown = whole === undefined ? undefined : JSON.parse(whole);
