@@ -2,11 +2,11 @@ import type { PublishEvent } from "../events/index.ts";
 import type { Store } from "../store/index.ts";
 import { type Alert, markPublished, unpublished } from "./alerts.ts";
 
-/** Publishes recorded alerts, at least once each: one is marked as told only after it was. */
+/** Publishes recorded alerts at least once each: an alert is marked only after it was published. */
 export class AlertPublisher {
   readonly #store: Store;
   readonly #publish: PublishEvent;
-  /** Told in this process and perhaps not marked yet. */
+  /** Alerts that this process has published and perhaps not marked yet. */
   readonly #published = new Set<number>();
 
   constructor({ store, publish }: { readonly store: Store; readonly publish: PublishEvent }) {

@@ -3,7 +3,7 @@ import type { Windows } from "./calendar.ts";
 import { type Level, levelsReached, type Standing, standingsOf } from "./checks.ts";
 import type { Attribution } from "./scopes.ts";
 
-/** That spending has reached a level, once for each level, window and bound. */
+/** Spending has reached a level. There is one alert for each level, window and bound. */
 export interface Alert {
   readonly id: number;
   readonly standing: Standing;
@@ -12,7 +12,7 @@ export interface Alert {
   readonly resetsAtMs: number | null;
 }
 
-/** More than can gather between two sweeps; the rest is told at the next. */
+/** More than can gather between two sweeps; the next sweep publishes the rest. */
 const publishedAtOnceMax = 100;
 
 const insertAlert = `INSERT OR IGNORE INTO budget_alerts (scope, window, unit, ceiling, level, at_ms, alert)
@@ -24,7 +24,7 @@ export interface AlertContext {
   readonly endOf: (standing: Standing) => number | null;
 }
 
-/** Records the levels that the attribution's limits have reached and that were not recorded before. */
+/** Records the levels that the attribution's limits have reached and that no alert records yet. */
 export function recordLevels(
   sql: Sql,
   attribution: Attribution,
@@ -36,14 +36,14 @@ export function recordLevels(
     for (const level of levelsReached(standing, thresholds)) record(sql, standing, level, context);
 }
 
-/** @returns whether it is the first of its kind */
+/** @returns whether the alert is the first for its level, window and bound */
 export function record(sql: Sql, standing: Standing, level: Level, { agent, atMs, endOf }: AlertContext): boolean {
   const { scope, windowId, limit, ceiling } = standing;
   const alert = JSON.stringify({ standing, level, agent, resetsAtMs: endOf(standing) });
   return sql.run(insertAlert, scope, windowId, limit.unit, ceiling ?? 0, level, atMs, alert).changes > 0;
 }
 
-/** What was recorded and not told. It stays so until `markPublished` is durable, so that no crash silences it. */
+/** Alerts that are recorded and not published. They stay so until `markPublished` is durable, so that a crash loses none. */
 export const unpublished = (sql: Sql): Alert[] =>
   sql
     .all("SELECT id, alert FROM budget_alerts WHERE published = 0 ORDER BY id LIMIT ?", publishedAtOnceMax)

@@ -1,4 +1,4 @@
-/** What is counted. All integers: money in nano-dollars, so that no sum is ever rounded. */
+/** The four amounts that the budget counts. All are integers, and money is in nano-dollars, so that no sum is rounded. */
 export interface Amounts {
   readonly costNanoUsd: number;
   readonly tokens: number;
@@ -8,7 +8,7 @@ export interface Amounts {
 
 export const nothing: Amounts = { costNanoUsd: 0, tokens: 0, calls: 0, durationMs: 0 };
 
-/** What a limit is in, as on the wire. */
+/** The unit of a limit, as the wire has it. */
 export const units = ["cost_nano_usd", "tokens", "calls", "duration_ms"] as const;
 export type Unit = (typeof units)[number];
 
@@ -23,7 +23,7 @@ export const amountIn = (amounts: Amounts, unit: Unit): number => amounts[fields
 
 export const nanoPerUsd = 1_000_000_000;
 
-/** Dollars as people write them, with as many decimals as say something: `$1.00`, `$0.0042`. */
+/** Dollars as people write them, without needless decimals: `$1.00`, `$0.0042`. */
 function formatUsd(nanoUsd: number): string {
   const decimals = (Math.abs(nanoUsd) / nanoPerUsd).toFixed(9).replace(/0{1,7}$/, "");
   return `${nanoUsd < 0 ? "-" : ""}$${decimals}`;

@@ -18,11 +18,11 @@ export interface BudgetAdminDeps {
   readonly calendar: Calendar;
   readonly publish: PublishEvent;
   readonly approvals: ApprovalGate;
-  /** Looked over after each decision: what it allows is let go on. */
+  /** Is swept after each decision, so that agents with room again are resumed. */
   readonly budget: { sweep(): Promise<void> };
 }
 
-/** A limit as it stands, with where it is going. */
+/** A limit as it stands, with a forecast. */
 export interface LimitStatus extends Forecast {
   readonly standing: Standing;
   readonly resetsAtMs: number | null;
@@ -36,13 +36,13 @@ export interface TopUp {
   readonly reason: string;
 }
 
-/** Scopes that a limit with a star is shown for. */
+/** The most scopes that are shown of a limit with a star. */
 const starScopesMax = 200;
 
 const insertGrant = `INSERT INTO budget_grants (scope, window, unit, amount, at_ms, asked_by, approved_by, approval, reason)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-/** What people see of the budget and decide about it. */
+/** The queries and decisions of people about the budget. */
 export class BudgetAdmin {
   readonly #deps: BudgetAdminDeps;
 
@@ -50,7 +50,7 @@ export class BudgetAdmin {
     this.#deps = deps;
   }
 
-  /** Sets a limit, or takes it away when it has no bound. It stands until the configuration of that limit changes. */
+  /** Sets a limit, or removes it when it has no bound. The limit stands until its configuration changes. */
   async setLimit(limit: Limit, by: string): Promise<void> {
     const { store, publish, budget } = this.#deps;
     await store.write((sql) => writeLimit(sql, limit, "set"));
@@ -60,7 +60,7 @@ export class BudgetAdmin {
   }
 
   /**
-   * Asks a human for more in the present window and grants it there.
+   * Asks a person to grant more in the present window.
    * @throws BridgeError BUDGET_WINDOW_OVER, or what the approval ended with
    */
   async topUp(topUp: TopUp, askedBy: string, signal: AbortSignal): Promise<{ windowId: string; approvedBy: string }> {
@@ -72,7 +72,7 @@ export class BudgetAdmin {
     await store.write((sql) => {
       const atMs = clock.now();
       if (calendar.at(atMs)[window] !== windowId) {
-        throw new BridgeError("BUDGET_WINDOW_OVER", `The ${window} ${windowId} was over when the grant was approved`);
+        throw new BridgeError("BUDGET_WINDOW_OVER", `The ${window} ${windowId} had ended when the grant was approved`);
       }
       sql.run(insertGrant, scope, windowId, unit, amount, atMs, askedBy, approvedBy, approvalId, reason);
     });
@@ -108,7 +108,7 @@ export class BudgetAdmin {
   }
 }
 
-/** A limit's scope; for `agent:*` each agent that has an entry in this month. */
+/** The scope of a limit; for `agent:*` each agent that has an entry in this month. */
 function scopesShown(sql: Sql, { scope }: StoredLimit, { month }: Windows): string[] {
   const parts = scopeParts(scope);
   if (parts?.value !== "*") return [scope];

@@ -28,7 +28,7 @@ export interface BudgetDeps {
 
 export interface BudgetSettings {
   readonly limits: readonly Limit[];
-  /** Percentages of a bound at which spending is told of, ascending. */
+  /** Percentages of a bound at which an alert is published, ascending. */
   readonly thresholds: readonly number[];
   readonly sweepEveryMs: number;
 }
@@ -38,12 +38,12 @@ export interface ReserveRequest {
   readonly attribution: Attribution;
   readonly amounts: Amounts;
   readonly price?: string | undefined;
-  /** How long it is held when no one settles it. */
+  /** How long the amounts are held when nobody settles the reservation. */
   readonly leaseMs: number;
   readonly onExpiry: Hold["onExpiry"];
 }
 
-/** Reservations whose time is over, ended in one transaction. */
+/** Expired reservations that one transaction ends. */
 const expiredAtOnceMax = 1_000;
 
 interface Refusal {
@@ -52,7 +52,7 @@ interface Refusal {
   readonly resetsAtMs: number | null;
 }
 
-/** Money and its kin: held before it is spent, settled after, never past a hard limit. */
+/** Holds amounts before they are spent and books them after, so that spending never passes a hard limit. */
 export class Budget implements Service {
   readonly name = "budget";
   readonly #deps: BudgetDeps;
@@ -76,7 +76,7 @@ export class Budget implements Service {
     await this.sweep();
     this.#sweeper = clock.every(this.#settings.sweepEveryMs, () => {
       this.#sweeping ??= this.sweep()
-        .catch((error: unknown) => this.#deps.logger.error({ error }, "The budget was not swept"))
+        .catch((error: unknown) => this.#deps.logger.error({ error }, "The sweep of the budget failed"))
         .finally(() => {
           this.#sweeping = undefined;
         });
@@ -90,21 +90,24 @@ export class Budget implements Service {
   }
 
   /**
-   * Holds the amounts, if every limit of every scope has room for them. Resolves when that is durable.
+   * Holds the amounts if every limit of every scope has room for them. Resolves when the reservation is durable.
    * @throws BridgeError BUDGET_EXCEEDED, BUDGET_FROZEN
    */
   async reserve(request: ReserveRequest): Promise<void> {
     const refusal = await this.#deps.store.write((sql) => this.#tryReserve(sql, request));
     if (refusal === undefined) return;
     if ("reason" in refusal)
-      throw new BridgeError("BUDGET_FROZEN", `${request.attribution.agent} may spend nothing: ${refusal.reason}`);
+      throw new BridgeError(
+        "BUDGET_FROZEN",
+        `${request.attribution.agent} is frozen and may spend nothing: ${refusal.reason}`,
+      );
     if (refusal.isFirst) await this.#onExhausted(refusal, request);
     throw exceeded(refusal, request.amounts);
   }
 
   /**
-   * Books what a reservation came to. After its expiry, books the difference to what was booked then.
-   * @param owner the one agent whose it must be
+   * Books what was spent of a reservation. After the reservation has expired, books the difference to what its expiry booked.
+   * @param owner the only agent whose reservation it may be
    * @throws BridgeError RESERVATION_NOT_FOUND when it does not exist or was settled
    */
   async settle(id: string, spending: Spending, owner?: string): Promise<void> {
@@ -130,7 +133,7 @@ export class Budget implements Service {
     await this.#alerts.publish();
   }
 
-  /** Gives a reservation back. One that has ended is left as it is. */
+  /** Releases a reservation. One that has ended stays as it is. */
   release(id: string): Promise<void> {
     return this.#deps.store.write((sql) => {
       const held = findHeld(sql, id);
@@ -143,13 +146,13 @@ export class Budget implements Service {
     return this.#deps.store.read((sql) => isBounded(sql, attribution, unit));
   }
 
-  /** What hard limits in the unit leave for the attribution; Infinity without one. */
+  /** How much the hard limits in the unit leave for the attribution; Infinity without one. */
   room(attribution: Attribution, unit: Unit): number {
     const { store, calendar, clock } = this.#deps;
     return store.read((sql) => roomIn(standingsOf(sql, attribution, calendar.at(clock.now()), readBalance), unit));
   }
 
-  /** Ends reservations whose time is over, lets thawed agents go on, and tells what was not told. */
+  /** Ends expired reservations, resumes agents whose limit has room again, and publishes pending alerts. */
   async sweep(): Promise<void> {
     const { store, clock, calendar, publish, agentHold, logger } = this.#deps;
     const ended = await store.write((sql) => this.#expire(sql, clock.now()));
@@ -159,7 +162,9 @@ export class Budget implements Service {
       publish("budget.thawed", "bridge", { agent_id: agent });
       await agentHold
         .thaw(agent)
-        .catch((error: unknown) => logger.error({ error, agent }, "A thawed agent does not go on"));
+        .catch((error: unknown) =>
+          logger.error({ error, agent }, "An agent whose limit has room again could not be resumed"),
+        );
     }
     await this.#alerts.publish();
   }
@@ -187,7 +192,7 @@ export class Budget implements Service {
         agent,
         standing,
         resetsAtMs,
-        `${nameOf(standing.scope, standing.limit.window, standing.limit.unit)} is used up`,
+        `${nameOf(standing.scope, standing.limit.window, standing.limit.unit)} is exhausted`,
       );
       return { standing, isFirst: true, resetsAtMs };
     }
@@ -214,7 +219,7 @@ export class Budget implements Service {
     });
   }
 
-  /** Acts on the agent as the limit says. What fails is logged: the money itself is refused already. */
+  /** Freezes or stops the agent as the limit says. A failure is only logged, because the money is refused already. */
   async #onExhausted(
     { standing: { limit, scope } }: Refusal,
     { attribution: { agent } }: ReserveRequest,
@@ -222,10 +227,12 @@ export class Budget implements Service {
     await this.#alerts.publish();
     const { agentHold, publish, logger } = this.#deps;
     if (agent === undefined || limit.onHard === "refuse") return;
-    const reason = `${nameOf(scope, limit.window, limit.unit)} is used up`;
+    const reason = `${nameOf(scope, limit.window, limit.unit)} is exhausted`;
     if (limit.onHard === "freeze") publish("budget.frozen", "bridge", { agent_id: agent, scope, reason });
     const done = limit.onHard === "freeze" ? agentHold.freeze(agent, reason) : agentHold.stop(agent, reason);
-    await done.catch((error: unknown) => logger.error({ error, agent }, "An agent over its limit could not be held"));
+    await done.catch((error: unknown) =>
+      logger.error({ error, agent }, "An agent over its limit could not be frozen or stopped"),
+    );
   }
 
   #recordLevels(sql: Sql, attribution: Attribution, windows: Windows, atMs: number): void {
@@ -245,11 +252,11 @@ function exceeded({ standing, resetsAtMs }: Refusal, amounts: Amounts): BridgeEr
   const { scope, limit, windowId, spent, held, ceiling } = standing;
   const { unit, window } = limit;
   const asked = amountIn(amounts, unit);
-  const say = (value: number) => formatAmount(unit, value);
+  const format = (value: number) => formatAmount(unit, value);
   const room = Math.max(0, (ceiling ?? 0) - spent - held);
   return new BridgeError(
     "BUDGET_EXCEEDED",
-    `${nameOf(scope, window, unit)}: ${say(asked)} asked, ${say(room)} left of ${say(ceiling ?? 0)}`,
+    `${nameOf(scope, window, unit)}: the request asks for ${format(asked)}, and ${format(room)} of ${format(ceiling ?? 0)} are left`,
     {
       scope,
       window,

@@ -1,6 +1,6 @@
-/** The calendar windows of an instant in one time zone. Their ids are what an entry is stored with. */
+/** The calendar windows of an instant in one time zone. The ledger stores these ids with each entry. */
 export interface Windows {
-  /** With its offset from UTC, because an hour comes twice when the clocks go back. */
+  /** The id has the offset from UTC, because an hour comes twice when the clocks go back. */
   readonly hour: string;
   readonly day: string;
   readonly week: string;
@@ -11,7 +11,7 @@ export interface Windows {
 export const windowKinds = ["hour", "day", "week", "month", "all"] as const;
 export type WindowKind = (typeof windowKinds)[number];
 
-/** Every time zone's offset has been a multiple of this for decades, so that no window begins within a step. */
+/** The offset of every time zone has been a multiple of this for decades, so that no window begins within a step. */
 const stepMs = 15 * 60_000;
 const dayMs = 86_400_000;
 /** Longer than the longest window. */

@@ -8,14 +8,14 @@ import { type Attribution, boundScope } from "./scopes.ts";
 /** One limit as it stands for one scope in one window. */
 export interface Standing {
   readonly limit: StoredLimit;
-  /** The scope that it bounds here, with no star. */
+  /** The scope that the limit bounds here, without a star. */
   readonly scope: string;
   readonly windowId: string;
   readonly held: number;
   readonly spent: number;
-  /** What was granted on top in this window. */
+  /** The sum of the grants in this window. */
   readonly granted: number;
-  /** The bound with what was granted on top; null when the limit has no bound. */
+  /** The bound plus the grants; null when the limit has no bound. */
   readonly ceiling: number | null;
 }
 
@@ -64,7 +64,7 @@ export function standing(
 const grantedIn = (sql: Sql, scope: string, windowId: string, unit: Unit): number =>
   Number(sql.get(sumGrants, scope, windowId, unit)?.["amount"] ?? 0);
 
-/** The first hard limit that the amounts do not fit in any more. */
+/** The first hard limit that has no room for the amounts. */
 export function firstRefusal(standings: readonly Standing[], amounts: Amounts): Standing | undefined {
   return standings.find(({ limit, held, spent, ceiling }) => {
     const asked = amountIn(amounts, limit.unit);
@@ -91,7 +91,7 @@ export const isBounded = (sql: Sql, attribution: Attribution, unit: Unit): boole
     (limit) => limit.unit === unit && limit.hard !== null && boundScope(limit.scope, attribution) !== undefined,
   );
 
-/** What the hard limits in this unit leave; Infinity when there is none. */
+/** How much the hard limits in this unit leave; Infinity when there is none. */
 export const roomIn = (standings: readonly Standing[], unit: Unit): number =>
   Math.min(
     ...standings.flatMap(({ limit, ceiling, spent, held }) =>
@@ -99,7 +99,7 @@ export const roomIn = (standings: readonly Standing[], unit: Unit): number =>
     ),
   );
 
-/** What a limit is called in a sentence: `global, cost per day`. */
+/** The name of a limit in a sentence: `global, cost per day`. */
 export function nameOf(scope: string, window: WindowKind, unit: Unit): string {
   const what = { cost_nano_usd: "cost", tokens: "tokens", calls: "calls", duration_ms: "duration" }[unit];
   return `${scope}, ${what} ${window === "all" ? "in all" : `per ${window}`}`;

@@ -3,17 +3,18 @@ import type { Amounts } from "./amounts.ts";
 import type { WindowKind, Windows } from "./calendar.ts";
 import { type AttributionField, scopeParts } from "./scopes.ts";
 
-/** What a scope holds and has spent in one window. */
+/** The amounts that a scope holds and has spent in one window. */
 export interface Balance {
   readonly held: Amounts;
   readonly spent: Amounts;
 }
 
 const columns = "held_nano_usd, held_tokens, held_calls, held_ms, spent_nano_usd, spent_tokens, spent_calls, spent_ms";
-const sums = columns.replaceAll(/\w+/g, "COALESCE(SUM($&), 0) AS $&");
+const sums = columns.replaceAll(/\w+/g, "MIN(COALESCE(SUM($&), 0), 9007199254740991) AS $&");
 const select = `SELECT ${columns} FROM budget_counters WHERE scope = ? AND window = ?`;
 const insert = `INSERT INTO budget_counters (scope, window, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const add = `UPDATE budget_counters SET ${columns.replaceAll(/\w+/g, "$& = $& + ?")}
+/** Stops at the largest number that JavaScript counts exactly: a larger one could not be read again. */
+const add = `UPDATE budget_counters SET ${columns.replaceAll(/\w+/g, "$& = MIN($& + ?, 9007199254740991)")}
   WHERE scope = ? AND window IN (?, ?, ?, ?, ?)`;
 
 /** Constant texts, so that no name from outside is ever part of a statement. */
@@ -59,14 +60,14 @@ function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Window
   return fromRow(row ?? {});
 }
 
-/** Adds to the counters that exist for these scopes and windows; what has none yet is added up when it is asked for. */
+/** Adds to the counters of these scopes and windows. A scope without a counter gets one when it is first asked for. */
 export function addToCounters(sql: Sql, scopes: readonly string[], windows: Windows, change: Balance): void {
   const values = flat(change);
   const { hour, day, week, month, all } = windows;
   for (const scope of scopes) sql.run(add, ...values, scope, hour, day, week, month, all);
 }
 
-/** Forgets the counters, so that each is added up anew. */
+/** Deletes the counters, so that each is added up again from the entries. */
 export const forgetCounters = (sql: Sql): void => {
   sql.run("DELETE FROM budget_counters");
 };

@@ -3,7 +3,7 @@ import type { Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
 import { readLimits } from "./limits.ts";
 
-/** An agent that may spend no more until the limit that froze it has room again. */
+/** An agent that is paused until the limit that froze it has room again. */
 export interface FrozenAgent {
   readonly agent: string;
   readonly scope: string;
@@ -26,7 +26,7 @@ export function frozenAgent(sql: Sql, agent: string): FrozenAgent | undefined {
   return row === undefined ? undefined : { agent, scope: String(row["scope"]), reason: String(row["reason"]) };
 }
 
-/** Ends the freezes whose window is over, or whose limit was raised, topped up or taken away. Returns the agents. */
+/** Unfreezes agents whose window has ended, or whose limit was raised, topped up or removed. @returns the agents */
 export function thaw(sql: Sql, windows: Windows): string[] {
   const thawed = sql.all("SELECT * FROM budget_frozen_agents").flatMap((row) => {
     const limit = readLimits(sql).find(

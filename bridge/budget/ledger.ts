@@ -4,10 +4,10 @@ import type { Windows } from "./calendar.ts";
 import { addToCounters, type Balance, flat, fromRow } from "./counters.ts";
 import { type Attribution, attributionFields, scopesOf } from "./scopes.ts";
 
-/** Where the figures of a spending come from: the provider's own usage, the most that it can have been, or the agent's word. */
+/** Where the figures of a spending come from: the provider's usage, the most that it can have cost, or the agent's report. */
 export type Basis = "provider" | "bound" | "reported";
 
-/** What a reservation came to. */
+/** What was spent of a reservation. */
 export interface Spending {
   readonly amounts: Amounts;
   readonly inputTokens: number;
@@ -15,20 +15,20 @@ export interface Spending {
   readonly basis: Basis;
 }
 
-/** What becomes of a reservation that no one settles in time: given back, or booked in full. */
+/** What happens to a reservation that nobody settles in time: it is released, or booked in full. */
 export type OnExpiry = "release" | "spend";
 
 export interface Hold {
   readonly id: string;
   readonly attribution: Attribution;
   readonly amounts: Amounts;
-  /** The price that it was reserved at, and will be settled at, as JSON. */
+  /** The price of the reservation, which its settlement uses too, as JSON. */
   readonly price: string | null;
   readonly expiresAtMs: number;
   readonly onExpiry: OnExpiry;
 }
 
-/** A reservation as the ledger has it. */
+/** A reservation as the ledger stores it. */
 export interface Held {
   readonly attribution: Attribution;
   readonly windows: Windows;
@@ -48,7 +48,7 @@ const selectReserve = `SELECT e.*, o.on_expiry FROM budget_entries e LEFT JOIN b
 const selectExpiry = "SELECT * FROM budget_entries WHERE reservation = ? AND kind = 'expire'";
 const selectAdjust = "SELECT 1 FROM budget_entries WHERE reservation = ? AND kind = 'adjust'";
 
-/** Holds an amount. The caller has checked the limits, in the same transaction. */
+/** Holds amounts. The caller has checked the limits in the same transaction. */
 export function hold(
   sql: Sql,
   { id, attribution, amounts, price, expiresAtMs, onExpiry }: Hold,
@@ -59,7 +59,7 @@ export function hold(
   append(sql, { id, kind: "reserve", atMs, attribution, windows, change: { held: amounts, spent: nothing }, price });
 }
 
-/** The reservation, open or ended. */
+/** Finds a reservation, open or ended. */
 export function findHeld(sql: Sql, id: string): Held | undefined {
   const row = sql.get(selectReserve, id);
   if (row === undefined) return undefined;
@@ -72,7 +72,7 @@ export function findHeld(sql: Sql, id: string): Held | undefined {
   };
 }
 
-/** Ends an open reservation: what was held is held no more, and what it came to is spent. */
+/** Ends an open reservation: it holds nothing any more, and its spending is booked. */
 export function end(
   sql: Sql,
   id: string,
@@ -87,8 +87,8 @@ export function end(
 }
 
 /**
- * Books what became known after a reservation had expired.
- * @returns false when it had not expired, or was booked before
+ * Books the spending that became known after a reservation had expired.
+ * @returns false when the reservation had not expired, or was adjusted before
  */
 export function adjust(sql: Sql, id: string, held: Held, atMs: number, spending: Spending): boolean {
   const expiry = sql.get(selectExpiry, id);
@@ -107,7 +107,7 @@ export function adjust(sql: Sql, id: string, held: Held, atMs: number, spending:
   return true;
 }
 
-/** The ids of open reservations whose time is over. */
+/** The ids of expired reservations that are still open. */
 export const expired = (sql: Sql, atMs: number, max: number): string[] =>
   sql
     .all("SELECT reservation FROM budget_open WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?", atMs, max)

@@ -3,16 +3,16 @@ import { type Unit, units } from "./amounts.ts";
 import { type WindowKind, windowKinds } from "./calendar.ts";
 
 const hardActions = ["refuse", "freeze", "stop"] as const;
-/** What happens besides the refusal when a hard limit is reached: nothing, the agent may spend no more, or it is stopped. */
+/** What follows the refusal at a hard limit: nothing, the agent is frozen, or the agent is stopped. */
 export type HardAction = (typeof hardActions)[number];
 
-/** A bound on what one scope may use in one kind of window, in one unit. */
+/** A bound on the spending of one scope in one kind of window, in one unit. */
 export interface Limit {
   /** `global`, `agent:mail-1`, or `agent:*` for each agent by itself. */
   readonly scope: string;
   readonly window: WindowKind;
   readonly unit: Unit;
-  /** Tells when it is passed; refuses nothing. */
+  /** Publishes an alert when spending passes it; refuses nothing. */
   readonly soft: number | null;
   readonly hard: number | null;
   readonly onHard: HardAction;

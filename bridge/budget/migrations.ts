@@ -27,7 +27,7 @@ CREATE TRIGGER budget_entries_kept BEFORE DELETE ON budget_entries
 CREATE TRIGGER budget_entries_fixed BEFORE UPDATE ON budget_entries
   BEGIN SELECT RAISE(ABORT, 'The ledger is append-only'); END;`;
 
-/** Derived from the entries, kept so that a check need not add them up. */
+/** Derived from the entries, so that a check need not add them up. */
 const derived = `
 CREATE TABLE budget_counters (
   scope TEXT NOT NULL, window TEXT NOT NULL,

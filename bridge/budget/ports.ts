@@ -1,18 +1,18 @@
 /** What the budget may do to an agent that has reached a hard limit. */
 export interface AgentHold {
-  /** Holds the agent still. Resolves when it stands, or is gone. */
+  /** Pauses the agent. Resolves when the agent is paused or gone. */
   freeze(agent: string, reason: string): Promise<void>;
-  /** Lets a frozen agent go on. */
+  /** Resumes a frozen agent. */
   thaw(agent: string): Promise<void>;
   stop(agent: string, reason: string): Promise<void>;
 }
 
-/** A human's decision on an exact request. */
+/** A person's decision on an exact request. */
 export interface ApprovalGate {
   /**
-   * Asks and waits.
-   * @param request what is decided on; the approval is for this and nothing else
-   * @throws BridgeError when it is denied or not answered in time
+   * Asks a person and waits for the decision.
+   * @param request the approval is valid for this request alone
+   * @throws BridgeError when the request is denied or not answered in time
    */
   ask(
     action: "budget.topup",

@@ -9,16 +9,16 @@ export interface Rates {
   readonly cacheWrite1h: number;
 }
 
-/** A model's prices as they are at one moment; kept with each entry that they are used for. */
+/** The prices of a model at one moment. Each entry of the ledger keeps the price that it used. */
 export interface Price {
-  /** Who says so, e.g. `genai-prices 0.1.8` or `configuration`. */
+  /** Where the price is from, e.g. `genai-prices 0.1.8` or `configuration`. */
   readonly source: string;
   readonly base: Rates;
   /** Prices of a call whose input is larger than `above` tokens, lowest first. */
   readonly tiers: readonly { readonly above: number; readonly rates: Rates }[];
 }
 
-/** What a call used, in tokens. `input` counts everything that was read, from a cache or not. */
+/** The tokens of a call. `input` counts all tokens that the model read, from a cache or not. */
 export interface TokenUsage {
   readonly input: number;
   readonly output: number;
@@ -28,7 +28,7 @@ export interface TokenUsage {
   readonly cacheWrite1h: number;
 }
 
-/** A price as the operator writes it: dollars for a million tokens. */
+/** A price as an operator writes it: dollars for a million tokens. */
 export interface ConfiguredPrice {
   readonly input: number;
   readonly output: number;
@@ -41,7 +41,7 @@ const minuteMs = 60_000;
 const foundMax = 1_000;
 const listSource = "genai-prices 0.1.8";
 
-/** Prices by `provider/model`: the operator's own first, then the list that comes with the bridge. */
+/** Prices by `provider/model`: those of the configuration first, then those of the list that comes with the bridge. */
 export class PriceTable {
   readonly #configured: ReadonlyMap<string, ConfiguredPrice>;
   /** Prices that were looked up within one minute: the list is searched by patterns, which takes longer than a call may. */
@@ -54,7 +54,7 @@ export class PriceTable {
 
   /**
    * @param listName what the price list calls the provider
-   * @returns undefined when no one has set a price: such a model is not free, it is unknown
+   * @returns undefined when nobody has set a price; such a model is not free, its price is unknown
    */
   find(provider: string, model: string, listName: string, at: Date): Price | undefined {
     const minute = Math.floor(at.getTime() / minuteMs);
@@ -84,7 +84,7 @@ export function costNanoUsd(price: Price, usage: TokenUsage): number {
   return Number((picoUsd + 999n) / 1_000n);
 }
 
-/** The most that so many tokens can cost, whichever tier and cache they fall into. */
+/** The most that this many tokens can cost, in any tier and cache. */
 export function worstCaseNanoUsd(price: Price, inputTokens: number, outputTokens: number): number {
   const reachable = [price.base, ...price.tiers.filter(({ above }) => inputTokens > above).map(({ rates }) => rates)];
   const dearestInput = Math.max(
@@ -141,5 +141,5 @@ function rate(listed: ModelPrice, key: string, inputTokens = 0): number | undefi
   return pico(tier?.price ?? value.base);
 }
 
-/** Rounded up, but not for what the binary form of a decimal adds behind its twelfth digit. */
+/** Rounded up, except for the error that the binary form of a decimal has behind its twelfth digit. */
 const pico = (usdPerMtok: number): number => Math.ceil(Number((usdPerMtok * picoPerMtok).toPrecision(12)));

@@ -13,13 +13,13 @@ export interface ReportQuery {
 }
 
 export interface ReportRow {
-  /** One value for each dimension asked for; null where an entry has none. */
+  /** One value for each requested dimension; null where an entry has none. */
   readonly keys: Readonly<Partial<Record<BudgetDimension, string | null>>>;
   readonly spent: Amounts;
   readonly held: Amounts;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Reservations that were booked at the most that they can have cost, because no one knows better. */
+  /** Reservations that were booked at the most that they can have cost, because no usage was reported. */
   readonly bounded: number;
 }
 
@@ -48,18 +48,18 @@ export function report(sql: Sql, { by, fromMs, toMs, rowsMax }: ReportQuery): Re
 }
 
 export interface Forecast {
-  /** Spent in the hour before, in the limit's unit. */
+  /** The spending of the last hour, in the unit of the limit. */
   readonly burnPerHour: number;
-  /** Until the ceiling at that rate; null when it is not reached before the window is over. */
+  /** The time until the ceiling at that rate; null when the window ends before. */
   readonly exhaustedInMs: number | null;
-  /** What will have been spent at the window's end at that rate; null for a window without an end. */
+  /** The spending at the end of the window at that rate; null for a window without an end. */
   readonly projected: number | null;
 }
 
 const hourMs = 3_600_000;
 const sums = balances.map((column) => `SUM(${column}) AS ${column}`).join(", ");
 
-/** Goes on at the rate of the last hour. */
+/** Assumes that the rate of the last hour continues. */
 export function forecast(
   sql: Sql,
   { scope, limit, held, spent, ceiling }: Standing,

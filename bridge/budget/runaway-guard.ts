@@ -4,15 +4,15 @@ import type { Clock } from "../platform/clock.ts";
 
 export interface RunawayLimits {
   readonly callsPerMinuteMax: number;
-  /** The same call this often within a run is a loop. */
+  /** More identical calls within one run count as a loop. */
   readonly identicalCallsMax: number;
-  /** Calls since the agent last did something besides calling a model. */
+  /** Calls in a row without any other action of the agent. */
   readonly callsWithoutProgressMax: number;
-  /** From a run's first call on. */
+  /** Counted from the first call of the run. */
   readonly runMsMax: number;
-  /** Whether a call needs a reason: something that changed since the last turn. */
+  /** Whether a call needs new input since the last turn. */
   readonly idleGate: boolean;
-  /** How long, and for how many calls, one change is reason enough. */
+  /** How long, and for how many calls, one new input is enough. */
   readonly turnMs: number;
   readonly turnCallsMax: number;
 }
@@ -22,16 +22,16 @@ export interface CallFacts {
   readonly run: string;
   /** The request as it will be sent. */
   readonly request: string;
-  /** What the agent looked at before the call, as it sums it up; a new text is a change. */
+  /** What the agent looked at before the call, as the agent sums it up; a new text is new input. */
   readonly state?: string | undefined;
 }
 
 export type RunawayLimitName = "calls_per_minute" | "identical_calls" | "no_progress" | "run_time";
 
 const minuteMs = 60_000;
-/** Different calls remembered of one run; the oldest is forgotten first. */
+/** Different calls that are remembered of one run; the oldest is dropped first. */
 const fingerprintsMax = 256;
-/** Agents remembered; the one that called longest ago is forgotten first. */
+/** Agents that are remembered; the one that started its run longest ago is dropped first. */
 const agentsMax = 2_000;
 
 interface Track {
@@ -46,7 +46,7 @@ interface Track {
   hasChange: boolean;
 }
 
-/** Stops an agent that runs away, whatever its budget still has. Each brake is per agent. */
+/** Refuses the calls of a runaway agent, even where its budget has room. Each limit counts one agent. */
 export class RunawayGuard {
   readonly #clock: Clock;
   readonly #tracks = new Map<string, Track>();
@@ -56,7 +56,7 @@ export class RunawayGuard {
   }
 
   /**
-   * Lets one call of an agent through, or says which brake holds it.
+   * Admits one call of an agent.
    * @throws BridgeError RUNAWAY_LIMIT, NO_NEW_INPUT
    */
   admit(facts: CallFacts, settings: RunawayLimits): void {
@@ -82,13 +82,13 @@ export class RunawayGuard {
     if (track.fingerprints.size > fingerprintsMax) dropOldest(track.fingerprints);
   }
 
-  /** The agent did something that others can see. */
+  /** The agent did something besides calling a model. */
   progressed(agent: string): void {
     const track = this.#tracks.get(agent);
     if (track !== undefined) track.withoutProgress = 0;
   }
 
-  /** Something reached the agent from outside: a message, an event, a decision. The next call has a reason. */
+  /** The agent received new input, such as a message, an event or a decision. */
   changed(agent: string): void {
     const track = this.#tracks.get(agent) ?? this.#create(agent, undefined, this.#clock.monotonic());
     track.hasChange = true;
@@ -103,7 +103,7 @@ export class RunawayGuard {
     return this.#create(agent, known, nowMs, run);
   }
 
-  /** A new run forgets the calls of the one before, but neither the minute's nor what was looked at. */
+  /** A new run starts with no calls, but keeps the calls of the last minute and what the agent looked at. */
   #create(agent: string, before: Track | undefined, nowMs: number, run = ""): Track {
     const track: Track = {
       run,
@@ -122,7 +122,7 @@ export class RunawayGuard {
   }
 }
 
-/** A change opens a turn of some calls and some time; without one, the call has no reason. */
+/** New input opens a turn, which has a number of calls and a time. A call outside a turn is refused. */
 function takeTurn(
   track: Track,
   { agent, state }: CallFacts,
@@ -139,7 +139,7 @@ function takeTurn(
   if (turn === undefined || nowMs >= turn.untilMs || turn.calls >= turnCallsMax) {
     throw new BridgeError(
       "NO_NEW_INPUT",
-      `Nothing reached ${agent} since its last turn, so there is nothing to call a model for`,
+      `${agent} received nothing new since its last turn, so that a model call is refused`,
     );
   }
   turn.calls += 1;
@@ -152,10 +152,10 @@ function limitReached(
   retryAfterMs?: number,
 ): BridgeError {
   const sentences: Record<RunawayLimitName, string> = {
-    calls_per_minute: `${agent} made ${limit} calls within a minute, which is the most`,
-    identical_calls: `${agent} made the same call ${limit} times in the run ${run}, which is the most`,
-    no_progress: `${agent} made ${limit} calls and did nothing else, which is the most`,
-    run_time: `The run ${run} of ${agent} is older than ${limit} ms, which is the longest`,
+    calls_per_minute: `${agent} made ${limit} calls within a minute, which is the limit`,
+    identical_calls: `${agent} made the same call ${limit} times in the run ${run}, which is the limit`,
+    no_progress: `${agent} made ${limit} calls and did nothing else, which is the limit`,
+    run_time: `The run ${run} of ${agent} is older than ${limit} ms, which is the limit`,
   };
   const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
   return new BridgeError("RUNAWAY_LIMIT", sentences[name], { limit: name, max: limit, run, ...retry });

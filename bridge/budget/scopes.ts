@@ -1,4 +1,4 @@
-/** Who a spending is counted against. What is left out is not counted there. */
+/** The scopes that a spending counts against. A field that is left out counts nowhere. */
 export interface Attribution {
   readonly provider?: string | undefined;
   readonly model?: string | undefined;

@@ -5,8 +5,8 @@ interface DatedPrice {
 }
 
 /**
- * What services list for one unit, in nano-dollars, with the day that the figure was taken. For one country or plan only where
- * the name says so; whatever is not here has no price until the operator sets one.
+ * List prices of services for one unit, in nano-dollars, with the day of the figure. A price is for one country or plan only where
+ * its name says so. A service that is not listed has no price until an operator sets one.
  */
 const listed: Readonly<Record<string, readonly DatedPrice[]>> = {
   "twilio.sms.us": [{ from: "2025-01-01", nanoUsd: 8_300_000 }],
@@ -17,7 +17,7 @@ const listed: Readonly<Record<string, readonly DatedPrice[]>> = {
   "openai.whisper-1.minute": [{ from: "2024-01-01", nanoUsd: 6_000_000 }],
 };
 
-/** Prices of services by name; the operator's own first. */
+/** Prices of services by name; those of the configuration come first. */
 export class ServicePrices {
   readonly #configured: ReadonlyMap<string, number>;
 
@@ -30,7 +30,7 @@ export class ServicePrices {
     return [...new Set([...this.#configured.keys(), ...Object.keys(listed)])].sort();
   }
 
-  /** @returns the price of one unit on that day, or undefined when no one has set one */
+  /** @returns the price of one unit on that day, or undefined when nobody has set one */
   find(service: string, at: Date): { readonly nanoUsd: number; readonly source: string } | undefined {
     const own = this.#configured.get(service);
     if (own !== undefined) return { nanoUsd: own, source: "configuration" };

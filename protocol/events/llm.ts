@@ -3,7 +3,7 @@ import { defineEvent } from "../define.ts";
 import { Timestamp } from "../ids.ts";
 
 export const providerUnavailable = defineEvent({
-  summary: "A provider failed too often and is left alone for a while; told once.",
+  summary: "A provider failed too often, and the bridge pauses calls to it; published once.",
   channel: "llm.<provider>.provider_unavailable",
   priority: "high",
   data: z.object({ provider: z.string(), reason: z.string(), until: Timestamp }),
@@ -19,7 +19,7 @@ export const providerRecovered = defineEvent({
 });
 
 export const fallbackUsed = defineEvent({
-  summary: "Another model answered in place of the one that was asked for.",
+  summary: "A fallback answered in place of the requested model.",
   channel: "llm.broker.fallback_used",
   priority: "normal",
   data: z.object({ from: z.string(), to: z.string(), message: z.string(), agent_id: z.string().nullable() }),
@@ -45,7 +45,7 @@ export const runawayLimitReached = defineEvent({
 });
 
 export const answerCut = defineEvent({
-  summary: "An answer was cut, because its reservation was spent.",
+  summary: "An answer was cut, because it was longer than its reservation.",
   channel: "llm.broker.answer_cut",
   priority: "high",
   data: z.object({ model: z.string(), reservation_id: z.string() }),

@@ -48,14 +48,17 @@ export const BudgetLimit = z
     on_hard: z.enum(["refuse", "freeze", "stop"]),
     origin: z.enum(["config", "set"]),
     spent: z.int(),
-    held: z.int().describe("Reserved and not settled."),
-    granted: z.int().describe("Topped up in this window."),
+    held: z.int().describe("Reserved and not yet settled."),
+    granted: z.int().describe("The sum of the grants in this window."),
     remaining: z.int(),
-    percent: z.number().describe("Spent of the bound."),
+    percent: z.number().describe("The share of the bound that is spent."),
     resets_at: Timestamp.nullable(),
-    burn_per_hour: z.int().describe("Spent in the last hour."),
-    exhausted_in_ms: z.int().nullable().describe("At that rate; null when not before the window's end."),
-    projected: z.int().nullable().describe("Spent at the window's end, at that rate."),
+    burn_per_hour: z.int().describe("The spending of the last hour."),
+    exhausted_in_ms: z
+      .int()
+      .nullable()
+      .describe("The time until the limit at that rate; null when the window ends before."),
+    projected: z.int().nullable().describe("The spending at the end of the window, at that rate."),
   })
   .meta({ id: "BudgetLimit" });
 export type BudgetLimit = z.output<typeof BudgetLimit>;
@@ -81,8 +84,8 @@ const exampleLimit = {
 };
 
 export const status = defineMethod({
-  summary: "Show every limit, what is spent of it, and where it is going.",
-  description: "An agent is shown the limits that bound it.",
+  summary: "Show every limit, its spending and a forecast.",
+  description: "An agent sees the limits that bound it.",
   roles: [...people, "agent"],
   effect: "read",
   params: z.strictObject({
@@ -144,13 +147,13 @@ export const report = defineMethod({
     by: z.array(BudgetDimension).max(10).default(["agent", "model", "day"]),
     from: Timestamp.optional(),
     to: Timestamp.optional(),
-    limit: z.int().min(1).max(10_000).default(1_000).describe("The most rows, the dearest first."),
+    limit: z.int().min(1).max(10_000).default(1_000).describe("The most rows; the most expensive come first."),
   }),
   result: z.object({
     by: z.array(BudgetDimension),
     rows: z.array(
       z.object({
-        keys: z.array(z.string().nullable()).describe("A value for each of `by`."),
+        keys: z.array(z.string().nullable()).describe("One value for each dimension in `by`."),
         cost_nano_usd: z.int(),
         calls: z.int(),
         input_tokens: z.int(),
@@ -185,9 +188,9 @@ export const report = defineMethod({
 });
 
 export const topup = defineMethod({
-  summary: "Grant more for the present window.",
+  summary: "Grant more in the present window.",
   description:
-    "An agent may ask for itself; a person's approval makes it so, and it is gone with the window. Ask again, with the same params, after the approval.",
+    "An agent may ask for itself, and a person must approve. The grant ends with the window. Repeat the call with the same params after the approval.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({
@@ -206,18 +209,18 @@ export const topup = defineMethod({
 const name = z.string().min(1).max(nameLengthMax);
 
 export const reserve = defineMethod({
-  summary: "Hold an amount before something is used that costs.",
+  summary: "Reserve an amount before using a paid service.",
   description:
-    "For what the bridge does not call itself, e.g. an SMS. Model calls through the bridge are reserved by it.",
+    "For services that the bridge does not call itself, e.g. an SMS. The bridge reserves its own model calls.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({
     service: name.optional().describe("A service with a price, e.g. twilio.sms.us."),
     quantity: z.int().min(1).max(1_000_000_000).default(1).describe("How many units of the service."),
-    cost_nano_usd: amount.optional().describe("The most that it can cost, for what has no price here."),
+    cost_nano_usd: amount.optional().describe("The most that the service can cost, where it has no configured price."),
     tokens: amount.default(0),
     duration_ms: amount.default(0),
-    agent_id: AgentId.optional().describe("Whom it is for; an agent reserves for itself alone."),
+    agent_id: AgentId.optional().describe("The agent that spends; an agent reserves only for itself."),
     task: name.optional(),
     run: name.optional(),
     lease_ms: z
@@ -225,7 +228,7 @@ export const reserve = defineMethod({
       .min(1_000)
       .max(86_400_000)
       .default(600_000)
-      .describe("Given back when it is not settled by then."),
+      .describe("The reservation is released when it is not settled within this time."),
   }),
   result: z.object({ reservation_id: z.string(), cost_nano_usd: z.int(), expires_at: Timestamp }),
   errors: ["BUDGET_EXCEEDED", "BUDGET_FROZEN", "PRICE_UNKNOWN", "INVALID_PARAMS", "FORBIDDEN", ...storeErrors],
@@ -240,7 +243,7 @@ export const reserve = defineMethod({
 });
 
 export const settle = defineMethod({
-  summary: "Book what a reservation came to; nothing gives it back.",
+  summary: "Book what was spent of a reservation; zero amounts release it.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({

@@ -15,9 +15,9 @@ export const LlmUsage = z
   .meta({ id: "LlmUsage" });
 
 export const chat = defineMethod({
-  summary: "Call a model: the bridge holds the key, and pays out of the caller's budget.",
+  summary: "Call a model with the bridge's key, within the caller's budget.",
   description:
-    "Reserved before at the most that it can cost, settled after at what the provider reports. Text streams as it comes; the result holds all of it.",
+    "The bridge reserves the most that the call can cost, and settles what the provider reports. Text streams as it arrives; the result holds all of it.",
   roles: callers,
   effect: "write",
   params: z.strictObject({
@@ -42,13 +42,13 @@ export const chat = defineMethod({
     temperature: z.number().min(0).max(2).optional(),
     top_p: z.number().min(0).max(1).optional(),
     stop: z.array(z.string()).max(4).optional(),
-    task: name.optional().describe("Counts against this task's limits, too."),
-    run: name.optional().describe("The run that it belongs to; the agent's present start when left out."),
-    state: name.optional().describe("What was looked at before, summed up; a new text is a reason to call."),
+    task: name.optional().describe("The call also counts against the limits of this task."),
+    run: name.optional().describe("The run of the call; the agent's present start when left out."),
+    state: name.optional().describe("A summary of what the agent looked at; a new text counts as new input."),
   }),
   stream: z.object({ text: z.string() }),
   result: z.object({
-    model: z.string().describe("The one that answered; a fallback may have."),
+    model: z.string().describe("The model that answered, which may be a fallback."),
     text: z.string(),
     tool_calls: z.array(ToolCall),
     finish_reason: z.string(),
@@ -114,8 +114,8 @@ export const models = defineMethod({
         output_usd_per_mtok: z.number().nullable(),
         provider_state: z
           .enum(["closed", "open", "half-open"])
-          .describe("`open`: it failed too often, and is left alone for a while."),
-        waits_ms: z.int().describe("The provider limits the rate; calls wait for so long."),
+          .describe("`open`: the provider failed too often, and the bridge pauses calls to it."),
+        waits_ms: z.int().describe("How long calls wait, because the provider limits the rate of this model."),
       }),
     ),
     endpoint: z

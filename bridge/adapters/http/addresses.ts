@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 
-/** Addresses that are not the public internet: private, local, shared, reserved, and those that lead to IPv4 ones in disguise. */
+/** Addresses outside the public internet: private, local, shared and reserved ones, and IPv6 forms of IPv4 addresses. */
 const special: readonly [string, number][] = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -33,7 +33,7 @@ const special: readonly [string, number][] = [
   ["ff00::", 8],
 ];
 
-/** A list of its own for each family: in one list an IPv4 address would be taken for its mapped IPv6 form. */
+/** Each family has its own list, because one list would match an IPv4 address by its mapped IPv6 form. */
 const blocked = { 4: blockList(4), 6: blockList(6) };
 
 function blockList(family: 4 | 6): BlockList {
@@ -43,7 +43,7 @@ function blockList(family: 4 | 6): BlockList {
   return list;
 }
 
-/** Whether the address is one of the public internet. */
+/** Whether the address belongs to the public internet. */
 export function isPublic(address: string): boolean {
   const family = isIP(address);
   if (family !== 4 && family !== 6) return false;

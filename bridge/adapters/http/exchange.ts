@@ -12,7 +12,7 @@ export interface Exchange {
   readonly body: Buffer | undefined;
   readonly signal: AbortSignal;
   readonly responseBytesMax: number;
-  /** Hosts that may be at a private address, because the operator says so. */
+  /** Hosts that the operator allows at a private address. */
   readonly privateHosts: readonly string[];
 }
 
@@ -23,8 +23,8 @@ export interface Answer {
 }
 
 /**
- * One request to one address. The name is resolved once, every address that it has is checked, and the connection goes to one of
- * them: a second answer of the name server has no say. Redirects are not followed.
+ * Sends one request to one address. The name is resolved once, each of its addresses is checked, and the connection goes to one of
+ * them, so that a second answer of the name server changes nothing. Redirects are not followed.
  * @throws BridgeError DESTINATION_REFUSED, HTTP_FAILED
  */
 export async function exchange(wanted: Exchange): Promise<Answer> {
@@ -32,7 +32,7 @@ export async function exchange(wanted: Exchange): Promise<Answer> {
   try {
     return await send(wanted, await resolve(wanted));
   } catch (error) {
-    if (wanted.signal.aborted) throw failed("timed_out", `${hostname} did not answer: it took too long`);
+    if (wanted.signal.aborted) throw failed("timed_out", `${hostname} did not answer in time`);
     if (error instanceof BridgeError) throw error;
     const why = (error as NodeJS.ErrnoException).code ?? "the connection broke";
     // The cause may quote what was sent.
@@ -40,7 +40,7 @@ export async function exchange(wanted: Exchange): Promise<Answer> {
   }
 }
 
-/** Why a call did not complete. */
+/** Why a call failed. */
 export type HttpFailure = "unresolved" | "unreachable" | "timed_out" | "too_large";
 
 const failed = (reason: HttpFailure, message: string, options?: ErrorOptions) =>
@@ -84,7 +84,7 @@ function send({ url, method, headers, body, signal, responseBytesMax }: Exchange
     method,
     headers: { ...headers, host: url.host, ...(body === undefined ? {} : { "content-length": String(body.length) }) },
     signal,
-    // A connection of its own: none is shared between agents.
+    // Agents share no connection.
     agent: false,
     ...(isPlain || isIP(url.hostname) !== 0 ? {} : { servername: url.hostname }),
   };
@@ -105,7 +105,7 @@ async function collect(response: IncomingMessage, bytesMax: number): Promise<Ans
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw failed("too_large", `The answer has more than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw failed("too_large", `The answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   const headers = Object.fromEntries(

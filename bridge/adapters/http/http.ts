@@ -9,7 +9,7 @@ import type { Answer } from "./exchange.ts";
 import { PatientExchange } from "./patience.ts";
 import { forms, scrub } from "./scrub.ts";
 
-/** What the broker needs to know of an agent's tokens. */
+/** Resolves the tokens that an agent holds in place of secrets. */
 export interface TokenSource {
   /** @throws BridgeError SECRET_TOKEN_INVALID */
   resolveToken(token: string, agentId: string): Grant;
@@ -34,7 +34,7 @@ export interface HttpResult {
 }
 
 export interface HttpBrokerSettings {
-  /** Hosts at private addresses that may be reached, over plain HTTP too. */
+  /** Hosts that may be called at private addresses and over plain HTTP. */
   readonly privateHosts: readonly string[];
   readonly circuit: CircuitSettings;
 }
@@ -46,15 +46,15 @@ export interface HttpBrokerDeps {
   readonly logger: Logger;
 }
 
-/** With base64 around it, it fits in one line of the wire. */
+/** As base64, this still fits in one line of the wire. */
 const responseBytesMax = 8 * 1024 * 1024;
-/** The bridge sets these itself, or they steer the connection. */
+/** The bridge sets these headers itself, or they control the connection. */
 const ownHeaders =
   /^(?:host|content-length|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|accept-encoding)$/i;
 const headerName = /^[A-Za-z0-9-]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Makes calls for agents with secrets that they never see. */
+/** Makes HTTP calls for agents, with secrets that the agents never see. */
 export class HttpBroker {
   readonly #tokens: TokenSource;
   readonly #settings: HttpBrokerSettings;
@@ -68,7 +68,7 @@ export class HttpBroker {
     this.#patience = new PatientExchange(deps, settings.circuit);
   }
 
-  /** How the hosts fare that agents called. */
+  /** The circuit states of the hosts that agents called. */
   get circuits(): readonly CircuitState[] {
     return this.#patience.circuits;
   }
@@ -79,7 +79,7 @@ export class HttpBroker {
     const grants = this.#grantsIn(call, agentId);
     const { privateHosts } = this.#settings;
     let url: URL | undefined;
-    // With several secrets in one call, each of them must be allowed to go there.
+    // Each secret of the call must be allowed at the destination.
     for (const grant of grants.values()) url = allowedUrl(call.url, call.method, grant.destinations, privateHosts);
     if (url === undefined) throw new BridgeError("SECRET_TOKEN_INVALID", "The call holds no token of a granted secret");
     const secrets = new Map<string, string>();
@@ -97,11 +97,11 @@ export class HttpBroker {
   #grantsIn({ headers, body = "", encoding, url }: HttpCall, agentId: string): Map<string, Grant> {
     for (const [name, value] of Object.entries(headers)) {
       if (!headerName.test(name) || !headerValue.test(value) || ownHeaders.test(name))
-        throw new BridgeError("DESTINATION_REFUSED", `The header ${JSON.stringify(name)} is not sent`);
+        throw new BridgeError("DESTINATION_REFUSED", `The header ${JSON.stringify(name)} may not be set`);
     }
     // URLs end up in servers' logs.
     if (url.match(tokenPattern) !== null)
-      throw new BridgeError("DESTINATION_REFUSED", "A secret goes in a header or in the body, never in the URL");
+      throw new BridgeError("DESTINATION_REFUSED", "A secret may be in a header or in the body, but not in the URL");
     const text = `${Object.values(headers).join("\n")}\n${encoding === "raw" ? body : ""}`;
     const tokens = new Set(text.match(tokenPattern) ?? []);
     return new Map([...tokens].map((token) => [token, this.#tokens.resolveToken(token, agentId)]));
@@ -119,7 +119,7 @@ function filled({ headers, body, encoding }: HttpCall, secrets: ReadonlyMap<stri
   };
 }
 
-/** A server may echo what it was sent: the agent gets its token back, never the secret. */
+/** A server may echo the secret; the agent gets its token instead. */
 function scrubbed(answer: Answer, secrets: ReadonlyMap<string, string>) {
   const clean = (text: string) =>
     [...secrets].reduce((cleaned, [token, secret]) => scrub(cleaned, forms(secret), token), text);

@@ -5,10 +5,10 @@ import { type Clock, delay } from "../../platform/clock.ts";
 import { CircuitOpenError, Circuits, type Health, type Settled, settle } from "./circuits.ts";
 import { type Answer, type Exchange, exchange } from "./exchange.ts";
 
-/** Repeating these asks again, and does nothing twice. */
+/** Methods that may be repeated without an effect. */
 const repeatable = new Set(["GET", "HEAD"]);
 const repeatsMax = 2;
-/** Before the first repeat; twice as long before the second, and half of it is random. */
+/** The pause before the first repeat. It doubles before the second, and half of it is random. */
 const firstPauseMs = 200;
 
 export interface PatienceDeps {
@@ -24,8 +24,8 @@ export interface Deadline {
 }
 
 /**
- * Exchanges that bear with a host for a moment, and leave it alone when it stays away. Circuits are kept per agent and host: one
- * that calls what fails on purpose closes no way but its own.
+ * Repeats exchanges that failed for a moment, and pauses calls to a host that keeps failing. Each agent has its own circuit for a
+ * host, so that an agent that provokes failures stops only its own calls.
  */
 export class PatientExchange {
   readonly #deps: PatienceDeps;
@@ -50,7 +50,7 @@ export class PatientExchange {
       const isWorthIt = repeatable.has(wanted.method) && mayPass(end) && clock.monotonic() + pauseMs < endsAt;
       if (!isWorthIt || !(await paused(clock, pauseMs, caller))) break;
       const next = await this.#attempt(agentId, { ...wanted, signal }, caller);
-      // What the host said last tells more than that it is left alone now.
+      // The last answer of the host tells more than an open circuit.
       if ("error" in next && next.error instanceof CircuitOpenError) break;
       end = next;
     }
@@ -70,7 +70,7 @@ export class PatientExchange {
   }
 }
 
-/** @returns false when the caller has left meanwhile */
+/** @returns false when the caller left during the pause */
 async function paused(clock: Clock, ms: number, caller: AbortSignal): Promise<boolean> {
   if (caller.aborted) return false;
   return await delay(clock, ms, caller).then(
@@ -79,7 +79,7 @@ async function paused(clock: Clock, ms: number, caller: AbortSignal): Promise<bo
   );
 }
 
-/** Refusals of a host that stands are no failures of it, nor is an answer that is too long for us. */
+/** A host that refuses is healthy, and so is one whose answer is too long for the bridge. */
 function healthOf(end: Settled<Answer>): Health {
   if (!("error" in end)) return end.value.status >= 500 ? "failing" : "healthy";
   const failure = failureOf(end.error);
@@ -87,19 +87,19 @@ function healthOf(end: Settled<Answer>): Health {
   return failure === "too_large" ? "healthy" : "failing";
 }
 
-/** A host that says when to come back is not asked before: its answer goes to the agent. */
+/** A host with `retry-after` is not called before that time; the agent gets its answer. */
 function mayPass(end: Settled<Answer>): boolean {
   if (!("error" in end)) return end.value.status >= 500 && end.value.headers["retry-after"] === undefined;
   const failure = failureOf(end.error);
   return failure === "unresolved" || failure === "unreachable";
 }
 
-/** @returns an HttpFailure, or undefined for what is none */
+/** @returns an HttpFailure, or undefined for another error */
 const failureOf = (error: unknown): unknown =>
   error instanceof BridgeError && error.code === "HTTP_FAILED" ? error.details?.["reason"] : undefined;
 
 const unavailable = ({ host }: URL, { retryAfterMs }: CircuitOpenError) =>
-  new BridgeError("HTTP_UNAVAILABLE", `${host} failed several times in a row and is left alone for a while`, {
+  new BridgeError("HTTP_UNAVAILABLE", `${host} failed several times in a row; the bridge pauses calls to it`, {
     host,
     retry_after_ms: retryAfterMs,
   });

@@ -13,7 +13,7 @@ export interface ProbeResult {
 const probeDeadlineMs = 15_000;
 const answerBytesMax = 8 * 1024 * 1024;
 
-/** Asks a provider whether it takes a key, by the call that costs nothing. `baseUrl` is the operator's own word on where it is. */
+/** Asks a provider whether it accepts a key, by a call that costs nothing. `baseUrl` is the address that the operator set. */
 export async function probeKey(
   provider: Provider | undefined,
   baseUrl: string | null,
@@ -24,7 +24,7 @@ export async function probeKey(
   if (provider?.probe === undefined || base === undefined)
     return {
       outcome: "untestable",
-      message: "No free call of this provider is known",
+      message: "No free call is known for this provider",
       httpStatus: null,
       durationMs: 0,
     };
@@ -49,7 +49,7 @@ export async function probeKey(
     });
     if (status === 401 || status === 403) return done("rejected", `${provider.name} does not accept it`, status);
     if (status >= 200 && status < 300) return done("accepted", `${provider.name} accepts it`, status);
-    return done("unreachable", `${provider.name} answered ${status}, which says nothing about the key`, status);
+    return done("unreachable", `${provider.name} answered ${status}, which shows nothing about the key`, status);
   } catch (error) {
     if (!(error instanceof BridgeError)) throw error;
     return done("unreachable", error.message, null);

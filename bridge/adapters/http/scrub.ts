@@ -1,8 +1,8 @@
-/** What a server may send back of a secret: as it is, and as the encodings that headers and bodies use. */
+/** The forms in which a server may send a secret back: itself, and the encodings of headers and bodies. */
 export function forms(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = [0, 1, 2].map((shift) => {
-    // In a longer text the secret may begin at any of three places; what its neighbours decide is left away.
+    // In a longer text the secret may begin at three offsets; characters that depend on its neighbours are cut off.
     const text = Buffer.concat([Buffer.alloc(shift), bytes])
       .toString("base64")
       .replace(/=+$/, "");
@@ -20,10 +20,10 @@ export function forms(secret: string): string[] {
   return [...new Set([...all, ...urlSafe])].filter((form) => form.length >= shortest);
 }
 
-/** Shorter pieces would be found everywhere. */
+/** Shorter forms would match unrelated text. */
 const shortest = 6;
 
-/** Puts `token` back wherever the secret stands. */
+/** Replaces each form of the secret with `token`. */
 export function scrub(text: string, secretForms: readonly string[], token: string): string {
   return secretForms.reduce((scrubbed, form) => scrubbed.replaceAll(form, token), text);
 }

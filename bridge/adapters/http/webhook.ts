@@ -2,20 +2,20 @@ import { DeliveryError, type Destination } from "../../outbox/index.ts";
 import { CircuitOpenError, type Circuits, type Health, type Settled } from "./circuits.ts";
 
 /**
- * Posts messages as JSON to URLs that the operator configured, by their names. The lane is the name. `Idempotency-Key` is the
- * transaction id. Names at one host share a circuit: while it is open their messages wait.
+ * Posts messages as JSON to the webhooks that the operator configured. The lane is the name of the webhook, and `Idempotency-Key`
+ * is the transaction id. Webhooks at one host share a circuit, and their messages wait while it is open.
  */
 export function webhook(urls: ReadonlyMap<string, string>, circuits: Circuits): Destination {
   return {
     name: "webhook",
     async send({ lane, body }, transactionId, signal) {
       const url = urls.get(lane);
-      if (url === undefined) throw new DeliveryError("permanent", `No webhook is called ${lane}`);
+      if (url === undefined) throw new DeliveryError("permanent", `No webhook has the name ${lane}`);
       const deliver = () => post(lane, url, { key: transactionId, body: JSON.stringify(body), signal });
       await circuits.run(new URL(url).host, deliver, healthOf).catch((error: unknown) => {
         if (!(error instanceof CircuitOpenError)) throw error;
         const { retryAfterMs } = error;
-        throw new DeliveryError("deferred", `${lane} failed too often in a row and is left alone`, { retryAfterMs });
+        throw new DeliveryError("deferred", `${lane} failed too often in a row; messages wait`, { retryAfterMs });
       });
       return undefined;
     },
@@ -30,20 +30,20 @@ async function post(lane: string, url: string, what: { key: string; body: string
     redirect: "error",
     signal: what.signal,
   }).catch((cause: unknown) => {
-    throw new DeliveryError("transient", `${lane} was not reached`, { cause });
+    throw new DeliveryError("transient", `${lane} could not be reached`, { cause });
   });
   await response.body?.cancel();
   if (!response.ok) throw failureOf(lane, response);
   return response.status;
 }
 
-/** A receiver that refuses, or asks for time, is there. */
+/** A receiver that refuses or asks for time is healthy. */
 function healthOf(end: Settled<number>): Health {
   if (!("error" in end)) return "healthy";
   return end.error instanceof Refusal && end.error.status < 500 ? "healthy" : "failing";
 }
 
-/** The receiver answered, and did not take it. */
+/** The receiver answered and did not accept the message. */
 class Refusal extends DeliveryError {
   readonly status: number;
 
@@ -61,8 +61,8 @@ function failureOf(lane: string, { status, headers }: Response): Refusal {
 }
 
 /**
- * `Retry-After` is a number of seconds or a date, which is taken by the other side's own clock.
- * @returns NaN when it says nothing
+ * `Retry-After` is a number of seconds, or a date by the receiver's clock.
+ * @returns NaN when the header is missing or invalid
  */
 function waitOf(retryAfter: string, theirNowMs: number): number {
   return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - theirNowMs;

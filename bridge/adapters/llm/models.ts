@@ -7,10 +7,10 @@ export interface ProviderSettings {
   readonly name: string;
   readonly kind: DialectName;
   readonly baseUrl: string;
-  /** The secret that holds its key; undefined for one that needs none. */
+  /** The name of the secret with the key; undefined for a provider without one. */
   readonly secret: string | undefined;
   readonly models: readonly string[];
-  /** What the price list calls it. */
+  /** The name of the provider in the price list. */
   readonly listName: string;
   readonly outputCapField: OutputCapField;
 }
@@ -22,7 +22,7 @@ export interface Route {
   readonly id: string;
 }
 
-/** All models of all providers, by id and, where only one provider has it, by its own name. */
+/** All models of all providers, by id and, where one provider alone has the model, by its own name. */
 export class ModelTable {
   readonly #routes = new Map<string, Route>();
   readonly #fallbacks: ReadonlyMap<string, readonly string[]>;
@@ -50,14 +50,14 @@ export class ModelTable {
     if (only !== undefined && sameName.length === 1) return only;
     const hint =
       sameName.length > 1
-        ? `; say which: ${sameName.map(({ id }) => id).join(", ")}`
+        ? `; name one of ${sameName.map(({ id }) => id).join(", ")}`
         : suggestion(nearest(name, [...this.#routes.keys(), ...this.all.map(({ model }) => model)]));
     throw new BridgeError("LLM_MODEL_NOT_FOUND", `No provider offers ${name.slice(0, 200)}${hint}`, {
       model: name.slice(0, 200),
     });
   }
 
-  /** The model and, in their order, what may stand in for it. */
+  /** The model and its fallbacks, in their order. */
   withFallbacks(name: string): Route[] {
     const first = this.find(name);
     const others = (this.#fallbacks.get(first.id) ?? []).map((id) => this.find(id));

@@ -3,13 +3,13 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 const secretBytes = 32;
 
 /**
- * Keys that are worth nothing: each is good for one start of one agent, at that agent's own endpoint. SDKs insist on a key, and
- * this one may be stolen.
+ * Keys without value outside the bridge, because SDKs require a key. Each is valid for one start of one agent, at that agent's
+ * own endpoint, so that a stolen one is useless.
  */
 export class PhantomKeys {
   readonly #keys = new Map<string, string>();
 
-  /** The key of that start, made when it is first asked for. */
+  /** The key of that start. The first call makes it. */
   of(agentId: string, epoch: number): string {
     const holder = `${agentId}.${epoch}`;
     const known = this.#keys.get(holder);

@@ -1,9 +1,9 @@
-/** Where providers' keys come from. A key is used inside the bridge and goes nowhere else. */
+/** Reads providers' keys. A key never leaves the bridge, except to its provider. */
 export interface SecretReader {
   /**
-   * @param name as the provider's configuration has it
-   * @param usedBy the principal whose call it is used for
-   * @throws BridgeError when there is no such secret, or it may not be used for this
+   * @param name the name in the provider's configuration
+   * @param usedBy the principal of the call
+   * @throws BridgeError when there is no such secret, or the provider may not use it
    */
   use(name: string, usedBy: string): Promise<string>;
 }
