@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const calls = Number(values.calls);
 const concurrency = 8;
-const warmUp = 200;
+const warmUp = 50;
 const messages = [{ role: "user", content: "Hello" }];
 const bodyFor = (model: string) => JSON.stringify({ model, messages, max_tokens: 8, stream: true });
 const children: ChildProcess[] = [];
@@ -54,12 +54,19 @@ const broker = await started<Broker>(process.execPath, [...script("broker-proces
 const other =
   values.other === undefined ? undefined : await started<Broker>("sh", ["-c", `exec ${values.other} ${baseUrl}`]);
 
+/** Portkey 1.15.2 appends to the headers of a fetched answer, which Node 24 does not allow: every call would be a 500. */
+const mutableHeaders = `data:text/javascript,${encodeURIComponent(
+  "const { fetch } = globalThis; globalThis.fetch = async (...args) => { const { body, status, headers } = await fetch(...args); return new Response(body, { status, headers: [...headers] }); };",
+)}`;
+
 async function startPortkey(): Promise<number> {
   const placeholder = createServer();
   const port = await listenOnLoopback(placeholder);
   await new Promise((resolve) => placeholder.close(resolve));
   const program = join(repositoryRoot, "node_modules/@portkey-ai/gateway/build/start-server.js");
-  const child = spawn(process.execPath, [program, `--port=${port}`, "--headless"], { stdio: "ignore" });
+  const child = spawn(process.execPath, ["--import", mutableHeaders, program, `--port=${port}`, "--headless"], {
+    stdio: "ignore",
+  });
   children.push(child);
   await until("Portkey's gateway to serve", async () =>
     fetch(`http://127.0.0.1:${port}`).then(
