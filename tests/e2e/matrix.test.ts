@@ -191,7 +191,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     expect([written.stdout, written.stderr]).toEqual([`${output}: 200000 bytes\n`, ""]);
     expect(readFileSync(output).equals(bytes)).toBe(true);
     const again = await daemon.cli(["matrix", "download", secret, eventId, "--output", output]);
-    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("is there already")]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("already exists")]);
     await expect(read({ ...params, bytes_max: 199_999 })).rejects.toThrow("more than 199999 bytes");
     await expect(read({ ...params, room_id: strange })).rejects.toMatchObject({ code: "MATRIX_ROOM_NOT_TRUSTED" });
     const { eventId: without } = await say(secret, "no file");
