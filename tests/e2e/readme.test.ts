@@ -9,6 +9,9 @@ const read = (file: string) => readFileSync(join(repositoryRoot, file), "utf8");
 /** Every document that a person reads. Pages below docs/reference are generated and checked elsewhere. */
 const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...markdownBelow("docs")];
 
+/** A decision speaks of the files of its day. */
+const isCurrent = (document: string) => !document.startsWith("docs/decisions/");
+
 /** The lines that a document tells a person to type. */
 const commandsOf = (document: string) => [...read(document).matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
 
@@ -68,4 +71,17 @@ test("armorclaw alone tells a newcomer what there is", async () => {
   expect(code).toBe(0);
   for (const command of ["status", "ps", "events", "logs", "start", "stop", "rpc", "config", "run"])
     expect(stdout).toMatch(new RegExp(`^ +${command}\\b`, "m"));
+});
+
+test("every file that a document names exists", () => {
+  const missing = documents
+    .filter(isCurrent)
+    .flatMap((document) =>
+      [
+        ...read(document).matchAll(
+          /`((?:bridge|protocol|client-sdk|agent-runtime|tests|scripts|docs)\/[\w./-]+\.\w+)`/g,
+        ),
+      ].flatMap(([, file = ""]) => (existsSync(join(repositoryRoot, file)) ? [] : [`${document}: ${file}`])),
+    );
+  expect(missing).toEqual([]);
 });
