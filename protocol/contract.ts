@@ -151,6 +151,9 @@ export const methods = {
 
 export type Methods = typeof methods;
 export type MethodName = keyof Methods;
+
+/** The methods of a domain, e.g. those that begin with `agent.`. */
+export type MethodsOf<Domain extends string> = Extract<MethodName, `${Domain}.${string}`>;
 /** A method's params as a caller writes them: defaults may be left out. */
 export type ParamsIn<N extends MethodName> = z.input<Methods[N]["params"]>;
 /** A method's params as its handler receives them. */

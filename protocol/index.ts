@@ -17,6 +17,7 @@ export {
   events,
   type MethodName,
   type Methods,
+  type MethodsOf,
   methods,
   type Params,
   type ParamsIn,

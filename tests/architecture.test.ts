@@ -28,6 +28,7 @@ const layers: Record<string, number> = {
   adapters: 4,
   agents: 5,
   alerts: 5,
+  doctor: 5,
   tasks: 5,
   rpc: 2,
   api: 6,
@@ -244,7 +245,7 @@ describe("layers", () => {
 /** The inner walls of the two adapters that run a worker: imports point from a higher floor to a lower one. */
 const floors: Record<string, Record<string, number>> = {
   matrix: { protocol: 0, worker: 1, rooms: 1, link: 2, calls: 2 },
-  webrtc: { protocol: 0, media: 1, turn: 1, calls: 2, signaling: 3 },
+  webrtc: { protocol: 0, media: 1, turn: 1, calls: 2, bindings: 3, signaling: 3 },
 };
 
 /** Programs that run in a worker thread, and all that they may import of the bridge. They resolve no package of this repository. */

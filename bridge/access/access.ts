@@ -6,31 +6,23 @@ import {
   type Secret,
   type SecretRequest,
 } from "@armorclaw/protocol";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { type Delivery, SecretDelivery, type SecretReader } from "./delivery.ts";
 import { type Contract, channelsOf, coversChannel, type Explanation, explainMethod, methodsOf } from "./rights.ts";
 import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./store.ts";
-import { type Holder, PhantomTokens } from "./tokens.ts";
+import { type Holder, PhantomTokens, tokenPattern } from "./tokens.ts";
 
 /** Long enough for an agent to renew in its own time, short enough that a leaked one is soon worthless. */
 const phantomTtlMs = 12 * 3_600_000;
 const rootUid = 0;
 
-/** The agents, as rights are decided about them. */
-export interface AgentDirectory {
-  /** The start that lives now; undefined when none does. */
-  find(agentId: string): { readonly loop: string; readonly epoch: number } | undefined;
-  /** @throws BridgeError LOOP_NOT_FOUND */
-  manifest(loop: string): LoopManifest;
-  manifests(): readonly LoopManifest[];
-}
-
 export interface AccessDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly contract: Contract;
-  readonly agents: AgentDirectory;
+  readonly agents: Pick<AgentDirectory, "find" | "manifest" | "manifests">;
   readonly reader: SecretReader;
   readonly ownUid: number;
 }
@@ -146,6 +138,11 @@ export class Access {
   /** The grant that a token of this agent stands for, as it stands now. @throws BridgeError SECRET_TOKEN_INVALID */
   resolveToken(token: string, agentId: string): Grant {
     return this.#tokens.resolve(token, { agentId, epoch: this.#agent(agentId).epoch });
+  }
+
+  /** Replaces each token of this agent in a text by the name of its secret. @throws BridgeError SECRET_TOKEN_INVALID */
+  withoutTokens(text: string, agentId: string): string {
+    return text.replaceAll(tokenPattern, (token) => `[secret ${this.resolveToken(token, agentId).name}]`);
   }
 
   /** Opens a granted secret for the bridge's own use. */

@@ -1,4 +1,5 @@
-export { Access, type AccessDeps, type AgentDirectory } from "./access.ts";
+export { Access, type AccessDeps } from "./access.ts";
+export { EventRights, type PublishingAgents } from "./event-rights.ts";
 export { accessMigrations } from "./migrations.ts";
 export type { Contract } from "./rights.ts";
 export type { Destination, Grant } from "./store.ts";

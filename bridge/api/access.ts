@@ -1,49 +1,25 @@
 import assert from "node:assert/strict";
-import { BridgeError } from "@armorclaw/protocol";
+import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
 import type { Access, Grant } from "../access/index.ts";
-import type { Call, Handlers } from "../rpc/index.ts";
+import type { HttpBroker } from "../adapters/http/index.ts";
+import type { ApprovalInterceptor } from "../approvals/index.ts";
+import type { Keystore } from "../keystore/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
+import type { Call, Handlers, RpcServer } from "../rpc/index.ts";
 
-type AccessMethods =
-  | "access.whoami"
-  | "access.explain"
-  | "access.grants"
-  | "access.grant"
-  | "access.revoke"
-  | "access.assign"
-  | "secret.claim"
-  | "http.request";
-
-/** What the handlers need besides the rights themselves. */
-export interface AccessPorts {
-  /** @throws BridgeError KEY_NOT_FOUND */
-  requireKey(id: string): void;
-  /** Ends the live connections of a principal. @returns how many there were */
-  disconnect(principal: string): number;
-  runningAgents(loop: string): readonly string[];
-  needsApproval(principal: string, method: string): boolean;
-  request(
-    agentId: string,
-    call: {
-      readonly url: string;
-      readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string | undefined;
-      readonly encoding: "raw" | "base64";
-      readonly timeoutMs: number;
-    },
-    signal: AbortSignal,
-  ): Promise<{
-    status: number;
-    headers: Record<string, string>;
-    body: string;
-    encoding: "raw" | "base64";
-    durationMs: number;
-  }>;
+export interface AccessHandlerDeps {
+  readonly access: Access;
+  readonly keystore: Pick<Keystore, "info">;
+  readonly agents: Pick<AgentDirectory, "running">;
+  readonly server: Pick<RpcServer, "disconnect">;
+  readonly interceptor: Pick<ApprovalInterceptor, "mayNeedApproval">;
+  readonly http: Pick<HttpBroker, "request">;
 }
 
-export function accessHandlers(access: Access, ports: AccessPorts): Handlers<AccessMethods> {
+export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"access" | "secret" | "http">> {
+  const { access, keystore, agents, server, interceptor } = deps;
   return {
-    ...delivery(access, ports),
+    ...delivery(deps),
     "access.whoami": (_, { principal }) => {
       const loop = principal.kind === "agent" ? access.loopOf(principal.agentId) : undefined;
       const grants = loop === undefined ? [] : access.grants(loop);
@@ -57,7 +33,7 @@ export function accessHandlers(access: Access, ports: AccessPorts): Handlers<Acc
     },
     "access.explain": ({ principal, method }) => {
       const { role, allowed, reasons } = access.explain(principal, method);
-      const needs_approval = allowed && ports.needsApproval(principal, method);
+      const needs_approval = allowed && interceptor.mayNeedApproval(principal, method);
       return {
         principal,
         method,
@@ -72,28 +48,28 @@ export function accessHandlers(access: Access, ports: AccessPorts): Handlers<Acc
       open: access.open(loop).map(({ loop, name, mode, purpose }) => ({ loop, name, mode, purpose })),
     }),
     "access.grant": async ({ loop, name, key_id = name }, { principal }) => {
-      ports.requireKey(key_id);
+      keystore.info(key_id);
       return wireGrant(await access.grant(loop, name, key_id, principal.id));
     },
     "access.revoke": async ({ loop, name, principal }) => {
       if (principal !== undefined) {
         const revoked = await access.unassign(principal);
-        return { revoked, closed_connections: ports.disconnect(principal), holders: [] };
+        return { revoked, closed_connections: server.disconnect(principal), holders: [] };
       }
       if (loop === undefined) throw new BridgeError("INVALID_PARAMS", "Name a loop, or a principal");
       const { revoked, holders } = await access.revoke(loop, name);
-      const closed = ports.runningAgents(loop).map((agentId) => ports.disconnect(`agent:${agentId}`));
+      const closed = agents.running(loop).map((agentId) => server.disconnect(`agent:${agentId}`));
       return { revoked, closed_connections: closed.reduce((sum, count) => sum + count, 0), holders };
     },
     "access.assign": async ({ principal, role }, call) => {
       await access.assign(principal, role, call.principal.id);
       // A connection keeps the role that it came with: it has to come anew.
-      return { principal, role, closed_connections: ports.disconnect(principal) };
+      return { principal, role, closed_connections: server.disconnect(principal) };
     },
   };
 }
 
-function delivery(access: Access, ports: AccessPorts): Handlers<"secret.claim" | "http.request"> {
+function delivery({ access, http }: AccessHandlerDeps): Handlers<"secret.claim" | "http.request"> {
   return {
     "secret.claim": async ({ renew }, call) => {
       const { secrets, denied } = await access.claim(agentIdOf(call), renew);
@@ -109,7 +85,7 @@ function delivery(access: Access, ports: AccessPorts): Handlers<"secret.claim" |
     },
     "http.request": async ({ timeout_ms, url, method, headers, body, encoding }, call) => {
       const wanted = { url, method, headers, body, encoding, timeoutMs: timeout_ms };
-      const { durationMs, ...answer } = await ports.request(agentIdOf(call), wanted, call.signal);
+      const { durationMs, ...answer } = await http.request(agentIdOf(call), wanted, call.signal);
       return { ...answer, duration_ms: durationMs };
     },
   };

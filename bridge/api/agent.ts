@@ -1,24 +1,9 @@
 import assert from "node:assert/strict";
-import type { AgentId, AgentInfo, AgentUsage, UsageSample } from "@armorclaw/protocol";
+import type { AgentId, AgentInfo, AgentUsage, MethodsOf, UsageSample } from "@armorclaw/protocol";
 import type { Agent, AgentSnapshot, AgentSupervisor, AgentUsageReading, UsageReading } from "../agents/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 
-type AgentMethods =
-  | "agent.start"
-  | "agent.stop"
-  | "agent.restart"
-  | "agent.pause"
-  | "agent.resume"
-  | "agent.remove_workspace"
-  | "agent.list"
-  | "agent.get"
-  | "agent.logs"
-  | "agent.usage"
-  | "agent.hello"
-  | "agent.heartbeat"
-  | "agent.report";
-
-export function agentHandlers(agents: AgentSupervisor): Handlers<AgentMethods> {
+export function agentHandlers(agents: AgentSupervisor): Handlers<Exclude<MethodsOf<"agent">, "agent.send">> {
   /** The agent whose socket the call came in by. */
   const caller = (call: Call) => agents.get(callerId(call));
   return {

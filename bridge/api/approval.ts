@@ -1,25 +1,14 @@
-import { BridgeError, canonicalJson } from "@armorclaw/protocol";
+import { BridgeError, canonicalJson, type MethodsOf } from "@armorclaw/protocol";
 import type { Access } from "../access/index.ts";
 import type { Approval, Approvals } from "../approvals/index.ts";
 import type { Attachment, Attachments } from "../attachments/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 
-type ApprovalMethods =
-  | "approval.request"
-  | "approval.get"
-  | "approval.list"
-  | "approval.approve"
-  | "approval.deny"
-  | "config.attach"
-  | "config.list"
-  | "config.get"
-  | "config.propose";
-
 export function approvalHandlers(
   approvals: Approvals,
   attachments: Attachments,
   access: Access,
-): Handlers<ApprovalMethods> {
+): Handlers<MethodsOf<"approval" | "config">> {
   const assertListed = ({ principal }: Call, name: string) => {
     if (!access.mayReadConfig(principal, name))
       throw new BridgeError("FORBIDDEN", `The loop of ${principal.id} does not list the configuration ${name}`);
@@ -39,22 +28,8 @@ export function approvalHandlers(
       return wireApproval(approval);
     },
     "approval.list": ({ all }) => ({ approvals: approvals.list(all).map(wireApproval) }),
-    "approval.approve": async ({ approval_id, digest, note }, { principal }) => {
-      let tell = () => {};
-      const answer = { id: approval_id, by: principal.id, digest, note };
-      const isProposal = approvals.get(approval_id).method === "config.propose";
-      const approval = await approvals.answer(
-        "approved",
-        answer,
-        isProposal
-          ? (sql, { request }) => {
-              tell = attachments.applyProposal(sql, request, principal.id);
-            }
-          : undefined,
-      );
-      tell();
-      return wireApproval(approval);
-    },
+    "approval.approve": async ({ approval_id, digest, note }, { principal }) =>
+      wireApproval(await approvals.answer("approved", { id: approval_id, by: principal.id, digest, note })),
     "approval.deny": async ({ approval_id, digest, note }, { principal }) =>
       wireApproval(await approvals.answer("denied", { id: approval_id, by: principal.id, digest, note })),
     "config.attach": async (draft, { principal }) => wireAttachment(await attachments.attach(draft, principal.id)),

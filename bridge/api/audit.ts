@@ -1,3 +1,4 @@
+import type { MethodsOf } from "@armorclaw/protocol";
 import { type Act, type Audit, cefLine, jsonLine } from "../audit/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 import type { BackupHeader } from "../store/index.ts";
@@ -9,7 +10,7 @@ export function auditHandlers(
   audit: Audit,
   backUp: MakeBackup,
   version: string,
-): Handlers<"audit.tail" | "audit.verify" | "audit.export" | "backup.create"> {
+): Handlers<MethodsOf<"audit" | "backup">> {
   return {
     "audit.tail": ({ limit, after }) => {
       const records = after === undefined ? audit.newest(limit) : audit.after(after, limit);

@@ -1,6 +1,7 @@
-import type { EngineStatus } from "@armorclaw/protocol";
+import type { EngineStatus, MethodsOf } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
 import type { Engine } from "../containers/index.ts";
+import type { Doctor } from "../doctor/index.ts";
 import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
@@ -8,19 +9,18 @@ import type { Handlers } from "../rpc/index.ts";
 /** Time for the engine to answer a health check. */
 const enginePingDeadlineMs = 5_000;
 
-/** What the bridge keeps, as far as its health goes. */
-export interface Kept {
+export interface BridgeHandlerDeps {
+  readonly info: BridgeInfo;
+  readonly engine: Engine;
+  readonly agents: AgentSupervisor;
+  readonly clock: Clock;
   readonly keystore: { readonly isUnlocked: boolean };
   readonly store: { readonly shortage: "none" | "spent" };
+  readonly doctor: Doctor;
 }
 
-export function bridgeHandlers(
-  info: BridgeInfo,
-  engine: Engine,
-  agents: AgentSupervisor,
-  clock: Clock,
-  kept: Kept,
-): Handlers<"bridge.status" | "bridge.health" | "bridge.shutdown" | "bridge.panic" | "bridge.resume"> {
+export function bridgeHandlers(deps: BridgeHandlerDeps): Handlers<MethodsOf<"bridge">> {
+  const { info, engine, agents, clock, doctor } = deps;
   return {
     "bridge.status": () => {
       const all = agents.list(true);
@@ -48,8 +48,12 @@ export function bridgeHandlers(
       };
     },
     "bridge.health": async () => {
-      const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(kept), ...checkAgents(agents)];
+      const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(deps), ...checkAgents(agents)];
       return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
+    },
+    "bridge.doctor": async () => {
+      const checks = await doctor.examine();
+      return { status: checks.some(({ status }) => status === "trouble") ? "trouble" : "ok", checks };
     },
     "bridge.panic": async ({ reason }) => {
       const report = await agents.panic(reason);
@@ -89,7 +93,7 @@ function panicOf({ panicked }: AgentSupervisor): { since: string; reason: string
   return panicked === undefined ? null : { since: new Date(panicked.sinceMs).toISOString(), reason: panicked.reason };
 }
 
-function checkKept({ keystore, store }: Kept): Check[] {
+function checkKept({ keystore, store }: BridgeHandlerDeps): Check[] {
   const { isUnlocked } = keystore;
   const isRoomy = store.shortage === "none";
   return [

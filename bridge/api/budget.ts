@@ -1,16 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { BridgeError, type Params, type Principal } from "@armorclaw/protocol";
+import { BridgeError, type MethodsOf, type Params, type Principal } from "@armorclaw/protocol";
 import type { Budget, BudgetAdmin, LimitStatus, ServicePrices } from "../budget/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
-
-type BudgetMethods =
-  | "budget.status"
-  | "budget.set"
-  | "budget.report"
-  | "budget.topup"
-  | "budget.reserve"
-  | "budget.settle";
 
 export interface BudgetHandlerDeps {
   readonly budget: Budget;
@@ -18,16 +11,16 @@ export interface BudgetHandlerDeps {
   readonly services: ServicePrices;
   readonly clock: Clock;
   readonly timeZone: string;
-  readonly loopOf: (agentId: string) => string | undefined;
+  readonly agents: Pick<AgentDirectory, "loopOf">;
 }
 
-export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods> {
-  const { budget, admin, clock, timeZone, loopOf } = deps;
+export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"budget">> {
+  const { budget, admin, clock, timeZone, agents } = deps;
   return {
     "budget.status": ({ scope }, { principal }) => {
       const { limits, frozen } = admin.status();
       const isShown = (candidate: string) =>
-        (scope === undefined || candidate === scope) && bounds(candidate, principal, loopOf);
+        (scope === undefined || candidate === scope) && bounds(candidate, principal, agents);
       return {
         time_zone: timeZone,
         limits: limits.filter(({ standing }) => isShown(standing.scope)).map(limitOnWire),
@@ -79,7 +72,7 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<BudgetMethods>
 }
 
 async function reserve(
-  { budget, services, clock, loopOf }: BudgetHandlerDeps,
+  { budget, services, clock, agents }: BudgetHandlerDeps,
   params: Params<"budget.reserve">,
   principal: Principal,
 ) {
@@ -106,7 +99,7 @@ async function reserve(
       provider: service?.split(".")[0],
       model: service,
       agent,
-      loop: agent === undefined ? undefined : loopOf(agent),
+      loop: agent === undefined ? undefined : agents.loopOf(agent),
       task: params.task,
       run: params.run,
     },
@@ -123,9 +116,9 @@ async function reserve(
 }
 
 /** Everyone but an agent sees every limit. */
-function bounds(scope: string, principal: Principal, loopOf: BudgetHandlerDeps["loopOf"]): boolean {
+function bounds(scope: string, principal: Principal, agents: BudgetHandlerDeps["agents"]): boolean {
   if (principal.kind !== "agent") return true;
-  return ["global", `agent:${principal.agentId}`, `loop:${loopOf(principal.agentId)}`].includes(scope);
+  return ["global", `agent:${principal.agentId}`, `loop:${agents.loopOf(principal.agentId)}`].includes(scope);
 }
 
 function limitOnWire({ standing, resetsAtMs, burnPerHour, exhaustedInMs, projected }: LimitStatus) {

@@ -1,6 +1,5 @@
-import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
-import type { Access } from "../access/index.ts";
-import type { AgentSupervisor } from "../agents/index.ts";
+import { BridgeError, type EventEnvelope, type MethodsOf, type Params } from "@armorclaw/protocol";
+import type { EventRights } from "../access/index.ts";
 import {
   type ConsumerInfo,
   type Consumers,
@@ -12,43 +11,21 @@ import {
 import type { Handlers } from "../rpc/index.ts";
 import { Subscriptions } from "./event-subscriptions.ts";
 
-/** Types that only the bridge itself publishes: what they say is then true. */
-const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|keystore|llm|matrix|queue|task)\./;
-
-type EventMethods =
-  | "event.subscribe"
-  | "event.unsubscribe"
-  | "event.ack"
-  | "event.publish"
-  | "event.history"
-  | "event.consumers"
-  | "event.forget"
-  | "event.dead_letters"
-  | "event.redeliver"
-  | "event.discard";
-
 export function eventHandlers(
   log: DurableEventLog,
   consumers: Consumers,
-  access: Pick<Access, "mayUseChannel">,
-  agents: Pick<AgentSupervisor, "get" | "list">,
-): Handlers<EventMethods> {
+  rights: EventRights,
+): Handlers<MethodsOf<"event">> {
   const subscriptions = new Subscriptions(log, consumers);
-  const assertMayUse = (principal: Principal, pattern: string, use: "publish" | "subscribe") => {
-    if (access.mayUseChannel(principal, pattern, use)) return;
-    throw new BridgeError("FORBIDDEN", `${principal.id} may not ${use} on the channel ${pattern}`, {
-      channel: pattern,
-    });
-  };
   return {
     "event.subscribe": (params, { principal, peer }) => {
-      for (const pattern of params.channels) assertMayUse(principal, pattern, "subscribe");
+      rights.assertMaySubscribe(principal, params.channels);
       assertDelivery(params);
       const selected = selector(params.channels, params.filter);
       return params.name === undefined
         ? subscriptions.addLive(peer, selected, params)
         : subscriptions.addDurable(peer, { owner: principal.id, name: params.name }, selected, params, () =>
-            isFrozen(principal, agents),
+            rights.isFrozen(principal),
           );
     },
     "event.unsubscribe": ({ subscription_id }, { peer }) => {
@@ -60,11 +37,7 @@ export function eventHandlers(
       return { ok: true };
     },
     "event.publish": async ({ channel, type, data, priority, ttl_ms, correlation_id, volatile }, { principal }) => {
-      assertMayUse(principal, channel, "publish");
-      assertWithinQuota(principal, agents);
-      if (reservedTypes.test(type)) {
-        throw new BridgeError("FORBIDDEN", `Events of the type ${type} are published by the bridge alone`, { type });
-      }
+      rights.assertMayPublish(principal, channel, type);
       const { id, seq } = await log.publish({
         channel,
         type,
@@ -78,7 +51,7 @@ export function eventHandlers(
       return { id, seq };
     },
     "event.history": ({ channels, filter, cursor, limit, newest }, { principal }) => {
-      for (const pattern of channels) assertMayUse(principal, pattern, "subscribe");
+      rights.assertMaySubscribe(principal, channels);
       const selected = selector(channels, filter);
       const page = newest ? readNewest(log, selected, limit) : log.history(selected, cursor, limit);
       return {
@@ -153,18 +126,3 @@ const deadLetterOut = ({ id, owner, name, attempts, reason, diedAt, event }: Dea
   died_at: diedAt,
   event: event satisfies EventEnvelope,
 });
-
-/** One agent's flood must not become everyone's. */
-function assertWithinQuota(principal: Principal, agents: Pick<AgentSupervisor, "get">): void {
-  if (principal.kind !== "agent" || agents.get(principal.agentId).eventQuota.take(1)) return;
-  throw new BridgeError("RATE_LIMITED", `${principal.agentId} publishes more events than its quota allows`, {
-    retry_after_ms: 1_000,
-  });
-}
-
-/** An agent that is paused or suspended takes nothing, and is not to blame for it. */
-function isFrozen(principal: Principal, agents: Pick<AgentSupervisor, "list">): boolean {
-  if (principal.kind !== "agent") return false;
-  const found = agents.list(false).find(({ agentId }) => agentId === principal.agentId);
-  return found?.state === "paused" || found?.state === "suspended";
-}

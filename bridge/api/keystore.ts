@@ -1,30 +1,9 @@
-import { BridgeError } from "@armorclaw/protocol";
+import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
+import type { KeyProbe } from "../adapters/http/index.ts";
 import type { KeyInfo, Keystore } from "../keystore/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
-type KeystoreMethods =
-  | "keystore.store"
-  | "keystore.list"
-  | "keystore.get"
-  | "keystore.delete"
-  | "keystore.rotate"
-  | "keystore.lock"
-  | "keystore.unlock"
-  | "keystore.rekey"
-  | "keystore.status"
-  | "keystore.test";
-
-/** Asks a provider whether it takes a key. */
-export interface KeyProbe {
-  test(id: string): Promise<{
-    readonly outcome: "accepted" | "rejected" | "unreachable" | "untestable";
-    readonly message: string;
-    readonly httpStatus: number | null;
-    readonly durationMs: number;
-  }>;
-}
-
-export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boolean): Handlers<KeystoreMethods> {
+export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boolean): Handlers<MethodsOf<"keystore">> {
   const state = () => (keys.isUnlocked ? "unlocked" : "locked");
   return {
     "keystore.store": async ({ id, provider, token, display_name, expires_at, tags, base_url }) => {

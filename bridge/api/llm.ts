@@ -1,28 +1,25 @@
-import type { Params, Principal } from "@armorclaw/protocol";
+import type { MethodsOf, Params, Principal } from "@armorclaw/protocol";
 import {
   AnswerCollector,
-  type EndpointHolder,
   endpointDialects,
   type LlmCaller,
   type LlmEndpoint,
+  llmSocketName,
   type ModelBroker,
 } from "../adapters/llm/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
 export interface LlmHandlerDeps {
   readonly broker: ModelBroker;
   readonly endpoint: LlmEndpoint;
-  /** The present start of a live agent. */
-  readonly holderOf: (agentId: string) => EndpointHolder | undefined;
+  readonly agents: Pick<AgentDirectory, "find">;
 }
 
-/** The file name of the model endpoint's socket, beside the agent's own socket. */
-export const endpointName = "llm.sock";
-
-export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Handlers<"llm.chat" | "llm.models"> {
+export function llmHandlers({ broker, endpoint, agents }: LlmHandlerDeps): Handlers<MethodsOf<"llm">> {
   const callerOf = (principal: Principal): LlmCaller => ({
     principal: principal.id,
-    agent: principal.kind === "agent" ? holderOf(principal.agentId) : undefined,
+    agent: principal.kind === "agent" ? agents.find(principal.agentId) : undefined,
   });
   return {
     "llm.chat": async (params, call) => {
@@ -51,7 +48,7 @@ export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Han
       };
     },
     "llm.models": (_, { principal }) => {
-      const holder = principal.kind === "agent" ? holderOf(principal.agentId) : undefined;
+      const holder = principal.kind === "agent" ? agents.find(principal.agentId) : undefined;
       return {
         models: broker.describeModels(callerOf(principal)).map(({ id, provider, price, state, waitMs }) => ({
           id,
@@ -61,7 +58,7 @@ export function llmHandlers({ broker, endpoint, holderOf }: LlmHandlerDeps): Han
           provider_state: state,
           waits_ms: waitMs,
         })),
-        ...(holder === undefined ? {} : { endpoint: { socket: endpointName, api_key: endpoint.keyOf(holder) } }),
+        ...(holder === undefined ? {} : { endpoint: { socket: llmSocketName, api_key: endpoint.keyOf(holder) } }),
       };
     },
   };

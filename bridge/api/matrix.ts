@@ -1,44 +1,20 @@
-import { BridgeError, type EventEnvelope, type MatrixMessage, type Params, type Principal } from "@armorclaw/protocol";
-import type { Access } from "../access/index.ts";
-import {
-  type Credentials,
-  type MatrixAccount,
-  type MatrixTrust,
-  type OutgoingMessage,
-  type OutgoingMessages,
-  roomSegment,
-  type Verification,
-} from "../adapters/matrix/index.ts";
-import type { DurableEventLog } from "../events/index.ts";
+import { BridgeError, type MethodsOf, type Params } from "@armorclaw/protocol";
+import type { Credentials, MatrixRooms, OutgoingMessage, RoomReader, Verification } from "../adapters/matrix/index.ts";
 import type { Call, Handlers, StreamingCall } from "../rpc/index.ts";
 import { Base64, itemBytes } from "../rpc/index.ts";
 
-type MatrixMethods =
-  | "matrix.login"
-  | "matrix.logout"
-  | "matrix.recovery_key"
-  | "matrix.status"
-  | "matrix.send"
-  | "matrix.receive"
-  | "matrix.download"
-  | "matrix.rooms"
-  | "matrix.join"
-  | "matrix.verify";
-
 export interface MatrixHandlerDeps {
-  readonly adapter: MatrixAccount;
-  readonly posts: OutgoingMessages;
-  readonly log: DurableEventLog;
-  readonly access: Pick<Access, "channels" | "mayUseChannel">;
-  readonly trust: MatrixTrust & { readonly rooms: number; readonly users: number };
+  readonly rooms: MatrixRooms;
+  readonly reader: RoomReader;
   /** The configuration's homeserver. */
   readonly homeserver: string | undefined;
-  /** An admin may see a recovery key. */
+  /** Whether an admin may read a recovery key. */
   readonly mayReveal: boolean;
 }
 
-export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods> {
-  const { adapter, trust } = deps;
+export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MethodsOf<"matrix">> {
+  const { reader, rooms } = deps;
+  const { account: adapter, trust } = rooms;
   return {
     "matrix.login": async (params) => {
       const homeserver = params.homeserver ?? deps.homeserver;
@@ -66,12 +42,12 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods>
       const { userId, shown } = await adapter.recovery.show(wanted);
       return { user_id: userId, recovery_key: shown };
     },
-    "matrix.status": () => status(deps),
+    "matrix.status": () => status(rooms),
     "matrix.send": async (params, call) => {
-      assertMay(deps, call.principal, params.room_id, "publish");
-      return await send(deps, params, call.signal);
+      reader.assertMayUse(call.principal, params.room_id, "publish");
+      return await send(rooms, params, call.signal);
     },
-    "matrix.receive": (params, call) => receive(deps, params, call),
+    "matrix.receive": (params, call) => receive(reader, params, call),
     "matrix.rooms": async (_, { signal }) => {
       const rooms = await adapter.rooms(signal);
       return {
@@ -83,7 +59,7 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MatrixMethods>
         })),
       };
     },
-    "matrix.download": (params, call) => download(deps, params, call),
+    "matrix.download": (params, call) => download(reader, params, call),
     "matrix.join": async ({ room }, { signal }) => {
       const roomId = await adapter.join(room, signal);
       return { room_id: roomId, is_trusted: trust.isTrustedRoom(roomId) };
@@ -109,7 +85,7 @@ function credentials({ username, password, token, login_token: loginToken }: Par
   throw new BridgeError("INVALID_PARAMS", "Give username and password, or token, or login_token");
 }
 
-function status({ adapter, trust }: MatrixHandlerDeps) {
+function status({ account: adapter, trust }: MatrixRooms) {
   const { session, state, identity, lastSyncAtMs, restarts, error, verifications } = adapter.status();
   const isLive = state === "live";
   const words = {
@@ -148,14 +124,7 @@ const wireVerification = ({ flowId, userId, state, emoji }: Verification) => ({
   emoji: emoji.map((one) => ({ ...one })),
 });
 
-/** An agent's right to a room is its right to the room's messages. */
-function assertMay({ access }: MatrixHandlerDeps, principal: Principal, roomId: string, use: "publish" | "subscribe") {
-  if (principal.kind !== "agent" || access.mayUseChannel(principal, `matrix.${roomSegment(roomId)}.message`, use))
-    return;
-  throw new BridgeError("FORBIDDEN", `${principal.id} was not granted the room ${roomId}`, { room_id: roomId });
-}
-
-async function send({ posts }: MatrixHandlerDeps, params: Params<"matrix.send">, signal: AbortSignal) {
+async function send({ posts }: MatrixRooms, params: Params<"matrix.send">, signal: AbortSignal) {
   const { room_id: roomId, wait_ms: waitMs, dedupe_key: dedupeKey, file } = params;
   const post: OutgoingMessage = {
     text: params.message,
@@ -173,58 +142,21 @@ async function send({ posts }: MatrixHandlerDeps, params: Params<"matrix.send">,
   return { room_id: roomId, event_id: eventId ?? null, transaction_id: transactionId, state };
 }
 
-async function receive(deps: MatrixHandlerDeps, params: Params<"matrix.receive">, { principal, signal }: Call) {
-  const { log, access } = deps;
-  const { room_id: roomId, limit, timeout_ms: timeoutMs } = params;
-  if (roomId !== undefined) assertMay(deps, principal, roomId, "subscribe");
-  const rights = access.channels(principal, "subscribe");
-  const granted =
-    principal.kind === "agent" ? rights.filter((channel) => channel.startsWith("matrix.")) : ["matrix.*.message"];
-  const channels = roomId === undefined ? granted : [`matrix.${roomSegment(roomId)}.message`];
-  const selector = { channels, types: ["matrix.message"] };
-  const from = params.cursor ?? log.lastSeq;
-  const page = () => log.history(selector, from, limit);
-  let found = page();
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  while (found.events.length === 0 && timeoutMs > 0 && !deadline.aborted) {
-    await nextMessage(log, deadline);
-    found = page();
-  }
-  const events = found.events.map(({ data }) => data as MatrixMessage);
-  return { events, cursor: found.cursor, count: events.length, cursor_reset: found.cursorReset };
+async function receive(reader: RoomReader, params: Params<"matrix.receive">, { principal, signal }: Call) {
+  const { room_id: roomId, cursor: from, limit, timeout_ms: timeoutMs } = params;
+  const query = { roomId, cursor: from, limit, timeoutMs };
+  const { messages, cursor, cursorReset } = await reader.receive(principal, query, signal);
+  return { events: [...messages], cursor, count: messages.length, cursor_reset: cursorReset };
 }
 
-/** Only what is heard may be fetched: a trusted person's file in a trusted room. */
 async function download(
-  deps: MatrixHandlerDeps,
+  reader: RoomReader,
   { room_id: roomId, event_id: eventId, bytes_max: bytesMax }: Params<"matrix.download">,
   call: StreamingCall<{ content: string }>,
 ) {
-  const { adapter, trust } = deps;
-  assertMay(deps, call.principal, roomId, "subscribe");
-  if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
-  const { sender, name, mimetype, bytes } = await adapter.media.download({ roomId, eventId, bytesMax }, call.signal);
-  if (trust.roleOf(sender) === undefined)
-    throw new BridgeError("MATRIX_REFUSED", `${sender}, who sent the file, is not somebody whom the bridge hears`);
+  const file = { roomId, eventId, bytesMax };
+  const { sender, name, mimetype, bytes } = await reader.download(call.principal, file, call.signal);
   for (let at = 0; at < bytes.length; at += itemBytes)
     await call.write({ content: new Base64(bytes.subarray(at, at + itemBytes)) });
   return { name, mimetype, size_bytes: bytes.length, sender };
-}
-
-/** Resolves at the next message of any room, or when the signal aborts. */
-function nextMessage(log: DurableEventLog, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      unfollow();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const unfollow = log.follow({
-      offer: ({ event }: { readonly event: EventEnvelope }) => {
-        if (event.type === "matrix.message") end();
-      },
-    });
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
 }

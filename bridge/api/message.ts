@@ -1,14 +1,9 @@
 import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
 import type { Mailbox } from "../events/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
-/** Who may write to whom. */
-export interface MessageRights {
-  /** @throws BridgeError AGENT_NOT_FOUND, FORBIDDEN */
-  assertMaySend(from: Principal, toAgentId: string): void;
-  /** @throws BridgeError FORBIDDEN */
-  assertMaySendToCapable(from: Principal, capability: string): void;
-}
+type MessageRights = Pick<AgentDirectory, "assertMaySend">;
 
 export function messageHandlers(mailbox: Mailbox, rights: MessageRights): Handlers<"agent.send"> {
   return {

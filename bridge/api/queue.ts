@@ -1,7 +1,8 @@
+import type { MethodsOf } from "@armorclaw/protocol";
 import type { Outbox, OutboxRow } from "../outbox/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
-export function queueHandlers(outbox: Outbox): Handlers<"queue.list" | "queue.retry" | "queue.drop"> {
+export function queueHandlers(outbox: Outbox): Handlers<MethodsOf<"queue">> {
   return {
     "queue.list": ({ state, cursor, limit }) => {
       const messages = outbox.list(state, cursor, limit);

@@ -1,10 +1,10 @@
-import { BridgeError } from "@armorclaw/protocol";
+import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
 import type { HostMeter } from "../platform/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { agentUsage } from "./agent.ts";
 
-export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handlers<"system.info"> {
+export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handlers<MethodsOf<"system">> {
   return {
     "system.info": async (_, { principal }) => {
       if (principal.kind === "agent" && !agents.get(principal.agentId).plan.grants.includes("system.info")) {

@@ -1,11 +1,11 @@
-import { AgentId, BridgeError, type Principal } from "@armorclaw/protocol";
+import { AgentId, BridgeError, type MethodsOf, type Principal } from "@armorclaw/protocol";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 import type { Task, Tasks } from "../tasks/index.ts";
-import type { MessageRights } from "./message.ts";
 
-type TaskMethods = "task.create" | "task.assign" | "task.claim" | "task.update" | "task.list" | "task.delete";
+type TaskRights = Pick<AgentDirectory, "assertMaySend" | "assertMaySendToCapable">;
 
-export function taskHandlers(tasks: Tasks, rights: MessageRights): Handlers<TaskMethods> {
+export function taskHandlers(tasks: Tasks, rights: TaskRights): Handlers<MethodsOf<"task">> {
   return {
     "task.create": async ({ title, agent_id, capability, payload, attempts_max, lease_ms }, { principal }) => {
       assertMayCreate(rights, principal, agent_id, capability);
@@ -42,7 +42,7 @@ export function taskHandlers(tasks: Tasks, rights: MessageRights): Handlers<Task
 
 /** An agent gives work to those it may send to, and to whoever has a capability only when it may send to all of them. */
 function assertMayCreate(
-  rights: MessageRights,
+  rights: TaskRights,
   principal: Principal,
   agentId: string | undefined,
   capability: string | undefined,

@@ -1,14 +1,13 @@
-import type { TokenInfo } from "@armorclaw/protocol";
-import type { ApiToken, ApiTokens, Handlers } from "../rpc/index.ts";
+import type { MethodsOf, TokenInfo } from "@armorclaw/protocol";
+import type { ApiToken, ApiTokens, Handlers, RpcServer } from "../rpc/index.ts";
 
 const dayMs = 86_400_000;
 
-/** @param disconnect ends the live connections of a principal, and tells how many there were */
 export function tokenHandlers(
   tokens: ApiTokens,
   now: () => number,
-  disconnect: (principal: string) => number,
-): Handlers<"token.create" | "token.list" | "token.revoke"> {
+  server: Pick<RpcServer, "disconnect">,
+): Handlers<MethodsOf<"token">> {
   return {
     "token.create": async ({ name, role, methods, channels, addresses, expires_in_days }, { principal }) => {
       const scope = { methods, channels, addresses };
@@ -19,7 +18,7 @@ export function tokenHandlers(
     "token.list": () => ({ tokens: tokens.list().map(shown) }),
     "token.revoke": async ({ name }) => {
       await tokens.revoke(name);
-      return { revoked: true, closed_connections: disconnect(`token:${name}`) };
+      return { revoked: true, closed_connections: server.disconnect(`token:${name}`) };
     },
   };
 }

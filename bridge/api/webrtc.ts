@@ -1,17 +1,7 @@
-import type { AgentId, Params, Principal } from "@armorclaw/protocol";
+import type { AgentId, MethodsOf, Params, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { type CallSession, type Calls, type IceCandidate, withCandidates } from "../adapters/webrtc/index.ts";
 import type { Handlers } from "../rpc/index.ts";
-
-type WebrtcMethods =
-  | "webrtc.start"
-  | "webrtc.answer"
-  | "webrtc.ice_candidate"
-  | "webrtc.end"
-  | "webrtc.mute"
-  | "webrtc.hold"
-  | "webrtc.list"
-  | "webrtc.get_audit_log";
 
 /** Time for the bridge's own candidates to be found, so that an answer carries them for callers that do not trickle. */
 const gatherMs = 1_000;
@@ -20,7 +10,10 @@ const gatherMs = 1_000;
  * @param calls undefined when calls are switched off
  * @param baseUrl where browsers find the call page; undefined when no listener serves it
  */
-export function webrtcHandlers(calls: Calls | undefined, baseUrl: () => string | undefined): Handlers<WebrtcMethods> {
+export function webrtcHandlers(
+  calls: Calls | undefined,
+  baseUrl: () => string | undefined,
+): Handlers<MethodsOf<"webrtc">> {
   const desk = () => {
     if (calls === undefined) throw new BridgeError("CALLS_DISABLED");
     return calls;
@@ -102,7 +95,7 @@ function controlHandlers(desk: () => Calls): Handlers<Control> {
   };
 }
 
-function readingHandlers(desk: () => Calls): Handlers<Exclude<WebrtcMethods, Joining | Control>> {
+function readingHandlers(desk: () => Calls): Handlers<Exclude<MethodsOf<"webrtc">, Joining | Control>> {
   return {
     "webrtc.list": ({ room_id, state }) => {
       const all = desk().list();

@@ -115,12 +115,14 @@ describe("Approvals", () => {
   test("an effect and its yes are one: when it fails, nothing was answered", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
-    const failing = approvals.answer("approved", { id, by: "user:0" }, () => {
+    approvals.onApproved(question().method, () => {
       throw new Error("changed");
     });
+    const failing = approvals.answer("approved", { id, by: "user:0" });
     await expect(failing).rejects.toThrow("changed");
     expect(approvals.get(id).status).toBe("pending_approval");
-    const done = await approvals.answer("approved", { id, by: "user:0" }, () => undefined);
+    approvals.onApproved(question().method, () => () => undefined);
+    const done = await approvals.answer("approved", { id, by: "user:0" });
     expect(done.status).toBe("used");
   });
 });

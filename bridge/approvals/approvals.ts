@@ -39,6 +39,13 @@ export interface ApprovalDeps {
   readonly onDecided: (approval: Approval) => void;
 }
 
+/**
+ * Runs in the transaction of a yes: both or neither.
+ * @param by who approved
+ * @returns what is called after the commit
+ */
+export type ApprovalEffect = (sql: Sql, approval: Approval, by: string) => () => void;
+
 export interface Answer {
   readonly id: string;
   readonly by: string;
@@ -52,12 +59,18 @@ export class Approvals implements Service {
   readonly name = "approvals";
   readonly #deps: ApprovalDeps;
   readonly #settings: ApprovalSettings;
+  readonly #effects = new Map<string, ApprovalEffect>();
   #armed: { readonly at: number; readonly timer: Timer } | undefined;
   #isStopped = false;
 
   constructor(deps: ApprovalDeps, settings: ApprovalSettings) {
     this.#deps = deps;
     this.#settings = settings;
+  }
+
+  /** What a yes to a request for this method does at once. */
+  onApproved(method: string, effect: ApprovalEffect): void {
+    this.#effects.set(method, effect);
   }
 
   async start(): Promise<void> {
@@ -123,16 +136,11 @@ export class Approvals implements Service {
 
   /**
    * The first answer counts, whatever surface it came by.
-   * @param effect runs in the same transaction as the yes: both or neither
    * @throws BridgeError APPROVAL_NOT_FOUND, APPROVAL_SETTLED, APPROVAL_MISMATCH, FORBIDDEN
    */
-  async answer(
-    status: "approved" | "denied",
-    { id, by, digest, note }: Answer,
-    effect?: (sql: Sql, approval: Approval) => void,
-  ): Promise<Approval> {
+  async answer(status: "approved" | "denied", { id, by, digest, note }: Answer): Promise<Approval> {
     const { store, clock } = this.#deps;
-    const approval = await store.write((sql) => {
+    const { approval, onCommitted } = await store.write((sql) => {
       const now = clock.now();
       const asked = findApproval(sql, id);
       if (asked === undefined)
@@ -151,13 +159,13 @@ export class Approvals implements Service {
             decided_by: asked.decidedBy,
           },
         );
-      if (status === "approved" && effect !== undefined) {
-        effect(sql, asked);
-        use(sql, id, asked.digest, now);
-      }
-      return this.#found(sql, id);
+      const effect = status === "approved" ? this.#effects.get(asked.method) : undefined;
+      const onCommitted = effect?.(sql, asked, by);
+      if (effect !== undefined) use(sql, id, asked.digest, now);
+      return { approval: this.#found(sql, id), onCommitted };
     });
     this.#deps.onDecided(approval);
+    onCommitted?.();
     return approval;
   }
 

@@ -8,16 +8,26 @@ import { type Standing, standing } from "./checks.ts";
 import { readBalance } from "./counters.ts";
 import { allFrozen, type FrozenAgent } from "./frozen-agents.ts";
 import { boundOf, type Limit, readLimits, type StoredLimit, writeLimit } from "./limits.ts";
-import type { ApprovalGate } from "./ports.ts";
 import { type Forecast, forecast, type ReportQuery, type ReportRow, report } from "./report.ts";
 import { scopeParts } from "./scopes.ts";
+
+/** A person's decision on an exact top-up. */
+interface TopUpApprovals {
+  /** @throws BridgeError when the request was denied, or has no answer yet */
+  ask(
+    action: "budget.topup",
+    request: Readonly<Record<string, string | number>>,
+    askedBy: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly approvalId: string; readonly approvedBy: string }>;
+}
 
 export interface BudgetAdminDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly calendar: Calendar;
   readonly publish: PublishEvent;
-  readonly approvals: ApprovalGate;
+  readonly approvals: TopUpApprovals;
   /** Is swept after each decision, so that agents with room again are resumed. */
   readonly budget: { sweep(): Promise<void> };
 }

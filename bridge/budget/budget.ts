@@ -1,7 +1,7 @@
 import type { EventData } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { PublishEvent } from "../events/index.ts";
-import type { Service } from "../lifecycle/index.ts";
+import type { AgentDirectory, Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
@@ -14,7 +14,6 @@ import { forgetCounters, readBalance } from "./counters.ts";
 import { freeze, frozenAgent, thaw } from "./frozen-agents.ts";
 import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
 import { applyConfigured, type Limit } from "./limits.ts";
-import type { AgentHold } from "./ports.ts";
 import { type Attribution, everything } from "./scopes.ts";
 
 export interface BudgetDeps {
@@ -22,7 +21,8 @@ export interface BudgetDeps {
   readonly clock: Clock;
   readonly calendar: Calendar;
   readonly publish: PublishEvent;
-  readonly agentHold: AgentHold;
+  /** Freezes, thaws and stops agents that have reached a hard limit. */
+  readonly agentHold: Pick<AgentDirectory, "freeze" | "thaw" | "stop">;
   readonly logger: Logger;
 }
 

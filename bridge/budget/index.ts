@@ -3,9 +3,9 @@ export { Budget, type BudgetDeps, type BudgetSettings, type ReserveRequest } fro
 export { BudgetAdmin, type LimitStatus } from "./budget-admin.ts";
 export { Calendar } from "./calendar.ts";
 export type { Basis, Spending } from "./ledger.ts";
-export type { Limit } from "./limits.ts";
+export { type Limit, limitsOf } from "./limits.ts";
+export { budgetGauges } from "./metrics.ts";
 export { budgetMigrations } from "./migrations.ts";
-export type { AgentHold, ApprovalGate } from "./ports.ts";
 export {
   type ConfiguredPrice,
   costNanoUsd,
@@ -14,6 +14,6 @@ export {
   type TokenUsage,
   worstCaseNanoUsd,
 } from "./prices.ts";
-export { RunawayGuard, type RunawayLimits } from "./runaway-guard.ts";
+export { RunawayGuard, type RunawayLimits, runawayWatch } from "./runaway-guard.ts";
 export type { Attribution } from "./scopes.ts";
-export { ServicePrices } from "./service-prices.ts";
+export { ServicePrices, servicePricesOf } from "./service-prices.ts";

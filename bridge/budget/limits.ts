@@ -1,5 +1,5 @@
 import type { Row, Sql } from "../store/index.ts";
-import { type Unit, units } from "./amounts.ts";
+import { nanoPerUsd, type Unit, units } from "./amounts.ts";
 import { type WindowKind, windowKinds } from "./calendar.ts";
 
 const hardActions = ["refuse", "freeze", "stop"] as const;
@@ -82,3 +82,25 @@ function oneOf<const T extends string>(known: readonly T[], value: unknown): T {
   if (found === undefined) throw new Error(`The ledger holds ${String(value)}, which is none of ${known.join(", ")}`);
   return found;
 }
+
+/** A limit in the configuration's units. */
+export interface ConfiguredLimit extends Pick<Limit, "scope" | "window" | "onHard"> {
+  readonly unit: "usd" | "tokens" | "calls" | "ms";
+  readonly soft?: number | undefined;
+  readonly hard?: number | undefined;
+}
+
+const unitOf: Readonly<Record<ConfiguredLimit["unit"], Unit>> = {
+  usd: "cost_nano_usd",
+  tokens: "tokens",
+  calls: "calls",
+  ms: "duration_ms",
+};
+
+/** The configuration's limits in the ledger's units. */
+export const limitsOf = (limits: readonly ConfiguredLimit[]): Limit[] =>
+  limits.map(({ scope, window, unit, soft, hard, onHard }) => {
+    const inUnit = (value: number | undefined) =>
+      value === undefined ? null : unit === "usd" ? Math.round(value * nanoPerUsd) : Math.floor(value);
+    return { scope, window, unit: unitOf[unit], soft: inUnit(soft), hard: inUnit(hard), onHard };
+  });

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
+import type { EventEnvelope } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { type DurableEventLog, subscribeLive } from "../events/index.ts";
+import type { Service } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface RunawayLimits {
@@ -166,4 +169,23 @@ function dropOldest(map: Map<string, unknown>): void {
     map.delete(key);
     return;
   }
+}
+
+/** Reports to the guard what reaches an agent, which is a reason to call a model, and what the agent publishes, which is progress. */
+export function runawayWatch(log: DurableEventLog, guard: RunawayGuard): Service {
+  let subscription: { close(): void } | undefined;
+  const push = ({ channel, type, source, data }: EventEnvelope) => {
+    const agentId = channel.split(".")[1] ?? "";
+    const isFirstStart = type === "agent.started" && data["epoch"] === 1;
+    if (source !== `agent:${agentId}` || isFirstStart) guard.changed(agentId);
+    else if (!type.startsWith("agent.")) guard.progressed(agentId);
+  };
+  const sink = { push, writable: () => undefined, onGap: () => undefined, onEnd: () => undefined };
+  return {
+    name: "reasons to call",
+    start: async () => {
+      subscription = subscribeLive(log, { channels: ["agent.>"] }, sink, {});
+    },
+    stop: async () => subscription?.close(),
+  };
 }

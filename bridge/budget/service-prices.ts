@@ -1,3 +1,5 @@
+import { nanoPerUsd } from "./amounts.ts";
+
 /** A price of something other than tokens, from a day on. */
 interface DatedPrice {
   readonly from: string;
@@ -39,3 +41,7 @@ export class ServicePrices {
     return dated === undefined ? undefined : { nanoUsd: dated.nanoUsd, source: `list of ${dated.from}` };
   }
 }
+
+/** The configuration's prices of services, in nano-dollars for one unit. */
+export const servicePricesOf = (prices: Readonly<Record<string, number>>): Map<string, number> =>
+  new Map(Object.entries(prices).map(([service, usd]) => [service, Math.ceil(usd * nanoPerUsd)]));

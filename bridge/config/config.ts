@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
@@ -49,10 +50,14 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
   if (issues.length > 0 || !parsed.success) throw invalid(issues);
   for (const { key } of leaves()) if (!hasOrigin(origins, key)) origins.set(key, "default");
+  const { keystore, audit } = parsed.data;
+  const stateDirectory = parsed.data.state_dir ?? paths.stateDirectory;
   const complete = {
     ...parsed.data,
     runtime_dir: parsed.data.runtime_dir ?? paths.runtimeDirectory,
-    state_dir: parsed.data.state_dir ?? paths.stateDirectory,
+    state_dir: stateDirectory,
+    keystore: { ...keystore, key_file: keystore.key_file ?? join(stateDirectory, "keystore.key") },
+    audit: { ...audit, anchor_file: audit.anchor_file ?? join(stateDirectory, "audit.anchors") },
   };
   return {
     // The type follows from the same schema as the value does.

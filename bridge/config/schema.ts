@@ -261,8 +261,10 @@ type LoopValues = ConfigValues["loops"][LoopName];
 /** What the operator changed of one loop. Its values are parts of a manifest and keep the contract's keys. */
 export type LoopConfig = { [Key in keyof LoopValues as CamelCase<Key>]: LoopValues[Key] };
 
-/** The configuration as the bridge's domains take it. Directories always have a value: they depend on the user. */
-export type Config = CamelCased<Omit<ConfigValues, "loops">> & {
+/** The configuration as the bridge's domains take it. Its paths always have a value, which depends on the user. */
+export type Config = CamelCased<Omit<ConfigValues, "loops" | "keystore" | "audit">> & {
+  readonly keystore: CamelCased<ConfigValues["keystore"]> & { readonly keyFile: string };
+  readonly audit: CamelCased<ConfigValues["audit"]> & { readonly anchorFile: string };
   readonly loops: Record<LoopName, LoopConfig>;
   readonly runtimeDir: string;
   readonly stateDir: string;

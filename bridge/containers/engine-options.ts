@@ -15,12 +15,12 @@ export interface EngineOptions {
   readonly stateDirectory: string;
   readonly runtimeDirectory: string;
   /** As DOCKER_HOST has it: `unix://`, `npipe://` or `tcp://`. The platform's default socket when left out. */
-  readonly dockerHost?: string;
+  readonly dockerHost?: string | undefined;
   /** The agent's one-file ESM bundle. */
   readonly agentBundle: string;
   readonly nodeBinary: string;
   /** Another OCI runtime that the Docker engine knows, e.g. `runsc`. */
-  readonly runtime?: string;
+  readonly runtime?: string | undefined;
   /** How sandboxes are prepared. The host's best launcher when left out. */
   readonly launcher?: Launcher;
   /** Makes pipes that a later bridge can read on from; without it the output of adopted sandboxes is lost. */

@@ -1,3 +1,4 @@
+export { agentBundlePath } from "./agent-image/agent-bundle.ts";
 export { selectEngine } from "./containers.ts";
 export {
   type Container,

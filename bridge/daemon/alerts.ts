@@ -1,24 +1,11 @@
 import { Alerts, DiskWatch, interruptionNotice, Pulse } from "../alerts/index.ts";
-import type { Config } from "../config/index.ts";
-import type { DurableEventLog, PublishEvent } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
-import type { Logging } from "../logging/index.ts";
 import type { Outbox } from "../outbox/index.ts";
-import type { Clock } from "../platform/clock.ts";
 import { HostMeter } from "../platform/host-info.ts";
-import type { Store } from "../store/index.ts";
-
-interface AlertsGround {
-  readonly store: Store;
-  readonly log: DurableEventLog;
-  readonly clock: Clock;
-  readonly logging: Logging;
-  readonly publish: PublishEvent;
-  readonly config: Config;
-}
+import type { Ground } from "./ground.ts";
 
 /** Composes the parts that notify a person: alerts, the watch on the disk's free space, and the pulse to an outside watcher. */
-export function composeAlerts(ground: AlertsGround, outbox: Outbox): Service[] {
+export function composeAlerts(ground: Ground, outbox: Outbox): Service[] {
   const { store, log, clock, publish, config, logging } = ground;
   const logger = logging.child("alerts");
   const host = new HostMeter(config.stateDir);

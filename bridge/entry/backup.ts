@@ -20,7 +20,7 @@ export const verify: Runner = (invocation) => withBackup(invocation, "verify", (
 /** `armorclaw backup restore FILE`: works without a bridge, and refuses while one runs. */
 export const restore: Runner = (invocation) =>
   withBackup(invocation, "restore", (copy, { stateDir, audit }) =>
-    putInPlace(copy, join(stateDir, "store.db"), audit.anchorFile ?? join(stateDir, "audit.anchors")),
+    putInPlace(copy, join(stateDir, "store.db"), audit.anchorFile),
   );
 
 /** Unpacks and checks the backup in a directory of its own, and hands the checked copy to `use`. */
@@ -38,7 +38,7 @@ async function withBackup(
   try {
     const copy = join(work, "store.db");
     const header = unpackBackup(file, copy);
-    const { keyFile = join(config.stateDir, "keystore.key"), source: kind } = config.keystore;
+    const { keyFile, source: kind } = config.keystore;
     const credentialsDirectory = io.env["CREDENTIALS_DIRECTORY"];
     const { platform } = process;
     const source = unlockSource({ kind, keyFile, installId, platform, credentialsDirectory });

@@ -54,7 +54,8 @@ export class Keystore {
   }
 
   get autoLockMs(): number | undefined {
-    return this.#deps.autoLockMs;
+    const { autoLockMs } = this.#deps;
+    return autoLockMs === 0 ? undefined : autoLockMs;
   }
 
   /** Calls after each unlocking, before it is answered. */
@@ -273,7 +274,8 @@ export class Keystore {
   }
 
   #used(): void {
-    const { autoLockMs, clock, logger } = this.#deps;
+    const { clock, logger } = this.#deps;
+    const { autoLockMs } = this;
     this.#idle?.cancel();
     if (autoLockMs === undefined || !this.isUnlocked) return;
     this.#idle = clock.after(autoLockMs, () => {

@@ -1,1 +1,2 @@
+export type { AgentDirectory, LiveAgent } from "./agent-directory.ts";
 export { type LifecycleOptions, runServices, type Service } from "./lifecycle.ts";

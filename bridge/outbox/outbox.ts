@@ -54,7 +54,7 @@ export interface OutboxDeps {
 export class Outbox implements Service {
   readonly name = "outbox";
   readonly #deps: OutboxDeps;
-  readonly #destinations: ReadonlyMap<string, Destination>;
+  readonly #destinations = new Map<string, Destination>();
   readonly #active = new Map<string, Promise<void>>();
   /** Until when each destination asked for a pause. */
   readonly #heldUntil = new Map<string, number>();
@@ -66,10 +66,15 @@ export class Outbox implements Service {
   #wake: Timer | undefined;
   #tidy: Timer | undefined;
 
-  constructor(deps: OutboxDeps, destinations: readonly Destination[]) {
+  constructor(deps: OutboxDeps, destinations: readonly Destination[] = []) {
     this.#deps = deps;
     this.#backOff = backOff({ firstMs: 500, maxMs: 60_000, jitter: 0.25, random: deps.random });
-    this.#destinations = new Map(destinations.map((destination) => [destination.name, destination]));
+    for (const destination of destinations) this.register(destination);
+  }
+
+  /** Adds a destination. Call it before `start`. */
+  register(destination: Destination): void {
+    this.#destinations.set(destination.name, destination);
   }
 
   async start(): Promise<void> {

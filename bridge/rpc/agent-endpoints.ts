@@ -28,7 +28,11 @@ export interface AgentEndpointsOptions {
   readonly server: RpcServer;
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
-  readonly sideSockets?: readonly SideSocket[];
+}
+
+export interface RegisteredEndpoints extends AgentEndpoints {
+  /** Adds a side socket to the endpoints that are opened from now on. */
+  register(sideSocket: SideSocket): void;
 }
 
 /** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
@@ -43,10 +47,12 @@ const waitingMax = 16;
  * One directory for each agent and epoch, with its socket and the side sockets'. A directory that an earlier run of the bridge left
  * is used as it is, because a container may still have it mounted, and only the sockets in it are replaced.
  */
-export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpoints {
-  const { root, server, native, logger, sideSockets = [] } = options;
+export function createAgentEndpoints(options: AgentEndpointsOptions): RegisteredEndpoints {
+  const { root, server, native, logger } = options;
+  const sideSockets: SideSocket[] = [];
   const reads = sharedReads();
   return {
+    register: (sideSocket) => void sideSockets.push(sideSocket),
     async open(agentId, epoch, ownerUid, guard): Promise<AgentEndpoint> {
       if (!socketsAreFiles)
         throw new BridgeError("ISOLATION_REFUSED", `${agentId} cannot be started: agents do not run on Windows`);

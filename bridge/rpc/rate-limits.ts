@@ -26,6 +26,25 @@ export const defaultRates: RateLimitOptions["rates"] = {
   agent: { read: rate(2_000), write: rate(2_000), control: rate(20_000) },
 };
 
+/** Calls per second; a rate that is left out has the default of its role. */
+export interface ConfiguredRates {
+  readonly readPerS?: number | undefined;
+  readonly writePerS?: number | undefined;
+  readonly controlPerS?: number | undefined;
+}
+
+/** The rates of each role. At once, twice as many calls may come as in a second. */
+export function configuredRates(configured: Readonly<Record<Role, ConfiguredRates>>): RateLimitOptions["rates"] {
+  const rateOf = (perSecond: number | undefined, fallback: Rate): Rate =>
+    perSecond === undefined ? fallback : { perSecond, burst: Math.max(1, 2 * perSecond) };
+  const ratesOf = (role: Role) => {
+    const { readPerS, writePerS, controlPerS } = configured[role];
+    const { read, write, control } = defaultRates[role];
+    return { read: rateOf(readPerS, read), write: rateOf(writePerS, write), control: rateOf(controlPerS, control) };
+  };
+  return { admin: ratesOf("admin"), operator: ratesOf("operator"), viewer: ratesOf("viewer"), agent: ratesOf("agent") };
+}
+
 /** The principals of one role whose buckets are kept. */
 const principalsMax = 10_000;
 

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { Connection } from "./database.ts";
+import type { Store } from "./store.ts";
 
 export interface BackupFacts {
   readonly createdAt: string;
@@ -19,6 +20,23 @@ export interface BackupHeader extends BackupFacts {
 const magic = "armorclaw-backup 1 ";
 const headBytesMax = 4_096;
 const chunkBytes = 1_048_576;
+
+/** Copies the store and writes a backup of the copy. @param directory holds the copy meanwhile */
+export function backUp(
+  store: Pick<Store, "copyTo">,
+  directory: string,
+  target: string,
+  facts: BackupFacts,
+): BackupHeader {
+  const copy = join(directory, `backup-${process.pid}.db`);
+  rmSync(copy, { force: true });
+  try {
+    store.copyTo(copy);
+    return packBackup(copy, target, facts);
+  } finally {
+    rmSync(copy, { force: true });
+  }
+}
 
 /** Writes a backup of the database copy at `copyPath`. The target must not exist; half of one is never left behind. */
 export function packBackup(copyPath: string, target: string, facts: BackupFacts): BackupHeader {

@@ -1,3 +1,4 @@
+export { circuitGauges } from "./circuit-metrics.ts";
 export {
   HttpBroker,
   type HttpBrokerDeps,
@@ -6,3 +7,4 @@ export {
   type HttpResult,
   type TokenSource,
 } from "./http.ts";
+export { type KeyProbe, keyProbe } from "./probe.ts";

@@ -1,5 +1,5 @@
 import { BridgeError, type Secret } from "@armorclaw/protocol";
-import type { Provider } from "../../keystore/index.ts";
+import { type Keystore, type Provider, providerOf } from "../../keystore/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { exchange } from "./exchange.ts";
 
@@ -12,6 +12,19 @@ export interface ProbeResult {
 
 const probeDeadlineMs = 15_000;
 const answerBytesMax = 8 * 1024 * 1024;
+
+/** Asks a provider whether it accepts a stored key. */
+export interface KeyProbe {
+  /** @throws BridgeError KEY_NOT_FOUND, KEYSTORE_LOCKED */
+  test(id: string): Promise<ProbeResult>;
+}
+
+export const keyProbe = (keystore: Pick<Keystore, "read">, clock: Clock): KeyProbe => ({
+  test: async (id) => {
+    const { info, value } = await keystore.read(id);
+    return await probeKey(providerOf(info.provider), info.baseUrl, value, clock);
+  },
+});
 
 /** Asks a provider whether it accepts a key, by a call that costs nothing. `baseUrl` is the address that the operator set. */
 export async function probeKey(

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
-import type { Service } from "../../lifecycle/index.ts";
+import type { AgentDirectory, Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
+import type { SideSocket } from "../../rpc/index.ts";
 import type { ModelBroker } from "./broker.ts";
 import type { LlmCaller } from "./call-context.ts";
 import type { DialectError, EndpointDialect } from "./codecs/dialect.ts";
@@ -222,3 +223,15 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   INTERNAL: 500,
 };
 const statusOf = (code: ErrorCode): number => statuses[code] ?? 400;
+
+/** The model endpoint's name beside the agent's own socket. */
+export const llmSocketName = "llm.sock";
+
+/** The socket by which an agent reaches the model endpoint. */
+export const llmSocket = (endpoint: LlmEndpoint, agents: Pick<AgentDirectory, "loopOf">): SideSocket => ({
+  name: llmSocketName,
+  open: (agentId, epoch) => {
+    const holder = { agentId, epoch, loop: agents.loopOf(agentId) ?? "" };
+    return { accept: (socket) => endpoint.accept(socket, holder), close: () => endpoint.forget(holder) };
+  },
+});

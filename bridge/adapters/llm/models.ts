@@ -15,6 +15,21 @@ export interface ProviderSettings {
   readonly outputCapField: OutputCapField;
 }
 
+/** A provider as the configuration has it. */
+export interface ConfiguredProvider extends Omit<ProviderSettings, "name" | "listName" | "secret"> {
+  readonly secret?: string | undefined;
+  /** The provider's name in the price list; its own name without it. */
+  readonly priceListName?: string | undefined;
+}
+
+export const providersOf = (configured: Readonly<Record<string, ConfiguredProvider>>): ProviderSettings[] =>
+  Object.entries(configured).map(([name, { priceListName = name, secret, ...provider }]) => ({
+    ...provider,
+    name,
+    secret,
+    listName: priceListName,
+  }));
+
 /** A model at a provider. Its id is `provider/model`. */
 export interface Route {
   readonly provider: ProviderSettings;

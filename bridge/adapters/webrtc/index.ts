@@ -1,4 +1,12 @@
 // Voice calls: browsers' and Matrix clients' media on one side, agents' samples and words on the other.
+
+export { callAuthorization } from "./bindings/call-authorization.ts";
+export { callEvents } from "./bindings/call-events.ts";
+export { endCallsWithTheirPeers } from "./bindings/call-hangup.ts";
+export { callReservations } from "./bindings/call-reservations.ts";
+export { callSettings } from "./bindings/call-settings.ts";
+export { mediaSocket } from "./bindings/media-socket.ts";
+export { RoomMedia } from "./bindings/room-media.ts";
 export { AgentAudio } from "./calls/agent-audio.ts";
 export { CallRecords, type StoredCallRecord, webrtcMigrations } from "./calls/call-records.ts";
 export type { CallSession } from "./calls/call-session.ts";

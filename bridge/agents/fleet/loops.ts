@@ -10,6 +10,11 @@ import { nearest } from "@armorclaw/protocol/nearest";
 
 /** The operator's changes to a loop's manifest. */
 export interface LoopOverride {
+  readonly secrets?: LoopManifestInput["secrets"];
+  readonly configs?: readonly string[] | undefined;
+  readonly subscriptions?: readonly string[] | undefined;
+  /** The Matrix rooms that the loop's agents read and write. */
+  readonly rooms?: readonly string[] | undefined;
   readonly limits?: object | undefined;
   readonly grants?: readonly Grant[] | undefined;
   readonly after?: readonly LoopName[] | undefined;
@@ -23,9 +28,14 @@ export interface LoopOverride {
 export class Loops {
   readonly #manifests: ReadonlyMap<string, LoopManifest>;
 
-  constructor(inputs: readonly LoopManifestInput[], overrides: Readonly<Record<string, LoopOverride | undefined>>) {
+  /** @param roomChannels the channels of a Matrix room's events */
+  constructor(
+    inputs: readonly LoopManifestInput[],
+    overrides: Readonly<Record<string, LoopOverride | undefined>>,
+    roomChannels: (roomId: string) => string,
+  ) {
     const manifests = inputs
-      .map((input) => LoopManifest.parse(input))
+      .map((input) => LoopManifest.parse(withChannels(input, overrides[input.name] ?? {}, roomChannels)))
       .map((manifest) => {
         const { limits, grants, after, ttlMs, idle, workspace, standby } = overrides[manifest.name] ?? {};
         return {
@@ -78,4 +88,29 @@ export class Loops {
     }
     for (const dependency of this.get(loop).after) this.#walk(dependency, [...trail, loop]);
   }
+}
+
+/** The manifest with the operator's secrets, configurations and channels. A loop may read its subscriptions, and read and write its rooms. */
+function withChannels(
+  manifest: LoopManifestInput,
+  {
+    secrets = manifest.secrets,
+    configs = manifest.configs,
+    subscriptions = manifest.subscriptions ?? [],
+    rooms = [],
+  }: LoopOverride,
+  roomChannels: (roomId: string) => string,
+): LoopManifestInput {
+  const { subscribe = [], publish = [] } = manifest.channels ?? {};
+  const ofRooms = rooms.map(roomChannels);
+  return {
+    ...manifest,
+    ...(secrets === undefined ? {} : { secrets: [...secrets] }),
+    ...(configs === undefined ? {} : { configs: [...configs] }),
+    channels: {
+      subscribe: [...new Set([...subscribe, ...ofRooms, ...subscriptions])],
+      publish: [...publish, ...ofRooms],
+    },
+    subscriptions: [...subscriptions, ...ofRooms],
+  };
 }

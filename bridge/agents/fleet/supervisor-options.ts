@@ -22,6 +22,8 @@ export interface SupervisorDeps {
   readonly endpoints: AgentEndpoints;
   readonly workspaces: Workspaces;
   readonly manifests: readonly LoopManifestInput[];
+  /** The pattern of the channels of a Matrix room. */
+  readonly roomChannels: (roomId: string) => string;
   readonly records: AgentRecords;
   readonly inbox: AgentInbox;
   readonly publish: PublishEvent;

@@ -41,7 +41,7 @@ export class AgentSupervisor implements Service {
     const { engine, publish, clock, logger } = deps;
     this.#deps = deps;
     this.#settings = settings;
-    this.#loops = new Loops(deps.manifests, settings.loops);
+    this.#loops = new Loops(deps.manifests, settings.loops, deps.roomChannels);
     this.#desired = new DesiredState(deps.records, this.#loops, settings.start, clock);
     this.#usage = new UsageMeter(clock);
     this.#engineMonitor = new EngineMonitor(engine, publish, clock, this.#closing.signal);
@@ -183,6 +183,17 @@ export class AgentSupervisor implements Service {
   manifest(loop: string): { manifest: LoopManifest; agents: number } {
     const manifest = this.#loops.get(loop);
     return { manifest, agents: this.live.filter(({ plan }) => plan.manifest.name === manifest.name).length };
+  }
+
+  /** Takes one event from the agent's quota. @returns false when the quota is used up */
+  takeEventQuota(agentId: AgentId): boolean {
+    return this.get(agentId).eventQuota.take(1);
+  }
+
+  /** Whether the agent is paused or suspended. */
+  isFrozen(agentId: AgentId): boolean {
+    const state = this.live.find(({ plan }) => plan.agentId === agentId)?.state;
+    return state === "paused" || state === "suspended";
   }
 
   /** Measures one agent, or all running agents. */

@@ -116,6 +116,7 @@ export function setUp(
       },
       workspaces: new Workspaces("/nonexistent"),
       manifests: options.manifests ?? [manifest("pulse"), manifest("errand", "on-failure"), manifest("once", "never")],
+      roomChannels: (roomId) => `matrix.${roomId}.>`,
       records,
       inbox: options.inbox ?? emptyInbox,
       publish: (type, source, data) => void seen.push(contractEvent(type, source, data)),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { BridgeError, LoopManifest, methods, PrincipalId, Secret } from "@armorclaw/protocol";
-import { Access, type AgentDirectory, accessMigrations } from "../../../bridge/access/index.ts";
+import { AgentId, BridgeError, LoopManifest, methods, PrincipalId, Secret } from "@armorclaw/protocol";
+import { Access, type AccessDeps, accessMigrations } from "../../../bridge/access/index.ts";
 import { allowedUrl } from "../../../bridge/adapters/http/destination.ts";
 import { Approvals, approvalMigrations } from "../../../bridge/approvals/index.ts";
 import { attachmentMigrations } from "../../../bridge/attachments/index.ts";
@@ -42,9 +42,11 @@ export function rightsUnderAttack() {
             ]
           : [],
     });
-  const agents: AgentDirectory = {
+  const agents: AccessDeps["agents"] = {
     find: (id) =>
-      epochs.has(id) ? { loop: id.startsWith("gmail") ? "gmail" : "other", epoch: epochs.get(id) ?? 0 } : undefined,
+      epochs.has(id)
+        ? { agentId: AgentId.parse(id), loop: id.startsWith("gmail") ? "gmail" : "other", epoch: epochs.get(id) ?? 0 }
+        : undefined,
     manifest,
     manifests: () => [manifest("gmail"), manifest("other")],
   };

@@ -18,9 +18,11 @@ const sendDeadlineMs = 10_000;
 
 /** The agents that answer calls in a room. */
 export interface RoomAgents {
-  readonly agentId: string;
-  readonly sttAgentId: string | undefined;
-  readonly ttsAgentId: string | undefined;
+  readonly agent: string;
+  /** Turns the caller's speech into text for the agent. */
+  readonly sttAgent?: string | undefined;
+  /** Turns the agent's text into speech. */
+  readonly ttsAgent?: string | undefined;
 }
 
 /** The media of call sessions. */
@@ -138,10 +140,10 @@ export class IncomingCall {
     try {
       const started = await this.#call("webrtc.start", {
         room_id: roomId,
-        agent_id: agents.agentId,
+        agent_id: agents.agent,
         offer,
-        ...(agents.sttAgentId === undefined ? {} : { stt_agent_id: agents.sttAgentId }),
-        ...(agents.ttsAgentId === undefined ? {} : { tts_agent_id: agents.ttsAgentId }),
+        ...(agents.sttAgent === undefined ? {} : { stt_agent_id: agents.sttAgent }),
+        ...(agents.ttsAgent === undefined ? {} : { tts_agent_id: agents.ttsAgent }),
       });
       this.#sessionId = String(started["session_id"]);
       if (this.#isOver) await this.#endSession();

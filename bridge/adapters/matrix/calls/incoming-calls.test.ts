@@ -53,7 +53,7 @@ function setUp(settings: Partial<IncomingCallsSettings> = {}) {
       refused: (note) => refusals.push(note),
     },
     {
-      agents: { [room]: { agentId: "desk-1", sttAgentId: "stt-1", ttsAgentId: undefined } },
+      agents: { [room]: { agent: "desk-1", sttAgent: "stt-1" } },
       require: "verified",
       ...settings,
     },

@@ -147,7 +147,7 @@ export class IncomingCalls implements Service {
       queueMicrotask(() => void call.settled.then(() => this.#finishing.delete(call)));
     });
     this.#calls.set(key, call);
-    if ([agents.agentId, agents.sttAgentId, agents.ttsAgentId].some((id) => id !== undefined && !isReady(id)))
+    if ([agents.agent, agents.sttAgent, agents.ttsAgent].some((id) => id !== undefined && !isReady(id)))
       call.reject("AGENT_NOT_RUNNING");
     else call.answer(invite.offer);
   }

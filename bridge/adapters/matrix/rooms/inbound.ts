@@ -49,6 +49,9 @@ export const roomSegment = (roomId: string): string =>
     [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
   );
 
+/** The pattern of all channels of a room. */
+export const roomChannels = (roomId: string): string => `matrix.${roomSegment(roomId)}.>`;
+
 /** Parses an event. Undefined for events that the bridge ignores. */
 export function readInbound(event: InboundEvent, trust: MatrixTrust): Inbound | undefined {
   const { roomId, eventId, sender } = event;

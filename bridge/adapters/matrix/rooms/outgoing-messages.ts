@@ -11,7 +11,7 @@ import { type MatrixTrust, roomSegment } from "./inbound.ts";
 export interface OutgoingMessagesDeps {
   readonly store: Store;
   readonly log: DurableEventLog;
-  readonly outbox: () => Outbox;
+  readonly outbox: Outbox;
   readonly trust: MatrixTrust;
   readonly isLoggedIn: () => boolean;
 }
@@ -45,8 +45,8 @@ export class OutgoingMessages {
     if (!isLoggedIn()) throw new BridgeError("MATRIX_LOGGED_OUT");
     if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
     const transactionId = await log.transact((sql, emit) => {
-      const isNew = outbox().queue(sql, roomMessage(roomId, dedupeKey, message)) !== undefined;
-      const row = outbox().find(sql, destinationName, dedupeKey);
+      const isNew = outbox.queue(sql, roomMessage(roomId, dedupeKey, message)) !== undefined;
+      const row = outbox.find(sql, destinationName, dedupeKey);
       if (row === undefined) throw new Error("a queued message is not in the queue");
       const room = roomSegment(roomId);
       const data = { room_id: roomId, room, transaction_id: row.transactionId, event_id: null, state: "queued" };
@@ -54,13 +54,13 @@ export class OutgoingMessages {
       if (isNew) emit({ channel, type: "matrix.delivery", source: "bridge", priority: "low", data });
       return row.transactionId;
     });
-    outbox().kick();
+    outbox.kick();
     return { transactionId, settled: (signal) => this.#settled(dedupeKey, signal) };
   }
 
   /** The approval that this event of the room asks for. */
   approvalAskedBy(eventId: string, roomId: string): string | undefined {
-    const row = this.#deps.store.read((sql) => this.#deps.outbox().findByReceipt(sql, destinationName, eventId));
+    const row = this.#deps.store.read((sql) => this.#deps.outbox.findByReceipt(sql, destinationName, eventId));
     const approvalId = row?.lane === roomId ? row.body["approvalId"] : undefined;
     return typeof approvalId === "string" ? approvalId : undefined;
   }
@@ -90,7 +90,7 @@ export class OutgoingMessages {
   }
 
   #row(dedupeKey: string): OutboxRow | undefined {
-    return this.#deps.store.read((sql) => this.#deps.outbox().find(sql, destinationName, dedupeKey));
+    return this.#deps.store.read((sql) => this.#deps.outbox.find(sql, destinationName, dedupeKey));
   }
 }
 

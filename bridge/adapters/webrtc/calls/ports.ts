@@ -1,5 +1,19 @@
 import type { Principal } from "@armorclaw/protocol";
 
+/** The rooms on the homeserver, as calls see them. */
+export interface CallRooms {
+  readonly trust: { isTrustedRoom(roomId: string): boolean };
+  /** The bridge's own account; undefined while it is logged out. */
+  readonly ownId: string | undefined;
+  /** @throws BridgeError while the homeserver does not answer */
+  isMember(roomId: string, userId: string): Promise<boolean>;
+  listen(listener: {
+    left(roomId: string, userId: string): void;
+    /** The link to the homeserver is up again. Members may have left while it was down. */
+    live(): void;
+  }): void;
+}
+
 /** Decides who may call in a room. */
 export interface RoomGate {
   /**

@@ -1,9 +1,9 @@
-import type { CircuitState } from "../platform/circuit-breaker.ts";
-import type { GaugeSource } from "../rpc/index.ts";
+import type { CircuitState } from "../../platform/circuit-breaker.ts";
+import type { GaugeSource } from "../../rpc/index.ts";
 
 const states: readonly CircuitState[] = ["closed", "open", "half-open"];
 
-/** How the outside worlds fare that calls are made to, by their class: a figure for each destination would know no bound. */
+/** The circuit breakers by their class of destinations: a figure for each destination would have no bound. */
 export const circuitGauges = (
   classes: Readonly<Record<string, () => readonly CircuitState[]>>,
 ): readonly GaugeSource[] => [
@@ -15,6 +15,6 @@ export const circuitGauges = (
   },
 ];
 
-/** Every state has a figure, so that none at all shows as such. */
+/** Every state has a figure, so that a state without circuits shows as 0. */
 const byState = (destination: string, now: readonly CircuitState[]) =>
   states.map((state) => ({ labels: { destination, state }, value: now.filter((one) => one === state).length }));

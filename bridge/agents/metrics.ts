@@ -1,14 +1,14 @@
 import { type AgentState, agentStates } from "@armorclaw/protocol";
-import type { AgentSupervisor } from "../agents/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { GaugeSource } from "../rpc/index.ts";
+import type { AgentSupervisor } from "./fleet/supervisor.ts";
 
 interface Figure {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** How the agents are, for whoever watches from outside. Counters begin with the bridge, restarts with the agent. */
+/** The state of the agents, for `/metrics`. Counters start with the bridge, restarts with the agent. */
 export function agentGauges(agents: AgentSupervisor, log: Pick<DurableEventLog, "watch">): readonly GaugeSource[] {
   const exits = new ExitCounts(log);
   const usage = usageReader(agents);
@@ -63,7 +63,7 @@ export function agentGauges(agents: AgentSupervisor, log: Pick<DurableEventLog, 
   ];
 }
 
-/** Every state has a figure, so that none at all shows as such. */
+/** Every state has a figure, so that a state without agents shows as 0. */
 function byState(states: readonly AgentState[]): Figure[] {
   return agentStates.map((state) => ({
     labels: { state },
@@ -71,7 +71,7 @@ function byState(states: readonly AgentState[]): Figure[] {
   }));
 }
 
-/** Counts how agents end, for as long as they are remembered. */
+/** Counts how agents end, for as long as the supervisor remembers them. */
 class ExitCounts {
   readonly #counts = new Map<string, Map<string, number>>();
 

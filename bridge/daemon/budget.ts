@@ -1,0 +1,28 @@
+import { type Approvals, consentFrom } from "../approvals/index.ts";
+import {
+  Budget,
+  BudgetAdmin,
+  budgetGauges,
+  Calendar,
+  limitsOf,
+  ServicePrices,
+  servicePricesOf,
+} from "../budget/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
+import type { Ground } from "./ground.ts";
+
+const sweepEveryMs = 1_000;
+
+/** Composes the ledger and its administration. */
+export function composeBudget(ground: Ground, agents: AgentDirectory, approvals: Approvals) {
+  const { store, clock, publish, logging, config } = ground;
+  const calendar = new Calendar(config.budget.timeZone);
+  const common = { store, clock, calendar, publish };
+  const budget = new Budget(
+    { ...common, agentHold: agents, logger: logging.child("budget") },
+    { limits: limitsOf(config.budget.limits), thresholds: config.budget.thresholds, sweepEveryMs },
+  );
+  const admin = new BudgetAdmin({ ...common, budget, approvals: consentFrom(approvals) });
+  const services = new ServicePrices(servicePricesOf(config.budget.servicePrices));
+  return { budget, admin, services, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
+}
