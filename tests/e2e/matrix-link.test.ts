@@ -150,7 +150,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     await until("the word of it", () => wasTold("The homeserver has ended the login of"));
     expect(await status()).toMatchObject({ status: "logged_out", logged_in: false, connected: false });
     const shown = (await daemon.cli(["matrix", "status"])).stdout;
-    expect(shown).toMatch(/does not accept the login of @bridge:localhost any more: .*Invalid access token/);
+    expect(shown).toMatch(/no longer accepts the login of @bridge:localhost: .*Invalid access token/);
     expect(shown).toContain("armorclaw matrix login --username");
     const { restarts } = await status();
     const asked = proxy.requests;
@@ -196,7 +196,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(shown.stderr).toBe("");
     const { user_id, recovery_key } = JSON.parse(shown.stdout) as Record<"user_id" | "recovery_key", string>;
     expect(user_id).toBe(world.bridgeId);
-    expect((await daemon.cli(["matrix", "logout"])).stdout).toMatch(/recovery key is kept/);
+    expect((await daemon.cli(["matrix", "logout"])).stdout).toMatch(/keystore has the account.s recovery key/);
     expect((await daemon.cli(["matrix", "recovery-key"])).stdout.split("\n")[0]).toBe(recovery_key);
     const { matrix } = daemon.client;
     const account = { username: "bridge", password: "secret" };
