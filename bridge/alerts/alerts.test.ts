@@ -9,7 +9,6 @@ import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Sql } from "../store/index.ts";
 import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, Pulse } from "./index.ts";
-import { dueAt } from "./quiet-hours.ts";
 import { fill } from "./rules.ts";
 
 const room = { destination: "matrix", lane: "!room", minSeverity: "warning" as const };
@@ -155,16 +154,6 @@ test("fill() cuts what others wrote and takes the controls out of it", async () 
   expect(fill("{text}", event)).toMatch(/^a \[2J b cx{280,}$/);
   expect(fill("{text}", event)).toHaveLength(300);
   expect(fill("{deep.n} {none} {type}", event)).toBe("1 ? test.made");
-});
-
-test.each([
-  ["2026-11-21T21:30:00Z", "2026-11-22T06:00:00.000Z"],
-  ["2026-11-22T05:59:30Z", "2026-11-22T06:00:00.000Z"],
-  ["2026-11-22T06:00:00Z", "2026-11-22T06:00:00.000Z"],
-  ["2026-11-22T12:00:00Z", "2026-11-22T12:00:00.000Z"],
-])("what comes up at %s may be told at %s, with quiet hours from 22:00 to 07:00 in Berlin", (now, expected) => {
-  const quiet = { from: "22:00", to: "07:00", timeZone: "Europe/Berlin" };
-  expect(new Date(dueAt(Date.parse(now), quiet)).toISOString()).toBe(expected);
 });
 
 test("DiskWatch says once that room runs out, and once that it is back", async () => {

@@ -1,4 +1,6 @@
-/** The daily hours in which only critical alerts are sent. */
+import { Calendar } from "../platform/calendar.ts";
+
+/** The span of each day in which only critical alerts are delivered. */
 export interface QuietHours {
   /** `HH:MM`, in the time zone. */
   readonly from: string;
@@ -7,23 +9,18 @@ export interface QuietHours {
   readonly timeZone: string;
 }
 
-const minutesOf = (time: string): number => {
-  const [hours = 0, minutes = 0] = time.split(":").map(Number);
-  return hours * 60 + minutes;
-};
-
-/** When an alert of `nowMs` may be sent: at once, or at the end of the quiet hours. */
+/** When an alert that is raised at `nowMs` may be delivered: at once, or at the end of the quiet hours. */
 export function dueAt(nowMs: number, quiet: QuietHours | undefined): number {
   if (quiet === undefined) return nowMs;
-  const format = new Intl.DateTimeFormat("en-GB", {
-    timeZone: quiet.timeZone,
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  });
-  const [now, from, to] = [minutesOf(format.format(nowMs)), minutesOf(quiet.from), minutesOf(quiet.to)];
-  const isQuiet = from <= to ? now >= from && now < to : now >= from || now < to;
-  if (!isQuiet) return nowMs;
-  const minutesLeft = (to - now + 1440) % 1440;
-  return Math.floor(nowMs / 60_000) * 60_000 + minutesLeft * 60_000;
+  const from = minutesOf(quiet.from);
+  const to = minutesOf(quiet.to);
+  const isQuiet = (minute: number) => (from <= to ? minute >= from && minute < to : minute >= from || minute < to);
+  const calendar = new Calendar(quiet.timeZone);
+  if (!isQuiet(calendar.minuteOfDay(nowMs))) return nowMs;
+  return calendar.firstMinute(nowMs, (minute) => !isQuiet(minute)) ?? nowMs;
+}
+
+function minutesOf(time: string): number {
+  const [hours = 0, minutes = 0] = time.split(":").map(Number);
+  return hours * 60 + minutes;
 }

@@ -1,5 +1,5 @@
+import type { Windows } from "../platform/calendar.ts";
 import type { Sql } from "../store/index.ts";
-import type { Windows } from "./calendar.ts";
 import { type Level, levelsReached, type Standing, standingsOf } from "./checks.ts";
 import type { Attribution } from "./scopes.ts";
 

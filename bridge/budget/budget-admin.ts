@@ -1,9 +1,9 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { PublishEvent } from "../events/index.ts";
+import type { Calendar, WindowKind, Windows } from "../platform/calendar.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
 import type { Unit } from "./amounts.ts";
-import type { Calendar, WindowKind, Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
 import { readBalance } from "./counters.ts";
 import { allFrozen, type FrozenAgent } from "./frozen-agents.ts";

@@ -1,6 +1,6 @@
+import type { WindowKind, Windows } from "../platform/calendar.ts";
 import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn, type Unit } from "./amounts.ts";
-import type { WindowKind, Windows } from "./calendar.ts";
 import { type Balance, balanceOf } from "./counters.ts";
 import { boundOf, readLimits, type StoredLimit } from "./limits.ts";
 import { type Attribution, boundScope } from "./scopes.ts";

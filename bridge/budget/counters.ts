@@ -1,6 +1,6 @@
+import type { WindowKind, Windows } from "../platform/calendar.ts";
 import type { Row, Sql } from "../store/index.ts";
 import type { Amounts } from "./amounts.ts";
-import type { WindowKind, Windows } from "./calendar.ts";
 import { type AttributionField, scopeParts } from "./scopes.ts";
 
 /** The amounts that a scope holds and has spent in one window. */

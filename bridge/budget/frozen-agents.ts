@@ -1,5 +1,5 @@
+import type { Windows } from "../platform/calendar.ts";
 import type { Sql } from "../store/index.ts";
-import type { Windows } from "./calendar.ts";
 import { type Standing, standing } from "./checks.ts";
 import { readLimits } from "./limits.ts";
 

@@ -1,7 +1,6 @@
 export { type Amounts, nanoPerUsd, nothing, type Unit } from "./amounts.ts";
 export { Budget, type BudgetDeps, type BudgetSettings, type ReserveRequest } from "./budget.ts";
 export { BudgetAdmin, type LimitStatus } from "./budget-admin.ts";
-export { Calendar } from "./calendar.ts";
 export type { Basis, Spending } from "./ledger.ts";
 export { type Limit, limitsOf } from "./limits.ts";
 export { budgetGauges } from "./metrics.ts";

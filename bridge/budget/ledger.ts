@@ -1,6 +1,6 @@
+import type { Windows } from "../platform/calendar.ts";
 import type { Row, Sql } from "../store/index.ts";
 import { type Amounts, nothing } from "./amounts.ts";
-import type { Windows } from "./calendar.ts";
 import { addToCounters, type Balance, flat, fromRow } from "./counters.ts";
 import { type Attribution, attributionFields, scopesOf } from "./scopes.ts";
 

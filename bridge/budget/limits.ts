@@ -1,6 +1,6 @@
+import { type WindowKind, windowKinds } from "../platform/calendar.ts";
 import type { Row, Sql } from "../store/index.ts";
 import { nanoPerUsd, type Unit, units } from "./amounts.ts";
-import { type WindowKind, windowKinds } from "./calendar.ts";
 
 const hardActions = ["refuse", "freeze", "stop"] as const;
 /** What follows the refusal at a hard limit: nothing, the agent is frozen, or the agent is stopped. */

@@ -1,9 +1,9 @@
+import { Calendar } from "../platform/calendar.ts";
 import { type Approvals, consentFrom } from "../approvals/index.ts";
 import {
   Budget,
   BudgetAdmin,
   budgetGauges,
-  Calendar,
   limitsOf,
   ServicePrices,
   servicePricesOf,

@@ -1,6 +1,7 @@
 // A bridge's ledger under load, in a process of its own, so that it can be killed at any moment.
-import { Budget, budgetMigrations, Calendar } from "../../../bridge/budget/index.ts";
+import { Budget, budgetMigrations } from "../../../bridge/budget/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
+import { Calendar } from "../../../bridge/platform/calendar.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { cost, costLimit } from "./budget.ts";

@@ -4,11 +4,11 @@ import {
   BudgetAdmin,
   type BudgetSettings,
   budgetMigrations,
-  Calendar,
   type Limit,
   nothing,
 } from "../../../bridge/budget/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
+import { Calendar } from "../../../bridge/platform/calendar.ts";
 import type { Clock } from "../../../bridge/platform/clock.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { ManualClock } from "../manual-clock.ts";

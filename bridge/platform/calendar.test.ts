@@ -43,3 +43,17 @@ describe("Calendar", () => {
     expect(new Calendar("UTC").endOf("all", 0)).toBeUndefined();
   });
 });
+
+describe("minuteOfDay", () => {
+  test.each([
+    ["UTC", "2026-11-21T08:31:59Z", 8 * 60 + 31],
+    ["Asia/Kathmandu", "2026-11-21T18:20:00Z", 5],
+    ["Europe/Berlin", "2026-03-29T00:59:00Z", 119],
+    ["Europe/Berlin", "2026-03-29T01:00:00Z", 180],
+    ["Europe/Berlin", "2026-10-25T00:59:00Z", 179],
+    ["Europe/Berlin", "2026-10-25T01:00:00Z", 120],
+    ["UTC", "1969-12-31T23:59:00Z", 1_439],
+  ])("in %s at %s is %i", (timeZone, time, expected) => {
+    expect(new Calendar(timeZone).minuteOfDay(Date.parse(time))).toBe(expected);
+  });
+});

@@ -1,4 +1,6 @@
-/** The calendar windows of an instant in one time zone. The ledger stores these ids with each entry. */
+import { BoundedMap } from "./bounded-map.ts";
+
+/** The calendar windows that hold an instant, in one time zone. Ledger entries are stored with these ids. */
 export interface Windows {
   /** The id has the offset from UTC, because an hour comes twice when the clocks go back. */
   readonly hour: string;
@@ -11,18 +13,27 @@ export interface Windows {
 export const windowKinds = ["hour", "day", "week", "month", "all"] as const;
 export type WindowKind = (typeof windowKinds)[number];
 
-/** The offset of every time zone has been a multiple of this for decades, so that no window begins within a step. */
+/** Every time zone's offset has been a multiple of this for decades, so that the wall clock jumps only between two steps. */
 const stepMs = 15 * 60_000;
+const minuteMs = 60_000;
 const dayMs = 86_400_000;
-/** Longer than the longest window. */
+const minutesPerDay = 1_440;
+/** Longer than the longest window, a month. */
 const horizonMs = 32 * dayMs;
-const rememberedMax = 64;
+/** Two days of steps: a search for a time of day looks at no more. */
+const stepsMax = 192;
 
-/** Calendar windows of one time zone. */
+interface Step {
+  readonly windows: Windows;
+  /** Minutes since midnight on the wall clock, at the beginning of the step. */
+  readonly minuteOfDay: number;
+}
+
+/** The calendar and the wall clock of one time zone, right over changes to and from summer time. */
 export class Calendar {
   readonly timeZone: string;
   readonly #format: Intl.DateTimeFormat;
-  readonly #remembered = new Map<number, Windows>();
+  readonly #steps = new BoundedMap<number, Step>(stepsMax);
 
   /** @throws RangeError for a time zone that does not exist */
   constructor(timeZone: string) {
@@ -34,21 +45,32 @@ export class Calendar {
       month: "2-digit",
       day: "2-digit",
       hour: "2-digit",
+      minute: "2-digit",
       timeZoneName: "longOffset",
     });
   }
 
+  /** The windows that hold `ms`. */
   at(ms: number): Windows {
-    const step = Math.floor(ms / stepMs);
-    const known = this.#remembered.get(step);
-    if (known !== undefined) return known;
-    const windows = this.#compute(step * stepMs);
-    if (this.#remembered.size >= rememberedMax) this.#remembered.clear();
-    this.#remembered.set(step, windows);
-    return windows;
+    return this.#step(ms).windows;
   }
 
-  /** When the window of that kind which holds `ms` is over; undefined for `all`. */
+  /** Minutes since midnight on the wall clock at `ms`. */
+  minuteOfDay(ms: number): number {
+    return (this.#step(ms).minuteOfDay + Math.floor((((ms % stepMs) + stepMs) % stepMs) / minuteMs)) % minutesPerDay;
+  }
+
+  /**
+   * The first whole minute, from the one that holds `ms` on, whose minute of the day passes the test.
+   * @returns undefined when none does within two days
+   */
+  firstMinute(ms: number, test: (minuteOfDay: number) => boolean): number | undefined {
+    const first = Math.floor(ms / minuteMs) * minuteMs;
+    for (let at = first; at < first + 2 * dayMs; at += minuteMs) if (test(this.minuteOfDay(at))) return at;
+    return undefined;
+  }
+
+  /** The end of the window of that kind that holds `ms`; undefined for `all`. */
   endOf(kind: WindowKind, ms: number): number | undefined {
     if (kind === "all") return undefined;
     const id = this.at(ms)[kind];
@@ -56,25 +78,35 @@ export class Calendar {
     let outside = inside + horizonMs / stepMs;
     while (outside - inside > 1) {
       const middle = Math.floor((inside + outside) / 2);
-      if (this.#compute(middle * stepMs)[kind] === id) inside = middle;
+      if (this.#compute(middle).windows[kind] === id) inside = middle;
       else outside = middle;
     }
     return outside * stepMs;
   }
 
-  #compute(ms: number): Windows {
-    const parts = new Map(this.#format.formatToParts(ms).map(({ type, value }) => [type, value]));
+  #step(ms: number): Step {
+    const number = Math.floor(ms / stepMs);
+    const known = this.#steps.get(number);
+    if (known !== undefined) return known;
+    const step = this.#compute(number);
+    this.#steps.set(number, step);
+    return step;
+  }
+
+  #compute(step: number): Step {
+    const parts = new Map(this.#format.formatToParts(step * stepMs).map(({ type, value }) => [type, value]));
     const part = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? "";
     const month = `${part("year").padStart(4, "0")}-${part("month")}`;
     const day = `${month}-${part("day")}`;
     const offset = part("timeZoneName").replace("GMT", "");
-    return {
+    const windows = {
       hour: `${day}T${part("hour")}${offset === "" ? "+00:00" : offset}`,
       day,
       week: isoWeek(day),
       month,
       all: "all",
     };
+    return { windows, minuteOfDay: Number(part("hour")) * 60 + Number(part("minute")) };
   }
 }
 
