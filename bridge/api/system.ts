@@ -1,6 +1,6 @@
 import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
-import type { HostMeter } from "../platform/host-info.ts";
+import type { HostMeter } from "../platform/os/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { agentUsage } from "./agent.ts";
 

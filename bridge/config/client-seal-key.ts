@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse } from "smol-toml";
-import { readSealKey } from "../platform/seal-key.ts";
+import { readSealKey } from "../platform/os/seal-key.ts";
 import { defaultPaths, type Environment } from "./paths.ts";
 
 const variable = "ARMORCLAW_RPC_SEAL_KEY_FILE";

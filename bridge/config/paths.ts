@@ -1,5 +1,5 @@
 import { join, win32 } from "node:path";
-import { pipeNameFor } from "../platform/socket-path.ts";
+import { pipeNameFor } from "../platform/os/socket-path.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

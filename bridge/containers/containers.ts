@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol";
-import { socketsAreFiles } from "../platform/socket-path.ts";
+import { socketsAreFiles } from "../platform/os/socket-path.ts";
 import { AwaitedEngine } from "./awaited-engine.ts";
 import { mayAnswer } from "./docker/docker-client.ts";
 import type { Engine, EngineKind } from "./engine.ts";

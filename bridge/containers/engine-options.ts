@@ -1,6 +1,6 @@
 import type { Logger } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { NativeCalls } from "../platform/peer-credentials.ts";
+import type { NativeCalls } from "../platform/os/peer-credentials.ts";
 import type { EngineKind } from "./engine.ts";
 import type { Launcher } from "./sandbox/launcher.ts";
 

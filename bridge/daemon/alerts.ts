@@ -1,7 +1,7 @@
 import { Alerts, DiskWatch, interruptionNotice, Pulse } from "../alerts/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Outbox } from "../outbox/index.ts";
-import { HostMeter } from "../platform/host-info.ts";
+import { HostMeter } from "../platform/os/host-info.ts";
 import type { Ground } from "./ground.ts";
 
 /** Composes the parts that notify a person: alerts, the watch on the disk's free space, and the pulse to an outside watcher. */

@@ -4,7 +4,7 @@ import type { Engine } from "../containers/index.ts";
 import type { DurableEventLog, PublishEvent } from "../events/index.ts";
 import type { Logging } from "../logging/index.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { NativeCalls } from "../platform/peer-credentials.ts";
+import type { NativeCalls } from "../platform/os/peer-credentials.ts";
 import type { Store } from "../store/index.ts";
 
 /** The parts that every composition takes. */

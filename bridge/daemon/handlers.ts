@@ -23,7 +23,7 @@ import { Doctor } from "../doctor/index.ts";
 import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
 import type { Outbox } from "../outbox/index.ts";
 import { timestamp } from "../platform/clock.ts";
-import { HostMeter } from "../platform/host-info.ts";
+import { HostMeter } from "../platform/os/host-info.ts";
 import { builtinHandlers, type Handlers, type RpcServer } from "../rpc/index.ts";
 import { backUp } from "../store/index.ts";
 import type { composeAgents } from "./agents.ts";

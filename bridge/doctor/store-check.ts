@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { DoctorCheck } from "@armorclaw/protocol";
 import type { Clock } from "../platform/clock.ts";
-import { HostMeter } from "../platform/host-info.ts";
+import { HostMeter } from "../platform/os/host-info.ts";
 import type { Store } from "../store/index.ts";
 import { messageOf, ok, trouble } from "./finding.ts";
 

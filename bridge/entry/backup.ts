@@ -11,7 +11,7 @@ import { migrations } from "../daemon/migrations.ts";
 import { Keystore, unlockSource } from "../keystore/index.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock, timestamp } from "../platform/clock.ts";
-import { openStateDirectory } from "../platform/state-directory.ts";
+import { openStateDirectory } from "../platform/os/state-directory.ts";
 import { type BackupHeader, Store, unpackBackup } from "../store/index.ts";
 
 /** `armorclaw backup verify FILE`: works without a bridge. */

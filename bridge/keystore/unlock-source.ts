@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, wri
 import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { othersMayReach } from "../platform/file-mode.ts";
+import { othersMayReach } from "../platform/os/file-mode.ts";
 import { keyBytes } from "./envelope.ts";
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 

@@ -10,7 +10,7 @@ import { fixture } from "../../tests/support/wire/fixture-methods.ts";
 import { WireClient } from "../../tests/support/wire/wire-client.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { loadNativeCalls } from "../platform/peer-credentials.ts";
+import { loadNativeCalls } from "../platform/os/peer-credentials.ts";
 import { createAgentEndpoints, createMethodTable, createRpcServer } from "./index.ts";
 
 const anyone = { admits: async () => true, disconnected: () => undefined };

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { AgentId, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { NativeCalls } from "../platform/peer-credentials.ts";
+import type { NativeCalls } from "../platform/os/peer-credentials.ts";
 
 /** Tells who has connected. Throws UNAUTHENTICATED for those who may not. */
 export type Identify = (socket: Socket) => Principal;

@@ -9,7 +9,7 @@ import { tempDirectory } from "../../tests/support/temp.ts";
 import { WireClient } from "../../tests/support/wire/wire-client.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
-import { loadNativeCalls } from "../platform/peer-credentials.ts";
+import { loadNativeCalls } from "../platform/os/peer-credentials.ts";
 import {
   builtinHandlers,
   builtinMethods,

@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { makeDirectory } from "../platform/make-directory.ts";
-import type { NativeCalls } from "../platform/peer-credentials.ts";
+import { makeDirectory } from "../platform/os/make-directory.ts";
+import type { NativeCalls } from "../platform/os/peer-credentials.ts";
 
 /**
  * Makes a directory if it is not there, and verifies it: a directory, not a symbolic link, of the bridge's own user, and with no

@@ -3,7 +3,7 @@ import { lchownSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { Logger } from "../logging/index.ts";
-import { assertSocketPathFits, isPipePath } from "../platform/socket-path.ts";
+import { assertSocketPathFits, isPipePath } from "../platform/os/socket-path.ts";
 
 /** What Linux allows at most. Node's own 511 is less than a burst of connections that come while one is dealt with. */
 const backlog = 4096;

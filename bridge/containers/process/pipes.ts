@@ -1,7 +1,7 @@
 import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import type { NativeCalls } from "../../platform/peer-credentials.ts";
+import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 
 type Pipe = NonNullable<ReturnType<NativeCalls["pipe"]>>;
 

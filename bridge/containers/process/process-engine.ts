@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentLimits, BridgeError, ContainerId, type EngineStatus } from "@armorclaw/protocol";
-import { socketsAreFiles } from "../../platform/socket-path.ts";
+import { socketsAreFiles } from "../../platform/os/socket-path.ts";
 import type { ContainerRecord, ContainerSpec, Engine } from "../engine.ts";
 import { type EngineOptions, firstAgentUid, heapLimitMiB, ownUid } from "../engine-options.ts";
 import { ChildContainer } from "./child-container.ts";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
-import type { NativeCalls } from "../../platform/peer-credentials.ts";
+import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 import { messageOf } from "../engine-options.ts";
 import type { AgentOutput } from "../process/output.ts";
 import { openPipes, pipeReader } from "../process/pipes.ts";

@@ -4,7 +4,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protocol";
-import { makeDirectory } from "../../platform/make-directory.ts";
+import { makeDirectory } from "../../platform/os/make-directory.ts";
 import type { Workspace } from "../engine.ts";
 import { messageOf, ownUid } from "../engine-options.ts";
 import { launcherEnvironment } from "./launcher.ts";

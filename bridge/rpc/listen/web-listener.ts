@@ -5,7 +5,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocketServer } from "ws";
 import type { Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
-import { readSealKey } from "../../platform/seal-key.ts";
+import { readSealKey } from "../../platform/os/seal-key.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "./http-front.ts";
 import type { LineServer } from "./line-server.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../bridge/containers/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
-import { loadNativeCalls } from "../../../bridge/platform/peer-credentials.ts";
+import { loadNativeCalls } from "../../../bridge/platform/os/peer-credentials.ts";
 import { until } from "../until.ts";
 
 export interface Hello {

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
-import { hangUpProbe, loadNativeCalls } from "../../../bridge/platform/peer-credentials.ts";
+import { hangUpProbe, loadNativeCalls } from "../../../bridge/platform/os/peer-credentials.ts";
 import {
   builtinHandlers,
   builtinMethods,

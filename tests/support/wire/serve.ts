@@ -6,7 +6,7 @@ import type { AnyMethod, Principal } from "@armorclaw/protocol";
 import type { Logger } from "../../../bridge/logging/index.ts";
 import { sharedReads } from "../../../bridge/patches/node/shared-reads.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
-import { loadNativeCalls } from "../../../bridge/platform/peer-credentials.ts";
+import { loadNativeCalls } from "../../../bridge/platform/os/peer-credentials.ts";
 import type { AnyHandler, RpcServer, RpcServerOptions, ServedMethods } from "../../../bridge/rpc/index.ts";
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../../bridge/rpc/index.ts";
 import { serveSocket } from "../../../bridge/rpc/socket-server.ts";

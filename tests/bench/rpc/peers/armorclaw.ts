@@ -3,7 +3,7 @@ import type { AnyMethod } from "@armorclaw/protocol";
 import * as z from "zod";
 import { silentLogger } from "../../../../bridge/logging/index.ts";
 import { systemClock } from "../../../../bridge/platform/clock.ts";
-import { loadNativeCalls } from "../../../../bridge/platform/peer-credentials.ts";
+import { loadNativeCalls } from "../../../../bridge/platform/os/peer-credentials.ts";
 import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
 import {
   type AnyHandler,

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type * as Koffi from "koffi";
-import { descriptorOf } from "../patches/node/socket-descriptor.ts";
+import { descriptorOf } from "../../patches/node/socket-descriptor.ts";
 
 /** Who is at the other end of a Unix socket, as the kernel tells it. */
 export interface PeerCredentials {

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { tempDirectory } from "../../tests/support/temp.ts";
+import { tempDirectory } from "../../../tests/support/temp.ts";
 import { readSealKey } from "./seal-key.ts";
 
 const key = Buffer.alloc(32, 5);

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeTokenFile } from "@armorclaw/protocol/pipe";
 import { expect, test } from "@jest/globals";
-import { tempDirectory } from "../../tests/support/temp.ts";
+import { tempDirectory } from "../../../tests/support/temp.ts";
 import { othersMayReach } from "./file-mode.ts";
 import { claimPipe } from "./pipe-claim.ts";
 
