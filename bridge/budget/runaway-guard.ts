@@ -3,6 +3,7 @@ import type { EventEnvelope } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { type DurableEventLog, subscribeLive } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
+import { BoundedMap } from "../platform/bounded-map.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface RunawayLimits {
@@ -41,7 +42,7 @@ interface Track {
   run: string;
   startedAtMs: number;
   recent: number[];
-  fingerprints: Map<string, number>;
+  readonly fingerprints: BoundedMap<string, number>;
   withoutProgress: number;
   state: string | undefined;
   /** The turn that the last change opened. */
@@ -52,7 +53,7 @@ interface Track {
 /** Refuses the calls of a runaway agent, even where its budget has room. Each limit counts one agent. */
 export class RunawayGuard {
   readonly #clock: Clock;
-  readonly #tracks = new Map<string, Track>();
+  readonly #tracks = new BoundedMap<string, Track>(agentsMax);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -80,9 +81,7 @@ export class RunawayGuard {
     if (settings.idleGate) takeTurn(track, facts, settings, nowMs);
     track.recent.push(nowMs);
     track.withoutProgress += 1;
-    track.fingerprints.delete(fingerprint);
     track.fingerprints.set(fingerprint, same);
-    if (track.fingerprints.size > fingerprintsMax) dropOldest(track.fingerprints);
   }
 
   /** The agent did something besides calling a model. */
@@ -112,15 +111,13 @@ export class RunawayGuard {
       run,
       startedAtMs: nowMs,
       recent: before?.recent ?? [],
-      fingerprints: new Map(),
+      fingerprints: new BoundedMap(fingerprintsMax),
       withoutProgress: 0,
       state: before?.state,
       turn: before?.turn,
       hasChange: before?.hasChange ?? false,
     };
-    this.#tracks.delete(agent);
     this.#tracks.set(agent, track);
-    if (this.#tracks.size > agentsMax) dropOldest(this.#tracks);
     return track;
   }
 }
@@ -162,13 +159,6 @@ function limitReached(
   };
   const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
   return new BridgeError("RUNAWAY_LIMIT", sentences[name], { limit: name, max: limit, run, ...retry });
-}
-
-function dropOldest(map: Map<string, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
-  }
 }
 
 /** Reports to the guard what reaches an agent, which is a reason to call a model, and what the agent publishes, which is progress. */

@@ -1,3 +1,4 @@
+import { aborted } from "../platform/abort.ts";
 /** A long-lived part of the daemon. Constructors only store what they are given. */
 export interface Service {
   readonly name: string;
@@ -51,11 +52,4 @@ export async function runServices(services: readonly Service[], options: Lifecyc
   }
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, "The bridge ended with several errors");
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,4 +1,5 @@
 import type { Logger } from "../../logging/index.ts";
+import { BoundedMap } from "../../platform/bounded-map.ts";
 import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../platform/circuit-breaker.ts";
 import type { Clock } from "../../platform/clock.ts";
 
@@ -30,7 +31,7 @@ interface CircuitDeps {
 export class Circuits {
   readonly #deps: CircuitDeps;
   readonly #settings: CircuitSettings;
-  readonly #known = new Map<string, CircuitBreaker>();
+  readonly #known = new BoundedMap<string, CircuitBreaker>(circuitsMax);
 
   constructor(deps: CircuitDeps, settings: CircuitSettings) {
     this.#deps = deps;
@@ -60,10 +61,7 @@ export class Circuits {
 
   #circuit(to: string): CircuitBreaker {
     const circuit = this.#known.get(to) ?? this.#make(to);
-    this.#known.delete(to);
     this.#known.set(to, circuit);
-    const [oldest] = this.#known.size > circuitsMax ? this.#known.keys() : [];
-    if (oldest !== undefined) this.#known.delete(oldest);
     return circuit;
   }
 

@@ -3,6 +3,7 @@ import { type IncomingMessage, request as plainRequest, type RequestOptions } fr
 import { request as tlsRequest } from "node:https";
 import { isIP } from "node:net";
 import { BridgeError } from "@armorclaw/protocol";
+import { until } from "../../platform/abort.ts";
 import { isPublic } from "./addresses.ts";
 
 export interface Exchange {
@@ -65,10 +66,7 @@ async function resolve({ url, privateHosts, signal }: Exchange): Promise<Address
 
 async function lookUp(host: string, signal: AbortSignal): Promise<Address[]> {
   try {
-    const late = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(new Error("late")), { once: true });
-    });
-    return await Promise.race([lookup(host, { all: true }), late]);
+    return await until(lookup(host, { all: true }), signal);
   } catch (cause) {
     throw failed("unresolved", `The name ${host} could not be resolved`, { cause });
   }

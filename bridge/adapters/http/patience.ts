@@ -2,6 +2,7 @@ import { BridgeError } from "@armorclaw/protocol";
 import type { Logger } from "../../logging/index.ts";
 import type { CircuitSettings, CircuitState } from "../../platform/circuit-breaker.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
+import { backOff } from "../../platform/retry.ts";
 import { CircuitOpenError, Circuits, type Health, type Settled, settle } from "./circuits.ts";
 import { type Answer, type Exchange, exchange } from "./exchange.ts";
 
@@ -45,8 +46,9 @@ export class PatientExchange {
     const { clock, random } = this.#deps;
     const signal = AbortSignal.any([caller, AbortSignal.timeout(Math.max(1, Math.ceil(endsAt - clock.monotonic())))]);
     let end = await this.#attempt(agentId, { ...wanted, signal }, caller);
+    const waitMs = backOff({ firstMs: firstPauseMs, maxMs: 2 * firstPauseMs, jitter: 0.5, random });
     for (let repeat = 0; repeat < repeatsMax; repeat++) {
-      const pauseMs = firstPauseMs * 2 ** repeat * (0.5 + random() / 2);
+      const pauseMs = waitMs(repeat + 1);
       const isWorthIt = repeatable.has(wanted.method) && mayPass(end) && clock.monotonic() + pauseMs < endsAt;
       if (!isWorthIt || !(await paused(clock, pauseMs, caller))) break;
       const next = await this.#attempt(agentId, { ...wanted, signal }, caller);

@@ -13,6 +13,7 @@ import {
 import type { PublishEvent } from "../../events/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
+import { backOff } from "../../platform/retry.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, runOf } from "./call-context.ts";
 import { providerDialects } from "./codecs/dialects.ts";
@@ -181,8 +182,9 @@ export class ProviderCalls {
       { provider: provider.name, attempt, status: failure.status, kind: failure.kind },
       "A provider did not answer",
     );
-    const waitMs =
-      failure.retryAfterMs ?? Math.round(this.#deps.random() * Math.min(waitMaxMs, backoffMs * 2 ** (attempt - 1)));
+    // All of the wait is random: the calls that failed together do not return together.
+    const ownWaitMs = backOff({ firstMs: backoffMs, maxMs: waitMaxMs, jitter: 1, random: this.#deps.random });
+    const waitMs = failure.retryAfterMs ?? ownWaitMs(attempt);
     if (failure.status === 429) {
       circuit.abandoned();
       rateLimits.pause(id, waitMs);

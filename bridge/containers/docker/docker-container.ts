@@ -1,5 +1,6 @@
 import { BridgeError, ContainerId, type ExitInfo } from "@armorclaw/protocol";
 import type Docker from "dockerode";
+import { aborted } from "../../platform/abort.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 import { attestStarted, type Promised } from "../attestation/attest.ts";
 import { usageReader } from "../attestation/usage.ts";
@@ -122,7 +123,7 @@ export class DockerContainer implements Container {
       const cut = AbortSignal.any([closed, AbortSignal.timeout(waitTimeoutMs)]);
       // Whatever the wait says or fails with, inspection decides.
       const waited = container.wait({ abortSignal: cut }).catch(() => undefined);
-      await Promise.race([waited, this.#looked.promise, whenAborted(cut)]);
+      await Promise.race([waited, this.#looked.promise, aborted(cut)]);
       this.#looked = Promise.withResolvers();
       const state = await this.#state().catch(() => null);
       if (state === undefined || (state !== null && !state.Running)) this.#gone.resolve();
@@ -138,7 +139,7 @@ export class DockerContainer implements Container {
   }
 
   async #finish(state: State): Promise<ExitInfo> {
-    await Promise.race([this.#drained, whenAborted(AbortSignal.timeout(callTimeoutMs))]);
+    await Promise.race([this.#drained, aborted(AbortSignal.timeout(callTimeoutMs))]);
     this.#parts.onEnded(tolerate([404, 409], this.#parts.container.remove({ force: true, v: true, ...limited() })));
     const failure = state.Status === "created" ? state.Error : "";
     return explainExit({
@@ -198,11 +199,4 @@ function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean {
   } catch {
     return false;
   }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

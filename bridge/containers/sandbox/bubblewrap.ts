@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
+import { onAbort } from "../../platform/abort.ts";
 import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 import { messageOf } from "../engine-options.ts";
 import type { AgentOutput } from "../process/output.ts";
@@ -62,15 +63,16 @@ export function agentPid(child: ChildProcess, output: AgentOutput, signal: Abort
   return new Promise((resolve, reject) => {
     const info = child.stdio[descriptors.info] as Readable;
     let text = "";
-    const fail = (why: string, cause?: unknown) => {
-      signal.removeEventListener("abort", onAbort);
-      reject(new BridgeError("AGENT_START_FAILED", `The sandbox did not start: ${why}`, undefined, { cause }));
-    };
-    const onAbort = () => {
+    const failure = (why: string, cause?: unknown) =>
+      new BridgeError("AGENT_START_FAILED", `The sandbox did not start: ${why}`, undefined, { cause });
+    const stopListening = onAbort(signal, () => {
       child.kill("SIGKILL");
-      fail(messageOf(signal.reason), signal.reason);
+      reject(failure(messageOf(signal.reason), signal.reason));
+    });
+    const fail = (why: string, cause?: unknown) => {
+      stopListening();
+      reject(failure(why, cause));
     };
-    signal.addEventListener("abort", onAbort, { once: true });
     child.once("error", (error: NodeJS.ErrnoException) =>
       fail(error.code === "ENOENT" ? `${error.path} is not installed; ${installHint}` : error.message, error),
     );
@@ -80,7 +82,7 @@ export function agentPid(child: ChildProcess, output: AgentOutput, signal: Abort
       if (text.length < 4096) text += part;
       const pid = /"child-pid": (\d+)/.exec(text)?.[1];
       if (pid === undefined) return;
-      signal.removeEventListener("abort", onAbort);
+      stopListening();
       resolve(Number(pid));
     });
   });

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/protocol";
+import { beforeAbort } from "../../platform/abort.ts";
 import type { Container, ContainerSpec } from "../engine.ts";
 import { messageOf, unboundedSwap } from "../engine-options.ts";
 import { installHint } from "./bubblewrap.ts";
@@ -108,12 +109,8 @@ async function untilReady(container: Container): Promise<void> {
       else if (lines.length < 5) lines.push(line);
     });
   });
-  const late = new Promise<never>((_, reject) => {
-    AbortSignal.timeout(probeTimeoutMs).addEventListener("abort", () =>
-      reject(unusable("a trial sandbox did not answer")),
-    );
-  });
-  const outcome = await Promise.race([ready, container.exited, late]);
+  const outcome = await beforeAbort(Promise.race([ready, container.exited]), AbortSignal.timeout(probeTimeoutMs));
+  if (outcome === undefined) throw unusable("a trial sandbox did not answer");
   if (outcome !== true) throw unusable(lines.at(-1) ?? outcome.message);
 }
 
