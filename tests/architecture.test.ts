@@ -9,7 +9,7 @@ const production = files.filter(
 
 /** Imports point down, never sideways. */
 const layers: Record<string, number> = {
-  patches: 0,
+  patches: -1,
   platform: 0,
   lifecycle: 1,
   logging: 1,
