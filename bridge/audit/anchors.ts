@@ -2,15 +2,15 @@ import { createHmac, hkdfSync } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Link } from "./store.ts";
 
-/** A second place that is told how far the chain has come. What is gone from the chain can then not go unnoticed. */
+/** A second place that records the end of the chain from time to time, so that entries cannot be removed unnoticed. */
 export interface AnchorSink {
   readonly name: string;
   write(line: string): void;
-  /** The lines that can be read back; undefined where they cannot. */
+  /** Returns the written lines. Left out where they cannot be read back. */
   read?(): readonly string[];
 }
 
-/** Lines in a file of the owner's alone, each on the disk before it counts. */
+/** Writes the anchors to a file of mode 0600, and flushes each to the disk. */
 export function anchorFile(path: string): AnchorSink {
   return {
     name: path,
@@ -25,13 +25,13 @@ export function anchorFile(path: string): AnchorSink {
     },
     read() {
       const text = readIfThere(path);
-      // A last line without its end was torn by a crash, and was never said to be written.
+      // A crash tore a last line without its newline. It was never reported as written.
       return text.split("\n").slice(0, -1);
     },
   };
 }
 
-/** The bridge's own log, which under systemd is the journal. */
+/** Writes the anchors to the bridge's own log, which under systemd is the journal. */
 export const anchorLog = (log: { info(fields: object, message: string): void }): AnchorSink => ({
   name: "log",
   write: (line) => log.info({ anchor: line }, "audit anchor"),

@@ -22,7 +22,7 @@ import { type Verdict, verifyChain } from "./verify.ts";
 /** An anchor is written after this many entries, or this long after the first that has none. */
 const entriesPerAnchor = 64;
 const anchorAfterMs = 60_000;
-/** Room over the bound before the retention cuts: not for every entry anew. */
+/** How far the number of entries may exceed the bound, so that not each new entry removes an old one. */
 const pruneSlack = 1.1;
 const pageSize = 500;
 
@@ -38,11 +38,11 @@ export interface AuditDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly sinks: readonly AnchorSink[];
-  /** The most entries that are kept. */
+  /** The bound on the entries that are kept. */
   readonly entriesMax: number;
 }
 
-/** Who did what: append-only, chained, and written before an act is answered. */
+/** The audit record: who did what. It is append-only and chained, and an act is recorded before it is answered. */
 export class Audit implements Service {
   readonly name = "audit";
   readonly #deps: AuditDeps;
@@ -51,7 +51,7 @@ export class Audit implements Service {
   #timer: Timer | undefined;
   #isStopped = false;
   readonly #refusals: Refusals;
-  /** Records of refused calls that are being written; nobody else waits for them. */
+  /** The records of refused calls that are being written. Only `stop` waits for them. */
   readonly #writing = new Set<Promise<void>>();
 
   constructor(deps: AuditDeps) {
@@ -60,7 +60,7 @@ export class Audit implements Service {
     this.#refusals = new Refusals(
       clock,
       (refused) => this.#writeRefused(refused),
-      (calls) => logger.error({ calls }, "Refused calls are not in the record"),
+      (calls) => logger.error({ calls }, "Refused calls are missing from the audit record"),
     );
   }
 
@@ -68,7 +68,7 @@ export class Audit implements Service {
     this.#anchored = this.#deps.store.read(headLink);
   }
 
-  /** Writes what is still to be written, and anchors what has no anchor yet. */
+  /** Writes the outstanding records of refused calls, and anchors the end of the chain. */
   async stop(): Promise<void> {
     this.#refusals.close();
     await Promise.all(this.#writing);
@@ -78,7 +78,7 @@ export class Audit implements Service {
     if (this.#key !== undefined) this.#anchor();
   }
 
-  /** The key comes from the keystore, once that is unlocked; it stays until the bridge ends. */
+  /** Takes the key of the chain from the unlocked keystore. The bridge keeps it until it ends. */
   useKey(key: Buffer): void {
     this.#key = key;
   }
@@ -88,22 +88,22 @@ export class Audit implements Service {
   }
 
   /**
-   * Runs a privileged act: its beginning is durable before it runs, and its end before its answer.
-   * @throws BridgeError AUDIT_UNAVAILABLE, and then the act did not run, or is not answered
+   * Runs a privileged act. Its beginning is durable before it runs, and its end before it is answered.
+   * @throws BridgeError AUDIT_UNAVAILABLE when the act did not run, or its result could not be recorded
    */
   async record<T>(act: PrivilegedAct, run: () => T | Promise<T>): Promise<T> {
     const begun = await this.#begin(act);
     return await this.#finish(act, begun, run);
   }
 
-  /** As `record`, for the one act that makes the key available: it runs first. Only its success can be recorded. */
+  /** Records the one act that makes the key available. It runs before it is recorded, so that only its success can be. */
   async recordAfter<T>(act: PrivilegedAct, run: () => T | Promise<T>): Promise<T> {
     const value = await run();
     const begun = await this.#begin(act);
     return await this.#finish(act, begun, () => value);
   }
 
-  /** Counts a call that the caller's rights do not reach. Its answer does not wait for the record: nothing was done. */
+  /** Counts a call that was refused for want of rights. Its answer does not wait for the record, since nothing was done. */
   refused(principal: string, method: string, correlationId: string): void {
     this.#refusals.count(principal, method, correlationId);
   }
@@ -119,7 +119,7 @@ export class Audit implements Service {
   /** @throws BridgeError KEYSTORE_LOCKED */
   async verify(): Promise<Verdict> {
     if (this.#key === undefined)
-      throw new BridgeError("KEYSTORE_LOCKED", "The record's key is in the keystore, which is locked");
+      throw new BridgeError("KEYSTORE_LOCKED", "The audit record's key is in the keystore, which is locked");
     return await verifyChain(this.#deps.store, this.#key, this.#deps.sinks);
   }
 
@@ -180,20 +180,20 @@ export class Audit implements Service {
 
   #retain(sql: Parameters<typeof append>[0], key: Buffer, { seq }: Link): void {
     const { entriesMax, clock } = this.#deps;
-    // Looked at now and then; the count is that of consecutive numbers.
+    // The check is made only now and then. The numbers are consecutive, so that their difference is the count.
     if (seq % entriesPerAnchor !== 0) return;
     const first = Number(sql.get("SELECT min(seq) AS first FROM audit_entries")?.["first"] ?? seq);
     if (seq - first > entriesMax * pruneSlack) prune(sql, key, seq - entriesMax, clock.now());
   }
 
   #anchorSoon(link: Link): void {
-    // What was written while the bridge stopped is anchored by its next start.
+    // The next start anchors what is written during the stop.
     if (this.#isStopped) return;
     if (link.seq - this.#anchored.seq >= entriesPerAnchor) this.#anchor();
     else this.#timer ??= this.#deps.clock.after(anchorAfterMs, () => this.#anchorNow());
   }
 
-  /** By the timer, where nobody waits for it: what fails is said in the log, and the next entry tries again. */
+  /** Anchors for the timer, which has no caller: a failure is logged, and the next entry tries again. */
   #anchorNow(): void {
     this.#timer = undefined;
     try {
@@ -203,7 +203,7 @@ export class Audit implements Service {
     }
   }
 
-  /** A second place that cannot be written is said in the log; the chain itself is whole. */
+  /** Anchors the end of the chain. A sink that cannot be written is logged; the chain itself is intact. */
   #anchor(): void {
     const { store, sinks, clock, logger } = this.#deps;
     this.#timer?.cancel();
@@ -222,7 +222,7 @@ export class Audit implements Service {
   }
 }
 
-/** What an act is about: the first of these that its params name. */
+/** An act's subject is the first of these params that it has. */
 const subjectFields = [
   "id",
   "key_id",
@@ -243,7 +243,7 @@ function subjectOf(params: unknown): string | null {
   const fields = params as Readonly<Record<string, unknown>>;
   const found = subjectFields.map((field) => fields[field]).find((value) => typeof value === "string");
   if (typeof found !== "string") return null;
-  // A query may hold what is nobody's business.
+  // The query of a URL may hold secrets.
   return (found.split("?")[0] ?? "").slice(0, subjectLengthMax);
 }
 

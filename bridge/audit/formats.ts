@@ -1,6 +1,6 @@
 import type { Act } from "./store.ts";
 
-/** One JSON object, its keys in one order. */
+/** One JSON object a line, with its keys always in the same order. */
 export function jsonLine(act: Act): string {
   const { seq, time, principal, method, paramsDigest, outcome, correlationId, subject, calls, mac } = act;
   return JSON.stringify({

@@ -1,16 +1,16 @@
 import type { Clock, Timer } from "../platform/clock.ts";
 
-/** A new window opens with the first refusal after the one before. */
+/** How long a window is. The first refusal after its end opens the next one. */
 const windowMs = 600_000;
-/** Of one principal in one window; what it is refused beyond these is counted as one, under `otherMethods`. */
+/** The most methods of one principal in one window. Refusals of further methods are counted together, under `otherMethods`. */
 const methodsMax = 16;
-/** Principals in one window; they are the operator's own users, tokens and agents. Refusals of others are counted alone. */
+/** The most principals in one window, which are the operator's own users, tokens and agents. Of further ones only the number of refusals is counted. */
 const principalsMax = 256;
 
-/** Stands where a record is about several methods. */
+/** The method of a record that is about several methods. */
 const otherMethods = "*";
 
-/** Calls that were refused: `calls` of them. */
+/** A number of refused calls of one principal. */
 export interface Refused {
   readonly principal: string;
   readonly method: string;
@@ -19,14 +19,14 @@ export interface Refused {
 }
 
 interface Tally {
-  /** Refusals that are not written yet, by method. */
+  /** The refusals that are not written yet, by method. */
   readonly methods: Map<string, number>;
   others: number;
 }
 
 /**
- * Keeps a flood of refused calls from filling the record: of each principal and method the first refusal is written at once, and those
- * that follow within the window as one, with their number, when it is over. A principal makes no more than 33 records in ten minutes.
+ * Keeps a flood of refused calls from filling the audit record. The first refusal of a principal and method is written at once, and
+ * the further ones of the window as one record with their number, at its end. A principal causes at most 33 records in ten minutes.
  */
 export class Refusals {
   readonly #clock: Pick<Clock, "after">;
@@ -37,8 +37,8 @@ export class Refusals {
   #timer: Timer | undefined;
 
   /**
-   * @param write returns false while nothing can be written
-   * @param lost told of refusals that are in no record: of principals beyond the bound, or because nothing could be written
+   * @param write returns false while no record can be written
+   * @param lost receives the number of refusals without a record: of principals beyond the bound, or while no record could be written
    */
   constructor(clock: Pick<Clock, "after">, write: (refused: Refused) => boolean, lost: (calls: number) => void) {
     this.#clock = clock;
@@ -59,7 +59,7 @@ export class Refusals {
     else tally.methods.set(method, this.#write({ principal, method, correlationId, calls: 1 }) ? 0 : 1);
   }
 
-  /** Writes what waits, and ends the window. */
+  /** Writes the waiting refusals, and ends the window. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

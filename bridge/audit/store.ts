@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import type { Row, Sql } from "../store/index.ts";
 
 /**
- * `act`: something privileged begins. `end`: how the act with the seq `act` ended. `pruned`: the entries up to the seq `act`
- * were taken out by the retention; `paramsDigest` is the code of the last of them. `refused`: `act` calls that the caller's rights do
- * not reach, with the first one's correlation id where it stands for one alone.
+ * `act`: a privileged act begins. `end`: how the act with the seq `act` ended. `pruned`: the retention removed the entries up to the
+ * seq `act`; `paramsDigest` is the code of the last of them. `refused`: `act` calls were refused for want of rights; the entry has
+ * the call's correlation id when there was only one.
  */
 export type EntryKind = "act" | "end" | "pruned" | "refused";
 
@@ -25,7 +25,7 @@ export interface Entry extends EntryFields {
   readonly mac: Uint8Array;
 }
 
-/** Where the chain begins, or goes on. */
+/** One link of the chain: an entry's number and code. */
 export interface Link {
   readonly seq: number;
   readonly mac: Uint8Array;
@@ -33,7 +33,7 @@ export interface Link {
 
 export const firstLink: Link = { seq: 0, mac: new Uint8Array(32) };
 
-/** The code of an entry: over everything in it and the code of the one before. */
+/** The code of an entry, computed over all its fields and the code of the entry before it. */
 export function entryMac(key: Uint8Array, before: Link, fields: EntryFields): Buffer {
   const { kind, act, time, principal, method, paramsDigest, result, correlationId, subject } = fields;
   const list = [before.seq + 1, kind, act, time, principal, method, paramsDigest, result, correlationId, subject];
@@ -71,7 +71,7 @@ export function append(sql: Sql, key: Uint8Array, fields: EntryFields): Link {
   return link;
 }
 
-/** Takes out the entries up to `seq`, and says so in the chain. */
+/** Removes the entries up to `seq`, and records the removal in the chain. */
 export function prune(sql: Sql, key: Uint8Array, seq: number, time: number): number {
   const last = sql.get("SELECT seq, mac FROM audit_entries WHERE seq = ?", seq);
   if (last === undefined) return 0;
@@ -94,7 +94,7 @@ export function prune(sql: Sql, key: Uint8Array, seq: number, time: number): num
 export const entriesAfter = (sql: Sql, seq: number, limit: number): Entry[] =>
   sql.all("SELECT * FROM audit_entries WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit).map(entryOf);
 
-/** The ends, up to `head`, of the acts after one and up to another: as the index has them, by which they are shown. */
+/** The ends, up to `head`, of the acts after `after` and up to `upTo`, read by the index that also serves `audit.tail`. */
 export const endsByIndex = (sql: Sql, after: number, upTo: number, head: number): { act: number; seq: number }[] =>
   sql
     .all(
@@ -109,7 +109,7 @@ export const endsByIndex = (sql: Sql, after: number, upTo: number, head: number)
 /** An act and how it ended. */
 export interface Act extends Entry {
   readonly outcome: string;
-  /** How many calls it stands for. */
+  /** How many calls the entry stands for. */
   readonly calls: number;
 }
 

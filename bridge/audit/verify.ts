@@ -11,10 +11,10 @@ export interface Verdict {
   readonly reason?: string;
 }
 
-/** Entries checked before others get a turn. */
+/** How many entries are checked before other work of the bridge runs. */
 const entriesPerTurn = 1_000;
 
-/** Checks the chain against itself and against the anchors. Entries that are added meanwhile are left for the next time. */
+/** Checks the chain itself and against the anchors. Entries that are added meanwhile are not checked. */
 export async function verifyChain(store: Store, key: Uint8Array, sinks: readonly AnchorSink[]): Promise<Verdict> {
   const chain = new ChainCheck(key, store.read(baseLink));
   const end = store.read(headLink).seq;
@@ -43,7 +43,7 @@ class ChainCheck {
   link: Link;
   records = 0;
   fault: { readonly seq: number; readonly reason: string } | undefined;
-  /** By the index: acts whose ends were not reached yet. The chain holds the entries, and not which end is shown with which act. */
+  /** The acts whose ends the check has not reached. The codes protect the entries, but not the index by which an end is shown with its act. */
   readonly #ends = new Map<number, number>();
   readonly #key: Uint8Array;
   #isBaseSaid: boolean;
@@ -102,7 +102,7 @@ function checkAnchors(key: Uint8Array, chain: ChainCheck, sinks: readonly Anchor
         chain.fail(chain.base.seq + 1, `an anchor in ${sink.name} was changed`);
         return agreeing;
       }
-      // What lay before the base is gone with its codes.
+      // The entries before the base were removed with their codes.
       if (anchor.seq < chain.base.seq) continue;
       const code = chain.codes.get(anchor.seq);
       if (code !== anchor.code) {

@@ -3,14 +3,14 @@ import { audienceOf, type ConsumerRow, saveCursor } from "./consumer-store.ts";
 import type { DurableDeps } from "./durable-subscription.ts";
 import { Feed } from "./feed.ts";
 
-/** The watch over named subscriptions that nobody reads, for the first event that comes for one of them. */
+/** Watches named subscriptions that have no reader, for the first event for one of them. */
 export class Arrivals {
   readonly first: Promise<EventEnvelope>;
   readonly #deps: DurableDeps;
   #hasCome = false;
   readonly #feeds: readonly { readonly row: ConsumerRow; readonly feed: Feed }[];
 
-  /** @param rows each with the place up to which its events were taken */
+  /** @param rows the subscriptions, each with its cursor */
   constructor(deps: DurableDeps, rows: readonly ConsumerRow[]) {
     this.#deps = deps;
     const arrived = Promise.withResolvers<EventEnvelope>();
@@ -26,7 +26,7 @@ export class Arrivals {
           this.stop();
           arrived.resolve(event);
         },
-        // What was forgotten was not for it, or it would have come.
+        // The removed events matched none of the subscriptions, or one of them would have arrived.
         onGap: () => undefined,
       });
       return { row, feed };
@@ -38,7 +38,7 @@ export class Arrivals {
     for (const { feed } of this.#feeds) feed.stop();
   }
 
-  /** Notes how far they are although nothing came, so that what is forgotten is not taken for a gap. */
+  /** Stores the positions although no event arrived: events that are removed later then make no gap. */
   async flush(): Promise<void> {
     if (this.#hasCome) return;
     await this.#deps.store.write((sql) => {

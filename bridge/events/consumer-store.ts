@@ -4,7 +4,7 @@ import { contractEvent } from "./contract-event.ts";
 import type { Emit } from "./durable-log.ts";
 import type { EventSelector } from "./event-log.ts";
 
-/** Whose named subscription it is: names are each owner's own. */
+/** Identifies a named subscription. Each owner has names of its own. */
 export interface ConsumerKey {
   /** The principal that reads, e.g. `user:1000`; `bridge` for the bridge's own. */
   readonly owner: string;
@@ -14,7 +14,7 @@ export interface ConsumerKey {
 export interface ConsumerRow extends ConsumerKey {
   readonly selector: EventSelector;
   readonly cursor: number;
-  /** The event that failed last, and how often. */
+  /** The event that failed last, and below how often it failed. */
   readonly failedSeq: number;
   readonly attempts: number;
   readonly createdAt: string;
@@ -58,7 +58,7 @@ export function saveSelector(sql: Sql, { owner, name }: ConsumerKey, selector: E
   sql.run("UPDATE event_consumers SET selector = ? WHERE owner = ? AND name = ?", text, owner, name);
 }
 
-/** The cursor only goes forward; what failed before it is past. */
+/** Moves the cursor, which never goes back. */
 export function saveCursor(sql: Sql, { owner, name }: ConsumerKey, cursor: number): void {
   sql.run("UPDATE event_consumers SET cursor = max(cursor, ?) WHERE owner = ? AND name = ?", cursor, owner, name);
 }
@@ -73,7 +73,7 @@ export function saveFailure(sql: Sql, { owner, name }: ConsumerKey, seq: number,
   );
 }
 
-/** Sets the event aside for a person to decide on, says so, and moves the consumer past it. */
+/** Stores the event as a dead letter for a person to decide on, publishes `event.dead_lettered`, and moves the consumer past it. */
 export function bury(
   sql: Sql,
   emit: Emit,

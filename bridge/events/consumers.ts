@@ -20,16 +20,16 @@ import {
 import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
 import type { EventSelector, EventSink } from "./event-log.ts";
 
-/** Named subscriptions of one owner. Each keeps its place in the store until it is deleted. */
+/** The most named subscriptions of one owner. The store holds the position of each until it is deleted. */
 const consumersPerOwnerMax = 100;
 
 export interface ConsumerInfo extends ConsumerRow {
   readonly isConnected: boolean;
-  /** Events after its cursor, matching or not. */
+  /** How many events follow its cursor, matching or not. */
   readonly behind: number;
 }
 
-/** The durable named subscriptions, connected or not, and what they could not deliver. */
+/** The named subscriptions, connected or not, and their dead letters. */
 export class Consumers {
   readonly #deps: DurableDeps;
   readonly #connected = new Map<string, DurableSubscription>();
@@ -39,15 +39,15 @@ export class Consumers {
     this.#deps = deps;
     deps.log.onBeforeForgetting(() => {
       for (const place of [...this.#connected.values(), ...this.#awaited]) {
-        place.flush().catch((error: unknown) => deps.logger.warn({ error }, "a position was not stored"));
+        place.flush().catch((error: unknown) => deps.logger.warn({ error }, "A position was not stored"));
       }
     });
   }
 
   /**
-   * Goes on with the named subscription, or begins it. The newest reader has it: an earlier one is ended.
+   * Resumes the named subscription, or creates it. It belongs to the newest reader: the connection of an earlier one is ended.
    * Nothing is pushed before `start()`.
-   * @param cursor where a new one begins; what happens from now on when left out
+   * @param cursor where a new subscription begins; it begins with the next event when left out
    */
   async connect(
     key: ConsumerKey,
@@ -79,14 +79,14 @@ export class Consumers {
     return subscription;
   }
 
-  /** Its reader is gone; its place is kept. */
+  /** Ends the reading of a subscription whose reader left. Its position stays stored. */
   disconnect(key: ConsumerKey, subscription: DurableSubscription): void {
     subscription.close();
     const audience = audienceOf(key);
     if (this.#connected.get(audience) === subscription) this.#connected.delete(audience);
   }
 
-  /** Keeps a place for a reader that has not come yet. One that is there stays where it is, or begins anew. */
+  /** Creates the subscription for a reader that is not connected yet. An existing one keeps its position, or moves to the end of the log. */
   async keep(key: ConsumerKey, selector: EventSelector, options: { readonly beginAnew: boolean }): Promise<void> {
     const { log, store } = this.#deps;
     await store.write((sql) => {
@@ -100,7 +100,7 @@ export class Consumers {
     });
   }
 
-  /** The first event for one of the owner's named subscriptions that was not taken yet; undefined when the signal aborts first. */
+  /** Resolves with the first unread event for one of the owner's named subscriptions, or with undefined when the signal aborts first. */
   async whenNeeded(owner: string, names: readonly string[], signal: AbortSignal): Promise<EventEnvelope | undefined> {
     const rows = this.list().filter((row) => row.owner === owner && names.includes(row.name));
     const arrivals = new Arrivals(this.#deps, rows);
@@ -113,7 +113,7 @@ export class Consumers {
     }
   }
 
-  /** When the owner's readers last took an event, in milliseconds since the epoch; undefined while they have one in hand. */
+  /** When the owner's readers last acknowledged an event, in milliseconds since the epoch; undefined while one is unacknowledged. */
   takenAtMs(owner: string): number | undefined {
     const own = [...this.#connected].filter(([audience]) => audience.startsWith(`${owner}/`));
     if (own.some(([, subscription]) => subscription.isWaiting)) return undefined;
@@ -130,7 +130,7 @@ export class Consumers {
   }
 
   /**
-   * Deletes it with its place and its dead letters.
+   * Deletes the subscription with its position and its dead letters.
    * @throws BridgeError SUBSCRIPTION_NOT_FOUND
    */
   async forget(key: ConsumerKey): Promise<void> {
@@ -146,7 +146,7 @@ export class Consumers {
   }
 
   /**
-   * Delivers a dead letter again, to its own subscription alone, as the newest event with a `seq` of its own.
+   * Delivers a dead letter again, to its own subscription alone, as a new event with a `seq` of its own.
    * @throws BridgeError DEAD_LETTER_NOT_FOUND
    */
   async redeliver(id: number): Promise<void> {

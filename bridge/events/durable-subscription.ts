@@ -9,13 +9,13 @@ import { Feed } from "./feed.ts";
 import { Window } from "./window.ts";
 
 export interface DurableOptions {
-  /** An event that is not acknowledged within it is pushed again, with all after it. */
+  /** An event that is not acknowledged within this time is pushed again, with all events after it. */
   readonly ackDeadlineMs: number;
   /** After this many failed deliveries an event is set aside as a dead letter. */
   readonly attemptsMax: number;
-  /** Push no more than this before an ack. */
+  /** The most events that are pushed before an ack. */
   readonly unackedMax: number;
-  /** A reader that stands still by order is not to blame for what it does not acknowledge. */
+  /** Whether the reader is frozen by order. Its ack deadline does not run then. */
   readonly isFrozen?: () => boolean;
 }
 
@@ -25,7 +25,7 @@ export interface DurableDeps {
   readonly logger: Logger;
 }
 
-/** At least once and in order: the bridge keeps the position, which moves with each ack. */
+/** A named subscription: it delivers at least once and in order. The bridge stores the position, which moves with each ack. */
 export class DurableSubscription implements Subscription {
   readonly cursorReset: boolean;
   readonly #deps: DurableDeps;
@@ -38,7 +38,7 @@ export class DurableSubscription implements Subscription {
   #saved: number;
   #failed: { seq: number; attempts: number };
   #deadline: { readonly seq: number; readonly timer: Timer } | undefined;
-  /** While a dead letter is written nothing is pushed. */
+  /** Whether a dead letter is being written. Nothing is pushed meanwhile. */
   #isBurying = false;
   #isClosed = false;
   #ackedAtMs = 0;
@@ -71,7 +71,7 @@ export class DurableSubscription implements Subscription {
     return this.#acked;
   }
 
-  /** Pushed and not acknowledged. */
+  /** Whether an event was pushed and not acknowledged. */
   get isWaiting(): boolean {
     return this.#window.head !== undefined;
   }
@@ -86,7 +86,7 @@ export class DurableSubscription implements Subscription {
     this.#ackedAtMs = clock.now();
     if (cursor > lastSeq)
       throw new BridgeError("INVALID_PARAMS", `There is no event ${cursor} yet: ${lastSeq} is the last`);
-    // It may have been pushed on a connection before this one.
+    // The event may have been pushed on an earlier connection.
     if (cursor > this.#feed.position) this.#feed.rewind(cursor);
     if (cursor > this.#acked) {
       this.#acked = cursor;
@@ -96,7 +96,7 @@ export class DurableSubscription implements Subscription {
     await this.#save(cursor);
   }
 
-  /** Notes how far it is although nothing of it was for this subscription, so that it is not taken for a gap. */
+  /** Stores the position although no event was for this subscription: events that are removed later then make no gap. */
   async flush(): Promise<void> {
     if (this.#window.head === undefined) this.#acked = Math.max(this.#acked, this.#feed.position);
     await this.#save(this.#acked);
@@ -107,12 +107,12 @@ export class DurableSubscription implements Subscription {
     this.#isClosed = true;
     this.#feed.stop();
     this.#deadline?.timer.cancel();
-    // Its reader went away with events in hand. One that makes its readers crash must not do so for ever.
+    // The reader left with unacknowledged events. This counts as a failure: an event that crashes its readers must not do so for ever.
     const ended = this.#window.head === undefined ? this.flush() : this.#fail("Its reader went away");
     ended.catch((error: unknown) => this.#warn(error));
   }
 
-  /** Ends it from this side. */
+  /** Ends the subscription from the side of the bridge. */
   end(reason: string): void {
     if (this.#isClosed) return;
     this.close();
@@ -144,7 +144,7 @@ export class DurableSubscription implements Subscription {
     this.#deadline = { seq: head, timer };
   }
 
-  /** The oldest event failed: it and all after it are pushed again, or it is set aside. */
+  /** Counts a failure of the oldest event: it and all after it are pushed again, or it becomes a dead letter. */
   async #fail(reason: string): Promise<void> {
     const { head } = this.#window;
     if (head === undefined) return;
@@ -177,6 +177,6 @@ export class DurableSubscription implements Subscription {
 
   #warn(error: unknown): void {
     const { owner, name } = this.#row;
-    this.#deps.logger.warn({ error, owner, name }, "a subscription's position was not stored");
+    this.#deps.logger.warn({ error, owner, name }, "A subscription's position was not stored");
   }
 }

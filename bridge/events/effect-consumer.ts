@@ -11,20 +11,20 @@ import { Feed } from "./feed.ts";
 
 const batchMax = 100;
 const attemptsMax = 5;
-/** The wait by the failures of the same event. */
+/** The wait after a failure, by the failures of the same event. */
 const retryWaitMs = backOff({ firstMs: 50, maxMs: 800 });
 
 export interface Effect {
   /** Unique among the bridge's own consumers. */
   readonly name: string;
   readonly selector: EventSelector;
-  /** Its effect, in the transaction that moves the cursor past the event. */
+  /** Applies the effect in the transaction that moves the cursor past the event. */
   handle(event: EventEnvelope, sql: Sql, emit: Emit): void;
-  /** Called when effects have been committed. */
+  /** Runs after effects were committed. */
   onCommitted?(): void;
 }
 
-/** Exactly once: an event's effect and the position past it are committed together, or neither is. */
+/** Handles each event exactly once: its effect and the position past it are committed together, or neither is. */
 export class EffectConsumer implements Service {
   readonly name: string;
   readonly #deps: DurableDeps;
@@ -32,7 +32,7 @@ export class EffectConsumer implements Service {
   readonly #key: { readonly owner: "bridge"; readonly name: string };
   #feed: Feed | undefined;
   #batch: EventEnvelope[] = [];
-  /** Events still to be taken one at a time, after a failure, to find the one that causes it. */
+  /** How many events are still handled one at a time, after a failure, to find the event that causes it. */
   #singles = 0;
   #cursor = 0;
   #work: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class EffectConsumer implements Service {
     this.#key = { owner: "bridge", name: effect.name };
   }
 
-  /** Begins with what happens from now on when it is new. */
+  /** A consumer that is new begins with the next event. */
   async start(): Promise<void> {
     const { log, store } = this.#deps;
     const { selector } = this.#effect;
@@ -62,11 +62,12 @@ export class EffectConsumer implements Service {
       isLive: false,
       isReady: () => this.#work === undefined && this.#batch.length < (this.#singles > 0 ? 1 : batchMax),
       deliver: (event) => this.#add(event),
-      onGap: (gap) => this.#deps.logger.warn({ consumer: this.name, ...gap }, "events were forgotten unread"),
+      onGap: (gap) =>
+        this.#deps.logger.warn({ consumer: this.name, ...gap }, "Events were removed before this consumer read them"),
     });
     this.#feed.start();
     log.onBeforeForgetting(() => {
-      this.#flush().catch((error: unknown) => this.#deps.logger.warn({ error }, "a position was not stored"));
+      this.#flush().catch((error: unknown) => this.#deps.logger.warn({ error }, "A position was not stored"));
     });
   }
 
@@ -81,7 +82,7 @@ export class EffectConsumer implements Service {
   #add(event: EventEnvelope): void {
     this.#batch.push(event);
     if (this.#batch.length > 1) return;
-    // What else is delivered in this turn shares the commit.
+    // Other events that are delivered in this turn share the commit.
     setImmediate(() => {
       if (this.#isStopped) return;
       this.#work = this.#run().catch((error: unknown) => this.#onFailure(error));
@@ -109,7 +110,7 @@ export class EffectConsumer implements Service {
     if (!this.#isStopped) this.#feed?.rewind(this.#cursor);
   }
 
-  /** Notes how far it has read although nothing of it was for this consumer: a start does not read it again. */
+  /** Stores the position although no event was for this consumer, so that the next start does not read these events again. */
   async #flush(): Promise<void> {
     const position = this.#feed?.position ?? 0;
     if (this.#batch.length > 0 || position <= this.#cursor) return;
@@ -117,16 +118,16 @@ export class EffectConsumer implements Service {
     await this.#deps.store.write((sql) => saveCursor(sql, this.#key, position));
   }
 
-  /** Nothing of the batch was kept. Tries again from the cursor, one by one; what keeps failing is set aside. */
+  /** The batch was rolled back. Retries from the cursor, event by event; an event that keeps failing becomes a dead letter. */
   async #onFailure(error: unknown): Promise<void> {
     const { log, logger } = this.#deps;
-    logger.warn({ error, consumer: this.name }, "an event's effect failed");
+    logger.warn({ error, consumer: this.name }, "An event's effect failed");
     const [event] = this.#batch;
     let waitMs = 0;
     if (this.#batch.length > 1) this.#singles = this.#batch.length;
     else if (event !== undefined) {
       waitMs = await this.#noteFailure(event, error instanceof Error ? error.message : String(error)).catch((cause) => {
-        logger.error({ error: cause, consumer: this.name }, "the store does not take what a consumer has done");
+        logger.error({ error: cause, consumer: this.name }, "The failure of an event could not be stored");
         return retryWaitMs(attemptsMax);
       });
     }

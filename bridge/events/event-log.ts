@@ -8,7 +8,7 @@ export interface EventDraft {
   readonly priority: Priority;
   readonly ttlMs?: number;
   readonly correlationId?: string;
-  /** Pushed at once and stored without waiting; kept for a shorter time. A crash may lose it. */
+  /** Whether the event is delivered before it is stored, and kept for a shorter time. A crash may lose it. */
   readonly isVolatile?: boolean;
 }
 
@@ -23,17 +23,17 @@ export interface EventSelector {
 
 export interface EventPage {
   readonly events: readonly EventEnvelope[];
-  /** Pass it to read on. */
+  /** The cursor of the next page. */
   readonly cursor: number;
-  /** True when durable events after the cursor that was asked for are no longer remembered. */
+  /** Whether durable events after the requested cursor were removed. */
   readonly cursorReset: boolean;
   readonly hasMore: boolean;
 }
 
-/** An event of the log, with what only the log knows of it. */
+/** An event of the log, and whom it is for. */
 export interface Logged {
   readonly event: EventEnvelope;
-  /** The named subscription that it is for, as `owner/name`; null when it is for all. */
+  /** The named subscription that alone receives the event, as `owner/name`; null when all do. */
   readonly audience: string | null;
 }
 
@@ -42,11 +42,11 @@ export interface LogPage {
   readonly isEnd: boolean;
 }
 
-/** What a subscriber is told when its position moved past events that it did not get. */
+/** Reports to a subscriber that its position moved past events that it did not receive. */
 export interface Gap {
   readonly after: number;
   readonly resumedAt: number;
-  /** Events of low priority that yielded while the reader was behind; 0 when events are no longer remembered. */
+  /** How many events of low priority were dropped while the reader was behind; 0 when the events were removed. */
   readonly skippedLow: number;
 }
 
@@ -54,26 +54,26 @@ export interface Gap {
 export interface EventSink {
   /** Takes one event. */
   push(event: EventEnvelope, delivery: Delivery): void;
-  /** Undefined when more may be pushed at once, else a promise that resolves when it may. */
+  /** Undefined when another event may be pushed now, else a promise that resolves once it may. */
   writable(): Promise<void> | undefined;
   onGap(gap: Gap): void;
-  /** The subscription was ended from this side: another connection took it over, or it was deleted. */
+  /** The bridge ended the subscription: another connection took it over, or it was deleted. */
   onEnd(reason: string): void;
 }
 
 export interface Delivery {
-  /** 1, and one more with each redelivery. */
+  /** 1 at the first delivery, and one more at each redelivery. */
   readonly attempt: number;
-  /** Resume from here rather than after the event's own `seq`: it went ahead of others. */
+  /** Where to resume, when the event overtook others; its own `seq` otherwise. */
   readonly cursor?: number;
 }
 
 export interface Subscription {
   /** The `seq` after which events are delivered. */
   readonly cursor: number;
-  /** True when events after the cursor that was asked for are no longer remembered. */
+  /** Whether events after the requested cursor were removed. */
   readonly cursorReset: boolean;
-  /** Frees the window up to this `seq`; of a durable subscription, also keeps it. Resolves when that is durable. */
+  /** Frees the window up to this `seq`. A durable subscription also stores the position; the promise resolves when that is durable. */
   ack(cursor: number): Promise<void>;
   close(): void;
 }

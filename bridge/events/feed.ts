@@ -3,27 +3,27 @@ import type { DurableEventLog, Follower } from "./durable-log.ts";
 import type { EventSelector, Gap, Logged } from "./event-log.ts";
 import { compileSelector, isAlive, type Matcher } from "./selector.ts";
 
-/** Read at once when a reader catches up; between pages others have their turn. */
+/** The rows of one page. Other work of the bridge runs between two pages of a reader that catches up. */
 const pageRows = 200;
-/** Critical events that may go ahead of a backlog before they wait like others. */
+/** How many critical events may overtake a backlog. Further ones wait for their turn. */
 const aheadMax = 1_000;
 
 export interface FeedOptions {
   readonly selector: EventSelector;
-  /** `owner/name` of a named subscription, which also sees what is for it alone. */
+  /** The `owner/name` of a named subscription, which also receives the events that are for it alone. */
   readonly audience?: string;
-  /** Live reading: critical events go ahead of a backlog, and those of low priority yield while there is one. */
+  /** Whether critical events overtake a backlog, and events of low priority are dropped while there is one. */
   readonly isLive: boolean;
-  /** Whether the reader takes one more now. When it was not, `wake` follows when it is. */
+  /** Whether the reader takes one more event now. When it does not, its owner calls `wake` once it does. */
   isReady(): boolean;
-  /** @param cursor where to resume, when the event went ahead of others */
+  /** @param cursor where to resume, when the event overtook others */
   deliver(event: EventEnvelope, cursor?: number): void;
   onGap(gap: Gap): void;
 }
 
 /**
- * Reads the log from a position on, at the reader's pace. It holds no events: a reader that is behind reads the store
- * when it is ready again, so that one that never is costs nothing.
+ * Reads the log from a position on, at the reader's pace. A feed holds no events: a reader that is behind reads the store once it
+ * is ready again, so that a reader that is never ready costs nothing.
  */
 export class Feed implements Follower {
   readonly #log: DurableEventLog;
@@ -31,9 +31,9 @@ export class Feed implements Follower {
   readonly #matches: Matcher;
   #position: number;
   #state: "behind" | "scheduled" | "current" | "stopped" = "behind";
-  /** Delivered before their turn. */
+  /** The `seq` of events that overtook others. */
   readonly #ahead = new Set<number>();
-  /** Where it stood when its reader began to be too slow for what happens. */
+  /** The position at which the reader became slower than the log. */
   #slowSince: number | undefined;
   #skippedLow = 0;
   #unfollow: (() => void) | undefined;
@@ -45,7 +45,7 @@ export class Feed implements Follower {
     this.#matches = compileSelector(options.selector);
   }
 
-  /** Everything up to here was delivered, or is not for this reader. */
+  /** Every event up to this `seq` was delivered, or is not for this reader. */
   get position(): number {
     return this.#position;
   }
@@ -60,7 +60,7 @@ export class Feed implements Follower {
     this.#state = "stopped";
   }
 
-  /** The reader is ready again. */
+  /** Continues after the reader became ready again. */
   wake(): void {
     if (this.#state !== "behind") return;
     this.#state = "scheduled";
@@ -69,7 +69,7 @@ export class Feed implements Follower {
     });
   }
 
-  /** Delivers again from here on. */
+  /** Delivers again from this position on. */
   rewind(position: number): void {
     this.#position = position;
     if (this.#state === "current") this.#state = "behind";
@@ -105,7 +105,7 @@ export class Feed implements Follower {
       if (!isDone && !this.#options.isReady()) return;
       this.#position = seq;
       if (!isDone) this.#options.deliver(logged.event);
-      // Delivering may have stopped or rewound this feed.
+      // The delivery may have stopped or rewound this feed.
       if (this.#state !== "behind" || this.#position !== seq) return;
     }
     if (isEnd) {

@@ -2,10 +2,10 @@ import type { Clock } from "../platform/clock.ts";
 import type { EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
 import { compileSelector, isAlive } from "./selector.ts";
 
-/** Rows that one page looks at before it answers with what it has: a rare event does not hold up the bridge. */
+/** The most rows that one page reads. It then returns what it has found, so that a search for a rare event does not hold up the bridge. */
 const scanRowsMax = 5_000;
 
-/** The log, as its readers see it. */
+/** What a reader needs of the log. */
 interface ReadableLog {
   readonly clock: Clock;
   readonly lastSeq: number;
@@ -32,7 +32,7 @@ export function readHistory(log: ReadableLog, selector: EventSelector, cursor: n
   return { events, cursor: isEnd ? log.lastSeq : last, cursorReset, hasMore: !isEnd };
 }
 
-/** The newest events, oldest first. Its cursor is where what happens next begins. */
+/** The newest events, oldest first. The cursor of the page is the end of the log. */
 export function readNewest(log: ReadableLog, selector: EventSelector, limit: number): EventPage {
   const matches = compileSelector(selector);
   const now = log.clock.now();

@@ -4,13 +4,13 @@ import { Feed } from "./feed.ts";
 import { Window } from "./window.ts";
 
 export interface LiveOptions {
-  /** Begin after this `seq`; from now on when left out. */
+  /** The `seq` after which events are pushed; the end of the log when left out. */
   readonly cursor?: number;
-  /** Push no more than this before an ack. */
+  /** The most events that are pushed before an ack. */
   readonly unackedMax?: number;
 }
 
-/** At most once: what is pushed is not pushed again. Ends with its reader. */
+/** Subscribes a reader that receives each event at most once. The subscription ends with its reader. */
 export function subscribeLive(
   log: DurableEventLog,
   selector: EventSelector,

@@ -3,7 +3,7 @@ import { onAbort } from "../platform/abort.ts";
 import { contractEvent } from "./contract-event.ts";
 import type { DurableEventLog } from "./durable-log.ts";
 
-/** Senders that wait for a reply, all together. */
+/** The most senders that wait for a reply at a time. */
 const waitingMax = 10_000;
 
 export interface Message {
@@ -16,17 +16,17 @@ export interface Message {
   readonly inReplyTo?: string | undefined;
 }
 
-/** Messages to agents, and the replies that their senders wait for. All go through the log. */
+/** Sends messages to agents, and waits for their replies. Each message is an event of the log. */
 export class Mailbox {
   readonly #log: DurableEventLog;
-  /** By message id. */
+  /** Who waits for a reply, by message id. */
   readonly #waiting = new Map<string, (reply: EventEnvelope) => void>();
 
   constructor(log: DurableEventLog) {
     this.#log = log;
   }
 
-  /** Who sent this message to `receiver`; undefined when no one did, or it is no longer remembered. */
+  /** The sender of this message to `receiver`; undefined when there is no such message, or it was removed. */
   senderOf(messageId: string, receiver: string): string | undefined {
     const message = this.#log.at(Number(messageId.split("-").at(-1)));
     const isIt = message?.id === messageId && message.type === "agent.message";
@@ -63,7 +63,7 @@ export class Mailbox {
     }
   }
 
-  /** To the receiver's inbox; a reply that is waited for, or is for a person, to the sender's own `replies`. */
+  /** Publishes in the receiver's inbox. A reply that is waited for, or is for a person, goes to the channel `replies` of its sender. */
   async #publish(
     { from, to, kind, data, inReplyTo }: Message,
     onReply: ((reply: EventEnvelope) => void) | undefined,
@@ -80,7 +80,7 @@ export class Mailbox {
     const channel = isForInbox ? draft.channel : `${from.replace(":", ".")}.replies`;
     const event = await this.#log.transact((_, emit) => {
       const emitted = emit({ ...draft, channel, ...(inReplyTo === undefined ? {} : { correlationId: inReplyTo }) });
-      // Before anyone sees it: the reply may come at once.
+      // This must happen before the event is delivered: the reply may come at once.
       if (onReply !== undefined) this.#waiting.set(emitted.id, onReply);
       return emitted;
     });

@@ -1,9 +1,9 @@
 import type { Migration } from "../store/index.ts";
 
 /**
- * `reserved`: no `seq` above it was given out before. `forgotten`: durable events up to here may be gone. `is_open`: a
- * bridge writes it, or ended without an orderly stop.
- * An event with an audience (`owner/name`) is for that named subscription alone: a dead letter that is delivered again.
+ * `reserved`: no `seq` above it was given out before. `forgotten`: durable events up to it may have been removed. `is_open`: a
+ * bridge writes the log, or ended without an orderly stop.
+ * An event with an audience (`owner/name`) is for that named subscription alone: it is a dead letter that is delivered again.
  */
 export const eventsMigrations: readonly Migration[] = [
   {

@@ -6,7 +6,7 @@ const rank: Record<Priority, number> = { low: 0, normal: 1, high: 2, critical: 3
 
 export type Matcher = (event: EventEnvelope) => boolean;
 
-/** Compiles a selector: an event matches when every part that is given does. */
+/** Compiles a selector. An event matches when it meets every condition that the selector has. */
 export function compileSelector({ channels, types, minPriority, source, data }: EventSelector): Matcher {
   const inChannel = compilePatterns(channels);
   const wanted = types === undefined ? undefined : new Set(types);
@@ -30,6 +30,6 @@ export function fieldOf(data: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** Whether it has not outlived its `ttl_ms`. */
+/** Whether the event has not outlived its `ttl_ms`. */
 export const isAlive = (event: EventEnvelope, nowMs: number): boolean =>
   event.ttl_ms === undefined || Date.parse(event.time) + event.ttl_ms > nowMs;

@@ -1,11 +1,11 @@
 import type { EventSink } from "./event-log.ts";
 
-/** How many events a reader may have at once: as its connection takes them, and no more unacknowledged than agreed. */
+/** Bounds the events of a reader: as many as its connection takes, and at most `unackedMax` unacknowledged ones. */
 export class Window {
   readonly #sink: EventSink;
   readonly #unackedMax: number;
   readonly #onRoom: () => void;
-  /** Pushed and not acknowledged, in order. Empty when acknowledgements are not asked for. */
+  /** The pushed and unacknowledged `seq`, in order. Empty when acknowledgements are not asked for. */
   #unacked: number[] = [];
   #isBlocked = false;
 
@@ -16,7 +16,7 @@ export class Window {
     this.#onRoom = onRoom;
   }
 
-  /** The oldest that is not acknowledged. */
+  /** The oldest unacknowledged `seq`. */
   get head(): number | undefined {
     return this.#unacked[0];
   }
@@ -42,7 +42,7 @@ export class Window {
     this.#onRoom();
   }
 
-  /** Forgets what was pushed: it will be pushed again. */
+  /** Forgets the pushed events: they will be pushed again. */
   reset(): void {
     this.#unacked = [];
   }

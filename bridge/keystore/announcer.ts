@@ -2,7 +2,7 @@ import { BridgeError, KeyId } from "@armorclaw/protocol";
 import type { PublishEvent } from "../events/index.ts";
 import type { KeyMeta } from "./store.ts";
 
-/** Tells of the keystore. What is damaged is told once for each unlocking, however often it is met. */
+/** Publishes the keystore's events. Each damage is published once after each unlocking, however often it is found. */
 export class Announcer {
   readonly #publish: PublishEvent;
   readonly #damage = new Set<string>();
@@ -11,7 +11,7 @@ export class Announcer {
     this.#publish = publish;
   }
 
-  /** Tells how an unlocking ends. */
+  /** Publishes how an unlocking ends. */
   async ofUnlocking<T>(unlocking: Promise<T>, source: () => string): Promise<T> {
     try {
       const result = await unlocking;
@@ -23,7 +23,7 @@ export class Announcer {
     }
   }
 
-  /** What was told of damage is told again after it. */
+  /** Begins a new unlocking: damage is published again. */
   opened(): void {
     this.#damage.clear();
   }
@@ -42,7 +42,7 @@ export class Announcer {
     return resealed;
   }
 
-  /** Runs what reads sealed records, and tells when one is damaged. */
+  /** Runs a function that reads sealed records, and publishes when one is damaged. */
   watching<T>(work: () => T): T {
     try {
       return work();

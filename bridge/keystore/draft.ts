@@ -4,7 +4,7 @@ import { nearest } from "@armorclaw/protocol/nearest";
 import type { Sql } from "../store/index.ts";
 import { allKeys, findKey, type KeyMeta, type KeyRow } from "./store.ts";
 
-/** Names that begin with this are the bridge's own; a caller cannot say them. */
+/** The prefix of the bridge's own keys. No caller can name them. */
 export const internalPrefix = "_";
 
 export interface KeyInfo extends KeyMeta {
@@ -29,7 +29,7 @@ export const withUse = (
   lastUsedAt: lastUsedAt ?? null,
 });
 
-/** The record of a key's next value. */
+/** The record that goes with a key's next value. */
 export function nextVersion(draft: KeyDraft, id: string, known: KeyMeta | undefined, now: number): KeyMeta {
   return {
     id,
@@ -44,7 +44,7 @@ export function nextVersion(draft: KeyDraft, id: string, known: KeyMeta | undefi
   };
 }
 
-/** A name that no key has. */
+/** An id that no key has. */
 export function freeId(sql: Sql, provider: string): string {
   for (let number = 1; ; number++) {
     const id = number === 1 ? provider : `${provider}-${number}`;
@@ -52,7 +52,7 @@ export function freeId(sql: Sql, provider: string): string {
   }
 }
 
-/** The key that a caller names. @throws BridgeError KEY_NOT_FOUND */
+/** Finds the key that a caller names. @throws BridgeError KEY_NOT_FOUND */
 export function findNamed(sql: Sql, id: string): KeyRow {
   const row = id.startsWith(internalPrefix) ? undefined : findKey(sql, id);
   if (row !== undefined) return row;

@@ -9,7 +9,7 @@ const nonceBytes = 12;
 const tagBytes = 16;
 export const keyBytes = 32;
 
-/** Fields as bytes that no other list of fields gives: each with its length in front, null apart from the empty text. */
+/** Encodes fields so that no other list of fields has the same bytes: each follows its length, and null differs from the empty text. */
 export function associated(...fields: readonly (string | number | null)[]): Buffer {
   return Buffer.concat(
     fields.flatMap((field) => {
@@ -22,7 +22,7 @@ export function associated(...fields: readonly (string | number | null)[]): Buff
   );
 }
 
-/** Seals `plaintext`; it opens only with the same key and the same associated data. */
+/** Seals `plaintext`. The result opens only with the same key and the same associated data. */
 export function seal(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, nonce = randomBytes(nonceBytes)): Buffer {
   const header = Buffer.from([version, aes256Gcm]);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes });
@@ -31,7 +31,7 @@ export function seal(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, no
   return Buffer.concat([header, nonce, ciphertext, cipher.getAuthTag()]);
 }
 
-/** @throws BridgeError KEYSTORE_DAMAGED when a byte of it, of the key or of the associated data differs */
+/** @throws BridgeError KEYSTORE_DAMAGED when a byte of the envelope, of the key or of the associated data differs */
 export function open(key: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Buffer {
   if (sealed.length < headerBytes + nonceBytes + tagBytes || sealed[0] !== version || sealed[1] !== aes256Gcm)
     throw new BridgeError("KEYSTORE_DAMAGED", "A sealed record is not of a format that this bridge knows");

@@ -5,7 +5,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { KeyMeta } from "./store.ts";
 
 const everyMs = 30_000;
-/** How long before its end a key is told of. */
+/** How long before its end a key counts as expiring soon. */
 export const expiresSoonMs = 14 * 86_400_000;
 
 export interface ExpiryWatchDeps {
@@ -14,12 +14,12 @@ export interface ExpiryWatchDeps {
   readonly clock: Clock;
 }
 
-/** Says of each key, once in each run of the bridge, that it expires soon and that it has. */
+/** Publishes of each key, once in each run of the bridge, that it expires soon and that it has expired. */
 export class ExpiryWatch implements Service {
   readonly name = "key expiry";
   readonly #deps: ExpiryWatchDeps;
-  /** What was said of a key's end, by key and end. */
-  #told: ReadonlyMap<string, "keystore.expiring" | "keystore.expired"> = new Map();
+  /** What was published, by key and expiry. */
+  #published: ReadonlyMap<string, "keystore.expiring" | "keystore.expired"> = new Map();
   #timer: Timer | undefined;
 
   constructor(deps: ExpiryWatchDeps) {
@@ -38,15 +38,15 @@ export class ExpiryWatch implements Service {
   look(): void {
     const { keys, publish, clock } = this.#deps;
     const now = clock.now();
-    const told = new Map<string, "keystore.expiring" | "keystore.expired">();
+    const published = new Map<string, "keystore.expiring" | "keystore.expired">();
     for (const { id, provider, expiresAt } of keys()) {
       if (expiresAt === null || expiresAt > now + expiresSoonMs) continue;
       const which = `${id} ${expiresAt}`;
       const type = expiresAt <= now ? "keystore.expired" : "keystore.expiring";
-      told.set(which, type);
-      if (this.#told.get(which) === type) continue;
+      published.set(which, type);
+      if (this.#published.get(which) === type) continue;
       publish(type, "bridge", { id: KeyId.parse(id), provider, expires_at: new Date(expiresAt).toISOString() });
     }
-    this.#told = told;
+    this.#published = published;
   }
 }

@@ -14,9 +14,9 @@ import { openVault, rewrapVault, sourceOf } from "./unlocking.ts";
 import type { Vault } from "./vault.ts";
 
 const keysMax = 1_000;
-/** One transaction of a rotation: short enough for others to write between. */
+/** How many keys one transaction of a rotation seals, so that other writes run in between. */
 const resealBatch = 50;
-/** How exact "last used" is. */
+/** The resolution of "last used": a key that is used often is not written each time. */
 const useResolutionMs = 60_000;
 
 export interface KeystoreDeps {
@@ -25,11 +25,11 @@ export interface KeystoreDeps {
   readonly publish: PublishEvent;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Locks itself after this long without use. */
+  /** The keystore locks itself after this time without use. */
   readonly autoLockMs: number | undefined;
 }
 
-/** Secrets, sealed one by one. */
+/** The keystore: it holds secrets, each sealed under a key of its own. */
 export class Keystore {
   readonly #deps: KeystoreDeps;
   #source: UnlockSource;
@@ -58,17 +58,17 @@ export class Keystore {
     return autoLockMs === 0 ? undefined : autoLockMs;
   }
 
-  /** Calls after each unlocking, before it is answered. */
+  /** Calls the listener after each unlocking, before the call that unlocks is answered. */
   whenUnlocked(listener: () => void): void {
     this.#onUnlock.push(listener);
     if (this.isUnlocked) listener();
   }
 
-  /** Unlocks when that needs no person. Stays locked, and says why, when it cannot. */
+  /** Unlocks the keystore when no person is needed for it. A failure is logged, and the keystore stays locked. */
   async open(): Promise<void> {
     try {
       this.#source = sourceOf(this.#deps.store, this.#deps.source);
-      if (this.source === "passphrase") return this.#announcer.locked("It waits for its passphrase");
+      if (this.source === "passphrase") return this.#announcer.locked("The keystore waits for its passphrase");
       await this.unlock();
     } catch (error) {
       this.#deps.logger.error({ error }, "The keystore stays locked");
@@ -77,7 +77,7 @@ export class Keystore {
 
   /**
    * @returns how many keys of an unfinished rotation were sealed anew
-   * @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed
+   * @throws BridgeError KEYSTORE_WRONG_KEY; nothing is changed then
    */
   unlock(passphrase?: Secret): Promise<number> {
     return this.#announcer.ofUnlocking(
@@ -86,7 +86,7 @@ export class Keystore {
     );
   }
 
-  /** @param reason told as an event; nothing is told when left out */
+  /** @param reason is published as an event; no event is published when it is left out */
   lock(reason?: string): void {
     this.#idle?.cancel();
     if (reason !== undefined && this.isUnlocked) this.#announcer.locked(reason);
@@ -103,7 +103,7 @@ export class Keystore {
     });
   }
 
-  /** Keys that are expired or soon will be. */
+  /** The ids of the keys that have expired or expire soon. */
   expiring(): string[] {
     const limit = this.#deps.clock.now() + expiresSoonMs;
     return this.list().flatMap(({ id, expiresAt }) => (expiresAt !== null && expiresAt < limit ? [id] : []));
@@ -144,7 +144,7 @@ export class Keystore {
     });
   }
 
-  /** Opens a key for the one use that it was asked for. @throws BridgeError KEY_NOT_FOUND, KEY_EXPIRED, KEYSTORE_LOCKED */
+  /** Opens a key for one use. @throws BridgeError KEY_NOT_FOUND, KEY_EXPIRED, KEYSTORE_LOCKED */
   async read(id: string): Promise<{ readonly info: KeyInfo; readonly value: Secret }> {
     const { store, clock } = this.#deps;
     this.#used();
@@ -168,7 +168,7 @@ export class Keystore {
     return this.#deps.store.read((sql) => withUse(findNamed(sql, id), lastUses(sql).get(id)));
   }
 
-  /** Seals every key anew under a fresh master key. Killed half-way, the next unlocking goes on with it. */
+  /** Seals every key anew under a new master key. After a crash the next unlocking completes the rotation. */
   async rotateMaster(): Promise<number> {
     const { store, clock } = this.#deps;
     try {
@@ -181,8 +181,8 @@ export class Keystore {
   }
 
   /**
-   * Changes what unlocks the keystore, which has to be unlocked for it. Whoever knew the old passphrase or holds the old key
-   * opens no copy that is made from now on; `rotateMaster` keeps out one who has had the master key itself.
+   * Changes what unlocks the keystore, which has to be unlocked. The old passphrase or key opens no copy of the store that is made
+   * from now on; against somebody who has had the master key itself, `rotateMaster` must follow.
    * @returns whether the configuration names another source, so that the next start would fail
    */
   rekey(kind: UnlockKind, passphrase?: Secret): Promise<boolean> {
@@ -203,7 +203,7 @@ export class Keystore {
     });
   }
 
-  /** A key of the bridge's own, made at its first use. @throws BridgeError KEYSTORE_LOCKED */
+  /** Returns one of the bridge's own keys, which is made at its first use. @throws BridgeError KEYSTORE_LOCKED */
   internalKey(name: string): Buffer {
     const { store, clock } = this.#deps;
     const id = `${internalPrefix}${name}`;
@@ -212,7 +212,7 @@ export class Keystore {
     return store.writeNow((sql) => this.#checkedVault(sql).internal(sql, id, clock.now()));
   }
 
-  /** One after the other: two at once would make two first master keys. */
+  /** Runs the work after the earlier one: two unlockings at once would make two first master keys. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#unlocking.then(work);
     this.#unlocking = result.catch(() => undefined);
@@ -233,12 +233,12 @@ export class Keystore {
     return resealed;
   }
 
-  /** Damage to one record does not take the others away: it is said here, and again by whatever reads that record. */
+  /** Reports damage without locking out the undamaged records. Reading a damaged record fails on its own. */
   #warnOfDamage(vault: Vault): void {
     try {
       this.#deps.store.read((sql) => vault.checkRoster(sql));
     } catch (error) {
-      this.#deps.logger.error({ error }, "The keystore was changed by something else than the bridge");
+      this.#deps.logger.error({ error }, "A program other than the bridge changed the keystore");
       this.#announcer.damaged(error);
     }
   }
@@ -266,7 +266,7 @@ export class Keystore {
     return this.#vault;
   }
 
-  /** For writes: what was changed by others must not be signed as if the bridge had written it. */
+  /** Returns the vault for a write. A change by another program must not be signed as if the bridge had made it. */
   #checkedVault(sql: Sql): Vault {
     const vault = this.#requireVault();
     this.#announcer.watching(() => vault.checkRoster(sql));
@@ -279,7 +279,7 @@ export class Keystore {
     this.#idle?.cancel();
     if (autoLockMs === undefined || !this.isUnlocked) return;
     this.#idle = clock.after(autoLockMs, () => {
-      logger.info({ autoLockMs }, "The keystore locked itself, being unused");
+      logger.info({ autoLockMs }, "The keystore locked itself because it was not used");
       this.lock(`It was unused for ${autoLockMs} ms`);
     });
   }

@@ -1,10 +1,10 @@
-/** What is known of a provider of keys. A key that looks wrong is stored all the same: providers change their formats. */
+/** A provider of keys. A key of an unexpected shape is stored with a warning, because providers change their formats. */
 export interface Provider {
   readonly name: string;
   readonly shape?: RegExp;
   readonly looksLike?: string;
   readonly baseUrl?: string;
-  /** A call that costs nothing, to learn whether a key is accepted. */
+  /** A free call that shows whether the provider accepts a key. */
   readonly probe?: { readonly path: string; readonly header: string; readonly prefix: string };
 }
 
@@ -91,12 +91,12 @@ export const providers: Readonly<Record<string, Provider>> = {
 export const providerOf = (id: string): Provider | undefined =>
   Object.hasOwn(providers, id) ? providers[id] : undefined;
 
-/** What looks wrong about a key, without a part of it. */
+/** Returns what looks wrong about a key. The texts contain no part of the key. */
 export function keyWarnings(providerId: string, token: string): string[] {
   const provider = providerOf(providerId);
   const warnings: string[] = [];
   if (provider === undefined) warnings.push(`${providerId} is not a provider that this bridge knows`);
-  if (token !== token.trim()) warnings.push("It begins or ends with white space");
+  if (token !== token.trim()) warnings.push("The key begins or ends with white space");
   if (provider?.shape?.test(token.trim()) === false) {
     const other = Object.values(providers).find((one) => one !== provider && one.shape?.test(token.trim()));
     const hint = other === undefined ? "" : `; it looks like one of ${other.name}`;

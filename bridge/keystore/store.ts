@@ -10,7 +10,7 @@ export interface MasterRow {
   readonly envelope: Uint8Array;
 }
 
-/** Everything about a key besides its value and what seals it. */
+/** A key's record without its value and the data that seals it. */
 export interface KeyMeta {
   readonly id: string;
   readonly version: number;

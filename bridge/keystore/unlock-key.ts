@@ -6,24 +6,24 @@ import { keyBytes } from "./envelope.ts";
 
 export type UnlockKind = "passphrase" | "key-file" | "keyring" | "credentials";
 
-/** What is kept beside a master key to derive again what opens it. */
+/** The parameters that are stored beside a master key, to derive the key that opens it. */
 export interface UnlockParameters {
   readonly salt: string;
-  /** Argon2id's cost; absent for keys that are random already. */
+  /** The cost of Argon2id. Absent for material that is random already. */
   readonly memoryKib?: number;
   readonly passes?: number;
 }
 
-/** Where the key that opens the master keys comes from. */
+/** The source of the key that opens the master keys. */
 export interface UnlockSource {
   readonly kind: UnlockKind;
   /**
    * @param isNew whether the keystore has no master key yet, so that a key may be made
    * @returns undefined when a passphrase has to be given
-   * @throws BridgeError KEYSTORE_WRONG_KEY when it cannot be had
+   * @throws BridgeError KEYSTORE_WRONG_KEY when the material cannot be read
    */
   material(isNew: boolean): Promise<Secret | undefined>;
-  /** Whether the configuration names this very one; otherwise what opens the keystore at present is taken. */
+  /** Whether the configuration names this source. Otherwise the bridge uses the source that opens the keystore at present. */
   readonly isNamed: boolean;
   /** The source of another kind under the same settings. */
   as(kind: UnlockKind): UnlockSource;
@@ -31,9 +31,9 @@ export interface UnlockSource {
 
 const argon2Async = promisify(argon2);
 const saltBytes = 16;
-/** What OWASP asks for at least, and some more: about half a second of one core. */
+/** Above the minimum that OWASP recommends: about half a second of one core. */
 const cost = { memoryKib: 65_536, passes: 3 };
-/** Parameters are read from the store: what is absurd there must not exhaust the memory. */
+/** The bounds on stored parameters: a damaged store must not exhaust the memory. */
 const memoryKibMax = 1_048_576;
 const passesMax = 16;
 
@@ -42,7 +42,7 @@ export function newParameters(kind: UnlockKind): UnlockParameters {
   return kind === "passphrase" ? { salt, ...cost } : { salt };
 }
 
-/** The key that opens the master keys. */
+/** Derives the key that opens the master keys. */
 export async function deriveUnlockKey(
   kind: UnlockKind,
   material: Secret,
@@ -54,7 +54,7 @@ export async function deriveUnlockKey(
     return Buffer.from(derived);
   }
   if (memoryKib < 8 || memoryKib > memoryKibMax || passes < 1 || passes > passesMax)
-    throw new BridgeError("KEYSTORE_DAMAGED", "The parameters of the passphrase make no sense");
+    throw new BridgeError("KEYSTORE_DAMAGED", "The stored parameters of the passphrase are out of bounds");
   const message = material.use((bytes) => Buffer.from(bytes));
   try {
     const cost = { parallelism: 1, memory: memoryKib, passes, tagLength: keyBytes };

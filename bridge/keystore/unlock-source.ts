@@ -11,11 +11,11 @@ import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 export interface UnlockSourceSettings {
   readonly kind: "auto" | UnlockSource["kind"];
   readonly keyFile: string;
-  /** `$CREDENTIALS_DIRECTORY`, where systemd gives one. */
+  /** `$CREDENTIALS_DIRECTORY`, where systemd sets it. */
   readonly credentialsDirectory: string | undefined;
   readonly installId: string;
   readonly platform: NodeJS.Platform;
-  /** The program that reaches the keyring, when not the platform's usual one. */
+  /** The program that reads the keyring, when it is not the platform's usual one. */
   readonly keyringTool?: string;
 }
 
@@ -58,7 +58,7 @@ function credentials(path: string | undefined): Pick<UnlockSource, "kind" | "mat
   };
 }
 
-/** Reads a key of its owner's alone; makes one when there may be a new one. */
+/** Reads a key file that only its owner can read. Creates it when `mayMake` is set. */
 function fromFile(path: string, mayMake: boolean): Secret {
   try {
     if (mayMake) makeKeyFile(path);
@@ -95,7 +95,7 @@ function makeKeyFile(path: string): void {
   }
 }
 
-/** The desktop's keyring, through the tool that the system has for it. The key goes by stdin, never by argv. */
+/** Reads the key from the desktop's keyring with the system's tool. A new key is passed by stdin, never by argv. */
 async function fromKeyring(
   { platform, installId, keyringTool }: UnlockSourceSettings,
   isNew: boolean,
@@ -123,7 +123,7 @@ function runTool(tool: string, args: readonly string[], input: string): Promise<
       if (error === null) resolve(stdout);
       else reject(noKey(`The keyring does not answer (${tool}: ${error.code ?? error.message})`, error));
     });
-    // The tool may end before it has read its input; its exit code tells why.
+    // The tool may end before it has read its input. Its exit code gives the reason.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });

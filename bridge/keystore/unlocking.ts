@@ -8,13 +8,14 @@ import { type Unlocked, Vault } from "./vault.ts";
 const kinds: readonly string[] = ["passphrase", "key-file", "keyring", "credentials"] satisfies UnlockKind[];
 
 /**
- * The source that the stored master keys were sealed for, which the configuration's has to be unless it is `auto`.
+ * The source that opens the stored master keys. The configured source has to be the same unless it is `auto`.
  * @throws BridgeError KEYSTORE_WRONG_KEY, KEYSTORE_DAMAGED
  */
 export function sourceOf(store: Store, configured: UnlockSource): UnlockSource {
   const [first] = store.read(masters);
   if (first === undefined || first.kind === configured.kind) return configured;
-  if (!kinds.includes(first.kind)) throw new BridgeError("KEYSTORE_DAMAGED", "What opens the keystore makes no sense");
+  if (!kinds.includes(first.kind))
+    throw new BridgeError("KEYSTORE_DAMAGED", "The stored source of the keystore's key is not known");
   if (!configured.isNamed) return configured.as(first.kind);
   throw new BridgeError(
     "KEYSTORE_WRONG_KEY",
@@ -22,7 +23,7 @@ export function sourceOf(store: Store, configured: UnlockSource): UnlockSource {
   );
 }
 
-/** @throws BridgeError KEYSTORE_WRONG_KEY, and nothing was changed */
+/** @throws BridgeError KEYSTORE_WRONG_KEY; nothing is changed then */
 export async function openVault(
   store: Store,
   source: UnlockSource,
@@ -38,8 +39,7 @@ export async function openVault(
 }
 
 /**
- * Seals the master keys for something else to open: one transaction, before which the old one opens them and after which the
- * new one does.
+ * Seals the master keys for another source in one transaction: before it the old source opens them, after it the new one.
  * @returns the new source
  * @throws BridgeError KEYSTORE_LOCKED, INVALID_PARAMS
  */

@@ -20,14 +20,14 @@ import {
 } from "./store.ts";
 import type { UnlockKind, UnlockParameters } from "./unlock-key.ts";
 
-/** What opened the keystore, and with it every later master key. */
+/** The key that opened the keystore. New master keys are sealed under it. */
 export interface Unlocked {
   readonly kind: UnlockKind;
   readonly parameters: UnlockParameters;
   readonly unlockKey: Buffer;
 }
 
-/** The opened master keys: everything that can be done while the keystore is unlocked. */
+/** The opened master keys, and what can be done with them while the keystore is unlocked. */
 export class Vault {
   #unlocked: Unlocked;
   readonly #masters = new Map<string, Buffer>();
@@ -58,7 +58,7 @@ export class Vault {
     return vault;
   }
 
-  /** Makes a new current master key. What the others sealed is theirs until `resealSome` has come to it. */
+  /** Makes a new current master key. Keys that older ones sealed stay so until `resealSome` seals them anew. */
   addMaster(sql: Sql, now: number): void {
     const id = `mk_${randomBytes(8).toString("hex")}`;
     const { kind, parameters, unlockKey } = this.#unlocked;
@@ -70,7 +70,7 @@ export class Vault {
     this.signRoster(sql);
   }
 
-  /** Seals the master keys themselves anew, for something else to open. `useUnlocked` follows once that is durable. */
+  /** Seals the master keys themselves under another unlock key. The caller calls `useUnlocked` once that is durable. */
   rewrap(sql: Sql, { kind, parameters, unlockKey }: Unlocked): void {
     for (const row of masters(sql)) {
       const head = { ...row, kind, parameters };
@@ -84,7 +84,7 @@ export class Vault {
     this.#unlocked = unlocked;
   }
 
-  /** Takes up the master keys as they stand in the store, after a transaction that made one was undone. */
+  /** Restores the master keys of the store, after a transaction that made a new one was rolled back. */
   useSaved(rows: readonly MasterRow[]): void {
     const saved = new Set(rows.map(({ id }) => id));
     for (const id of this.#masters.keys()) if (!saved.has(id)) this.#masters.delete(id);
@@ -110,7 +110,7 @@ export class Vault {
     }
   }
 
-  /** Seals up to `limit` keys of older master keys anew; the older ones are forgotten with the last. @returns how many */
+  /** Seals up to `limit` keys of older master keys anew, and removes those master keys with the last one. @returns how many keys */
   resealSome(sql: Sql, limit: number): number {
     const rows = keysOfOtherMasters(sql, this.#currentId, limit);
     for (const row of rows) {
@@ -128,7 +128,7 @@ export class Vault {
     return rows.length;
   }
 
-  /** Signs which keys there are: a record that is removed, added or put back to an older version is found out. */
+  /** Signs the list of keys, so that a record that is removed, added or replaced by an older version is detected. */
   signRoster(sql: Sql): void {
     saveRoster(sql, this.#roster(sql));
   }
@@ -141,7 +141,7 @@ export class Vault {
       throw new BridgeError("KEYSTORE_DAMAGED", "The keystore's records are not those that the bridge wrote");
   }
 
-  /** A key that is derived from a stored secret rather than from a master key, so that it outlives rotations. */
+  /** Returns one of the bridge's own keys. It is a stored secret and not derived from a master key, so that it outlives rotations. */
   internal(sql: Sql, id: string, now: number): Buffer {
     const row = findKey(sql, id) ?? this.#makeInternal(sql, id, now);
     return this.unseal(row).use((bytes) => Buffer.from(bytes));

@@ -1,15 +1,15 @@
 import { onAbort } from "./abort.ts";
 
-/** Something that can be called off. Calling it off twice is harmless. */
+/** A timer that can be cancelled. Cancelling it twice is harmless. */
 export interface Timer {
   cancel(): void;
 }
 
-/** Time, as a port: everything that waits or stamps takes one, so that tests can move it. */
+/** Time as a port: all code that waits or reads the time takes a clock, so that tests can move it. */
 export interface Clock {
-  /** Milliseconds since the epoch, for stamps. */
+  /** Milliseconds since the epoch, for timestamps. */
   now(): number;
-  /** Milliseconds that only go forward, for durations. */
+  /** Milliseconds that never go back, for durations. */
   monotonic(): number;
   /** Calls once after `ms`. Does not keep the process alive. */
   after(ms: number, callback: () => void): Timer;

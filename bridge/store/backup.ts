@@ -16,7 +16,7 @@ export interface BackupHeader extends BackupFacts {
   readonly sha256: string;
 }
 
-/** First line: this, and the header as JSON. What follows is the database, byte for byte. */
+/** The first line of a backup is this word and the header as JSON. The database follows byte for byte. */
 const magic = "armorclaw-backup 1 ";
 const headBytesMax = 4_096;
 const chunkBytes = 1_048_576;
@@ -38,7 +38,7 @@ export function backUp(
   }
 }
 
-/** Writes a backup of the database copy at `copyPath`. The target must not exist; half of one is never left behind. */
+/** Writes a backup of the database copy at `copyPath`. The target must not exist; an incomplete one is removed. */
 export function packBackup(copyPath: string, target: string, facts: BackupFacts): BackupHeader {
   const source = openSync(copyPath, "r");
   const partial = `${target}.partial`;
@@ -72,9 +72,9 @@ export function packBackup(copyPath: string, target: string, facts: BackupFacts)
 }
 
 /**
- * Checks a backup and takes the database out of it.
+ * Checks a backup and extracts the database from it.
  * @param target must not exist
- * @throws BridgeError BACKUP_FAILED when a byte of it differs, or the database in it is not whole
+ * @throws BridgeError BACKUP_FAILED when a byte of the backup differs, or its database is damaged
  */
 export function unpackBackup(path: string, target: string): BackupHeader {
   let header: BackupHeader;
@@ -126,11 +126,11 @@ function checkDatabase(path: string): void {
   }
 }
 
-/** Over what the header says too. */
+/** The digest covers the header too. */
 const hashOf = ({ createdAt, version, installId }: BackupFacts): Hash =>
   createHash("sha256").update(JSON.stringify([createdAt, version, installId]));
 
-/** Copies from `at` to the end, through the hash; to nowhere when `target` is undefined. @returns how many bytes */
+/** Hashes the bytes from `at` to the end, and copies them to `target` when it is given. @returns how many bytes */
 function pump(source: number, at: number, hash: Hash, target: number | undefined): number {
   const chunk = Buffer.alloc(chunkBytes);
   for (let bytes = 0; ; ) {

@@ -1,15 +1,15 @@
 import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** How often it is tried to put it back. */
+/** How often the bridge tries to restore a released ballast. */
 const retryAfterMs = 5_000;
-/** There must be this many times its size free before it is put back, or it would fill the disk itself. */
+/** The ballast is restored only when this many times its size is free, or it would fill the disk itself. */
 const roomFactor = 3;
 const chunkBytes = 1_048_576;
 
 /**
- * Room that is kept for bad times. A database on a full disk cannot even delete: given up in time, it lets the bridge go on, cut
- * down and say so.
+ * A file that reserves room on the disk. A database on a full disk cannot even delete rows: the bridge then releases the ballast,
+ * continues, removes old data and reports the shortage.
  */
 export class Ballast {
   readonly #path: string;
@@ -23,24 +23,24 @@ export class Ballast {
     this.hold();
   }
 
-  /** Whether it was given up, or there was never room for it. */
+  /** Whether the ballast was released, or there was never room for it. */
   get isSpent(): boolean {
     return this.#bytes > 0 && !this.#isHeld;
   }
 
-  /** Puts it back when there is room again. */
+  /** Restores the ballast when there is room again. */
   hold(): void {
     if (this.#isHeld || this.#bytes === 0 || performance.now() - this.#triedAt < retryAfterMs) return;
     this.#triedAt = performance.now();
     try {
       this.#isHeld = this.#isThere() || this.#write();
     } catch {
-      // Without room for it there is none; the next try comes by itself.
+      // There is no room for the ballast. The next call tries again.
       rmSync(this.#path, { force: true });
     }
   }
 
-  /** @returns whether there was any to give up */
+  /** @returns whether there was a ballast to release */
   release(): boolean {
     if (!this.#isHeld) return false;
     this.#isHeld = false;
@@ -51,7 +51,7 @@ export class Ballast {
 
   #isThere(): boolean {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
-    // Blocks, not length: a file with holes is no room.
+    // The blocks count and not the length: a file with holes reserves no room.
     return stat !== undefined && stat.size === this.#bytes && stat.blocks * 512 >= this.#bytes;
   }
 

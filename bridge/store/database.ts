@@ -4,11 +4,11 @@ export type Row = Readonly<Record<string, null | number | bigint | string | Uint
 
 /** SQL on the store, inside a transaction that the store runs. Statements are prepared once. */
 export interface Sql {
-  /** Changes rows; returns how many, and the last rowid. */
+  /** Changes rows. Returns how many, and the last rowid. */
   run(sql: string, ...values: SQLInputValue[]): { readonly changes: number; readonly lastId: number };
   get(sql: string, ...values: SQLInputValue[]): Row | undefined;
   all(sql: string, ...values: SQLInputValue[]): Row[];
-  /** Rows one by one, without holding them all. */
+  /** Returns the rows one by one, without holding them all. */
   iterate(sql: string, ...values: SQLInputValue[]): Iterable<Row>;
 }
 

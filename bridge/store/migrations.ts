@@ -3,11 +3,11 @@ import { existsSync, rmSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Connection } from "./database.ts";
 
-/** One step of a domain's tables. Once released it never changes; what follows is a new step. */
+/** One step of a domain's tables. A released step never changes; a later change is a new step. */
 export interface Migration {
   /** The folder that owns the tables, e.g. `audit`. */
   readonly domain: string;
-  /** Counts up by one from 1 within the domain. */
+  /** Counts up from 1 within the domain. */
   readonly version: number;
   readonly sql: string;
 }
@@ -19,7 +19,7 @@ const bookkeeping = `CREATE TABLE IF NOT EXISTS migrations (
 const checksum = (sql: string): string => createHash("sha256").update(sql).digest("hex");
 
 /**
- * Brings the tables up to date: all missing steps in one transaction, after a backup when there was anything to lose.
+ * Brings the tables up to date: it makes a backup of a store that holds data, and runs all missing steps in one transaction.
  * @throws BridgeError STATE_UNUSABLE when the store is newer than this bridge, or a released step was changed
  */
 export function migrate(connection: Connection, path: string, migrations: readonly Migration[], now: string): void {

@@ -4,15 +4,15 @@ import { Ballast } from "./ballast.ts";
 import { Connection, type Sql } from "./database.ts";
 import { type Migration, migrate } from "./migrations.ts";
 
-/** Writes that wait for one commit. Past it, `write` refuses: the disk is not keeping up. */
+/** The most writes that wait for one commit. `write` refuses more: the disk does not keep up. */
 const queuedWritesMax = 100_000;
 
 export interface StoreOptions {
-  /** Kept beside the database, and given up when the disk is full; none when 0. */
+  /** The size of the file that reserves room beside the database, and is released when the disk is full; 0 for none. */
   readonly ballastBytes?: number;
 }
 
-/** The bridge's one database and its one writer. What a write resolved for survives a power cut. */
+/** The bridge's one database and its one writer. A write that has resolved survives a power cut. */
 export class Store implements Disposable {
   readonly #connection: Connection;
   readonly #ballast: Ballast;
@@ -20,7 +20,7 @@ export class Store implements Disposable {
   #isClosed = false;
 
   /**
-   * Opens the database, takes it for this process alone and brings its tables up to date.
+   * Opens the database, locks it for this process and brings its tables up to date.
    * @param now RFC 3339, for the migrations' record
    * @throws BridgeError STATE_UNUSABLE, or ALREADY_RUNNING when another bridge has it open
    */
@@ -43,19 +43,19 @@ export class Store implements Disposable {
     }
   }
 
-  /** `spent`: the disk was full and the room that was kept is in use; `none`: it is kept, or none was asked for. */
+  /** `spent`: the disk was full and the reserved room is in use. `none`: the room is reserved, or none was asked for. */
   get shortage(): "none" | "spent" {
     return this.#ballast.isSpent ? "spent" : "none";
   }
 
-  /** Reads what has been committed. */
+  /** Reads committed data. */
   read<T>(work: (sql: Sql) => T): T {
     return this.#guarded(() => work(this.#connection));
   }
 
   /**
-   * Runs `work` in the next commit, together with all others of this turn: durability is paid for once.
-   * Resolves when it is durable. When `work` throws, its own changes are undone and the promise rejects with what it threw.
+   * Runs `work` in the next commit, together with all other writes of this turn, which share the cost of durability.
+   * Resolves when the commit is durable. When `work` throws, its own changes are rolled back and the promise rejects with the error.
    */
   write<T>(work: (sql: Sql) => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(new BridgeError("SHUTTING_DOWN"));
@@ -66,7 +66,7 @@ export class Store implements Disposable {
     });
   }
 
-  /** Runs `work` in a commit of its own, now. For what must be durable before the next line. */
+  /** Runs `work` in a commit of its own, now: it is durable when the call returns. */
   writeNow<T>(work: (sql: Sql) => T): T {
     return this.#guarded(() =>
       this.#withBallast(() => {
@@ -78,7 +78,7 @@ export class Store implements Disposable {
     );
   }
 
-  /** Copies the database, consistent, to a file that must not exist. */
+  /** Makes a consistent copy of the database in a file that must not exist. */
   copyTo(path: string): void {
     this.#guarded(() => this.#connection.run("VACUUM INTO ?", path));
   }
@@ -87,7 +87,7 @@ export class Store implements Disposable {
     this.close();
   }
 
-  /** Commits what is queued and closes. */
+  /** Commits the queued writes and closes the database. */
   close(): void {
     if (this.#isClosed) return;
     this.#commit();
@@ -114,7 +114,7 @@ export class Store implements Disposable {
     for (const done of settle) done();
   }
 
-  /** Runs a transaction; when the disk is full, once more with the room that was kept. */
+  /** Runs a transaction. When the disk is full, it releases the ballast and runs it once more. */
   #withBallast<T>(transaction: () => T): T {
     try {
       const value = transaction();
@@ -142,7 +142,7 @@ export class Store implements Disposable {
       database.exec("RELEASE one");
       return () => resolve(value);
     } catch (error) {
-      // A full disk is everyone's: the whole transaction is off, and may be tried again.
+      // A full disk concerns all writes: the whole transaction is rolled back, and may be tried again.
       if (isFull(error) || !database.isTransaction) throw error;
       database.exec("ROLLBACK TO one; RELEASE one");
       return () => reject(storeError(error));
@@ -171,7 +171,7 @@ interface QueuedWrite {
 const sqliteFull = 13;
 const isFull = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === sqliteFull;
 
-/** SQLite's primary result codes for what an operator must mend. */
+/** The primary result codes of SQLite that an operator must act on. */
 const conditions: Readonly<Record<number, "ALREADY_RUNNING" | "STORE_FULL" | "STORE_FAILED">> = {
   5: "ALREADY_RUNNING", // SQLITE_BUSY: someone else holds the lock
   8: "STORE_FAILED", // SQLITE_READONLY
@@ -182,7 +182,7 @@ const conditions: Readonly<Record<number, "ALREADY_RUNNING" | "STORE_FULL" | "ST
   26: "STORE_FAILED", // SQLITE_NOTADB
 };
 
-/** SQLite's error as the catalogue has it; anything else as it is. */
+/** Translates an error of SQLite to the catalogue's. Other errors are returned as they are. */
 function storeError(error: unknown): unknown {
   const { errcode } = error as { errcode?: number };
   const code = errcode === undefined ? undefined : conditions[errcode & 0xff];

@@ -3,7 +3,7 @@ import { defineEvent } from "../define.ts";
 import { ConfigName } from "../ids.ts";
 
 export const attached = defineEvent({
-  summary: "A configuration has a new version.",
+  summary: "A new version of a configuration was attached.",
   channel: "config.<name>.attached",
   priority: "normal",
   data: z.object({ name: ConfigName, version: z.int(), digest: z.string(), size: z.int() }),

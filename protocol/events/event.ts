@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineEvent } from "../define.ts";
 
 export const deadLettered = defineEvent({
-  summary: "An event was set aside: a durable subscription could not be given it.",
+  summary: "An event became a dead letter: it could not be delivered to a durable subscription.",
   channel: "event.dead_lettered",
   priority: "high",
   data: z.object({

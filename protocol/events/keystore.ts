@@ -6,15 +6,15 @@ const key = { id: KeyId, provider: z.string(), expires_at: Timestamp };
 const exampleKey = { id: "openai", provider: "openai", expires_at: "2026-12-01T08:00:00.000Z" };
 
 export const unlocked = defineEvent({
-  summary: "The keystore is open: keys can be used.",
+  summary: "The keystore was unlocked: keys can be used.",
   channel: "keystore.unlocked",
   priority: "normal",
-  data: z.object({ source: z.string().describe("What opens it, as `keystore.source` names it.") }),
+  data: z.object({ source: z.string().describe("The source that unlocked it, as `keystore.source` names it.") }),
   example: { source: "passphrase" },
 });
 
 export const locked = defineEvent({
-  summary: "The keystore is locked: no key can be used before a person unlocks it.",
+  summary: "The keystore was locked: no key can be used before a person unlocks it.",
   channel: "keystore.locked",
   priority: "high",
   data: z.object({ reason: z.string() }),
@@ -30,7 +30,7 @@ export const unlock_failed = defineEvent({
 });
 
 export const damaged = defineEvent({
-  summary: "A record of the keystore was changed by something else than the bridge.",
+  summary: "A program other than the bridge changed a record of the keystore.",
   channel: "keystore.damaged",
   priority: "critical",
   data: z.object({ reason: z.string() }),
@@ -38,7 +38,7 @@ export const damaged = defineEvent({
 });
 
 export const rotated = defineEvent({
-  summary: "A key has its next value, or all keys are sealed under a new master key.",
+  summary: "A key has a new value, or all keys were sealed under a new master key.",
   channel: "keystore.rotated",
   priority: "normal",
   data: z.object({ id: KeyId.nullable().describe("Null for the master key."), version: z.int().nullable() }),
@@ -54,7 +54,7 @@ export const expiring = defineEvent({
 });
 
 export const expired = defineEvent({
-  summary: "A key has expired, and is not used any more.",
+  summary: "A key has expired and can no longer be used.",
   channel: "keystore.expired",
   priority: "high",
   data: z.object(key),

@@ -2,11 +2,11 @@ import * as z from "zod";
 import { defineEvent } from "../define.ts";
 
 export const message = defineEvent({
-  summary: "A message for an agent.",
+  summary: "A message was sent to an agent.",
   channel: "agent.<agent_id>.message",
   priority: "normal",
   data: z.object({
-    agent_id: z.string().describe("The receiver, or for an answer to a person, that person."),
+    agent_id: z.string().describe("The receiver; the person, for a reply to a person."),
     kind: z.string(),
     data: z.record(z.string(), z.unknown()),
     expects_reply: z.boolean(),

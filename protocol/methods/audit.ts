@@ -8,12 +8,16 @@ export const AuditRecord = z
     seq: z.int(),
     time: Timestamp,
     principal: PrincipalId,
-    method: z.string().describe("`*` for refused calls of several methods, where there were very many."),
+    method: z
+      .string()
+      .describe("The method; `*` stands for refused calls of several methods, where there were very many."),
     params_digest: z.string().describe("HMAC-SHA-256 of the params without their secrets."),
-    result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge died in it."),
+    result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge ended during the act."),
     correlation_id: z.string(),
-    calls: z.int().describe("How many calls it stands for. More than one only where they were refused: FORBIDDEN."),
-    subject: z.string().nullable().describe("The key, agent, approval or grant that it was about."),
+    calls: z
+      .int()
+      .describe("How many calls the record stands for. It is more than one only for refused calls (FORBIDDEN)."),
+    subject: z.string().nullable().describe("The key, agent, approval or grant that the act was about."),
   })
   .meta({ id: "AuditRecord" });
 export type AuditRecord = z.output<typeof AuditRecord>;
@@ -44,8 +48,9 @@ export const tail = defineMethod({
 });
 
 export const verify = defineMethod({
-  summary: "Check that no record was changed, cut out, moved or cut off.",
-  description: "What is cut off after the newest anchor cannot be told; anchors are written at least every minute.",
+  summary: "Check that no record was changed, removed or moved, and that the end is not missing.",
+  description:
+    "Records that are removed after the newest anchor cannot be detected; an anchor is written at least every minute.",
   roles: people,
   effect: "read",
   params: z.strictObject({}),
@@ -61,7 +66,7 @@ export const verify = defineMethod({
 });
 
 export const exportAll = defineMethod({
-  summary: "Export the record.",
+  summary: "Export the audit record.",
   roles: people,
   effect: "read",
   params: z.strictObject({

@@ -3,8 +3,9 @@ import { defineMethod } from "../define.ts";
 import { Timestamp } from "../ids.ts";
 
 export const create = defineMethod({
-  summary: "Copy the store to a file, consistent, while the bridge runs.",
-  description: "Secrets in it stay sealed; the key that unlocks them is not in it and has to be kept apart.",
+  summary: "Make a consistent copy of the store in a file while the bridge runs.",
+  description:
+    "Secrets in the backup stay sealed. It does not contain the key that unlocks them, which has to be kept apart.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({

@@ -10,12 +10,12 @@ export const ConfigInfo = z
   .object({
     config_id: z.string().describe("Name and version, e.g. config-agent.env-2."),
     name: ConfigName,
-    path: z.string().describe("Where the classic API would have put it; nothing is written there."),
+    path: z.string().describe("The path that the classic API would have used. Nothing is written there."),
     version: z.int(),
     digest: z.string().describe("SHA-256 of the content."),
     size: z.int(),
     type: z.string(),
-    encoding: Encoding.describe("As it was attached."),
+    encoding: Encoding.describe("The encoding in which it was attached."),
     metadata: z.record(z.string(), z.string()),
     modified: Timestamp,
     attached_by: PrincipalId,
@@ -48,8 +48,8 @@ const Draft = {
 const storing = ["CONFIG_TOO_LARGE", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
 
 export const attach = defineMethod({
-  summary: "Hand a piece of configuration to the loops that list it.",
-  description: "It is kept by its content's digest, and versioned. Agents that list it are told at once.",
+  summary: "Attach a piece of configuration for the loops that list it.",
+  description: "It is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
   roles: operators,
   effect: "write",
   aliases: ["attach_config"],
@@ -72,7 +72,7 @@ export const list = defineMethod({
 
 export const get = defineMethod({
   summary: "Read an attached configuration.",
-  description: "An agent reads those that its loop's manifest lists.",
+  description: "An agent may read the configurations that its loop's manifest lists.",
   roles: everyone,
   effect: "read",
   params: z.strictObject({
@@ -86,7 +86,7 @@ export const get = defineMethod({
 
 export const propose = defineMethod({
   summary: "Ask for a change of a configuration that the loop lists.",
-  description: "A person sees the difference and decides. Approved, it is attached at once; nothing else does it.",
+  description: "A person sees the difference and decides. An approved change is attached at once, and in no other way.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({ ...Draft, reason: z.string().max(2_000).optional() }),

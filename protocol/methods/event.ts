@@ -10,10 +10,10 @@ export const Priority = z.enum(["critical", "high", "normal", "low"]).meta({ id:
 export const EventEnvelope = z
   .object({
     id: z.string().describe("Unique in the install."),
-    seq: z.int().describe("Counts up over all channels, for ever. After a crash numbers are skipped, never repeated."),
+    seq: z.int().describe("Counts up over all channels and restarts. A crash may skip numbers; none is repeated."),
     channel: Channel,
     type: z.string().describe("What happened, e.g. agent.started."),
-    source: z.string().describe("The principal that it came from."),
+    source: z.string().describe("The principal that published it."),
     time: Timestamp,
     priority: Priority,
     ttl_ms: z.int().min(1).optional(),
@@ -69,33 +69,38 @@ export const subscribe = defineMethod({
       .min(0)
       .optional()
       .describe(
-        "Begin after this `seq`, as far back as the bridge remembers; from now on when left out. A durable one that exists goes on where it was.",
+        "Begin after this `seq`, as far back as the bridge keeps events; with the next event when left out. An existing durable subscription resumes at its own position.",
       ),
-    name: SubscriptionName.optional().describe("Makes it durable."),
+    name: SubscriptionName.optional().describe("Makes the subscription durable."),
     delivery: z
       .enum(["at-most-once", "at-least-once"])
       .optional()
-      .describe("Follows from `name`; an error when it does not."),
+      .describe("Follows from `name`; a value that contradicts it is an error."),
     unacked_max: z
       .int()
       .min(1)
       .max(10_000)
       .optional()
       .describe(
-        "Push no more than this before an ack. Durable: 256 when left out; else unlimited, and nothing to acknowledge.",
+        "The most events that are pushed before an ack. When left out: 256 for a durable subscription; else there is no limit and no ack is needed.",
       ),
     ack_deadline_ms: z
       .int()
       .min(100)
       .max(3_600_000)
       .default(30_000)
-      .describe("Durable: push again what is not acknowledged within it."),
-    attempts_max: z.int().min(1).max(1000).default(10).describe("Durable: deliveries before an event is set aside."),
+      .describe("Durable: an event that is not acknowledged within this time is pushed again."),
+    attempts_max: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(10)
+      .describe("Durable: the deliveries after which an event becomes a dead letter."),
   }),
   result: z.object({
     subscription_id: z.string(),
     cursor: z.int().describe("The `seq` after which events are pushed."),
-    cursor_reset: z.boolean().describe("True when events after the cursor are no longer remembered."),
+    cursor_reset: z.boolean().describe("True when events after the cursor were removed."),
   }),
   errors: ["TOO_MANY_SUBSCRIPTIONS"],
   example: {
@@ -106,12 +111,13 @@ export const subscribe = defineMethod({
 
 export const ack = defineMethod({
   summary: "Acknowledge a subscription's events up to a cursor.",
-  description: "Answered when it is durable. Frees the window of a subscription with `unacked_max`.",
+  description:
+    "The answer is sent when the position is durable. An ack frees the window of a subscription with `unacked_max`.",
   roles: everyone,
   effect: "read",
   params: z.strictObject({
     subscription_id: z.string().max(100),
-    cursor: z.int().min(0).describe("The `seq` of the last event that was dealt with, with all before it."),
+    cursor: z.int().min(0).describe("The `seq` of the last event that was handled, with all events before it."),
   }),
   result: z.object({ ok: z.literal(true) }),
   errors: ["SUBSCRIPTION_NOT_FOUND"],
@@ -131,7 +137,7 @@ export const unsubscribe = defineMethod({
 export const publish = defineMethod({
   summary: "Publish an event.",
   description:
-    "Answered when the event is durable. An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are the bridge's own.",
+    "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are reserved for the bridge.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   audited: false,
@@ -148,7 +154,9 @@ export const publish = defineMethod({
     volatile: z
       .boolean()
       .default(false)
-      .describe("Answer and push at once, store without waiting and for a shorter time. A crash may lose it."),
+      .describe(
+        "Answer and push before the event is stored, and keep it for a shorter time. A crash may lose the event.",
+      ),
   }),
   result: z.object({ id: z.string(), seq: z.int() }),
   errors: [],
@@ -168,13 +176,13 @@ export const history = defineMethod({
     channels: channels.default([">"]),
     filter: EventFilter.optional(),
     cursor: z.int().min(0).default(0).describe("Only events after this `seq`."),
-    limit: z.int().min(1).max(1000).default(100).describe("The most events to answer, oldest first."),
-    newest: z.boolean().default(false).describe("The newest events, whatever the cursor."),
+    limit: z.int().min(1).max(1000).default(100).describe("The most events to return, oldest first."),
+    newest: z.boolean().default(false).describe("Return the newest events, whatever the cursor."),
   }),
   result: z.object({
     events: z.array(EventEnvelope),
-    cursor: z.int().describe("Pass this as `cursor` to go on."),
-    cursor_reset: z.boolean().describe("True when events after the given cursor are no longer remembered."),
+    cursor: z.int().describe("The `cursor` of the next page."),
+    cursor_reset: z.boolean().describe("True when events after the given cursor were removed."),
     has_more: z.boolean(),
   }),
   errors: [],
@@ -196,7 +204,7 @@ export const consumers = defineMethod({
         name: z.string(),
         channels: z.array(z.string()),
         cursor: z.int(),
-        behind: z.int().describe("Events after its cursor, matching or not."),
+        behind: z.int().describe("How many events follow its cursor, matching or not."),
         connected: z.boolean(),
         created_at: Timestamp,
       }),
@@ -227,7 +235,7 @@ export const forget = defineMethod({
   effect: "write",
   params: z.strictObject({
     name: SubscriptionName,
-    owner: z.string().max(200).optional().describe("Whose it is; the caller's own when left out."),
+    owner: z.string().max(200).optional().describe("The owner; the caller when left out."),
   }),
   result: z.object({ ok: z.literal(true) }),
   errors: ["SUBSCRIPTION_NOT_FOUND"],
@@ -247,14 +255,14 @@ export const DeadLetter = z
   .meta({ id: "DeadLetter" });
 
 export const deadLetters = defineMethod({
-  summary: "List events that a durable subscription could not be given.",
+  summary: "List the dead letters: events that could not be delivered to a durable subscription.",
   roles: people,
   effect: "read",
   params: z.strictObject({
     cursor: z.int().min(0).default(0).describe("Only those after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
-  result: z.object({ dead_letters: z.array(DeadLetter), cursor: z.int().describe("Pass this as `cursor` to go on.") }),
+  result: z.object({ dead_letters: z.array(DeadLetter), cursor: z.int().describe("The `cursor` of the next page.") }),
   errors: [],
   example: {
     params: {},
@@ -279,8 +287,8 @@ const deadLetterParams = z.strictObject({ dead_letter_id: z.int().min(1) });
 const deadLetterExample = { params: { dead_letter_id: 1 }, result: { ok: true as const } };
 
 export const redeliver = defineMethod({
-  summary: "Give a dead letter to its subscription again.",
-  description: "It arrives as the newest event, with a `seq` of its own, at that subscription alone.",
+  summary: "Deliver a dead letter to its subscription again.",
+  description: "It arrives as a new event, with a `seq` of its own, at that subscription alone.",
   roles: operators,
   effect: "write",
   params: deadLetterParams,

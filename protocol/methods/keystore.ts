@@ -18,13 +18,13 @@ export const KeyInfo = z
     id: KeyId,
     provider: Provider,
     display_name: z.string(),
-    version: z.int().describe("Counts the values that this key has had."),
+    version: z.int().describe("How many values this key has had."),
     created_at: Timestamp,
     updated_at: Timestamp,
     expires_at: Timestamp.nullable(),
     last_used_at: Timestamp.nullable(),
     tags: z.array(z.string()),
-    base_url: z.string().nullable().describe("Where the provider is reached, when not at its usual address."),
+    base_url: z.string().nullable().describe("The provider's address, when it is not the usual one."),
   })
   .meta({ id: "KeyInfo" });
 export type KeyInfo = z.output<typeof KeyInfo>;
@@ -48,21 +48,21 @@ const Stored = z.object({
   provider: Provider,
   version: z.int(),
   created_at: Timestamp,
-  warnings: z.array(z.string()).describe("What looks wrong about the value; it is stored all the same."),
+  warnings: z.array(z.string()).describe("What looks wrong about the value, which is stored nevertheless."),
 });
 
 const sealing = ["KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
 
 export const store = defineMethod({
   summary: "Store a key, sealed.",
-  description: "A key that is there already gets the new value and its next version. The value never comes by argv.",
+  description: "An existing key gets the new value and its next version. The value is never taken from argv.",
   roles: operators,
   effect: "write",
   aliases: ["store_key"],
   params: z.strictObject({
     provider: Provider,
     token: SecretText.describe("The key itself."),
-    id: KeyId.optional().describe("Made from the provider when left out."),
+    id: KeyId.optional().describe("Derived from the provider when left out."),
     display_name: z.string().max(200).optional(),
     expires_at: Timestamp.optional(),
     tags: Tags.optional(),
@@ -97,7 +97,7 @@ export const list = defineMethod({
 export const get = defineMethod({
   summary: "Show a key's value.",
   description:
-    "Only for an admin at the bridge's own socket. Each call is recorded. `keystore.reveal = false` turns it off.",
+    "Only an admin at the bridge's own socket may call this. Each call is recorded. `keystore.reveal = false` disables it.",
   roles: ["admin"],
   effect: "read",
   audited: true,
@@ -130,7 +130,7 @@ export const rotate = defineMethod({
   }),
   result: z.object({
     rotated: z.enum(["key", "master"]),
-    version: z.int().nullable().describe("The key's version after it."),
+    version: z.int().nullable().describe("The key's version after the rotation."),
     resealed: z.int().describe("How many keys were sealed anew."),
   }),
   errors: [...sealing, "KEY_NOT_FOUND"],
@@ -142,7 +142,7 @@ const Source = z.enum(["passphrase", "key-file", "keyring", "credentials"]);
 export const rekey = defineMethod({
   summary: "Change the passphrase, or what else unlocks the keystore.",
   description:
-    "The keystore has to be unlocked. Killed half-way, the old one still opens it. Backups open with what opened the keystore when they were made.",
+    "The keystore has to be unlocked. If the bridge is killed meanwhile, the old source still opens it. A backup opens with the source of the time when it was made.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({
@@ -173,7 +173,7 @@ export const lock = defineMethod({
 
 export const unlock = defineMethod({
   summary: "Unlock the keystore.",
-  description: "With a passphrase where the keystore has one. A wrong one is an error that changes nothing.",
+  description: "A keystore that has a passphrase needs it here. A wrong passphrase is an error that changes nothing.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ passphrase: SecretText.optional() }),
@@ -186,7 +186,7 @@ export const unlock = defineMethod({
 });
 
 export const status = defineMethod({
-  summary: "Tell whether the keystore is locked, and what unlocks it.",
+  summary: "Show whether the keystore is locked, and what unlocks it.",
   roles: people,
   effect: "read",
   params: z.strictObject({}),
@@ -194,7 +194,10 @@ export const status = defineMethod({
     state: Lock,
     source: Source,
     keys: z.int(),
-    auto_lock_ms: z.int().nullable().describe("Locks itself after this long without use; null when it does not."),
+    auto_lock_ms: z
+      .int()
+      .nullable()
+      .describe("The keystore locks itself after this time without use; null when it does not."),
     expiring: z.array(KeyId).describe("Keys that are expired or expire within 14 days."),
   }),
   errors: [],
@@ -206,7 +209,8 @@ export const status = defineMethod({
 
 export const test = defineMethod({
   summary: "Ask the provider whether it accepts a key.",
-  description: "One call that costs nothing, such as listing models. The value goes to the provider and nowhere else.",
+  description:
+    "The bridge makes one free call, such as listing models. The value is sent to the provider and nowhere else.",
   roles: operators,
   effect: "read",
   audited: true,

@@ -5,21 +5,26 @@ import { AgentId } from "../ids.ts";
 const Data = z.record(z.string(), z.unknown());
 
 export const send = defineMethod({
-  summary: "Send a message to an agent, and wait for its reply when one is asked for.",
+  summary: "Send a message to an agent, and wait for its reply if one is wanted.",
   description:
     "It arrives as the event `agent.message` on the agent's own channel `agent.<id>.message`. An agent may send to the loops that its manifest names in `sends_to`, and may always answer a message: `in_reply_to` is then that message's id.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   params: z.strictObject({
-    agent_id: AgentId.optional().describe("The receiver. A reply goes to who sent the message."),
-    kind: z.string().min(1).max(100).default("message").describe("What the receiver goes by."),
+    agent_id: AgentId.optional().describe("The receiver. A reply goes to the sender of the message."),
+    kind: z
+      .string()
+      .min(1)
+      .max(100)
+      .default("message")
+      .describe("The kind of message, by which the receiver decides what to do."),
     data: Data.default({}),
     reply_within_ms: z
       .int()
       .min(1)
       .max(110_000)
       .optional()
-      .describe("Answer with the reply, or with TIMED_OUT after this long. One-way when left out."),
+      .describe("Answer with the reply, or with TIMED_OUT after this time. The message is one-way when left out."),
     in_reply_to: z.string().max(100).optional().describe("The id of the message that this answers."),
   }),
   result: z.object({

@@ -6,13 +6,13 @@ import { SecretName } from "../manifest.ts";
 export const claim = defineMethod({
   summary: "Take the secrets that this agent's loop was granted.",
   description:
-    "Once per start. A secret granted for `inject` comes as it is; of one granted for `use` comes a token that means " +
+    "An agent may call this once per start. A secret granted for `inject` is returned as it is; for one granted for `use` a token is returned that means " +
     "something to the bridge alone, to be put where the key would stand in an `http.request`. `renew` gives fresh tokens.",
   roles: ["agent"],
   effect: "write",
   audited: true,
   params: z.strictObject({
-    renew: z.boolean().default(false).describe("Only fresh tokens for what is granted for use."),
+    renew: z.boolean().default(false).describe("Return only new tokens for the secrets that are granted for `use`."),
   }),
   result: z.object({
     secrets: z.array(
@@ -20,10 +20,12 @@ export const claim = defineMethod({
         name: SecretName,
         mode: z.enum(["inject", "use"]),
         value: z.string(),
-        expires_at: Timestamp.nullable().describe("When the token ends; null for a secret itself."),
+        expires_at: Timestamp.nullable().describe("When the token expires; null for a secret itself."),
       }),
     ),
-    denied: z.array(z.object({ name: SecretName, reason: z.string() })).describe("Asked for, and not given."),
+    denied: z
+      .array(z.object({ name: SecretName, reason: z.string() }))
+      .describe("The requested secrets that were not returned."),
   }),
   errors: ["SECRET_CLAIMED", "KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "AGENT_NOT_FOUND"],
   example: {

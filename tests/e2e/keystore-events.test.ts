@@ -49,7 +49,7 @@ test("what happens to the keystore is told: locked, opened, expiring, rotated, d
     await daemon.client.keystore.rotate({ id: "api", token: `${token}2` });
     await daemon.client.keystore.rotate({});
     expect(await eventsOf(daemon)).toMatchObject([
-      ["keystore.locked", { reason: "It waits for its passphrase" }],
+      ["keystore.locked", { reason: "The keystore waits for its passphrase" }],
       ["keystore.unlocked", { source: "passphrase" }],
       ["keystore.locked", { reason: "user:0 locked it" }],
       ["keystore.unlock_failed", {}],

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, freemem, loadavg, totalmem, uptime } from "
 
 export interface HostReading {
   readonly cpus: number;
-  /** Of all processors since the reading before; null at the first reading. */
+  /** The use of all processors since the last reading; null at the first reading. */
   readonly cpuPercent: number | null;
   readonly load: readonly [number, number, number];
   readonly memoryTotalBytes: number;
@@ -13,13 +13,13 @@ export interface HostReading {
   readonly uptimeS: number;
 }
 
-/** Reads what the host has and uses. */
+/** Reads the host's resources and their use. */
 export class HostMeter {
   readonly #diskPath: string;
   #before: { idle: number; total: number } | undefined;
   #cpuPercent: number | null = null;
 
-  /** @param diskPath the file system whose space is told */
+  /** @param diskPath the file system whose space is reported */
   constructor(diskPath: string) {
     this.#diskPath = diskPath;
   }
@@ -46,7 +46,7 @@ export class HostMeter {
       now.total += times.user + times.nice + times.sys + times.irq + times.idle;
     }
     const before = this.#before;
-    // The counters move in ticks of 10 ms: a reading too soon after the one before says nothing.
+    // The counters move in ticks of 10 ms, so that two readings in quick succession give no useful figure.
     if (before !== undefined && now.total - before.total < 200) return this.#cpuPercent;
     this.#before = now;
     if (before !== undefined) {
@@ -57,7 +57,7 @@ export class HostMeter {
   }
 }
 
-/** What programs may still take, reclaimable cache included. */
+/** The memory that programs can still allocate, reclaimable cache included. */
 async function availableMemory(): Promise<number> {
   if (process.platform !== "linux") return freemem();
   const match = /^MemAvailable:\s+(\d+) kB/m.exec(await readFile("/proc/meminfo", "utf8"));

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import type { NativeCalls } from "./peer-credentials.ts";
 
-/** Whatever started the bridge may have left descriptors open in it; agents must not get them. Node closes its own by itself. */
+/** Keeps descriptors that the parent process left open from the agents. Node keeps its own descriptors from them by itself. */
 export function keepInheritedDescriptors(native: NativeCalls | undefined): void {
   if (native === undefined) return;
   for (const name of readdirSync("/proc/self/fd")) {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Makes a directory and those above it that are missing, each with `mode` whatever the umask. One that is there stays as it is.
+ * Makes a directory and its missing parents, each with `mode` whatever the umask. An existing directory stays as it is.
  * Node's own recursive mkdir does not return where the kernel answers ENOENT for a directory that cannot be, as in /proc.
  */
 export function makeDirectory(path: string, mode: number): void {
@@ -23,7 +23,7 @@ function make(path: string, mode: number): void {
     const parent = dirname(path);
     if (code !== "ENOENT" || parent === path) throw error;
     make(parent, mode);
-    // Once: a second ENOENT is the kernel's last word.
+    // This is tried once: a second ENOENT is final.
     mkdirSync(path, { mode });
   }
 }

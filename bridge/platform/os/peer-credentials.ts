@@ -3,25 +3,25 @@ import type { Socket } from "node:net";
 import type * as Koffi from "koffi";
 import { descriptorOf } from "../../patches/node/socket-descriptor.ts";
 
-/** Who is at the other end of a Unix socket, as the kernel tells it. */
+/** The process at the other end of a Unix socket, as the kernel reports it. */
 export interface PeerCredentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The calls of libc that Node does not have. */
+/** The calls of libc that Node does not offer. */
 export interface NativeCalls {
   peerCredentials(socket: Socket): PeerCredentials | undefined;
-  /** Whether the peer has closed its end altogether, and not only the half that it writes to. */
+  /** Whether the peer has closed both directions, and not only the one that it writes to. */
   hasHungUp(socket: Socket): boolean;
-  /** Keeps what is in memory out of core files and from other processes of the same user. @returns whether it holds */
+  /** Keeps the memory out of core files and from other processes of the same user. @returns whether that succeeded */
   hideMemory(): boolean;
-  /** Takes the one exclusive lock of an open file or directory; the kernel frees it with the descriptor. */
+  /** Takes the exclusive lock of an open file or directory. The kernel releases it with the descriptor. */
   tryLock(fd: number): boolean;
-  /** Keeps a descriptor from the processes that this one starts. */
+  /** Keeps a descriptor from child processes. */
   closeOnExec(fd: number): void;
-  /** An anonymous pipe. Node's own are sockets, whose far end cannot be opened anew through /proc. */
+  /** Makes an anonymous pipe. The pipes that Node makes are sockets, which cannot be reopened through /proc. */
   pipe(): { readonly read: number; readonly write: number } | undefined;
 }
 
@@ -39,8 +39,8 @@ const setDescriptorFlags = 2;
 const descriptorCloseOnExec = 1;
 
 /**
- * Loads them, which takes 12 ms.
- * @returns undefined where they cannot be had: on other systems than Linux, or when koffi has no binary for this one
+ * Loads the calls, which takes 12 ms.
+ * @returns undefined on other systems than Linux, and where koffi has no binary
  */
 export function loadNativeCalls(): NativeCalls | undefined {
   if (process.platform !== "linux") return undefined;
@@ -72,8 +72,8 @@ export function loadNativeCalls(): NativeCalls | undefined {
 }
 
 /**
- * Tells a peer that is gone from one that has half-closed, where the system can. A Windows pipe has no halves: there the end of what
- * a peer sends is the end of the peer.
+ * Distinguishes a peer that is gone from one that has half-closed its connection, where the system can. A Windows pipe has no
+ * half-close: there the end of the peer's data is the end of the peer.
  */
 export const hangUpProbe = (native: NativeCalls | undefined, platform = process.platform) =>
   platform === "win32" ? () => true : native?.hasHungUp;
@@ -98,7 +98,7 @@ function readCredentials(
 function readHangUp(socket: Socket, poll: Koffi.KoffiFunc<(...values: unknown[]) => number>): boolean {
   const fd = descriptorOf(socket);
   if (fd < 0) return true;
-  // struct pollfd { int fd; short events; short revents; }: a hang-up is told without being asked for.
+  // struct pollfd { int fd; short events; short revents; }: poll reports a hang-up without being asked for it.
   const request = Int16Array.of(0, 0, 0, 0);
   new Int32Array(request.buffer, 0, 1)[0] = fd;
   return poll(request, 1, 0) > 0 && ((request[3] ?? 0) & pollHup) !== 0;

@@ -6,21 +6,21 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import { pipeTokenFile } from "@armorclaw/protocol/pipe";
 import { makeDirectory } from "./make-directory.ts";
 
-/** A pipe that is this process's to listen on. */
+/** The right of this process to listen on a pipe. */
 export interface PipeClaim {
-  /** What a peer has to show. Another one for each claim, so that what leaked of an earlier one is worth nothing. */
+  /** The token that a peer has to present. Each claim has a new one, so that an earlier token that leaked is worthless. */
   readonly token: string;
   /** Idempotent. */
   release(): void;
 }
 
-/** `UV_FS_O_EXLOCK` of libuv: no one else opens the file while it is open. Node passes it on and has no name for it; Linux ignores it. */
+/** `UV_FS_O_EXLOCK` of libuv: no other process can open the file while it is open. Node passes the flag on and has no name for it; Linux ignores it. */
 const shareWithNoOne = 0x1000_0000;
 const tokenBytes = 32;
 
 /**
- * Takes a pipe by a lock beside its token, since a second server on one pipe may not be refused by the system. The system frees the
- * lock with the process, however that ends.
+ * Claims a pipe by a lock on a file beside its token, because the system may accept a second server on one pipe. The system releases
+ * the lock when the process ends, however it ends.
  * @param home the profile of the bridge's user
  * @throws BridgeError ALREADY_RUNNING
  */

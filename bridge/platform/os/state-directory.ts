@@ -6,8 +6,8 @@ import { othersMayReach } from "./file-mode.ts";
 import { makeDirectory } from "./make-directory.ts";
 
 /**
- * Makes the state directory ready: there, of the bridge's own user, 0700 and writable.
- * @returns the install's id, made at the first use
+ * Makes sure that the state directory exists, belongs to the bridge's user, has mode 0700 and is writable.
+ * @returns the install's id, which is made at the first use
  * @throws BridgeError STATE_UNUSABLE
  */
 export function openStateDirectory(directory: string): string {
@@ -33,7 +33,7 @@ export function openStateDirectory(directory: string): string {
 function installId(directory: string): string {
   const file = join(directory, "install-id");
   const known = readIfThere(file);
-  // Written anew each time: a state directory that cannot be written is found out now and not at the first event.
+  // The file is written at each start, so that a directory that cannot be written is detected now and not at the first event.
   const id = known !== undefined && /^[0-9a-f]{12}$/.test(known) ? known : randomBytes(6).toString("hex");
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, id, { mode: 0o600, flush: true });
