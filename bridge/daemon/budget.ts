@@ -1,14 +1,7 @@
-import { Calendar } from "../platform/calendar.ts";
 import { type Approvals, consentFrom } from "../approvals/index.ts";
-import {
-  Budget,
-  BudgetAdmin,
-  budgetGauges,
-  limitsOf,
-  ServicePrices,
-  servicePricesOf,
-} from "../budget/index.ts";
+import { Budget, BudgetAdmin, budgetGauges, limitsOf, ServicePrices, servicePricesOf } from "../budget/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
+import { Calendar } from "../platform/calendar.ts";
 import type { Ground } from "./ground.ts";
 
 const sweepEveryMs = 1_000;

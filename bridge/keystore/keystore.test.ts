@@ -74,8 +74,8 @@ describe("the envelope", () => {
   test("opens only with its key and its associated data, and every flipped bit is found", () => {
     const sealed = seal(key, aad, Buffer.from("value"));
     expect(open(key, aad, sealed).toString()).toBe("value");
-    expect(() => open(Buffer.alloc(32, 8), aad, sealed)).toThrow("changed, moved or removed");
-    expect(() => open(key, associated("ab"), sealed)).toThrow("changed, moved or removed");
+    expect(() => open(Buffer.alloc(32, 8), aad, sealed)).toThrow("altered, moved or removed");
+    expect(() => open(key, associated("ab"), sealed)).toThrow("altered, moved or removed");
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const flipped = Buffer.from(sealed);
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
