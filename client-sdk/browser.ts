@@ -1,8 +1,8 @@
 import { ConnectionError } from "./errors.ts";
-import { httpTransport } from "./http-transport.ts";
 import { openClient } from "./open-client.ts";
+import { httpTransport } from "./transport/http-transport.ts";
+import { webSocketTransport } from "./transport/web-socket-transport.ts";
 import type { BridgeClient, ConnectionOptions, UrlOptions } from "./types.ts";
-import { webSocketTransport } from "./web-socket-transport.ts";
 
 export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
 export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";

@@ -1,10 +1,10 @@
 import { ConnectionError } from "./errors.ts";
-import { httpTransport } from "./http-transport.ts";
-import { localTransport } from "./local-transport.ts";
 import { openClient } from "./open-client.ts";
-import type { OpenTransport } from "./transport.ts";
+import { httpTransport } from "./transport/http-transport.ts";
+import { localTransport } from "./transport/local-transport.ts";
+import type { OpenTransport } from "./transport/transport.ts";
+import { webSocketTransport } from "./transport/web-socket-transport.ts";
 import type { BridgeClient, ClientOptions } from "./types.ts";
-import { webSocketTransport } from "./web-socket-transport.ts";
 
 /** A client that connects when it is first used. It must be closed. */
 export function createClient(options: ClientOptions): BridgeClient {

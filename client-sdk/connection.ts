@@ -3,7 +3,7 @@ import type { CallKind } from "./calls.ts";
 import { ConnectionError } from "./errors.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { backOff, pause } from "./retry.ts";
-import type { OpenTransport, Transport } from "./transport.ts";
+import type { OpenTransport, Transport } from "./transport/transport.ts";
 import type { ConnectionState, ReconnectOptions } from "./types.ts";
 
 const connectDeadlineMs = 10_000;

@@ -1,6 +1,5 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { JSONRPCError, JSONRPCResponse } from "json-rpc-2.0";
-import { batching } from "./batching.ts";
 import { Calls } from "./calls.ts";
 import { Connection } from "./connection.ts";
 import { type ConnectionError, errorFromWire } from "./errors.ts";
@@ -8,7 +7,8 @@ import { withNamespaces } from "./namespaces.ts";
 import { plainItem } from "./plain-item.ts";
 import { Streams } from "./streams.ts";
 import { type SubscriptionNotice, Subscriptions } from "./subscriptions.ts";
-import type { OpenTransport } from "./transport.ts";
+import { batching } from "./transport/batching.ts";
+import type { OpenTransport } from "./transport/transport.ts";
 import type { BridgeClient, Call, CallOptions, ClientCore, ConnectionOptions, ConnectionState } from "./types.ts";
 
 const defaults = {

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { methods } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import * as z from "zod";
-import { errorText, idText, resultText, unknownId } from "../envelope.ts";
+import { errorText, idText, resultText, unknownId } from "../wire/envelope.ts";
 
 /** Time for the first message of a peer that is not known yet, and its most bytes. */
 const deadlineMs = 10_000;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { duplexPair } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
-import { greetSealed } from "../../../client-sdk/seal.ts";
+import { greetSealed } from "../../../client-sdk/transport/seal.ts";
 import { until } from "../../../tests/support/until.ts";
 import { type SealedLinesOptions, sealedLines } from "./sealed-lines.ts";
 

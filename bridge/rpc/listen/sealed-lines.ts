@@ -3,7 +3,7 @@ import { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
 import { systemClock, type Timer } from "../../platform/clock.ts";
-import { LineReader, type LineSink } from "../framing.ts";
+import { LineReader, type LineSink } from "../wire/framing.ts";
 
 const newline = Buffer.of(0x0a);
 const { nonceBytes, tagBytes, saltBytes, keyBytes, messagesMax } = sealProtocol;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { LineReader } from "../../../bridge/rpc/framing.ts";
+import { LineReader } from "../../../bridge/rpc/wire/framing.ts";
 import type { PeerClient } from "./peer.ts";
 
 interface Message {

@@ -4,8 +4,8 @@ import { JSONRPCErrorException } from "json-rpc-2.0";
 import * as z from "zod";
 import type { Clock } from "../../../bridge/platform/clock.ts";
 import { delay } from "../../../bridge/platform/clock.ts";
-import type { Call, Peer } from "../../../bridge/rpc/call.ts";
-import type { AnyHandler } from "../../../bridge/rpc/method-table.ts";
+import type { Call, Peer } from "../../../bridge/rpc/dispatch/call.ts";
+import type { AnyHandler } from "../../../bridge/rpc/dispatch/method-table.ts";
 
 /** A result's text may have this many characters, so that no request can ask for the machine's memory. */
 const bigMax = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@ import { systemClock } from "../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../bridge/platform/os/peer-credentials.ts";
 import type { AnyHandler, RpcServer, RpcServerOptions, ServedMethods } from "../../../bridge/rpc/index.ts";
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../../bridge/rpc/index.ts";
-import { serveSocket } from "../../../bridge/rpc/socket-server.ts";
+import { serveSocket } from "../../../bridge/rpc/listen/socket-server.ts";
 import { fixtureContract, fixtureHandlers } from "./fixture-methods.ts";
 import { WireClient } from "./wire-client.ts";
 

@@ -5,13 +5,9 @@ import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 import { scopeRefusal } from "../../../bridge/rpc/index.ts";
 import { ApiTokens, tokenMigrations } from "../../../bridge/rpc/listen/api-tokens.ts";
-import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/listen/authenticator.ts";
-import {
-  createWebListener,
-  type WebListener,
-  type WebListenerOptions,
-} from "../../../bridge/rpc/listen/web-listener.ts";
-import { subprotocol } from "../../../bridge/rpc/listen/web-socket-upgrade.ts";
+import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/web/authenticator.ts";
+import { createWebListener, type WebListener, type WebListenerOptions } from "../../../bridge/rpc/web/web-listener.ts";
+import { subprotocol } from "../../../bridge/rpc/web/web-socket-upgrade.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { tempDirectory } from "../temp.ts";
 import { type Served, type ServeOptions, serveFixtures } from "./serve.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { openSocket } from "../../../client-sdk/open-socket.ts";
+import { openSocket } from "../../../client-sdk/transport/open-socket.ts";
 
 /** How long a test waits for what it expects. */
 const patienceMs = 10_000;

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { silentLogger } from "../../../../bridge/logging/index.ts";
 import { systemClock } from "../../../../bridge/platform/clock.ts";
 import { loadNativeCalls } from "../../../../bridge/platform/os/peer-credentials.ts";
-import type { Peer as WirePeer } from "../../../../bridge/rpc/call.ts";
+import type { Peer as WirePeer } from "../../../../bridge/rpc/dispatch/call.ts";
 import {
   type AnyHandler,
   builtinHandlers,
@@ -16,7 +16,7 @@ import {
   defaultRates,
   RateLimits,
 } from "../../../../bridge/rpc/index.ts";
-import { Base64, itemBytes } from "../../../../bridge/rpc/item-text.ts";
+import { Base64, itemBytes } from "../../../../bridge/rpc/wire/item-text.ts";
 import { fixture } from "../../../support/wire/fixture-methods.ts";
 import { connectLines } from "../line-client.ts";
 import { eventOf, type Peer } from "../peer.ts";

@@ -1,0 +1,35 @@
+import type { Socket } from "node:net";
+import type { Principal } from "@armorclaw/protocol";
+import type { BridgeError } from "@armorclaw/protocol/errors";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { HttpTakeover } from "../http/http-takeover.ts";
+import type { RpcLimits } from "../limits.ts";
+import type { Flusher } from "../wire/flusher.ts";
+import type { JoinedLines } from "../wire/joined-lines.ts";
+import type { LineBuffers } from "../wire/line-buffers.ts";
+
+/** What the connections of one principal share. */
+export interface PrincipalShare {
+  /** Bytes of unfinished lines. */
+  partialBytes: number;
+}
+
+export interface ConnectionDeps {
+  readonly id: number;
+  readonly principal: Principal;
+  readonly share: PrincipalShare;
+  readonly dispatcher: Dispatcher;
+  readonly lineBuffers: LineBuffers;
+  readonly joinedLines: JoinedLines;
+  readonly flusher: Flusher;
+  readonly limits: RpcLimits;
+  readonly monotonic: () => number;
+  readonly nextCorrelationId: () => string;
+  readonly hasHungUp: ((socket: Socket) => boolean) | undefined;
+  /** Serves a peer that speaks HTTP. Without it, such a peer is sent away. */
+  readonly http: HttpTakeover | undefined;
+  /** Called when a handler has ended that did not answer at once. */
+  readonly onSettled: () => void;
+  /** Called when the connection is ended against the peer's will. */
+  readonly onCut: (reason: BridgeError, isSlow: boolean) => void;
+}

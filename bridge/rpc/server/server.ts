@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Principal } from "@armorclaw/protocol";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Logger } from "../../logging/index.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
+import type { CallPolicy } from "../dispatch/call-policy.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { InFlight } from "../dispatch/in-flight.ts";
+import { type LocalCaller, LocalCallers, type LocalService } from "../dispatch/local-caller.ts";
+import type { MethodTable } from "../dispatch/method-table.ts";
+import type { RunningCall } from "../dispatch/running-call.ts";
+import { createHttpTakeover, type HttpTakeover } from "../http/http-takeover.ts";
+import { defaultRpcLimits, type RpcLimits } from "../limits.ts";
+import type { LineServer } from "../line-server.ts";
+import { Flusher } from "../wire/flusher.ts";
+import { JoinedLines } from "../wire/joined-lines.ts";
+import { LineBuffers } from "../wire/line-buffers.ts";
+import { Connection } from "./connection.ts";
+import type { PrincipalShare } from "./connection-deps.ts";
+
+export interface RpcServerOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<RpcLimits>;
+  /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
+  readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
+  /** Holds results, stream items and errors to the contract: for tests and development. */
+  readonly validateResults?: boolean;
+}
+
+/** What a server serves. */
+export interface ServedMethods {
+  readonly table: MethodTable;
+  readonly policy?: CallPolicy;
+  /** Turns on HTTP on the sockets of people. */
+  readonly pages?: HttpPages | undefined;
+}
+
+/** What HTTP answers besides calls: `GET /health` and `GET /metrics`. */
+export interface HttpPages {
+  readonly health: () => unknown;
+  readonly metrics: () => Promise<string>;
+}
+
+export interface RpcStats {
+  readonly connections: number;
+  readonly accepted: number;
+  /** Turned away because the principal had as many as it may. */
+  readonly refused: number;
+  /** Closed to make room for a new one, having never sent a line. */
+  readonly evicted: number;
+  /** Ended because the peer broke a bound: a line too long or too slow, HTTP. */
+  readonly cut: number;
+  /** Ended because the peer did not read. */
+  readonly slowConsumers: number;
+}
+
+/** Serves the methods of a contract to attached peers and to local callers. */
+export interface RpcServer extends LineServer {
+  /** Gives the server its methods. Call it once, before the first `attach`. */
+  serve(methods: ServedMethods): void;
+  /** Makes calls for principals without a connection. */
+  readonly local: LocalCaller;
+  /** Serves one peer. The caller has established who it is. */
+  attach(lines: Duplex, principal: Principal): void;
+  /** Refuses writes, ends streams, and lets the calls in flight finish until `deadline` aborts. */
+  drain(deadline: AbortSignal): Promise<void>;
+  /** Ends every connection of one principal, by its id. @returns how many there were */
+  disconnect(principal: string): number;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+  readonly stats: RpcStats;
+}
+
+/** How long a connection that has been ended may take to read the last of it. */
+const lingerMs = 1_000;
+/** What has a deadline is looked at this many times within it. */
+const sweepsPerDeadline = 4;
+
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  return new Server(options);
+}
+
+const hasExpired = (principal: Principal, now: number): boolean =>
+  "expiresAtMs" in principal && principal.expiresAtMs !== undefined && principal.expiresAtMs <= now;
+
+/** The connections of one principal. */
+interface Group extends PrincipalShare {
+  readonly connections: Set<Connection>;
+}
+
+class Server implements RpcServer {
+  readonly #options: RpcServerOptions;
+  readonly #limits: RpcLimits;
+  readonly #local: LocalCallers;
+  readonly #lineBuffers = new LineBuffers();
+  readonly #joinedLines = new JoinedLines();
+  readonly #flusher = new Flusher();
+  /** By principal. Connections that are being ended are in none. */
+  readonly #groups = new Map<string, Group>();
+  readonly #open = new Set<Connection>();
+  #service: LocalService | undefined;
+  #http: HttpTakeover | undefined;
+  readonly #sweeper: Timer;
+  readonly #lingering = new Set<Timer>();
+  readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
+  /** Made once: a flood of connections makes one of these for each. */
+  readonly #eviction = new BridgeError(
+    "TOO_MANY_CONNECTIONS",
+    "Others needed the room, and nothing had been sent here",
+  );
+  readonly #expiry = new BridgeError("UNAUTHENTICATED", "The token that opened this connection has expired");
+  readonly #correlationPrefix = randomBytes(4).toString("hex");
+  #correlations = 0;
+  readonly #nextCorrelationId = () => `${this.#correlationPrefix}-${++this.#correlations}`;
+  #connectionIds = 0;
+  #onSettled: (() => void) | undefined;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultRpcLimits, ...options.limits };
+    this.#local = new LocalCallers({
+      service: () => this.#served(),
+      limits: this.#limits,
+      clock: options.clock,
+      lineBuffers: this.#lineBuffers,
+      nextCorrelationId: this.#nextCorrelationId,
+      onSettled: () => this.#onSettled?.(),
+    });
+    const { writeDeadlineMs, lineDeadlineMs, callDeadlineMs } = this.#limits;
+    const shortest = Math.min(writeDeadlineMs, lineDeadlineMs, callDeadlineMs) / sweepsPerDeadline;
+    const { clock } = options;
+    const sweep = () => this.#sweep(clock.monotonic(), clock.now());
+    this.#sweeper = clock.every(Math.max(10, Math.min(1_000, shortest)), sweep);
+  }
+
+  get local(): LocalCaller {
+    return this.#local;
+  }
+
+  get stats(): RpcStats {
+    return { ...this.#counts };
+  }
+
+  serve({ table: declared, policy = {}, pages }: ServedMethods): void {
+    assert(this.#service === undefined, "A server serves its methods once");
+    const { logger, clock, validateResults } = this.#options;
+    const table = validateResults === true ? declared.checked() : declared;
+    const limits = this.#limits;
+    this.#service = { table, dispatcher: new Dispatcher({ table, limits, logger, clock, policy }) };
+    if (pages === undefined) return;
+    const { frameBytesMax: bodyBytesMax, lineDeadlineMs: requestDeadlineMs } = limits;
+    this.#http = createHttpTakeover({ rpc: this, clock, bodyBytesMax, requestDeadlineMs, ...pages });
+  }
+
+  attach(socket: Duplex, principal: Principal): void {
+    const group = this.#groupOf(principal);
+    const { connectionsMax, agentConnectionsMax } = this.#limits;
+    const most = principal.kind === "agent" ? agentConnectionsMax : connectionsMax;
+    const hasRoom = group.connections.size < most || this.#evictSilent(group);
+    const connection = this.#connect(socket, principal, group);
+    if (hasRoom) {
+      group.connections.add(connection);
+      this.#counts.accepted += 1;
+      return;
+    }
+    this.#counts.refused += 1;
+    connection.cut(
+      new BridgeError("TOO_MANY_CONNECTIONS", `${principal.id} has ${most} connections, which is the most`),
+    );
+  }
+
+  async drain(deadline: AbortSignal): Promise<void> {
+    if (this.#service !== undefined) this.#service.dispatcher.refusesWrites = true;
+    const reason = new BridgeError("SHUTTING_DOWN");
+    // A stream that only reads may have no end of its own, such as a log that is followed.
+    const isReadStream = ({ entry }: RunningCall) => entry.isStreaming && !entry.isWrite;
+    for (const inFlight of this.#allInFlight()) inFlight.interruptAll(reason, isReadStream);
+    await this.#settled(deadline);
+    for (const inFlight of this.#allInFlight()) inFlight.interruptAll(reason);
+  }
+
+  disconnect(principal: string): number {
+    const connections = [...(this.#groups.get(principal)?.connections ?? [])];
+    for (const connection of connections)
+      connection.cut(new BridgeError("CANCELLED", "A right was taken away: connect again"));
+    return connections.length;
+  }
+
+  async close(): Promise<void> {
+    this.#sweeper.cancel();
+    const closing = [...this.#open].map((connection) => {
+      const closed = new Promise<void>((resolve) => connection.onClose(resolve));
+      connection.end();
+      this.#destroyLater(connection);
+      return closed;
+    });
+    await Promise.all(closing);
+    for (const timer of this.#lingering) timer.cancel();
+  }
+
+  #connect(socket: Duplex, principal: Principal, group: Group): Connection {
+    const connection = new Connection(socket, {
+      id: ++this.#connectionIds,
+      principal,
+      share: group,
+      dispatcher: this.#served().dispatcher,
+      lineBuffers: this.#lineBuffers,
+      joinedLines: this.#joinedLines,
+      flusher: this.#flusher,
+      limits: this.#limits,
+      monotonic: () => this.#options.clock.monotonic(),
+      nextCorrelationId: this.#nextCorrelationId,
+      hasHungUp: this.#options.hasHungUp,
+      http: principal.kind === "agent" ? undefined : this.#http,
+      onSettled: () => this.#onSettled?.(),
+      onCut: (reason, isSlow) => {
+        group.connections.delete(connection);
+        this.#counts[isSlow ? "slowConsumers" : "cut"] += 1;
+        this.#options.logger.warn({ principal: principal.id, reason: reason.message }, "A connection was ended");
+        this.#destroyLater(connection);
+      },
+    });
+    socket.resume();
+    this.#open.add(connection);
+    this.#counts.connections += 1;
+    connection.onClose(() => {
+      this.#open.delete(connection);
+      this.#counts.connections -= 1;
+      group.connections.delete(connection);
+      if (group.connections.size === 0) this.#groups.delete(principal.id);
+      this.#onSettled?.();
+    });
+    return connection;
+  }
+
+  #sweep(monotonic: number, now: number): void {
+    this.#local.expire(monotonic);
+    for (const connection of this.#open) {
+      if (hasExpired(connection.principal, now)) connection.cut(this.#expiry);
+      connection.sweep(monotonic);
+    }
+  }
+
+  #groupOf(principal: Principal): Group {
+    let group = this.#groups.get(principal.id);
+    if (group === undefined) {
+      group = { connections: new Set(), partialBytes: 0 };
+      this.#groups.set(principal.id, group);
+    }
+    return group;
+  }
+
+  #evictSilent(group: Group): boolean {
+    const silent = group.connections.values().find((connection) => !connection.hasSpoken);
+    silent?.cut(this.#eviction);
+    if (silent !== undefined) this.#counts.evicted += 1;
+    return silent !== undefined;
+  }
+
+  #settled(deadline: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        this.#onSettled = undefined;
+        resolve();
+      };
+      const check = () => {
+        if (this.#allInFlight().every((inFlight) => inFlight.unanswered === 0)) finish();
+      };
+      this.#onSettled = check;
+      deadline.addEventListener("abort", finish, { once: true });
+      if (deadline.aborted) finish();
+      else check();
+    });
+  }
+
+  #served(): LocalService {
+    assert(this.#service !== undefined, "A server needs `serve` before its first call");
+    return this.#service;
+  }
+
+  #allInFlight(): readonly InFlight<RunningCall>[] {
+    return [...[...this.#open].map(({ inFlight }) => inFlight), ...this.#local.inFlight];
+  }
+
+  #destroyLater(connection: Connection): void {
+    const timer = this.#options.clock.after(lingerMs, () => {
+      this.#lingering.delete(timer);
+      connection.destroy();
+    });
+    this.#lingering.add(timer);
+    connection.onClose(() => {
+      this.#lingering.delete(timer);
+      timer.cancel();
+    });
+  }
+}

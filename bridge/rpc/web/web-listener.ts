@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { BridgeError } from "@armorclaw/protocol/errors";
+import type { WebSocketServer } from "ws";
+import type { Service } from "../../lifecycle/index.ts";
+import type { Logger } from "../../logging/index.ts";
+import { readSealKey } from "../../platform/os/seal-key.ts";
+import { type HttpFrontOptions, type HttpHandler, httpHandler } from "../http/http-front.ts";
+import type { LineServer } from "../line-server.ts";
+import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
+import { createWebSocketUpgrade, type WebSocketUpgrade } from "./web-socket-upgrade.ts";
+
+/** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
+export interface WebSite {
+  owns(request: IncomingMessage): boolean;
+  request(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends its connections. */
+  close(): void;
+}
+
+export interface WebListenerOptions {
+  readonly name: string;
+  /** `host:port`, e.g. `127.0.0.1:7878` or `[::1]:7878`. */
+  readonly address: string;
+  /** PEM files. Without them only a loopback address may be listened on. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** What it serves. */
+  readonly http: HttpFrontOptions | undefined;
+  readonly webSocket:
+    | {
+        readonly origins: readonly string[];
+        readonly messageBytesMax: number;
+        /** Holds the key that every message is sealed under. For a listener on loopback. */
+        readonly sealKeyFile?: string | undefined;
+      }
+    | undefined;
+  readonly site?: WebSite | undefined;
+  readonly rpc: LineServer;
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+}
+
+export interface WebListener extends Service {
+  /** The port, once it listens. */
+  readonly port: number;
+  /** Its address as a URL, once it listens. */
+  readonly url: string | undefined;
+}
+
+/** Time for a request's head, and for the whole of it. */
+const headDeadlineMs = 10_000;
+const requestDeadlineMs = 60_000;
+/** Sockets that wait for their first request or message are this many at most, over all peers. */
+const connectionsMax = 2_048;
+
+/** Creates a TCP listener for HTTP, WebSocket or both. Every peer has to show a token. */
+export function createWebListener(options: WebListenerOptions): WebListener {
+  return new HttpListener(options);
+}
+
+class HttpListener implements WebListener {
+  readonly name: string;
+  readonly #options: WebListenerOptions;
+  #server: Server | undefined;
+  #webSockets: WebSocketServer | undefined;
+  #port = 0;
+
+  constructor(options: WebListenerOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string | undefined {
+    if (this.#server === undefined) return undefined;
+    const { address, tls } = this.#options;
+    return `${tls === undefined ? "http" : "https"}://${address.replace(/:\d+$/, "")}:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    const { address, tls, logger, http, webSocket } = this.#options;
+    const { host, port } = parseAddress(address);
+    if (tls === undefined && !isLoopback(host))
+      throw new BridgeError("CONFIG_INVALID", `${this.name}: ${address} is not a loopback address, so TLS is required`);
+    const handle = http === undefined ? nothingHere : httpHandler(http, (request) => this.#principalOf(request));
+    const server = await createServer(tls, this.#withSite(handle));
+    server.headersTimeout = headDeadlineMs;
+    server.requestTimeout = requestDeadlineMs;
+    server.maxConnections = connectionsMax;
+    await this.#serveUpgrades(server, webSocket);
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => {
+        const message = `${this.name}: another program listens at ${address}`;
+        reject(
+          error.code === "EADDRINUSE" ? new BridgeError("ADDRESS_IN_USE", message, undefined, { cause: error }) : error,
+        );
+      };
+      server.once("error", onError);
+      server.listen(port, host, () => {
+        server.off("error", onError);
+        resolve();
+      });
+    });
+    server.on("error", (error) => logger.error({ error, listener: this.name }, "A connection could not be accepted"));
+    const bound = server.address();
+    this.#port = typeof bound === "object" && bound !== null ? bound.port : port;
+    this.#server = server;
+    logger.info({ listener: this.name, host, port: this.#port, tls: tls !== undefined }, "A listener is open");
+  }
+
+  /** Takes no more connections; calls in flight are the server's to drain. */
+  async drain(): Promise<void> {
+    this.#server?.close();
+    this.#server?.closeIdleConnections();
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const socket of this.#webSockets?.clients ?? []) socket.terminate();
+    this.#options.site?.close();
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      if (server.listening) server.close(() => resolve());
+      else resolve();
+    });
+    server.closeAllConnections();
+    await closed;
+  }
+
+  #withSite(handle: HttpHandler): HttpHandler {
+    const { site } = this.#options;
+    return async (request, response) => {
+      if (site?.owns(request) === true) site.request(request, response);
+      else await handle(request, response);
+    };
+  }
+
+  async #serveUpgrades(server: Server, settings: WebListenerOptions["webSocket"]): Promise<void> {
+    const { rpc, authenticator, logger, site } = this.#options;
+    if (settings === undefined && site === undefined) return;
+    const sealKey =
+      settings?.sealKeyFile === undefined
+        ? undefined
+        : readSealKey(settings.sealKeyFile, "listen.websocket.seal_key_file");
+    const upgrade: WebSocketUpgrade | undefined =
+      settings === undefined
+        ? undefined
+        : await createWebSocketUpgrade({ ...settings, sealKey, rpc, authenticator, logger });
+    this.#webSockets = upgrade?.server;
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // The handshake's own failures end the socket.
+      socket.on("error", () => undefined);
+      if (site?.owns(request) === true) site.upgrade(request, socket, head);
+      else if (upgrade === undefined) socket.destroy();
+      else void upgrade.upgrade(request, socket, head);
+    });
+  }
+
+  #principalOf(request: IncomingMessage) {
+    return this.#options.authenticator.authenticate(bearerOf(request.headers.authorization), addressOf(request));
+  }
+}
+
+async function createServer(tls: WebListenerOptions["tls"], handle: HttpHandler): Promise<Server> {
+  const listener = (request: IncomingMessage, response: Parameters<HttpHandler>[1]) => void handle(request, response);
+  if (tls === undefined) return (await import("node:http")).createServer(listener);
+  const { createServer: createTlsServer } = await import("node:https");
+  try {
+    const pem = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+    return createTlsServer({ ...pem, minVersion: "TLSv1.3" }, listener);
+  } catch (error) {
+    throw new BridgeError("CONFIG_INVALID", "The certificate or its key cannot be used", undefined, { cause: error });
+  }
+}
+
+const nothingHere: HttpHandler = async (_, response) => {
+  response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("This listener serves only WebSocket\n");
+};
+
+function parseAddress(address: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw new BridgeError("CONFIG_INVALID", `${address} is not a HOST:PORT to listen on`);
+  return { host, port: Number(port) };
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
