@@ -136,6 +136,19 @@ describe("layers", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("rpc knows no domain: it imports only the platform, the patches of dependencies and the logger", () => {
+    const wrong = problems(({ path, imports }) =>
+      imports.flatMap(({ target }) => {
+        const to = target === undefined ? undefined : folderOf(target);
+        const isAllowed = target === undefined || !target.startsWith("bridge/") || to === "rpc";
+        return folderOf(path) !== "rpc" || isAllowed || to === "platform" || to === "patches" || to === "logging"
+          ? []
+          : [`${path} imports ${target}: declare a port in bridge/rpc`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("every folder of the bridge has a layer", () => {
     const folders = new Set(production.flatMap(({ path }) => folderOf(path) ?? []));
     expect([...folders].filter((folder) => folder !== "cli" && layers[folder] === undefined)).toEqual([]);

@@ -1,4 +1,5 @@
 export { Access, type AccessDeps } from "./access.ts";
+export { type ApiToken, ApiTokens, tokenMigrations } from "./api-tokens.ts";
 export { EventRights, type PublishingAgents } from "./event-rights.ts";
 export { accessMigrations } from "./migrations.ts";
 export type { Contract } from "./rights.ts";

@@ -1,5 +1,6 @@
 import type { MethodsOf, TokenInfo } from "@armorclaw/protocol";
-import type { ApiToken, ApiTokens, Handlers, RpcServer } from "../rpc/index.ts";
+import type { ApiToken, ApiTokens } from "../access/index.ts";
+import type { Handlers, RpcServer } from "../rpc/index.ts";
 
 const dayMs = 86_400_000;
 

@@ -1,6 +1,6 @@
+import { ApiTokens } from "../access/index.ts";
 import type { Principal } from "@armorclaw/protocol";
 import {
-  ApiTokens,
   CallMetrics,
   type CallPolicy,
   configuredRates,

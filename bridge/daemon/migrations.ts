@@ -1,4 +1,4 @@
-import { accessMigrations } from "../access/index.ts";
+import { accessMigrations, tokenMigrations } from "../access/index.ts";
 import { matrixMigrations } from "../adapters/matrix/index.ts";
 import { webrtcMigrations } from "../adapters/webrtc/index.ts";
 import { agentsMigrations } from "../agents/index.ts";
@@ -10,7 +10,6 @@ import { budgetMigrations } from "../budget/index.ts";
 import { eventsMigrations } from "../events/index.ts";
 import { keystoreMigrations } from "../keystore/index.ts";
 import { outboxMigrations } from "../outbox/index.ts";
-import { tokenMigrations } from "../rpc/index.ts";
 import { tasksMigrations } from "../tasks/index.ts";
 
 /** Every domain's tables. */

@@ -8,7 +8,6 @@ export { type AnyHandler, createMethodTable, type MethodEntry, type MethodTable 
 export { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./listen/agent-endpoint.ts";
 export { createAgentEndpoints, type RegisteredEndpoints, type SideSocket } from "./listen/agent-endpoints.ts";
-export { type ApiToken, ApiTokens, tokenMigrations } from "./listen/api-tokens.ts";
 export { type ControlListenerOptions, createControlListener } from "./listen/listener.ts";
 export { CallMetrics } from "./policy/call-metrics.ts";
 export type { GaugeSource } from "./policy/metrics-page.ts";
@@ -22,7 +21,7 @@ export {
   type RpcServerOptions,
   type ServedMethods,
 } from "./server/server.ts";
-export { createAuthenticator } from "./web/authenticator.ts";
+export { type Authenticator, createAuthenticator, type TokenVerifier, type VerifyJwt } from "./web/authenticator.ts";
 export { createJwtVerifier } from "./web/jwt.ts";
 export { checkListener } from "./web/listener-check.ts";
 export { createWebListener, type WebListener, type WebSite } from "./web/web-listener.ts";

@@ -2,7 +2,14 @@ import type { IncomingMessage } from "node:http";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../platform/clock.ts";
-import { type ApiTokens, isApiToken } from "../listen/api-tokens.ts";
+
+/** Verifies opaque tokens. The owner of the tokens implements it. */
+export interface TokenVerifier {
+  /** Whether the text has the form of such a token. */
+  isToken(text: string): boolean;
+  /** @returns undefined when the token is not valid for a peer with this address */
+  verify(token: string, address: string): Principal | undefined;
+}
 
 /** Verifies a JWT. Rejects when it is not good; with a BridgeError when that cannot be told. */
 export type VerifyJwt = (token: string) => Promise<Principal>;
@@ -33,7 +40,7 @@ interface Failures {
 }
 
 export function createAuthenticator(
-  tokens: Pick<ApiTokens, "verify">,
+  tokens: TokenVerifier,
   verifyJwt: VerifyJwt | undefined,
   clock: Pick<Clock, "monotonic">,
 ): Authenticator {
@@ -68,11 +75,11 @@ export function createAuthenticator(
 async function identify(
   token: string | undefined,
   address: string,
-  tokens: Pick<ApiTokens, "verify">,
+  tokens: TokenVerifier,
   verifyJwt: VerifyJwt | undefined,
 ): Promise<Principal | undefined> {
   if (token === undefined) return undefined;
-  if (isApiToken(token) || verifyJwt === undefined) return tokens.verify(token, address);
+  if (tokens.isToken(token) || verifyJwt === undefined) return tokens.verify(token, address);
   try {
     return await verifyJwt(token);
   } catch (error) {

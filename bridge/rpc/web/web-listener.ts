@@ -3,11 +3,11 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocketServer } from "ws";
-import type { Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import { readSealKey } from "../../platform/os/seal-key.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "../http/http-front.ts";
 import type { LineServer } from "../line-server.ts";
+import type { Service } from "../service.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { createWebSocketUpgrade, type WebSocketUpgrade } from "./web-socket-upgrade.ts";
 

@@ -2,8 +2,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { HttpPages } from "../server/server.ts";
-import type { ApiTokens } from "../listen/api-tokens.ts";
-import { createAuthenticator } from "./authenticator.ts";
+import { createAuthenticator, type TokenVerifier } from "./authenticator.ts";
 import { createJwtVerifier } from "./jwt.ts";
 import type { LineServer } from "../line-server.ts";
 import { createWebListener, type WebListener, type WebSite } from "./web-listener.ts";
@@ -31,7 +30,7 @@ export interface WebListenersSettings {
 
 export interface WebListenersDeps {
   readonly rpc: LineServer;
-  readonly tokens: ApiTokens;
+  readonly tokens: TokenVerifier;
   readonly pages: HttpPages;
   /** What the HTTP listener serves besides calls and its own pages. */
   readonly site: WebSite | undefined;

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { WebSocket } from "ws";
+import { ApiTokens, tokenMigrations } from "../../../bridge/access/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 import { scopeRefusal } from "../../../bridge/rpc/index.ts";
-import { ApiTokens, tokenMigrations } from "../../../bridge/rpc/listen/api-tokens.ts";
 import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/web/authenticator.ts";
 import { createWebListener, type WebListener, type WebListenerOptions } from "../../../bridge/rpc/web/web-listener.ts";
 import { subprotocol } from "../../../bridge/rpc/web/web-socket-upgrade.ts";

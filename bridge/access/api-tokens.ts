@@ -2,8 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { BlockList, isIPv6 } from "node:net";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Clock } from "../../platform/clock.ts";
-import type { Migration, Row, Sql, Store } from "../../store/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Migration, Row, Sql, Store } from "../store/index.ts";
 
 export const tokenMigrations: readonly Migration[] = [
   {
@@ -15,7 +15,7 @@ export const tokenMigrations: readonly Migration[] = [
   },
 ];
 
-/** What an API token stands for. Times in milliseconds since the epoch. */
+/** The rights of an API token. Times are in milliseconds since the epoch. */
 export interface ApiToken {
   readonly name: string;
   readonly role: Exclude<Principal["role"], "agent">;
@@ -27,16 +27,14 @@ export interface ApiToken {
   readonly createdBy: string;
 }
 
-/** Tells an API token from other things that open a listener, and lets a scanner of leaked secrets know it. */
+/** Tells API tokens from JWTs, and lets a scanner for leaked secrets recognize them. */
 const prefix = "act_";
 const secretBytes = 32;
 
-/** Enough entropy that one pass of a hash is all it takes to keep a stolen database worthless. */
+/** One hash pass is enough: with 256 random bits, nobody finds a token from the hash in a stolen database. */
 const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
 
-export const isApiToken = (text: string): boolean => text.startsWith(prefix);
-
-/** The API tokens: opaque, and kept as hashes. */
+/** The API tokens. They are opaque, and only their hashes are stored. */
 export class ApiTokens {
   readonly #store: Store;
   readonly #clock: Pick<Clock, "now">;
@@ -46,7 +44,10 @@ export class ApiTokens {
     this.#clock = clock;
   }
 
-  /** @returns the token itself, this once. @throws BridgeError TOKEN_EXISTS */
+  /**
+   * Creates a token. Only this call returns the token's text.
+   * @throws BridgeError TOKEN_EXISTS
+   */
   async create(fields: Omit<ApiToken, "createdAt">): Promise<{ token: string; info: ApiToken }> {
     const token = `${prefix}${randomBytes(secretBytes).toString("base64url")}`;
     const info = { ...fields, createdAt: this.#clock.now() };
@@ -80,7 +81,12 @@ export class ApiTokens {
     if (changes === 0) throw new BridgeError("TOKEN_NOT_FOUND", `No API token is named ${name}`);
   }
 
-  /** @returns whose the token is, or undefined when it is none, has expired or comes from where it may not */
+  /** Whether the text has the form of an API token. */
+  isToken(text: string): boolean {
+    return text.startsWith(prefix);
+  }
+
+  /** @returns the token's principal; undefined when the token is unknown, has expired or may not be used from the address */
   verify(token: string, address: string): Principal | undefined {
     const row = this.#store.read((sql) => sql.get("SELECT * FROM api_tokens WHERE hash = ?", hashOf(token)));
     if (row === undefined) return undefined;
