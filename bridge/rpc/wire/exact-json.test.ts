@@ -58,6 +58,24 @@ describe("parseExact", () => {
     },
   );
 
+  test.each([
+    ["zeros inside one number", `{"id":1,"params":[1${"0".repeat(500_000)}1]}`],
+    ["numbers without an end", `{"id":1,"params":[${"1".repeat(500_000)}x]}`],
+    ["digits between points", `{"params":[${"1.".repeat(250_000)}]}`],
+    ["ids without a value", `${'"id":'.repeat(100_000)}`],
+    ["spaces after a key", `"params"${" ".repeat(500_000)}`],
+  ])("takes time linear in the text: %s", (_, text) => {
+    const start = performance.now();
+    mayHoldRiskyNumber(text);
+    try {
+      settleNumbers(parseExact(text) as object);
+    } catch {
+      // Not all of the texts are JSON.
+    }
+    // Quadratic time would be minutes here.
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
   test("keeps every number that JavaScript itself writes", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => isKept(JSON.stringify(number))),

@@ -57,13 +57,18 @@ export function settleNumbers(value: object, path: readonly string[] = []): { pa
   return undefined;
 }
 
-/** One spelling for all texts of the same decimal number: its digits without zeros at either end, and their exponent. */
+const zero = 0x30;
+
+/** Returns one spelling for all texts of the same decimal number: the digits without zeros at either end, and their exponent. */
 function canonical(number: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number);
   if (match === null) return number;
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = match;
   const digits = `${whole}${fraction}`.replace(/^0+/, "");
-  const significant = digits.replace(/0+$/, "");
+  // A regular expression for the zeros at the end would try each zero inside the number as their start: quadratic time.
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === zero) end -= 1;
+  const significant = digits.slice(0, end);
   if (significant === "") return "0";
   return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
 }
