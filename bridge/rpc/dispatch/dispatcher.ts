@@ -16,6 +16,7 @@ import {
   wireErrorOf,
 } from "../wire/envelope.ts";
 import { mayHoldRiskyNumber, parseExact } from "../wire/exact-json.ts";
+import { longJsonParts } from "../wire/long-json.ts";
 import { structureFault } from "../wire/structure.ts";
 import { Batch } from "./batch.ts";
 import type { CallPolicy } from "./call-policy.ts";
@@ -163,15 +164,15 @@ export class Dispatcher {
 
   #succeed(call: RunningCall, result: unknown): void {
     if (call.isAnswered) return;
-    let json = "";
     try {
       call.entry.checks?.result(result);
-      if (call.idText !== undefined) json = this.#resultJson(call, result);
+      const parts = call.isBatched || call.idText === undefined ? undefined : longJsonParts(result);
+      if (parts !== undefined) call.succeedInParts(parts, (bytes) => this.#assertFits(bytes));
+      else call.succeed(call.idText === undefined ? "" : this.#resultJson(call, result));
     } catch (error) {
       this.fail(call, error);
       return;
     }
-    call.succeed(json);
     this.#observe(call, undefined);
   }
 
@@ -181,8 +182,14 @@ export class Dispatcher {
     // A character takes three bytes at most, so that nearly every answer is known to fit without being measured.
     const around = emptyResultCharacters + (call.idText?.length ?? 0) * 3 + call.batchBytes;
     if (json.length * 3 + around <= replyBytesMax) return json;
-    if (Buffer.byteLength(json) + around <= replyBytesMax) return json;
-    throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
+    this.#assertFits(Buffer.byteLength(json) + around);
+    return json;
+  }
+
+  #assertFits(bytes: number): void {
+    const { replyBytesMax } = this.#options.limits;
+    if (bytes > replyBytesMax)
+      throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
   }
 
   /** What the caller is told of an error. A bug is logged with its stack, and only its correlation id is told. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Principal } from "@armorclaw/protocol";
-import { resultHead, resultText } from "../wire/envelope.ts";
+import { resultHead, resultText, unknownId } from "../wire/envelope.ts";
 import { itemLine } from "../wire/item-text.ts";
 import type { LentLine, LineBuffers } from "../wire/line-buffers.ts";
 import type { Batch } from "./batch.ts";
@@ -84,6 +84,10 @@ export class RunningCall implements StreamingCall<unknown> {
     return this.#isAnswered;
   }
 
+  get isBatched(): boolean {
+    return this.#batch !== undefined;
+  }
+
   /** Bytes that the batch of this call has gathered so far. */
   get batchBytes(): number {
     return this.#batch?.bytes ?? 0;
@@ -107,6 +111,19 @@ export class RunningCall implements StreamingCall<unknown> {
     }
     this.#isAnswered = true;
     this.peer.send(this.peer.lineBuffers.compose([resultHead(idText), json, "}\n"]));
+  }
+
+  /**
+   * Answers with a result whose JSON is in parts.
+   * @param check throws when so many bytes are too many
+   */
+  succeedInParts(parts: readonly string[], check: (bytes: number) => void): void {
+    const { lineBuffers } = this.peer;
+    const line = [resultHead(this.idText ?? unknownId), ...parts, "}\n"];
+    const bytes = lineBuffers.lengthOf(line);
+    check(bytes);
+    this.#isAnswered = true;
+    this.peer.send(lineBuffers.compose(line, bytes));
   }
 
   async write(item: unknown): Promise<void> {

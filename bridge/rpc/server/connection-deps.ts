@@ -5,6 +5,7 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { HttpTakeover } from "../http/http-takeover.ts";
 import type { RpcLimits } from "../limits.ts";
 import type { Flusher } from "../wire/flusher.ts";
+import type { PartialBuffers } from "../wire/framing.ts";
 import type { JoinedLines } from "../wire/joined-lines.ts";
 import type { LineBuffers } from "../wire/line-buffers.ts";
 
@@ -20,6 +21,7 @@ export interface ConnectionDeps {
   readonly share: PrincipalShare;
   readonly dispatcher: Dispatcher;
   readonly lineBuffers: LineBuffers;
+  readonly partialBuffers: PartialBuffers;
   readonly joinedLines: JoinedLines;
   readonly flusher: Flusher;
   readonly limits: RpcLimits;

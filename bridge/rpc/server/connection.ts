@@ -48,7 +48,7 @@ export class Connection implements Caller, LineSink {
     this.#socket = socket;
     this.#deps = deps;
     this.inFlight = new InFlight((call, reason) => deps.dispatcher.fail(call, reason));
-    this.#reader = new LineReader(this);
+    this.#reader = new LineReader(this, deps.partialBuffers);
     this.#outbox = new Outbox(socket, deps.joinedLines, deps.flusher);
     this.#queueWatch = new QueueWatch(deps.limits);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
@@ -161,6 +161,8 @@ export class Connection implements Caller, LineSink {
     if (isBegun && this.#reader.partialBytes > 0) this.#partialSince = this.#deps.monotonic();
     this.#countPartial();
     this.#isReading = false;
+    // Pushes that these lines caused go out before the answers: a subscriber waits for nothing, a caller for its own work.
+    this.#deps.flusher.flush();
     this.#outbox.flush();
     if (!this.#isPaused && (this.#backlog.length > 0 || this.#isFull())) {
       this.#isPaused = true;

@@ -16,6 +16,7 @@ import { createHttpTakeover, type HttpTakeover } from "../http/http-takeover.ts"
 import { defaultRpcLimits, type RpcLimits } from "../limits.ts";
 import type { LineServer } from "../line-server.ts";
 import { Flusher } from "../wire/flusher.ts";
+import { PartialBuffers } from "../wire/framing.ts";
 import { JoinedLines } from "../wire/joined-lines.ts";
 import { LineBuffers } from "../wire/line-buffers.ts";
 import { Connection } from "./connection.ts";
@@ -97,6 +98,7 @@ class Server implements RpcServer {
   readonly #limits: RpcLimits;
   readonly #local: LocalCallers;
   readonly #lineBuffers = new LineBuffers();
+  readonly #partialBuffers = new PartialBuffers();
   readonly #joinedLines = new JoinedLines();
   readonly #flusher = new Flusher();
   /** By principal. Connections that are being ended are in none. */
@@ -209,6 +211,7 @@ class Server implements RpcServer {
       share: group,
       dispatcher: this.#served().dispatcher,
       lineBuffers: this.#lineBuffers,
+      partialBuffers: this.#partialBuffers,
       joinedLines: this.#joinedLines,
       flusher: this.#flusher,
       limits: this.#limits,

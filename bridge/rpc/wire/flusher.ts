@@ -6,7 +6,8 @@ export interface Flushable {
 /** Ends the tick of all that were given something in it: together, since an event may have a hundred receivers. */
 export class Flusher {
   #waiting: Flushable[] = [];
-  readonly #flush = (): void => {
+  readonly flush = (): void => {
+    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) each.endTick();
@@ -14,7 +15,7 @@ export class Flusher {
 
   /** @param flushable not one that waits already */
   add(flushable: Flushable): void {
-    if (this.#waiting.length === 0) process.nextTick(this.#flush);
+    if (this.#waiting.length === 0) process.nextTick(this.flush);
     this.#waiting.push(flushable);
   }
 }

@@ -10,17 +10,43 @@ export interface LineSink {
   onInvalidLine(): void;
 }
 
+/** Only a line that is at least this long takes the kept buffer, which would be too large for a short one. */
+const longBytes = 64 * 1024;
+const keptBytesMax = 4 * 1024 * 1024;
+
+/** Keeps one buffer of a finished long line for the next one, on any connection: fresh memory costs more than the copy into it. */
+export class PartialBuffers {
+  #kept: Buffer | undefined;
+
+  /** @returns a buffer with room for at least so many bytes */
+  take(bytes: number): Buffer {
+    const kept = this.#kept;
+    if (kept === undefined || bytes < longBytes || kept.length < bytes) return Buffer.allocUnsafeSlow(bytes);
+    this.#kept = undefined;
+    return kept;
+  }
+
+  /** Takes back a buffer that nobody reads any more. */
+  give(buffer: Buffer): void {
+    const { length } = buffer;
+    if (length < longBytes || length > keptBytesMax || length <= (this.#kept?.length ?? 0)) return;
+    this.#kept = buffer;
+  }
+}
+
 /**
  * Cuts a byte stream into lines: one scan and one decode per chunk, and time linear in the bytes however they arrive. Keeps no
  * chunk: what it holds back is a copy.
  */
 export class LineReader {
   readonly #sink: LineSink;
+  readonly #buffers: PartialBuffers;
   #partial: Buffer | undefined;
   #partialBytes = 0;
 
-  constructor(sink: LineSink) {
+  constructor(sink: LineSink, buffers = new PartialBuffers()) {
     this.#sink = sink;
+    this.#buffers = buffers;
   }
 
   /** The bytes of the line that has not ended yet. */
@@ -61,8 +87,9 @@ export class LineReader {
   #hold(piece: Buffer): void {
     const needed = this.#partialBytes + piece.length;
     if (this.#partial === undefined || this.#partial.length < needed) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(256, needed, (this.#partial?.length ?? 0) * 2));
+      const grown = this.#buffers.take(Math.max(256, needed, (this.#partial?.length ?? 0) * 2));
       this.#partial?.copy(grown, 0, 0, this.#partialBytes);
+      if (this.#partial !== undefined) this.#buffers.give(this.#partial);
       this.#partial = grown;
     }
     piece.copy(this.#partial, this.#partialBytes);
@@ -73,14 +100,23 @@ export class LineReader {
     const line = this.#partial;
     const bytes = this.#partialBytes;
     this.discard();
-    if (line !== undefined) this.#emit(line, 0, bytes);
+    if (line === undefined) return;
+    const text = this.#decode(line, 0, bytes);
+    if (text === undefined) this.#emitChecked(line.subarray(0, bytes));
+    this.#buffers.give(line);
+    if (text !== undefined) this.#sink.onLines(text);
   }
 
   #emit(chunk: Buffer, from: number, to: number): void {
-    const text = chunk.toString("utf8", from, to);
-    // Decoding replaces what is not UTF-8 by U+FFFD, so only text that holds one needs the slower look.
-    if (text.includes("\ufffd")) this.#emitChecked(chunk.subarray(from, to));
+    const text = this.#decode(chunk, from, to);
+    if (text === undefined) this.#emitChecked(chunk.subarray(from, to));
     else this.#sink.onLines(text);
+  }
+
+  /** @returns undefined for bytes that need to be checked. Decoding replaces what is not UTF-8 by U+FFFD. */
+  #decode(chunk: Buffer, from: number, to: number): string | undefined {
+    const text = chunk.toString("utf8", from, to);
+    return text.includes("\ufffd") ? undefined : text;
   }
 
   #emitChecked(bytes: Buffer): void {

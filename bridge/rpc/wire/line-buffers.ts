@@ -20,13 +20,17 @@ export class LineBuffers {
   readonly #kept: Buffer[] = [];
 
   /** Puts a line together from its parts, the newline among them. */
-  compose(parts: readonly LinePart[]): LentLine {
-    const length = (part: LinePart) => (typeof part === "string" ? Buffer.byteLength(part) : part.length);
-    const line = this.lend(parts.reduce((sum, part) => sum + length(part), 0));
+  compose(parts: readonly LinePart[], bytes = this.lengthOf(parts)): LentLine {
+    const line = this.lend(bytes);
     let at = 0;
     for (const part of parts)
       at += typeof part === "string" ? line.bytes.write(part, at) : part.writeTo(line.bytes, at);
     return line;
+  }
+
+  lengthOf(parts: readonly LinePart[]): number {
+    const length = (part: LinePart) => (typeof part === "string" ? Buffer.byteLength(part) : part.length);
+    return parts.reduce((sum, part) => sum + length(part), 0);
   }
 
   lend(length: number): LentLine {
