@@ -13,7 +13,7 @@ export class AsyncQueue<T> {
     this.#onTake = onTake;
   }
 
-  /** False when the queue is full: the item was not taken. An item that comes after the end is dropped. */
+  /** Returns false when the queue is full and the item was not added. An item after the end is dropped. */
   push(item: T): boolean {
     if (this.#ended) return true;
     const waiting = this.#waiting.shift();
@@ -35,7 +35,7 @@ export class AsyncQueue<T> {
     for (const waiting of this.#waiting.splice(0)) this.#finish(waiting);
   }
 
-  /** Ends the queue and forgets what is in it. */
+  /** Ends the queue and drops its items. */
   discard(): void {
     this.#items = [];
     this.#error = undefined;

@@ -8,7 +8,7 @@ export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
 export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";
 export type * from "./types.ts";
 
-/** How a page reaches the bridge. */
+/** The options of a client in a web page. */
 export interface BrowserOptions extends ConnectionOptions, UrlOptions {}
 
 const openUrl = (options: BrowserOptions) =>

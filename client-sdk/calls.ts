@@ -10,21 +10,21 @@ import {
 import { ConnectionError, errorFromWire } from "./errors.ts";
 import type { CallOptions } from "./types.ts";
 
-/** `greeting` goes before what is queued; `alone` never waits for the answer to another call. */
+/** A `greeting` is sent before queued calls. An `alone` call never shares a batch with other calls. */
 export type CallKind = "call" | "greeting" | "alone";
 
-/** What calls need of the connection that carries them. */
+/** The connection as `Calls` uses it. */
 export interface CallCarrier {
   send(id: number, line: string, kind: CallKind): void;
   notify(line: string): void;
   forget(id: number): boolean;
 }
 
-/** A call that was begun. */
+/** A started call. */
 export interface StartedCall {
   readonly id: number;
   readonly result: Promise<unknown>;
-  /** Rejects the call with CANCELLED and tells the bridge. Without effect once it is settled. */
+  /** Rejects the call with CANCELLED and notifies the bridge. Has no effect on a settled call. */
   cancel(reason?: unknown): void;
 }
 
@@ -67,13 +67,13 @@ export class Calls {
     this.#carrier.notify(JSON.stringify(createJSONRPCNotification(method, params)));
   }
 
-  /** Takes an answer off the wire. One to a call that is settled already is dropped. */
+  /** Handles an answer. An answer to a settled call is dropped. */
   receive(response: JSONRPCResponse): void {
     this.#carrier.forget(response.id as number);
     this.#rpc.receive(response);
   }
 
-  /** Settles calls that will not be answered. */
+  /** Rejects calls that will not be answered. */
   fail(ids: readonly number[], error: Error): void {
     for (const id of ids) this.#rpc.receive(localFailure(id, error));
   }
@@ -107,7 +107,7 @@ const cancelledBefore = (id: number, method: string, cause: unknown): StartedCal
   cancel: () => {},
 });
 
-/** An answer of our own making, whose `data` is the exception itself, as JSON off the wire can never hold. */
+/** Returns a local error answer whose `data` is the exception itself, which JSON from the wire cannot contain. */
 const localFailure = (id: number, error: Error) => createJSONRPCErrorResponse(id, 0, error.message, error);
 
 function resultOf(response: JSONRPCResponse): unknown {

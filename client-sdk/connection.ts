@@ -8,7 +8,7 @@ import type { ConnectionState, ReconnectOptions } from "./types.ts";
 
 const connectDeadlineMs = 10_000;
 
-/** What a connection needs of the client that owns it. */
+/** The client as its connection uses it. */
 export interface ConnectionOptions {
   readonly open: OpenTransport;
   readonly reconnect: ReconnectOptions | false;
@@ -20,7 +20,7 @@ export interface ConnectionOptions {
   /** Runs on each new connection before anything that is queued is written. A rejection drops the connection. */
   readonly greet: () => Promise<unknown>;
   readonly onLine: (line: string) => void;
-  /** These calls will not be answered. */
+  /** Reports calls that will not be answered. */
   readonly onLost: (ids: readonly number[], error: ConnectionError) => void;
   readonly onState: (state: ConnectionState, reason: unknown) => void;
 }
@@ -30,7 +30,7 @@ interface QueuedCall {
   readonly isAlone: boolean;
 }
 
-/** One transport after another, and the calls that wait for the next. */
+/** Opens one transport after another and queues calls while none is open. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #queue = new Map<number, QueuedCall>();
@@ -39,7 +39,7 @@ export class Connection {
   readonly #first = Promise.withResolvers<void>();
   #queuedBytes = 0;
   #transport: Transport | undefined;
-  /** Greeted: queued calls may be written. */
+  /** Whether the greeting has succeeded and queued calls may be written. */
   #ready = false;
   #explanation: Error | undefined;
   /** The transport asked to hold further lines. */
@@ -51,7 +51,7 @@ export class Connection {
     this.#first.promise.catch(() => {});
   }
 
-  /** Begins connecting, once. Resolves with the first connection; rejects when the first attempt fails. */
+  /** Starts connecting, once. Resolves with the first connection; rejects when the first attempt fails. */
   start(): Promise<void> {
     this.#running ??= this.#run();
     return this.#first.promise;
@@ -78,7 +78,7 @@ export class Connection {
     else void this.start().catch(() => {});
   }
 
-  /** Writes a line that nothing waits for; dropped when there is no connection, since it is about that connection. */
+  /** Writes a notification about the current connection. Without a connection the line is dropped. */
   notify(line: string): void {
     this.#transport?.send(line, true);
   }
@@ -95,7 +95,7 @@ export class Connection {
     this.#transport?.close();
   }
 
-  /** Remembers what the bridge said about the connection as a whole: the cause, should it close now. */
+  /** Keeps an error of the bridge about the whole connection. It is the cause if the connection closes next. */
   explain(reason: Error): void {
     this.#explanation = reason;
   }
@@ -119,7 +119,7 @@ export class Connection {
         const since = performance.now();
         reason = await lost;
         lostAt = performance.now();
-        // A connection that ends at once counts as a failure, so that a bridge that turns everyone away is not hammered.
+        // A connection that ends at once counts as a failure, so that a bridge that refuses every connection is not flooded.
         if (reconnect !== false && lostAt - since > reconnect.maxMs) failures = 0;
       } catch (error) {
         reason = error;
@@ -219,7 +219,7 @@ export class Connection {
   }
 }
 
-/** The bridge answered the greeting with a refusal that trying again does not change. */
+/** Whether the bridge refused the greeting with an error that is not retryable. */
 const isFinal = (reason: unknown): boolean =>
   reason instanceof BridgeError && (reason as { retryable?: boolean }).retryable === false;
 

@@ -1,4 +1,4 @@
-/** What a heartbeat needs of its connection. */
+/** The connection as its heartbeat uses it. */
 export interface HeartbeatOptions {
   /** 0 for no heartbeat. */
   readonly heartbeatMs: number;
@@ -8,12 +8,12 @@ export interface HeartbeatOptions {
 
 /** One connection's heartbeat. */
 export interface Heartbeat {
-  /** The bridge has said something. */
+  /** Resets the silence after input from the bridge. */
   heard(): void;
   stop(): void;
 }
 
-/** Pings a bridge that has been silent for a while. A connection whose other end is gone without a word is found out so. */
+/** Pings a silent bridge, to detect a connection whose other end has disappeared. */
 export function startHeartbeat({ heartbeatMs, ping }: HeartbeatOptions, onSilence: (reason: Error) => void): Heartbeat {
   if (heartbeatMs === 0) return { heard: () => {}, stop: () => {} };
   let heardAt = performance.now();

@@ -19,7 +19,7 @@ const defaults = {
   heartbeatMs: 30_000,
 };
 
-/** A client that has not begun to connect. */
+/** A client that has not started to connect. */
 interface Opened {
   readonly client: BridgeClient;
   /** Resolves with the first connection; rejects when the first attempt fails. */
@@ -28,7 +28,7 @@ interface Opened {
 
 type StateListener = (state: ConnectionState, reason: unknown) => void;
 
-/** A client over any transport. */
+/** Creates a client over any transport. */
 export function openClient(options: ConnectionOptions, transport: OpenTransport): Opened {
   const { deadlineMs = defaults.deadlineMs } = options;
   const listeners = new Set<StateListener>();
@@ -92,7 +92,7 @@ export function openClient(options: ConnectionOptions, transport: OpenTransport)
   return { client: withNamespaces(core), started: () => connection.start() };
 }
 
-/** Takes one line off the wire. Throws when it is not what a bridge sends, so that the connection cannot be trusted. */
+/** Handles one line. Throws when the line is not a message of a bridge, because the connection is then unusable. */
 function dispatch(line: string, calls: Calls, streams: Streams, subscriptions: Subscriptions, connection: Connection) {
   const plain = plainItem(line);
   if (plain !== undefined) return streams.receive(plain);

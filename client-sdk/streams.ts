@@ -47,7 +47,7 @@ export class Streams {
     return { result, [Symbol.asyncIterator]: () => iterator };
   }
 
-  /** Takes an `rpc.stream` notification off the wire. An item of a stream that was left is dropped. */
+  /** Handles an `rpc.stream` notification. An item of a cancelled stream is dropped. */
   receive(params: { readonly id: number; readonly item: unknown }): void {
     const stream = this.#open.get(params.id);
     if (stream === undefined || stream.queue.push(params.item)) return;

@@ -13,24 +13,24 @@ interface Live {
   readonly options: SubscribeOptions;
   readonly queue: AsyncQueue<EventEnvelope>;
   readonly ready: PromiseWithResolvers<void>;
-  /** The bridge's name for it on this connection. */
+  /** The bridge's id of the subscription on this connection. */
   id: string | undefined;
   /** An `event.subscribe` is queued or in flight. */
   opening: boolean;
-  /** Everything up to here was seen or asked to be skipped. */
+  /** All events up to this `seq` were received or skipped on request. */
   cursor: number | undefined;
-  /** Seen before their turn: they went ahead of others. */
+  /** Events that were received before older ones, because of their priority. */
   readonly ahead: Set<number>;
 }
 
 interface Push {
   readonly subscription_id: string;
   readonly event: EventEnvelope;
-  /** Resume from here: the event went ahead of others. */
+  /** The position to resume from: the event was sent before older ones. */
   readonly cursor?: number;
 }
 
-/** What the bridge says of a subscription. */
+/** A notice of the bridge about a subscription. */
 export interface SubscriptionNotice {
   readonly subscription_id: string;
   readonly reason?: string;
@@ -98,14 +98,14 @@ export class Subscriptions {
     };
   }
 
-  /** Takes an `event.push` notification off the wire. */
+  /** Handles an `event.push` notification. */
   receive(params: Push): void {
     const live = this.#byId.get(params.subscription_id);
     if (live !== undefined) this.#deliver(live, params);
     else this.#keepEarly(params.subscription_id, () => this.receive(params));
   }
 
-  /** Takes an `event.gap` notification off the wire. */
+  /** Handles an `event.gap` notification. */
   gap(notice: SubscriptionNotice): void {
     const { subscription_id, after = 0, resumed_at: resumedAt = after, skipped_low: skippedLow = 0 } = notice;
     const live = this.#byId.get(subscription_id);
@@ -113,7 +113,7 @@ export class Subscriptions {
     else live.options.onGap?.({ after, resumedAt, skippedLow });
   }
 
-  /** Takes an `event.end` notification off the wire. */
+  /** Handles an `event.end` notification. */
   ended(notice: SubscriptionNotice): void {
     const { subscription_id, reason = "The bridge has ended it" } = notice;
     const live = this.#byId.get(subscription_id);
@@ -126,19 +126,19 @@ export class Subscriptions {
     this.#end(live, new ConnectionError("CLOSED", reason));
   }
 
-  /** The connection is there (again): ask for what is missing on it. */
+  /** Subscribes again on a new connection. */
   connected(): void {
     for (const live of this.#live) void this.#open(live);
   }
 
-  /** The connection is gone, and the bridge's names with it. */
+  /** Drops the subscription ids of a lost connection. */
   disconnected(): void {
     this.#byId.clear();
     this.#early = [];
     for (const live of this.#live) live.id = undefined;
   }
 
-  /** No connection comes any more. */
+  /** Ends all subscriptions, because no further connection will follow. */
   close(error: ConnectionError): void {
     this.#closed = error;
     this.#endAll(error);
@@ -157,7 +157,7 @@ export class Subscriptions {
     if (live.opening || live.id !== undefined) return;
     live.opening = true;
     try {
-      // Of a durable one the bridge keeps the position.
+      // The bridge keeps the position of a durable subscription.
       const { cursor = live.params.cursor } = live.params.name === undefined ? live : live.params;
       const params = cursor === undefined ? live.params : { ...live.params, cursor };
       const call = this.#calls.start("event.subscribe", params, { deadlineMs: this.#deadlineMs }, "alone");

@@ -21,7 +21,7 @@ export interface SocketOptions {
   readonly sealKey?: Uint8Array;
 }
 
-/** A listener that knows no local user. */
+/** The address of a listener that authenticates by token. */
 export interface UrlOptions {
   /** `ws:` or `wss:` for everything; `http:` or `https:` for calls alone, since nothing can be pushed. */
   readonly url: string;
@@ -48,7 +48,7 @@ export interface ConnectionOptions {
   readonly sendQueueBytesMax?: number;
   /** Calls of one turn travel as one batch, and are answered together. Streams and subscriptions never wait for others. */
   readonly batch?: boolean;
-  /** After this long without a word from the bridge it is pinged, and after as long again without an answer the connection is dropped. 30,000 when left out; 0 for never. */
+  /** Milliseconds of silence before the bridge is pinged. Without an answer in the same time again, the connection is dropped. 30,000 when left out; 0 for never. */
   readonly heartbeatMs?: number;
   /**
    * Calls that must come first on every connection, such as `agent.hello`: nothing else is sent until it resolves. When
@@ -146,7 +146,7 @@ export interface ClientCore extends AsyncDisposable {
     options?: CallOptions,
   ): ItemStream<StreamItem<N>, Result<N>>;
   stream(name: string, params?: unknown, options?: CallOptions): ItemStream<unknown, unknown>;
-  /** Subscribes at once. After a reconnect it goes on from the last event seen, and tells `onGap` when some were missed. */
+  /** Subscribes at once. After a reconnect it continues from the last received event and calls `onGap` when events were missed. */
   subscribe(params: SubscribeParams, options?: SubscribeOptions): EventSubscription;
   /** Calls with each new state and what led to it. Returns the function that ends that. */
   onState(listener: (state: ConnectionState, reason: unknown) => void): () => void;

@@ -16,7 +16,7 @@ export type AgentFrame =
 /** A JSON object with a `type`. */
 export type AgentMessage = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** How one end of a media socket speaks. */
+/** The encoding that one end of a media socket uses. */
 export type FrameMode = "binary" | "json";
 
 const headerBytes = 21;
@@ -25,10 +25,10 @@ const messageKind = 2;
 /** One second of 48 kHz sound, and any message. */
 const payloadBytesMax = 96_000;
 
-/** What came is no frame: the connection is of no more use. */
+/** The input is not a frame. The connection cannot be used further. */
 export class FrameFault extends Error {}
 
-/** A frame as it goes over the socket. */
+/** Encodes a frame for the socket. */
 export function encodeFrame(frame: AgentFrame, mode: FrameMode): Buffer {
   if (mode === "json") return Buffer.from(`${JSON.stringify(jsonOf(frame))}\n`);
   const isAudio = frame.kind === "audio";
@@ -57,7 +57,7 @@ export class FrameReader {
   #mode: FrameMode | undefined;
   #rest: Buffer = Buffer.alloc(0);
 
-  /** How the far end speaks; undefined before its first byte. */
+  /** The encoding of the other end; undefined before its first byte. */
   get mode(): FrameMode | undefined {
     return this.#mode;
   }

@@ -1,6 +1,6 @@
 /**
- * A JSON value as the one text that stands for it: keys sorted, no white space. What has a `toJSON` of its own, such as a
- * secret, stands as that says.
+ * Returns the canonical text of a JSON value, with sorted keys and without white space. An object with `toJSON`, such as a
+ * secret, is written as that method returns it.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, child: unknown) => {

@@ -9,7 +9,7 @@ export interface MethodSpec<
   E extends ErrorCode = ErrorCode,
   I extends z.ZodType | undefined = z.ZodType | undefined,
 > {
-  /** One sentence, with its period. */
+  /** One sentence with a period. */
   readonly summary: string;
   readonly description?: string;
   /** Who may call it. */
@@ -17,8 +17,8 @@ export interface MethodSpec<
   /** `write` changes something: it is recorded, and refused while the bridge drains. */
   readonly effect: "read" | "write";
   /**
-   * true: recorded whoever calls it and whatever its effect: it gives or uses a secret. false: not recorded although it writes,
-   * because what it leaves behind says who did it. Else writes by people are.
+   * Whether calls are recorded in the audit. With true, every call is recorded, because the method reveals or uses a secret. With false,
+   * no call is recorded, because the stored result names the caller. When left out, writes by people are recorded.
    */
   readonly audited?: boolean;
   /** A strict object: an unknown field is an error that names the nearest known one. */

@@ -1,4 +1,4 @@
-/** The known name most like `name`, or undefined when none is close enough to be what was meant. */
+/** Returns the known name that is most similar to `name`, or undefined when none is similar enough. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;

@@ -17,7 +17,7 @@ export interface OpenRpcDocument {
   readonly components: { readonly schemas: Record<string, JsonSchema> };
 }
 
-/** A contract as an OpenRPC 1.3 document. What OpenRPC has no word for stands under `x-` keys. */
+/** Returns a contract as an OpenRPC 1.3 document. Properties that OpenRPC does not define have `x-` keys. */
 export function openRpcDocument(version: string, contract: Record<string, AnyMethod> = methods): OpenRpcDocument {
   const schemas: Record<string, JsonSchema> = {};
   const lift = (schema: z.ZodType): JsonSchema => {

@@ -8,7 +8,7 @@ export const isPipePath = (path: string): boolean => prefix.test(path);
  * opens a profile to its user, to administrators and to no one else.
  */
 export function pipeTokenFile(path: string): string {
-  // The names of pipes know no case.
+  // Pipe names are not case-sensitive.
   const name = path
     .replace(prefix, "")
     .toLowerCase()

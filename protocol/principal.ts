@@ -1,7 +1,7 @@
 import type { AgentId } from "./ids.ts";
 import type { Role } from "./roles.ts";
 
-/** Who is calling, as the bridge established it from the endpoint and the peer's OS credentials. */
+/** The caller, which the bridge derives from the endpoint and the peer's OS credentials. */
 export type Principal =
   | {
       readonly kind: "user";
@@ -17,7 +17,7 @@ export type Principal =
       readonly methods?: readonly string[];
       /** Only these channels; all when left out. */
       readonly channels?: readonly string[];
-      /** When what it came in by expires, since the epoch; its connections end then. Never when left out. */
+      /** The expiry of the token, in milliseconds since the epoch. Its connections end then. Never when left out. */
       readonly expiresAtMs?: number;
     }
   | { readonly kind: "agent"; readonly id: `agent:${string}`; readonly agentId: AgentId; readonly role: "agent" };

@@ -1,5 +1,5 @@
-import { ApiTokens } from "../access/index.ts";
 import type { Principal } from "@armorclaw/protocol";
+import { ApiTokens } from "../access/index.ts";
 import {
   CallMetrics,
   type CallPolicy,

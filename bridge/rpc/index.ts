@@ -25,5 +25,5 @@ export { type Authenticator, createAuthenticator, type TokenVerifier, type Verif
 export { createJwtVerifier } from "./web/jwt.ts";
 export { checkListener } from "./web/listener-check.ts";
 export { createWebListener, type WebListener, type WebSite } from "./web/web-listener.ts";
-export { Base64, itemBytes } from "./wire/item-text.ts";
 export { createWebListeners } from "./web/web-listeners.ts";
+export { Base64, itemBytes } from "./wire/item-text.ts";

@@ -1,6 +1,6 @@
 import { limits as wire } from "@armorclaw/protocol/limits";
 
-/** Every bound of the server. */
+/** The limits of a server. */
 export interface RpcLimits {
   /** The longest line that is accepted. */
   readonly frameBytesMax: number;
@@ -61,7 +61,7 @@ export const defaultRpcLimits: RpcLimits = {
   /** Enough that a reading peer never sees a pause. */
   readPauseBytes: mebibyte,
   queueBytesMax: 8 * mebibyte,
-  /** As NATS has it. */
+  /** The default of NATS. */
   writeDeadlineMs: 10_000,
   /** A frame of 16 MiB takes 30 s at 0.5 MiB/s, which is slower than any local peer. */
   lineDeadlineMs: 30_000,
@@ -69,6 +69,6 @@ export const defaultRpcLimits: RpcLimits = {
   partialBytesMax: 4 * wire.frameBytesMax,
   callDeadlineMs: 120_000,
   connectionsMax: 1024,
-  /** Its link, and the next one while a reconnect overlaps. */
+  /** One connection, and a second one while a reconnect overlaps. */
   agentConnectionsMax: 2,
 };

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 
-/** What serves the peers that a listener lets in. */
+/** Serves the peers that a listener has admitted. */
 export interface LineServer {
   attach(lines: Duplex, principal: Principal): void;
 }

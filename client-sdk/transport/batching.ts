@@ -4,7 +4,7 @@ import type { OpenTransport, Transport } from "./transport.ts";
 /** Characters of one batch: with three bytes for each it is still one line. */
 const batchCharsMax = limits.frameBytesMax / 4;
 
-/** Joins the lines of one turn to one batch. */
+/** Joins the lines of one turn of the event loop into one batch. */
 export function batching(open: OpenTransport): OpenTransport {
   return async (events, signal) => new Batching(await open(events, signal));
 }

@@ -36,7 +36,7 @@ export function answeredFirst(open: OpenTransport, request: () => Promise<string
     try {
       const line = await request();
       if (line === undefined) {
-        // What has come already is a refusal, or the end.
+        // Input before the request is a refusal or the end of the connection.
         await Promise.race([answer.promise, undefined]);
         isIn = true;
       } else {

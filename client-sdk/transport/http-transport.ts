@@ -2,10 +2,10 @@ import { ConnectionError, errorFromWire } from "../errors.ts";
 import type { UrlOptions } from "../types.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 
-/** Requests at once; further lines are held. */
+/** The most concurrent requests. Further lines wait. */
 const requestsMax = 64;
 
-/** One request for each line. There is no connection: what has to be pushed, such as events, does not come. */
+/** Sends one HTTP request for each line. Notifications such as events cannot be received. */
 export function httpTransport({ url, token, sealKey }: UrlOptions): OpenTransport {
   if (sealKey !== undefined) throw new TypeError("HTTP is not sealed: a sealKey goes with a ws: or wss: URL");
   return async (events, signal) => {

@@ -12,13 +12,13 @@ const sealedLineBytesMax = 1.5 * limits.replyBytesMax;
 
 const ping = JSON.stringify({ jsonrpc: "2.0", id: 0, method: "rpc.ping" });
 
-/** The bridge's own socket, or its pipe on Windows. */
+/** Opens the bridge's own socket, or its pipe on Windows. */
 export function localTransport({ socketPath, sealKey }: SocketOptions): OpenTransport {
   const open =
     sealKey === undefined
       ? socketTransport(socketPath)
       : sealed(socketTransport(socketPath, sealedLineBytesMax), sealKey);
   if (isPipePath(socketPath)) return pipeTransport(socketPath, open);
-  // Whether both ends have the same key shows at the first answer, and is to show when the connection is made.
+  // Only an answer shows that both ends have the same key, so the transport opens after the answer to a ping.
   return sealKey === undefined ? open : answeredFirst(open, async () => ping);
 }

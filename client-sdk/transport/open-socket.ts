@@ -1,10 +1,10 @@
 import { createConnection, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** The least and half the most time before a bridge that was busy is asked again. */
+/** The shortest pause before the next attempt to connect to a busy bridge. The longest is twice this. */
 const busyPauseMs = 10;
 
-/** What a socket is opened with beside its path. */
+/** Options of a socket besides its path. */
 export interface SocketOptions {
   /** The other side's half-close leaves our half open. */
   readonly allowHalfOpen?: boolean;
@@ -12,7 +12,7 @@ export interface SocketOptions {
   readonly onread?: OnReadOpts;
 }
 
-/** A full queue of connections not yet accepted is a busy bridge (`EAGAIN`) and no refusal, so it is asked again until `signal` ends it. */
+/** Opens a socket. `EAGAIN` means that the bridge's accept queue is full, so the attempt is repeated until `signal` aborts. */
 export async function openSocket(path: string, signal: AbortSignal, options: SocketOptions = {}): Promise<Socket> {
   for (;;) {
     try {

@@ -9,7 +9,7 @@ export interface Seal {
   open(message: string): Promise<string>;
 }
 
-/** What is to be sent first. */
+/** The first message of the connection. */
 export interface SealGreeting {
   readonly message: string;
   /** @param answer the bridge's first message */
@@ -58,7 +58,7 @@ export function greetSealed(key: Uint8Array): SealGreeting {
   };
 }
 
-/** Counts 96-bit nonces, and never gives one twice. */
+/** Returns 96-bit nonces in order and never repeats one. */
 function counter(): () => Uint8Array<ArrayBuffer> {
   let count = 0;
   return () => {
@@ -71,7 +71,7 @@ function counter(): () => Uint8Array<ArrayBuffer> {
   };
 }
 
-/** A call with all characters of a long message would be one with too many arguments. */
+/** The most characters for one call of `String.fromCharCode`, which takes a limited number of arguments. */
 const pieceBytes = 8192;
 
 function toBase64(bytes: Uint8Array): string {

@@ -5,7 +5,7 @@ import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 /** Characters that wait to be sealed above which `send` asks its caller to hold. */
 const highWaterChars = 1024 * 1024;
 
-/** A transport whose every line is sealed under the key; it opens once the bridge has greeted. */
+/** Wraps a transport so that every line is sealed with the key. It opens after the bridge's greeting. */
 export function sealed(open: OpenTransport, key: Uint8Array): OpenTransport {
   return async (events, signal) => {
     const transport = new SealedTransport(greetSealed(key), events);
@@ -14,7 +14,7 @@ export function sealed(open: OpenTransport, key: Uint8Array): OpenTransport {
   };
 }
 
-/** Sealing takes promises, so that each direction is a chain of them, in order. */
+/** Web Cryptography is asynchronous, so each direction is a chain of promises that keeps the order. */
 class SealedTransport implements Transport, TransportEvents {
   readonly #greeting: SealGreeting;
   readonly #events: TransportEvents;

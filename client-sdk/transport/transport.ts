@@ -1,4 +1,4 @@
-/** What a transport tells its owner. After `onClose` nothing more is told. */
+/** The callbacks of a transport. None is called after `onClose`. */
 export interface TransportEvents {
   /** One complete line, without its newline. */
   onLine(line: string): void;

@@ -35,7 +35,7 @@ export const ping = defineMethod({
 });
 
 export const authenticate = defineMethod({
-  summary: "Tell who is calling, at a listener that knows no local user.",
+  summary: "Authenticate a connection to a listener that has no local users.",
   description:
     "The first message on a WebSocket that was opened without an `Authorization` header, and on the Windows pipe. Where the peer is " +
     "known already, it tells only who that is.",

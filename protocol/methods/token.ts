@@ -55,7 +55,7 @@ const exampleToken = {
 };
 
 export const create = defineMethod({
-  summary: "Mint an API token for the listeners that know no local user.",
+  summary: "Create an API token for the listeners that have no local users.",
   description: "The token is shown this once: the bridge keeps its hash.",
   roles: ["admin"],
   effect: "write",

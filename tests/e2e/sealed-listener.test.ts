@@ -57,7 +57,7 @@ describe("the sealed listener of the real daemon", () => {
   test("turns away who does not seal, and who seals under another key", async () => {
     await expect(open({})).rejects.toThrow("No bridge answers");
     await expect(open({ sealKey: new Uint8Array(32).fill(1) })).rejects.toThrow("No bridge answers");
-    await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was ended"));
+    await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was closed"));
   });
 
   test("is not for HTTP, which would go unsealed", async () => {

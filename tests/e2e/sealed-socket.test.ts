@@ -84,7 +84,7 @@ describe("the bridge's own socket, sealed", () => {
 
   test("turns away who seals under another key, and the client says so when it connects", async () => {
     await expect(open({ sealKey: new Uint8Array(32).fill(1) })).rejects.toThrow("No bridge answers");
-    await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was ended"));
+    await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was closed"));
   });
 
   test("a client that seals goes no further with a bridge that does not", async () => {

@@ -1,8 +1,8 @@
-/** Gathers the answers of one batch, and sends them as one array when the last is there. */
+/** Collects the answers of one batch and sends them as one array after the last answer. */
 export class Batch {
   readonly #send: (text: string) => void;
   readonly #answers: string[] = [];
-  /** Answers that are still to come, and one for the batch being read. */
+  /** The number of missing answers, plus one while the batch is being read. */
   #open = 1;
   #bytes = 1;
 
@@ -10,7 +10,7 @@ export class Batch {
     this.#send = send;
   }
 
-  /** Bytes of the answers so far, with what parts them. */
+  /** The bytes of the answers so far, including the commas. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -19,7 +19,7 @@ export class Batch {
     this.#open += 1;
   }
 
-  /** One answer, or none for a notification; also called once when the whole batch has been read. */
+  /** Takes one answer, or undefined for a notification. The dispatcher also calls it once when the whole batch has been read. */
   settle(answer: string | undefined): void {
     if (answer !== undefined) {
       this.#answers.push(answer);

@@ -4,7 +4,7 @@ import { idText } from "../wire/envelope.ts";
 import type { Handlers } from "./call.ts";
 import { inFlightOf } from "./running-call.ts";
 
-/** The methods that every mounted contract has. */
+/** The methods that every served contract has. */
 export const builtinMethods = {
   "rpc.discover": methods["rpc.discover"],
   "rpc.ping": methods["rpc.ping"],
@@ -25,7 +25,7 @@ export function builtinHandlers(
       return document;
     },
     "rpc.ping": () => ({ pong: true }),
-    // A listener that has to know the token takes the first message itself; here the peer is known.
+    // Listeners that need a token handle the first message themselves. A call that arrives here has a known caller.
     "rpc.authenticate": (_, { principal }) => ({ principal: principal.id, role: principal.role }),
     "rpc.cancel": ({ id }, call) => ({ cancelled: inFlightOf(call).cancel(idText(id)) }),
     "rpc.stream_credit": ({ id, n }, call) => ({ granted: inFlightOf(call).grant(idText(id), n) }),

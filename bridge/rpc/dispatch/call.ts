@@ -1,7 +1,7 @@
 import type { MethodName, Params, Principal, ResultIn, StreamItem, StreamingMethodName } from "@armorclaw/protocol";
 import type { WithBytes } from "../wire/item-text.ts";
 
-/** The connection that a call came in by, as a handler may use it. */
+/** The connection of a call, as far as a handler may use it. */
 export interface Peer {
   /** Unique among the connections of one server. */
   readonly id: number;
@@ -11,9 +11,9 @@ export interface Peer {
    * @returns false when the connection is closed
    */
   push(line: Uint8Array): boolean;
-  /** Resolves when the peer has taken what was queued, or is gone; undefined when little is queued. */
+  /** Resolves when the peer has read the queued output or has disconnected; undefined when little is queued. */
   writable(): Promise<void> | undefined;
-  /** Calls once when the connection has closed; at once when it is closed already. */
+  /** Calls the listener once after the connection has closed; immediately when the connection is closed already. */
   onClose(listener: () => void): void;
 }
 

@@ -31,7 +31,7 @@ export interface DispatcherOptions {
   readonly policy: CallPolicy;
 }
 
-/** From a line's text to its answer. A handler that returns at once is answered at once, without a promise. */
+/** Turns the text of a line into an answer. A handler that returns a plain value is answered synchronously, without a promise. */
 export class Dispatcher {
   /** Whether methods that write are refused, because the server drains. */
   refusesWrites = false;
@@ -62,7 +62,7 @@ export class Dispatcher {
     else this.#one(value, exact, caller, undefined);
   }
 
-  /** Runs a request that is no text. */
+  /** Runs a request that is a value already. */
   request(request: object, caller: Caller): void {
     this.#one(request, false, caller, undefined);
   }
@@ -70,7 +70,10 @@ export class Dispatcher {
   /** Answers a call with an error, if it has not been answered. */
   fail(call: RunningCall, thrown: unknown): void {
     if (call.isAnswered) {
-      this.#options.logger.debug({ ...facts(call), error: thrown }, "A handler failed after its call was answered");
+      this.#options.logger.debug(
+        { ...facts(call), error: thrown },
+        "A handler failed after the call had been answered",
+      );
       return;
     }
     call.answer(this.#errorText(call, thrown));
@@ -179,7 +182,7 @@ export class Dispatcher {
   #resultJson(call: RunningCall, result: unknown): string {
     const json = JSON.stringify(result) ?? "null";
     const { replyBytesMax } = this.#options.limits;
-    // A character takes three bytes at most, so that nearly every answer is known to fit without being measured.
+    // A character takes at most three bytes, so most answers are known to fit without being measured.
     const around = emptyResultCharacters + (call.idText?.length ?? 0) * 3 + call.batchBytes;
     if (json.length * 3 + around <= replyBytesMax) return json;
     this.#assertFits(Buffer.byteLength(json) + around);
@@ -192,7 +195,7 @@ export class Dispatcher {
       throw new BridgeError("FRAME_TOO_LARGE", `The answer is longer than ${replyBytesMax} bytes`);
   }
 
-  /** What the caller is told of an error. A bug is logged with its stack, and only its correlation id is told. */
+  /** Returns the answer for an error. A bug is logged with its stack, and the caller gets only the correlation id. */
   #errorText(call: RunningCall, thrown: unknown): string {
     const { idText = unknownId, correlationId, entry } = call;
     try {
@@ -200,7 +203,7 @@ export class Dispatcher {
       if (wire !== undefined) return errorText(idText, wire);
       this.#options.logger.error({ ...facts(call), error: thrown }, "A handler failed");
     } catch (error) {
-      this.#options.logger.error({ ...facts(call), error }, "An error could not be put into words");
+      this.#options.logger.error({ ...facts(call), error }, "An error could not be serialized");
     }
     return errorText(idText, new BridgeError("INTERNAL").toWire(correlationId));
   }

@@ -1,6 +1,6 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 
-/** A call, as far as its being in flight goes. */
+/** The part of a call that `InFlight` needs. */
 export interface FlyingCall {
   /** Undefined for a notification. */
   readonly idText: string | undefined;
@@ -10,10 +10,10 @@ export interface FlyingCall {
   abort(reason: unknown): void;
 }
 
-/** The calls of one connection that have not been answered at once. */
+/** The calls of one connection that were not answered synchronously. */
 export class InFlight<Call extends FlyingCall> {
   readonly #fail: (call: Call, reason: unknown) => void;
-  /** By id text. A call that cannot be named (a notification, or an id of null) is its own key. In order of arrival. */
+  /** By id text, in order of arrival. A notification or a call with the id null is its own key. */
   readonly #unanswered = new Map<string | Call, Call>();
   #handlers = 0;
   #streams = 0;
@@ -23,7 +23,7 @@ export class InFlight<Call extends FlyingCall> {
     this.#fail = fail;
   }
 
-  /** Handlers that run, those of calls already answered (cancelled, timed out) included. */
+  /** The number of running handlers, including those whose calls were cancelled or timed out. */
   get handlers(): number {
     return this.#handlers;
   }
@@ -46,7 +46,7 @@ export class InFlight<Call extends FlyingCall> {
     this.#unanswered.set(keyOf(call), call);
   }
 
-  /** The call's handler has ended. */
+  /** Removes a call whose handler has ended. */
   remove(call: Call): void {
     this.#handlers -= 1;
     if (call.isStreaming) this.#streams -= 1;
@@ -68,21 +68,21 @@ export class InFlight<Call extends FlyingCall> {
     return true;
   }
 
-  /** Lets every stream go on as far as the socket takes it: the peer can grant no more. */
+  /** Gives every stream unlimited credit, because the peer can grant no more. The socket still limits the streams. */
   grantAll(): void {
     for (const call of this.#unanswered.values()) {
       if (call.isStreaming) call.grant(Number.POSITIVE_INFINITY);
     }
   }
 
-  /** Answers those whose deadline has passed. */
+  /** Answers the calls whose deadline has passed with TIMED_OUT. */
   expire(now: number): void {
     for (const call of this.#unanswered.values()) {
       if (call.deadlineAt <= now) this.#interrupt(call, new BridgeError("TIMED_OUT"));
     }
   }
 
-  /** Answers all of them, or those that `which` chooses. */
+  /** Answers all calls, or those that `which` selects, with `reason`. */
   interruptAll(reason: BridgeError, which: (call: Call) => boolean = () => true): void {
     for (const call of [...this.#unanswered.values()]) {
       if (which(call)) this.#interrupt(call, reason);

@@ -28,7 +28,7 @@ export interface LocalCaller {
   call(method: string, params: object, principal: Principal, signal?: AbortSignal): Promise<LocalAnswer>;
 }
 
-/** What a server serves calls with. */
+/** The parts of a server that run calls. */
 export interface LocalService {
   readonly dispatcher: Dispatcher;
   readonly table: MethodTable;
@@ -40,7 +40,7 @@ export interface LocalCallerDeps {
   readonly clock: Clock;
   readonly lineBuffers: LineBuffers;
   readonly nextCorrelationId: () => string;
-  /** Called when a handler has ended that did not answer at once. */
+  /** Called after an asynchronous handler has ended. */
   readonly onSettled: () => void;
 }
 

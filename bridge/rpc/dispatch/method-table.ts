@@ -10,7 +10,7 @@ import { type ParamsReader, paramsReader } from "./params.ts";
 /** A handler as the dispatcher calls it: its params have been parsed by the method's own schema. */
 export type AnyHandler = (params: never, call: Call & StreamingCall<unknown>) => unknown;
 
-/** One method, made ready to be called. */
+/** One method with its declaration and its handler. */
 export interface MethodEntry {
   readonly name: string;
   readonly spec: AnyMethod;
@@ -19,11 +19,11 @@ export interface MethodEntry {
   readonly isStreaming: boolean;
   readonly readParams: ParamsReader;
   readonly handle: (params: unknown, call: Call) => unknown;
-  /** Only where results are validated: tests and development. */
+  /** Present only when results are validated, in tests and development. */
   readonly checks?: ContractChecks;
 }
 
-/** Hold a handler to its declaration. */
+/** Checks a handler against its declaration. */
 export interface ContractChecks {
   /** Throws when the result does not match. */
   result(value: unknown): void;
@@ -36,13 +36,13 @@ export interface MethodTable {
   /** Every declaration, by its one name. */
   readonly contract: Readonly<Record<string, AnyMethod>>;
   get(name: string): MethodEntry | undefined;
-  /** METHOD_NOT_FOUND, with the nearest name that there is. */
+  /** Returns METHOD_NOT_FOUND with the nearest existing name. */
   notFound(name: string): BridgeError;
-  /** The same methods, held to their declarations. */
+  /** Returns the same methods with `checks`. */
   checked(): MethodTable;
 }
 
-/** Joins declarations and handlers of any contract. A method without its handler is a bug in how the table is put together. */
+/** Joins the declarations and handlers of a contract. A method without a handler is a bug of the caller. */
 export function createMethodTable(
   contract: Readonly<Record<string, AnyMethod>>,
   handlers: Readonly<Record<string, AnyHandler>>,
@@ -58,7 +58,7 @@ export function createMethodTable(
       roles: new Set(spec.roles),
       isWrite: spec.effect === "write",
       isStreaming: spec.stream !== undefined,
-      // Of JSON-RPC's own reserved names, `id` names a request.
+      // In the methods named `rpc.*`, the param `id` is the id of a request.
       readParams: paramsReader(spec.params, name.startsWith("rpc.") ? "id" : undefined),
       handle: handler as MethodEntry["handle"],
     });
@@ -85,7 +85,7 @@ function tableOf(contract: MethodTable["contract"], entries: ReadonlyMap<string,
   };
 }
 
-/** What any method may answer, whatever it declares. */
+/** The errors that every method may answer without declaring them. */
 const undeclaredErrors: readonly ErrorCode[] = [
   "INVALID_REQUEST",
   "INVALID_PARAMS",

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { quoted } from "../wire/envelope.ts";
 import { settleNumbers, WrittenNumber } from "../wire/exact-json.ts";
 
-/** As many wrong fields as a person mends in one go. */
+/** The most wrong fields in one error; nobody fixes more at once. */
 const issuesMax = 10;
 
 /** Reads a method's params. Throws INVALID_PARAMS. */

@@ -9,7 +9,7 @@ import type { InFlight } from "./in-flight.ts";
 import type { MethodEntry } from "./method-table.ts";
 import { Stream } from "./stream.ts";
 
-/** A connection, as the dispatcher uses it. */
+/** A connection as the dispatcher uses it. */
 export interface Caller extends Peer {
   readonly principal: Principal;
   readonly inFlight: InFlight<RunningCall>;
@@ -17,26 +17,26 @@ export interface Caller extends Peer {
   readonly lineBuffers: LineBuffers;
   /** Queues one line: text without its newline, or bytes with it. */
   send(line: string | LentLine): void;
-  /** Resolves when the peer has taken what was queued, or is gone; undefined when little is queued. */
+  /** Resolves when the peer has read the queued output or has disconnected; undefined when little is queued. */
   writable(): Promise<void> | undefined;
   nextCorrelationId(): string;
-  /** A handler that did not answer at once has ended. */
+  /** Called after an asynchronous handler has ended. */
   onSettled(): void;
 }
 
-/** A result of so many characters is a long one. */
+/** A result with at least this many characters is sent as bytes. */
 const longCharacters = 64 * 1024;
 
-/** One call from its request to its answer. What costs something is made when it is first asked for. */
+/** One call from request to answer. The signal, the correlation id and the stream are created on first use. */
 export class RunningCall implements StreamingCall<unknown> {
   readonly peer: Caller;
   readonly entry: MethodEntry;
   /** The id's text as the caller sent it; undefined for a notification. */
   readonly idText: string | undefined;
-  /** Only of calls that did not answer at once. */
+  /** Set only for calls that were not answered synchronously. */
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly startedAt: number;
-  /** Its caller's rights reach it, and its params are right. */
+  /** Whether the caller's rights cover the method and the params are valid. */
   isAdmitted = false;
   readonly #batch: Batch | undefined;
   #isAnswered = false;
@@ -88,12 +88,12 @@ export class RunningCall implements StreamingCall<unknown> {
     return this.#batch !== undefined;
   }
 
-  /** Bytes that the batch of this call has gathered so far. */
+  /** The bytes that the batch of this call has collected so far. */
   get batchBytes(): number {
     return this.#batch?.bytes ?? 0;
   }
 
-  /** Sends the answer, once; later ones are dropped, as when a cancelled handler returns after all. */
+  /** Sends the first answer and drops later ones, for example when a cancelled handler returns a value. */
   answer(text: string): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
@@ -102,7 +102,7 @@ export class RunningCall implements StreamingCall<unknown> {
     else if (said !== undefined) this.peer.send(said);
   }
 
-  /** Answers with a result. A long one goes out as bytes: joined to what stands around it, its text would be copied twice more. */
+  /** Answers with a result. A long result is sent as bytes: concatenating its text would copy it twice more. */
   succeed(json: string): void {
     const { idText } = this;
     if (json.length < longCharacters || idText === undefined || this.#batch !== undefined || this.#isAnswered) {

@@ -4,8 +4,8 @@ import { Duplex } from "node:stream";
 const streamedLine = '{"jsonrpc":"2.0","method":';
 
 /**
- * One HTTP request as a connection that has said all it will: the body's lines come in, the answers go out. One answer is plain JSON,
- * none is 204, and several, or a stream's items as they come, are lines of JSON.
+ * Presents one HTTP request as a half-closed connection: the lines of the body are the input and the answers are the output. One answer
+ * is sent as plain JSON, no answer as status 204, and several answers or stream items as lines of JSON.
  */
 export function httpExchange(body: string, response: ServerResponse): Duplex {
   let held = "";
@@ -48,7 +48,7 @@ export function httpExchange(body: string, response: ServerResponse): Duplex {
   return exchange;
 }
 
-/** Over HTTP the body has an end of its own, so that a value may be spread over lines. Line breaks stand between tokens there. */
+/** Joins a JSON value that is spread over several lines. Line breaks in valid JSON stand only between tokens. */
 function onOneLine(body: string): string {
   if (!body.trimEnd().includes("\n")) return body;
   try {

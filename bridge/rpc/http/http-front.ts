@@ -13,7 +13,7 @@ export interface HttpFrontOptions {
   readonly bodyBytesMax: number;
 }
 
-/** Who asks; throws UNAUTHENTICATED or RATE_LIMITED. */
+/** Returns the principal of a request. Throws UNAUTHENTICATED or RATE_LIMITED. */
 export type PrincipalOf = (request: IncomingMessage) => Principal | Promise<Principal>;
 /** Answers one HTTP request. Never rejects. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -28,7 +28,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   ISSUER_UNAVAILABLE: 503,
 };
 
-/** HTTP in front of the dispatcher: POST /rpc, GET /health and GET /metrics. */
+/** Handles POST /rpc, GET /health and GET /metrics. */
 export function httpHandler(options: HttpFrontOptions, principalOf: PrincipalOf): HttpHandler {
   return async (request, response) => {
     try {
@@ -71,7 +71,7 @@ async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<strin
   return new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(Buffer.concat(pieces));
 }
 
-/** A refusal closes the connection: what else stands on it was sent in the hope of another answer. */
+/** Answers with an error and closes the connection: requests that were pipelined behind it expected another answer. */
 function refuse(response: ServerResponse, error: BridgeError): void {
   if (response.headersSent) {
     response.destroy();

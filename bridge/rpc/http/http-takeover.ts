@@ -6,15 +6,15 @@ import { type HttpFrontOptions, httpHandler } from "./http-front.ts";
 
 export interface HttpTakeoverOptions extends HttpFrontOptions {
   readonly clock: Clock;
-  /** How long a request may take to come in whole. */
+  /** The deadline for receiving a whole request. */
   readonly requestDeadlineMs: number;
 }
 
-/** Serves HTTP on a socket whose first bytes have been read, which are copied. One request is answered, and the connection ends. */
+/** Serves one HTTP request on a socket whose first bytes were already read, and then closes the socket. `first` is copied. */
 export type HttpTakeover = (socket: Socket, principal: Principal, first: Buffer) => void;
 
 const requestStart = /^(?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|TRACE|CONNECT) /;
-/** No JSON begins with a letter of these; a client of HTTP sends its method in one piece. */
+/** Whether a chunk begins with an HTTP method. No JSON text begins with a capital letter. */
 export const looksLikeHttp = (chunk: Buffer): boolean => {
   const first = chunk[0] ?? 0;
   return first >= 0x41 && first <= 0x5a && requestStart.test(chunk.toString("latin1", 0, 8));
@@ -25,7 +25,7 @@ interface TakenOver {
   readonly deadline: Timer;
 }
 
-/** Node's HTTP server is loaded when the first request comes: most bridges never see one. */
+/** Node's HTTP server is loaded for the first request, because most bridges never receive one. */
 export function createHttpTakeover(options: HttpTakeoverOptions): HttpTakeover {
   const taken = new WeakMap<Socket, TakenOver>();
   let server: Promise<Server> | undefined;

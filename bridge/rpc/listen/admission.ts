@@ -11,12 +11,12 @@ export interface Admission {
   readonly identify: Identify;
   readonly server: RpcServer;
   readonly logger: Logger;
-  /** What is served of who was let in; the socket itself when left out. */
+  /** Wraps the socket of an admitted peer; the socket itself is served when left out. */
   readonly lines?: ((socket: Socket) => Duplex) | undefined;
   readonly onRefused?: () => void;
 }
 
-/** Lets a peer in as who it is, or tells it once that it may not and closes. */
+/** Attaches an identified peer to the server, or answers with one error and closes the socket. */
 export function admit({ socket, identify, server, logger, lines, onRefused }: Admission): void {
   try {
     const principal = identify(socket);
@@ -25,7 +25,7 @@ export function admit({ socket, identify, server, logger, lines, onRefused }: Ad
     const refusal = error instanceof BridgeError ? error : new BridgeError("UNAUTHENTICATED");
     logger.warn({ error }, "A peer was refused");
     onRefused?.();
-    // The peer is gone when this fails, and that is what was wanted.
+    // An error here means that the peer has already disconnected.
     socket.on("error", () => undefined);
     socket.resume();
     socket.end(`${errorText(unknownId, refusal.toWire())}\n`, () => socket.destroy());

@@ -1,6 +1,6 @@
 import type { AgentId } from "@armorclaw/protocol";
 
-/** One agent's own socket. Whoever connects to it is that agent. */
+/** The socket of one agent. Every peer that connects to it is that agent. */
 export interface AgentEndpoint {
   /** The host directory to mount; it holds `agent.sock` and nothing else. */
   readonly directory: string;
@@ -9,7 +9,7 @@ export interface AgentEndpoint {
   close(): Promise<void>;
 }
 
-/** What an endpoint asks about those who connect, and what it tells. */
+/** Decides about the peers of an endpoint and receives its reports. */
 export interface EndpointGuard {
   /**
    * Whether this process of the host is in the agent's attested container, and it may speak. Settles when that is known, at the
@@ -17,7 +17,7 @@ export interface EndpointGuard {
    * @param pid undefined where the host does not tell who connected
    */
   admits(pid: number | undefined): Promise<boolean>;
-  /** A connection has ended: perhaps with the agent. */
+  /** Reports the end of a connection, which may be the end of the agent. */
   disconnected(): void;
 }
 

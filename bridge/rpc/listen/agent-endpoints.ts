@@ -14,11 +14,11 @@ import { type Identify, identifyAgent } from "./identity.ts";
 import { ownDirectory } from "./runtime-directory.ts";
 import { type SocketServerOptions, serveSocket } from "./socket-server.ts";
 
-/** Another socket beside the agent's own, for those who speak something else than JSON-RPC. */
+/** Serves a socket beside the agent's own, for a protocol other than JSON-RPC. */
 export interface SideSocket {
   /** The socket's name. */
   readonly name: string;
-  /** For one start of an agent. Connections are those of the agent: its uid was checked. */
+  /** Opens the socket for one start of an agent. The uid of every accepted connection has been checked. */
   open(agentId: AgentId, epoch: number): { accept(socket: Socket): void; close(): void };
 }
 
@@ -35,7 +35,7 @@ export interface RegisteredEndpoints extends AgentEndpoints {
   register(sideSocket: SideSocket): void;
 }
 
-/** Everyone may pass through an agent's directory, and no one may list it: the socket's own mode and owner decide. */
+/** Every user may traverse an agent's directory, and none may list it. The mode and owner of the socket control access. */
 const directoryMode = 0o711;
 /**
  * Connections to one socket of which it is not known yet whose they are. Beside a standby that takes days, and as none of them is
@@ -145,7 +145,7 @@ async function listenFor(
   };
 }
 
-/** Lets an agent in by its side socket, where a stranger is told nothing. */
+/** Admits a peer to a side socket. A refused peer gets no answer. */
 function admitTo(accept: (socket: Socket) => void, socket: Socket, identify: Identify, logger: Logger): void {
   try {
     identify(socket);
@@ -156,7 +156,7 @@ function admitTo(accept: (socket: Socket) => void, socket: Socket, identify: Ide
   }
 }
 
-/** A successor's socket may be in it by now. */
+/** The directory may already hold the socket of the agent's next start. */
 function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);

@@ -7,11 +7,11 @@ import { LineReader, type LineSink } from "../wire/framing.ts";
 
 const newline = Buffer.of(0x0a);
 const { nonceBytes, tagBytes, saltBytes, keyBytes, messagesMax } = sealProtocol;
-/** Time for the peer's first line, and at least as long for every other that has begun. */
+/** The deadline for the peer's first line and the minimum deadline for every later line. */
 const lineDeadlineMs = 10_000;
 
 export interface SealedLinesOptions {
-  /** Called once when something did not open. */
+  /** Called once when a message could not be opened. */
   readonly onRefused: (reason: BridgeError) => void;
   /** The longest line that is taken. Without a bound when left out: for a stream whose messages have one. */
   readonly lineBytesMax?: number | undefined;
@@ -182,7 +182,7 @@ function sealsOf(key: Uint8Array, clientSalt: Buffer, serverSalt: Buffer): Seals
   };
 }
 
-/** Counts 96-bit nonces, and never gives one twice. */
+/** Returns 96-bit nonces in order and never repeats one. */
 function counter(): () => Buffer {
   let count = 0;
   return () => {

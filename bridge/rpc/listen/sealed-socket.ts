@@ -22,7 +22,7 @@ const refusal = new BridgeError(
   "This socket takes sealed messages alone: the client needs the bridge's rpc.seal_key_file",
 );
 
-/** Makes a socket one of sealed lines. Who does not seal is told so, in HTTP when it speaks that. */
+/** Wraps a socket in sealed lines. A peer that does not seal gets an error, as HTTP when it sent an HTTP request. */
 export function socketSealing(options: SocketSealingOptions): (socket: Socket) => Duplex {
   const { key, messageBytesMax, firstMessageBytesMax, logger, onRefused } = options;
   return (socket) => {
@@ -34,7 +34,7 @@ export function socketSealing(options: SocketSealingOptions): (socket: Socket) =
       answerUnsealed: (line) =>
         looksLikeHttp(Buffer.from(line)) ? httpRefusal() : `${errorText(unknownId, refusal.toWire())}\n`,
       onRefused: (reason) => {
-        logger.warn({ reason: reason.message }, "A sealed connection was ended");
+        logger.warn({ reason: reason.message }, "A sealed connection was closed");
         onRefused();
       },
     });

@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 import type { Logger } from "../../logging/index.ts";
 import { assertSocketPathFits, isPipePath } from "../../platform/os/socket-path.ts";
 
-/** What Linux allows at most. Node's own 511 is less than a burst of connections that come while one is dealt with. */
+/** The most that Linux allows. Node's default of 511 is too small for a burst of connections. */
 const backlog = 4096;
 
-/** A socket that is being listened on. */
+/** A listening socket. */
 export interface SocketServer {
   /** Takes no more connections, and removes the socket if it is still the one that was made. Idempotent. */
   close(): Promise<void>;
@@ -16,9 +16,9 @@ export interface SocketServer {
 
 export interface SocketServerOptions {
   readonly logger: Logger;
-  /** Whose the socket becomes; the bridge's own when left out. */
+  /** The owner of the socket; the bridge's own user when left out. */
   readonly ownerUid?: number;
-  /** How connections are read, when not as Node does it. They are then handed over paused. */
+  /** Replaces Node's way of reading a connection. The sockets it returns are paused. */
   readonly reads?: ((accepted: Socket) => Socket) | undefined;
 }
 
@@ -51,7 +51,7 @@ export async function serveSocket(
     renameSync(temporary, path);
     return {
       close: async () => {
-        // `Server.close` unlinks the name that it was bound to, which is the temporary one: this name is ours to remove.
+        // `Server.close` unlinks only the temporary name to which it was bound.
         if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path);
         await closeServer(server);
       },
@@ -62,13 +62,13 @@ export async function serveSocket(
   }
 }
 
-/** `listen` binds before it returns, so that a umask around the call is the socket's mode and no one else's. */
+/** `listen` binds before it returns, so the umask applies to this socket alone. */
 function listen(server: Server, path: string, logger: Logger): Promise<void> {
   const listening = new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => {
       server.off("error", reject);
-      // A connection that could not be accepted, such as when descriptors run out, is that peer's loss alone.
+      // A failed accept, for example without free descriptors, affects only that peer.
       server.on("error", (error) => logger.error({ error }, "A connection could not be accepted"));
       resolve();
     });
@@ -82,7 +82,7 @@ function listen(server: Server, path: string, logger: Logger): Promise<void> {
   return listening;
 }
 
-/** Resolves when nothing is listened on any more; connections that are open live on. */
+/** Stops listening. Open connections stay open. */
 function closeServer(server: Server): Promise<void> {
   if (server.listening) server.close();
   return Promise.resolve();

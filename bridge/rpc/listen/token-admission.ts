@@ -9,24 +9,24 @@ import { errorText, unknownId } from "../wire/envelope.ts";
 import { readFirstMessage } from "./first-message.ts";
 
 export interface TokenAdmissionOptions {
-  /** What a peer has to show in its first message. */
+  /** The token that a peer must send in its first message. */
   readonly token: string;
-  /** Who has it. */
+  /** The principal of the token's holder. */
   readonly principal: Principal;
   readonly server: LineServer;
   readonly logger: Logger;
   readonly onRefused: () => void;
-  /** What is read of a peer; the socket itself when left out. */
+  /** Wraps the socket of a peer; the socket itself is read when left out. */
   readonly lines?: ((socket: Socket) => Duplex) | undefined;
 }
 
 export interface TokenAdmission {
   admit(socket: Socket): void;
-  /** Ends those who have not shown a token yet. */
+  /** Closes the sockets of peers that have not sent a token yet. */
   close(): void;
 }
 
-/** Peers that have not shown a token yet. One more is refused. */
+/** The most peers that have not sent a token yet. Further peers are refused. */
 const waitingMax = 256;
 
 /**
@@ -62,10 +62,10 @@ export function createTokenAdmission(options: TokenAdmissionOptions): TokenAdmis
   };
   return {
     admit(socket) {
-      // The peer is gone when this comes, and whoever serves it learns so from `close`.
+      // An error is followed by `close`, which the server handles.
       socket.on("error", () => undefined);
       if (waiting.size >= waitingMax) {
-        const refusal = new BridgeError("TOO_MANY_CONNECTIONS", `${waitingMax} others have not shown their token yet`);
+        const refusal = new BridgeError("TOO_MANY_CONNECTIONS", `${waitingMax} other peers have not sent a token yet`);
         refuse(socket, refusal, errorText(unknownId, refusal.toWire()));
         return;
       }

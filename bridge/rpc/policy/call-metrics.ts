@@ -4,7 +4,7 @@ import type { PolicedCall } from "../dispatch/call-policy.ts";
 export const durationBucketsS = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
 const boundsMs = durationBucketsS.map((seconds) => seconds * 1000);
 
-/** What one method's calls came to. */
+/** The counts of one method's calls. */
 export interface MethodCounts {
   /** By error code; `ok` for a success. */
   readonly outcomes: Map<string, number>;
@@ -13,7 +13,7 @@ export interface MethodCounts {
   totalMs: number;
 }
 
-/** Counts calls where they are answered, which has to cost little; what is to be shown is made when it is asked for. */
+/** Counts answered calls. Counting is on the path of each call, so the metrics page does all formatting. */
 export class CallMetrics {
   readonly byMethod = new Map<string, MethodCounts>();
 

@@ -2,12 +2,12 @@ import type { Counter, Gauge, Registry } from "prom-client";
 import type { RpcStats } from "../server/server.ts";
 import { type CallMetrics, durationBucketsS } from "./call-metrics.ts";
 
-/** A figure that another part keeps. */
+/** A metric whose value another component keeps. */
 export interface GaugeSource {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  /** It only ever grows, but for a fresh start. */
+  /** Whether the value only grows until the process restarts. */
   readonly isCounter?: boolean;
   read(): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
 }
@@ -19,7 +19,7 @@ export interface MetricsSources {
   readonly gauges?: readonly GaugeSource[];
 }
 
-/** The figures of the wire and the process in Prometheus' text format. The library is loaded at the first look. */
+/** Returns the metrics of the server and the process in Prometheus' text format. prom-client is loaded at the first request. */
 export function metricsPage(sources: MetricsSources): () => Promise<string> {
   let registry: Promise<Registry> | undefined;
   return async () => {
@@ -96,7 +96,7 @@ function register(
   });
 }
 
-/** A histogram whose counts are kept elsewhere; the library's own would be filled at each call. */
+/** A histogram with counts from `CallMetrics`: prom-client's own histogram costs too much for each call. */
 function durations(calls: CallMetrics): object {
   const name = "armorclaw_rpc_call_duration_seconds";
   const help = "Time from a call to its answer";

@@ -4,7 +4,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { type Rate, TokenBuckets } from "../../platform/token-bucket.ts";
 import type { MethodEntry } from "../dispatch/method-table.ts";
 
-/** `control`: what makes less work for the bridge or shows that it lives (`rpc.ping`, `rpc.cancel`, `rpc.stream_credit`). */
+/** `control` holds the methods that reduce work or check liveness: `rpc.ping`, `rpc.cancel` and `rpc.stream_credit`. */
 const methodClasses = ["read", "write", "control"] as const;
 export type MethodClass = (typeof methodClasses)[number];
 
@@ -18,7 +18,7 @@ export interface RateLimitOptions {
 const rate = (perSecond: number): Rate => ({ perSecond, burst: 2 * perSecond });
 const unlimited = rate(10_000_000);
 
-/** The owner of the machine is not limited, others are by what they are for. */
+/** Admins are not limited in practice. The limits of other roles follow from their use. */
 export const defaultRates: RateLimitOptions["rates"] = {
   admin: { read: unlimited, write: unlimited, control: unlimited },
   operator: { read: rate(5_000), write: rate(1_000), control: rate(20_000) },

@@ -1,7 +1,7 @@
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 
-/** What every token may call, however narrow it is: about its own connection. */
+/** Methods about the caller's own connection, which every token may call. */
 const always = /^rpc\.(?:ping|cancel|stream_credit|authenticate)$/;
 
 /** @returns FORBIDDEN when the principal's token does not reach the method */

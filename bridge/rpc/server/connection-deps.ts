@@ -28,10 +28,10 @@ export interface ConnectionDeps {
   readonly monotonic: () => number;
   readonly nextCorrelationId: () => string;
   readonly hasHungUp: ((socket: Socket) => boolean) | undefined;
-  /** Serves a peer that speaks HTTP. Without it, such a peer is sent away. */
+  /** Serves a peer that sends HTTP. Without it, such a peer is refused. */
   readonly http: HttpTakeover | undefined;
-  /** Called when a handler has ended that did not answer at once. */
+  /** Called after an asynchronous handler has ended. */
   readonly onSettled: () => void;
-  /** Called when the connection is ended against the peer's will. */
+  /** Called when the bridge closes the connection. */
   readonly onCut: (reason: BridgeError, isSlow: boolean) => void;
 }

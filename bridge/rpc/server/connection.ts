@@ -10,10 +10,10 @@ import { mayHoldRiskyNumber } from "../wire/exact-json.ts";
 import { LineReader, type LineSink } from "../wire/framing.ts";
 import type { LentLine, LineBuffers } from "../wire/line-buffers.ts";
 import { QueueWatch } from "../wire/queue-watch.ts";
-import { Outbox } from "../wire/write-queue.ts";
+import { WriteQueue } from "../wire/write-queue.ts";
 import type { ConnectionDeps } from "./connection-deps.ts";
 
-/** One peer's socket: lines in, answers and pushes out, and both bounded. */
+/** Reads lines from one peer's socket and writes answers and pushes to it. Both directions are bounded. */
 export class Connection implements Caller, LineSink {
   readonly id: number;
   readonly principal: Principal;
@@ -23,11 +23,11 @@ export class Connection implements Caller, LineSink {
   readonly #socket: Duplex;
   readonly #deps: ConnectionDeps;
   readonly #reader: LineReader;
-  readonly #outbox: Outbox;
+  readonly #writeQueue: WriteQueue;
   readonly #queueWatch: QueueWatch;
   readonly #closeListeners: (() => void)[] = [];
   readonly #writableWaiters: (() => void)[] = [];
-  /** Lines that were read but must wait: the output or the calls in flight are at their bound. */
+  /** Lines that were read while the output or the calls in flight were at their limit. */
   #backlog: string[] = [];
   #countedPartial = 0;
   #partialSince = 0;
@@ -36,7 +36,7 @@ export class Connection implements Caller, LineSink {
   #hasSpoken = false;
   #hasEnded = false;
   #isCut = false;
-  /** The peer speaks HTTP: the socket is here only to be counted and closed. */
+  /** Whether an HTTP server reads the socket. The connection then only counts and closes it. */
   #isHandedOver = false;
   #isClosed = false;
 
@@ -49,17 +49,17 @@ export class Connection implements Caller, LineSink {
     this.#deps = deps;
     this.inFlight = new InFlight((call, reason) => deps.dispatcher.fail(call, reason));
     this.#reader = new LineReader(this, deps.partialBuffers);
-    this.#outbox = new Outbox(socket, deps.joinedLines, deps.flusher);
+    this.#writeQueue = new WriteQueue(socket, deps.joinedLines, deps.flusher);
     this.#queueWatch = new QueueWatch(deps.limits);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
     socket.on("drain", () => this.#onDrain());
-    // An error is always followed by `close`, and says no more than that the peer is gone.
+    // An error is always followed by `close` and means only that the peer has disconnected.
     socket.on("error", () => undefined);
     socket.on("close", () => this.#onClose());
   }
 
-  /** Whether it has sent a whole line. */
+  /** Whether the peer has sent a whole line. */
   get hasSpoken(): boolean {
     return this.#hasSpoken;
   }
@@ -69,12 +69,12 @@ export class Connection implements Caller, LineSink {
   }
 
   send(line: string | LentLine): void {
-    this.#outbox.add(line, this.#isReading);
+    this.#writeQueue.add(line, this.#isReading);
   }
 
   push(line: Uint8Array): boolean {
     if (this.#isClosed || this.#isCut) return false;
-    this.#outbox.push(line, this.#isReading);
+    this.#writeQueue.push(line, this.#isReading);
     this.#dropIfSlow();
     return !this.#isCut;
   }
@@ -85,7 +85,7 @@ export class Connection implements Caller, LineSink {
   }
 
   writable(): Promise<void> | undefined {
-    if (this.#isClosed || this.#outbox.unsent <= this.#deps.limits.readPauseBytes) return undefined;
+    if (this.#isClosed || this.#writeQueue.unsent <= this.#deps.limits.readPauseBytes) return undefined;
     return new Promise((resolve) => {
       this.#writableWaiters.push(resolve);
     });
@@ -106,7 +106,7 @@ export class Connection implements Caller, LineSink {
     this.send(errorText(unknownId, parseError(undefined)));
   }
 
-  /** Looks at what has a deadline. Called now and then by the server. */
+  /** Enforces the deadlines. The server calls it several times within the shortest deadline. */
   sweep(now: number): void {
     const { limits } = this.#deps;
     if (this.#isHandedOver) return;
@@ -116,19 +116,21 @@ export class Connection implements Caller, LineSink {
       this.cut(new BridgeError("TIMED_OUT", `A line did not end within ${limits.lineDeadlineMs} ms`));
     }
     this.#dropIfSlow();
-    // `drain` tells that all has been taken; a peer that is always being pushed to may never get there.
-    if (!this.#isClosed && this.#outbox.unsent <= limits.readPauseBytes) this.#onDrain();
+    // Node emits `drain` only after the whole queue was written, which may never happen under constant pushes.
+    if (!this.#isClosed && this.#writeQueue.unsent <= limits.readPauseBytes) this.#onDrain();
   }
 
-  /** Says why, ends our half, and reads nothing more. The server destroys what is left after a while. */
+  /** Sends the reason, ends the writable side and reads nothing more. The server destroys the socket after `lingerMs`. */
   cut(reason: BridgeError): void {
     if (this.#isCut || this.#isClosed) return;
     this.#isCut = true;
     this.#backlog = [];
     this.#reader.discard();
     this.#countPartial();
-    this.inFlight.interruptAll(new BridgeError("CANCELLED", "The connection was ended", undefined, { cause: reason }));
-    if (!this.#isHandedOver) this.#outbox.add(errorText(unknownId, reason.toWire()), true);
+    this.inFlight.interruptAll(
+      new BridgeError("CANCELLED", "The bridge closed the connection", undefined, { cause: reason }),
+    );
+    if (!this.#isHandedOver) this.#writeQueue.add(errorText(unknownId, reason.toWire()), true);
     this.end();
     this.#deps.onCut(reason, false);
   }
@@ -143,7 +145,7 @@ export class Connection implements Caller, LineSink {
       this.#socket.destroy();
       return;
     }
-    this.#outbox.flush();
+    this.#writeQueue.flush();
     this.#socket.end();
     this.#socket.resume();
   }
@@ -161,16 +163,16 @@ export class Connection implements Caller, LineSink {
     if (isBegun && this.#reader.partialBytes > 0) this.#partialSince = this.#deps.monotonic();
     this.#countPartial();
     this.#isReading = false;
-    // Pushes that these lines caused go out before the answers: a subscriber waits for nothing, a caller for its own work.
+    // Pushes that these lines caused are written before the answers, so that a subscriber does not wait for the caller's write.
     this.#deps.flusher.flush();
-    this.#outbox.flush();
+    this.#writeQueue.flush();
     if (!this.#isPaused && (this.#backlog.length > 0 || this.#isFull())) {
       this.#isPaused = true;
       this.#socket.pause();
     }
   }
 
-  /** @returns whether the peer begins to speak HTTP, and is served as such from here on */
+  /** @returns whether the peer sends HTTP, and the HTTP server has taken over the socket */
   #handOver(chunk: Buffer): boolean {
     const { http, principal } = this.#deps;
     const socket = this.#socket;
@@ -183,7 +185,7 @@ export class Connection implements Caller, LineSink {
     return true;
   }
 
-  /** @returns what must wait, when the connection is at a bound */
+  /** @returns the text that must wait because the connection is at a limit */
   #consume(text: string): string | undefined {
     const isRisky = mayHoldRiskyNumber(text);
     let start = 0;
@@ -207,17 +209,17 @@ export class Connection implements Caller, LineSink {
     const kind = lineKind(line);
     if (kind === "blank") return;
     if (kind === "http") {
-      this.cut(new BridgeError("PARSE_ERROR", "This socket speaks JSON-RPC, one value per line, and not HTTP"));
+      this.cut(new BridgeError("PARSE_ERROR", "This socket serves JSON-RPC, one value per line, and not HTTP"));
       return;
     }
-    this.#outbox.hold();
+    this.#writeQueue.hold();
     dispatcher.line(line, isRisky, this);
-    this.#outbox.release(this.#isReading);
+    this.#writeQueue.release(this.#isReading);
   }
 
   #isFull(): boolean {
     const { readPauseBytes, inFlightMax } = this.#deps.limits;
-    return this.#outbox.unsent > readPauseBytes || this.inFlight.handlers >= inFlightMax;
+    return this.#writeQueue.unsent > readPauseBytes || this.inFlight.handlers >= inFlightMax;
   }
 
   #resume(): void {
@@ -231,7 +233,7 @@ export class Connection implements Caller, LineSink {
       this.#backlog.shift();
     }
     this.#isReading = false;
-    this.#outbox.flush();
+    this.#writeQueue.flush();
     if (this.#backlog.length > 0 || this.#isFull()) return;
     this.#isPaused = false;
     this.#socket.resume();
@@ -252,14 +254,14 @@ export class Connection implements Caller, LineSink {
     this.#finishIfDone();
   }
 
-  /** A peer that has closed reads as one that has half-closed, and would keep its calls running for no one. */
+  /** A closed peer looks like a half-closed one. Without this check its calls would continue without a reader. */
   #destroyIfGone(): boolean {
     const isGone = this.#socket instanceof Socket && this.#deps.hasHungUp?.(this.#socket) === true;
     if (isGone) this.#socket.destroy();
     return isGone;
   }
 
-  /** A peer that has half-closed is answered in full first. */
+  /** Ends the connection of a half-closed peer after all its calls were answered. */
   #finishIfDone(): void {
     if (this.#hasEnded && this.inFlight.unanswered === 0 && this.#backlog.length === 0) this.end();
   }
@@ -282,7 +284,12 @@ export class Connection implements Caller, LineSink {
     this.#countedPartial = partialBytes;
     if (partialBytes > limits.frameBytesMax) this.#cutTooLong();
     if (share.partialBytes > limits.partialBytesMax) {
-      this.cut(new BridgeError("FRAME_TOO_LARGE", "The unfinished lines of all connections are too long together"));
+      this.cut(
+        new BridgeError(
+          "FRAME_TOO_LARGE",
+          "The unfinished lines of all the principal's connections are too long together",
+        ),
+      );
     }
   }
 
@@ -291,12 +298,12 @@ export class Connection implements Caller, LineSink {
     this.cut(new BridgeError("FRAME_TOO_LARGE", `A line is longer than ${frameBytesMax} bytes`));
   }
 
-  /** A peer that does not read is not told either: the reason goes to the log and the figures. */
+  /** A peer that does not read cannot receive an error, so the reason is only logged and counted. */
   #dropIfSlow(): void {
     if (this.#isCut || this.#isClosed) return;
-    if (!this.#queueWatch.isOverdue(this.#outbox.unsent, this.#deps.monotonic)) return;
+    if (!this.#queueWatch.isOverdue(this.#writeQueue.unsent, this.#deps.monotonic)) return;
     this.#isCut = true;
     this.#socket.destroy();
-    this.#deps.onCut(new BridgeError("TIMED_OUT", "The peer did not read what was queued for it"), true);
+    this.#deps.onCut(new BridgeError("TIMED_OUT", "The peer did not read its queued output in time"), true);
   }
 }

@@ -39,7 +39,7 @@ test("a connection ends when what opened it expires, and one that has no end doe
   clock.advance(1_000);
   expect((await brief.client.next()).error?.data.code).toBe("UNAUTHENTICATED");
   await brief.client.ended();
-  expect(brief.log.filter(({ message }) => message === "A connection was ended")).toHaveLength(1);
+  expect(brief.log.filter(({ message }) => message === "A connection was closed")).toHaveLength(1);
   expect((await lasting.client.call("ping")).result).toBe("pong");
 });
 

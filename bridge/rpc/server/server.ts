@@ -26,13 +26,13 @@ export interface RpcServerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly limits?: Partial<RpcLimits>;
-  /** Tells a peer that is gone from one that has half-closed. Without it, its calls run on until they write or time out. */
+  /** Distinguishes a disconnected peer from a half-closed one. Without it, the calls of a disconnected peer run until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
-  /** Holds results, stream items and errors to the contract: for tests and development. */
+  /** Checks results, stream items and errors against the contract, in tests and development. */
   readonly validateResults?: boolean;
 }
 
-/** What a server serves. */
+/** The methods of a server. */
 export interface ServedMethods {
   readonly table: MethodTable;
   readonly policy?: CallPolicy;
@@ -49,13 +49,13 @@ export interface HttpPages {
 export interface RpcStats {
   readonly connections: number;
   readonly accepted: number;
-  /** Turned away because the principal had as many as it may. */
+  /** Refused because the principal had the most connections that it may have. */
   readonly refused: number;
-  /** Closed to make room for a new one, having never sent a line. */
+  /** Closed in favour of a new connection before they had sent a line. */
   readonly evicted: number;
-  /** Ended because the peer broke a bound: a line too long or too slow, HTTP. */
+  /** Closed because the peer exceeded a limit or sent HTTP. */
   readonly cut: number;
-  /** Ended because the peer did not read. */
+  /** Closed because the peer did not read. */
   readonly slowConsumers: number;
 }
 
@@ -76,9 +76,9 @@ export interface RpcServer extends LineServer {
   readonly stats: RpcStats;
 }
 
-/** How long a connection that has been ended may take to read the last of it. */
+/** How long a peer may take to read the last lines of a closing connection. */
 const lingerMs = 1_000;
-/** What has a deadline is looked at this many times within it. */
+/** The number of sweeps within the shortest deadline. */
 const sweepsPerDeadline = 4;
 
 export function createRpcServer(options: RpcServerOptions): RpcServer {
@@ -101,7 +101,7 @@ class Server implements RpcServer {
   readonly #partialBuffers = new PartialBuffers();
   readonly #joinedLines = new JoinedLines();
   readonly #flusher = new Flusher();
-  /** By principal. Connections that are being ended are in none. */
+  /** By principal id. Connections that are closing are in no group. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
   #service: LocalService | undefined;
@@ -109,10 +109,10 @@ class Server implements RpcServer {
   readonly #sweeper: Timer;
   readonly #lingering = new Set<Timer>();
   readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
-  /** Made once: a flood of connections makes one of these for each. */
+  /** Created once, because a flood of connections would create one error for each. */
   readonly #eviction = new BridgeError(
     "TOO_MANY_CONNECTIONS",
-    "Others needed the room, and nothing had been sent here",
+    "New connections needed the slot of this connection, which had sent nothing",
   );
   readonly #expiry = new BridgeError("UNAUTHENTICATED", "The token that opened this connection has expired");
   readonly #correlationPrefix = randomBytes(4).toString("hex");
@@ -178,7 +178,7 @@ class Server implements RpcServer {
   async drain(deadline: AbortSignal): Promise<void> {
     if (this.#service !== undefined) this.#service.dispatcher.refusesWrites = true;
     const reason = new BridgeError("SHUTTING_DOWN");
-    // A stream that only reads may have no end of its own, such as a log that is followed.
+    // A stream that only reads may never end by itself, for example a followed log.
     const isReadStream = ({ entry }: RunningCall) => entry.isStreaming && !entry.isWrite;
     for (const inFlight of this.#allInFlight()) inFlight.interruptAll(reason, isReadStream);
     await this.#settled(deadline);
@@ -188,7 +188,7 @@ class Server implements RpcServer {
   disconnect(principal: string): number {
     const connections = [...(this.#groups.get(principal)?.connections ?? [])];
     for (const connection of connections)
-      connection.cut(new BridgeError("CANCELLED", "A right was taken away: connect again"));
+      connection.cut(new BridgeError("CANCELLED", "A right of this principal was revoked; connect again"));
     return connections.length;
   }
 
@@ -223,7 +223,7 @@ class Server implements RpcServer {
       onCut: (reason, isSlow) => {
         group.connections.delete(connection);
         this.#counts[isSlow ? "slowConsumers" : "cut"] += 1;
-        this.#options.logger.warn({ principal: principal.id, reason: reason.message }, "A connection was ended");
+        this.#options.logger.warn({ principal: principal.id, reason: reason.message }, "A connection was closed");
         this.#destroyLater(connection);
       },
     });

@@ -11,26 +11,26 @@ export interface TokenVerifier {
   verify(token: string, address: string): Principal | undefined;
 }
 
-/** Verifies a JWT. Rejects when it is not good; with a BridgeError when that cannot be told. */
+/** Verifies a JWT. Rejects with a BridgeError when the keys are unavailable, and with another error when the JWT is invalid. */
 export type VerifyJwt = (token: string) => Promise<Principal>;
 
-/** Who comes in by a listener that knows no local user. */
+/** Identifies the peers of a listener that has no local users. */
 export interface Authenticator {
   /**
    * @param token what the peer gave, or undefined when it gave nothing
-   * @throws BridgeError UNAUTHENTICATED, RATE_LIMITED while the address is kept out, or ISSUER_UNAVAILABLE
+   * @throws BridgeError UNAUTHENTICATED, RATE_LIMITED while the address is blocked, or ISSUER_UNAVAILABLE
    */
   authenticate(token: string | undefined, address: string): Promise<Principal>;
 }
 
-/** An address with this many failures is kept out. */
+/** An address with this many failures is blocked. */
 const failuresMax = 3;
-/** The first time for this long, and twice as long each time after. */
+/** The first block; each further failure doubles it. */
 const firstPenaltyMs = 10_000;
 const penaltyMaxMs = 600_000;
-/** Failures are forgotten after this long without another. */
+/** Failures expire after this long without another failure. */
 const forgetAfterMs = 900_000;
-/** Addresses that are remembered; the oldest goes first. */
+/** The most addresses with failures; the oldest is dropped first. */
 const addressesMax = 10_000;
 
 interface Failures {
@@ -83,14 +83,14 @@ async function identify(
   try {
     return await verifyJwt(token);
   } catch (error) {
-    // The peer is not to blame for keys that cannot be had.
+    // Unavailable keys are not the peer's failure.
     if (error instanceof BridgeError) throw error;
-    // Why a JWT is not good is for whoever issued it; a peer that holds a bad one is told no more than of a bad token.
+    // The reason is not revealed: a peer with an invalid JWT gets the same answer as one with an invalid token.
     return undefined;
   }
 }
 
-/** Where a request comes from. An IPv4 peer of an IPv6 socket is told as what it is. */
+/** Returns the address of a request's peer. An IPv4 address mapped to IPv6 is returned as IPv4. */
 export const addressOf = ({ socket }: IncomingMessage): string =>
   (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 

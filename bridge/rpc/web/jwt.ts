@@ -8,7 +8,7 @@ import type { VerifyJwt } from "./authenticator.ts";
 export interface JwtSettings {
   readonly issuer: string;
   readonly audience: string;
-  /** Where the issuer's keys are: an https URL, or a file. */
+  /** The location of the issuer's keys: an https URL or a file. */
   readonly jwks: string;
   /** The claim that holds the role. */
   readonly roleClaim: string;
@@ -19,17 +19,17 @@ export interface JwtDeps {
   readonly logger: Logger;
 }
 
-/** The issuer's keys, as they were read once. */
+/** The issuer's keys as they were last read. */
 interface Keys {
-  /** Whether they need not be read again. */
+  /** Whether the keys are still current. */
   readonly isFresh: () => boolean | Promise<boolean>;
   readonly verify: (token: string) => Promise<{ readonly payload: Readonly<Record<string, unknown>> }>;
 }
 
-/** Signatures that need the issuer's private key. A shared secret is none, and `none` is none either. */
+/** Only algorithms with a private key of the issuer. Shared secrets and `none` are excluded. */
 const algorithms = ["EdDSA", "ES256", "ES384", "ES512", "RS256", "PS256"];
 const clockToleranceS = 30;
-/** Keys that could not be had are asked for again after this long, however many tokens come meanwhile. */
+/** The pause after a failed attempt to load the keys. */
 const pauseMs = 1_000;
 
 /**
@@ -49,7 +49,7 @@ async function load({ issuer, audience, jwks }: JwtSettings): Promise<Keys> {
   const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import("jose");
   const options = { issuer, audience, algorithms, clockTolerance: clockToleranceS, requiredClaims: ["exp", "sub"] };
   if (!jwks.startsWith("https://")) {
-    // Before it is read, so that a change meanwhile is one.
+    // The version is read before the file, so that a change in between is noticed.
     const version = await versionOf(jwks);
     const keys = createLocalJWKSet(JSON.parse(await readFile(jwks, "utf8")));
     const isFresh = () =>
@@ -64,13 +64,13 @@ async function load({ issuer, audience, jwks }: JwtSettings): Promise<Keys> {
   return { isFresh: () => keys.fresh, verify: (token) => jwtVerify(token, keys, options) };
 }
 
-/** What changes when the file does. */
+/** Returns a text that changes with the file. */
 async function versionOf(file: string): Promise<string> {
   const { ino, size, mtimeNs } = await stat(file, { bigint: true });
   return `${ino} ${size} ${mtimeNs}`;
 }
 
-/** Loads once for all who wait, keeps what was loaded and forgets a failure after a pause. */
+/** Shares one load between all callers, keeps the keys, and retries a failed load after a pause. */
 function loader(load: () => Promise<Keys>, { clock, logger }: JwtDeps): () => Promise<Keys> {
   let keys: Keys | undefined;
   let loading: Promise<Keys> | undefined;

@@ -4,13 +4,17 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 
 const deadlineMs = 3_000;
 
-/** Comes to a listener as a stranger does. @returns until when its certificate is good, where it has one @throws when nobody opens */
+/**
+ * Connects to a listener as a client does.
+ * @returns the end of its certificate's validity, where it has a certificate
+ * @throws when nothing accepts the connection
+ */
 export async function checkListener(url: string): Promise<{ readonly certificateUntilMs: number | undefined }> {
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   const signal = AbortSignal.timeout(deadlineMs);
   const isTls = protocol === "https:";
-  // Whether the certificate's name is right is for those who come from outside; here its time counts.
+  // This check is about the validity period; clients verify the certificate's name.
   const socket = isTls
     ? connectTls({ host, port: Number(port), rejectUnauthorized: false })
     : connect({ host, port: Number(port) });

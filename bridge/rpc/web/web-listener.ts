@@ -11,7 +11,7 @@ import type { Service } from "../service.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { createWebSocketUpgrade, type WebSocketUpgrade } from "./web-socket-upgrade.ts";
 
-/** Pages and sockets under paths of their own, where no API token is asked for: they make sure themselves who comes. */
+/** Serves paths without an API token. The site authenticates its own peers. */
 export interface WebSite {
   owns(request: IncomingMessage): boolean;
   request(request: IncomingMessage, response: ServerResponse): void;
@@ -24,7 +24,7 @@ export interface WebListenerOptions {
   readonly name: string;
   /** `host:port`, e.g. `127.0.0.1:7878` or `[::1]:7878`. */
   readonly address: string;
-  /** PEM files. Without them only a loopback address may be listened on. */
+  /** PEM files. They are required for an address beyond loopback. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** What it serves. */
   readonly http: HttpFrontOptions | undefined;
@@ -43,16 +43,16 @@ export interface WebListenerOptions {
 }
 
 export interface WebListener extends Service {
-  /** The port, once it listens. */
+  /** The port while the listener is started. */
   readonly port: number;
-  /** Its address as a URL, once it listens. */
+  /** The URL of the listener while it is started. */
   readonly url: string | undefined;
 }
 
-/** Time for a request's head, and for the whole of it. */
+/** The deadlines for the head of a request and for the whole request. */
 const headDeadlineMs = 10_000;
 const requestDeadlineMs = 60_000;
-/** Sockets that wait for their first request or message are this many at most, over all peers. */
+/** The most open sockets of all peers. */
 const connectionsMax = 2_048;
 
 /** Creates a TCP listener for HTTP, WebSocket or both. Every peer has to show a token. */
@@ -154,7 +154,7 @@ class HttpListener implements WebListener {
         : await createWebSocketUpgrade({ ...settings, sealKey, rpc, authenticator, logger });
     this.#webSockets = upgrade?.server;
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // The handshake's own failures end the socket.
+      // A failed handshake destroys the socket by itself.
       socket.on("error", () => undefined);
       if (site?.owns(request) === true) site.upgrade(request, socket, head);
       else if (upgrade === undefined) socket.destroy();

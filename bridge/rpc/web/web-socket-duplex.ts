@@ -30,7 +30,7 @@ export function webSocketDuplex(socket: WebSocket): Duplex {
   return duplex;
 }
 
-/** What is written ends with a newline always. */
+/** Sends each line as one message. Every write ends with a newline. */
 function sendLines(socket: WebSocket, chunk: Buffer, done: (error?: Error | null) => void): void {
   let start = 0;
   for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {

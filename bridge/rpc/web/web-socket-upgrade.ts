@@ -97,12 +97,12 @@ async function welcome(
   request: IncomingMessage,
   known: Principal | undefined,
 ): Promise<void> {
-  // Without a listener an error of the peer's would be one of the process.
+  // Without a listener, an error of this socket would crash the process.
   socket.on("error", () => undefined);
   const lines = linesOf(options, socket, request);
   const principal = known ?? (await firstMessage(options, socket, lines, request));
   if (principal !== undefined) options.rpc.attach(lines, principal);
-  // What a refused peer still sends is read away, up to the end of the closing handshake.
+  // Unread input of a refused peer would block the closing handshake.
   else lines.resume();
 }
 
@@ -111,7 +111,7 @@ function linesOf({ sealKey, logger }: WebSocketUpgradeOptions, socket: WebSocket
   if (sealKey === undefined) return plain;
   return sealedLines(plain, sealKey, {
     onRefused: (reason) =>
-      logger.warn({ reason: reason.message, address: addressOf(request) }, "A sealed connection was ended"),
+      logger.warn({ reason: reason.message, address: addressOf(request) }, "A sealed connection was closed"),
   });
 }
 

@@ -8,7 +8,7 @@ import { WrittenNumber } from "./exact-json.ts";
 /** A request as the guard below lets it through. */
 export type Request = Pick<JSONRPCRequest, "method" | "params"> & { readonly id?: JSONRPCID | WrittenNumber };
 
-/** The text of an id that is not valid, or not known. */
+/** The text of an invalid or unknown id. */
 export const unknownId = "null";
 
 /**
@@ -21,7 +21,7 @@ export function isRequest(value: unknown): value is Request {
   return jsonrpc === "2.0" && typeof method === "string" && (id === undefined || isId(id));
 }
 
-/** A peer may send back a response to nothing: answering it with an error could go on for ever. */
+/** Whether a value is a response. Answering a stray response with an error could start an endless exchange. */
 export function isResponse(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { jsonrpc, method, result, error } = value as Partial<Record<string, unknown>>;
@@ -31,13 +31,13 @@ export function isResponse(value: unknown): boolean {
 const isId = (id: unknown): id is JSONRPCID | WrittenNumber =>
   typeof id === "string" || typeof id === "number" || id === null || id instanceof WrittenNumber;
 
-/** The id as JSON text, so that it goes back as it came. */
+/** Returns an id as JSON text, exactly as the caller sent it. */
 export function idText(id: JSONRPCID | WrittenNumber): string {
   if (typeof id === "number") return Object.is(id, -0) ? "-0" : String(id);
   return id instanceof WrittenNumber ? id.text : JSON.stringify(id);
 }
 
-/** The id of something that is no request, as far as it has a valid one. */
+/** Returns the id of an invalid request, or `null` when it has no valid id. */
 export function idTextOf(value: unknown): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return unknownId;
   const { id } = value as { readonly id?: unknown };
@@ -46,26 +46,26 @@ export function idTextOf(value: unknown): string {
 
 export const resultHead = (id: string): string => `{"jsonrpc":"2.0","id":${id},"result":`;
 
-/** Composed around the result's text: a third cheaper than stringifying the whole. */
+/** Concatenates around the result's text, which costs a third less than stringifying the whole answer. */
 export const resultText = (id: string, result: string): string => `${resultHead(id)}${result}}`;
 
 export const errorText = (id: string, error: WireError | JSONRPCError): string =>
   `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;
 
-/** What is put on the wire for something that was thrown; undefined when it is a bug, which the caller must not see. */
+/** Converts a thrown value to a wire error. Returns undefined for a bug, which must not reach the caller. */
 export function wireErrorOf(thrown: unknown, correlationId: string): WireError | JSONRPCError | undefined {
   if (thrown instanceof BridgeError) return thrown.toWire(correlationId);
   if (thrown instanceof JSONRPCErrorException && Number.isInteger(thrown.code)) return thrown.toObject();
   return undefined;
 }
 
-/** The string code of a thrown error, for observers. */
+/** Returns the string code of a thrown error for logs and metrics. */
 export function errorCodeOf(thrown: unknown): string {
   if (thrown instanceof BridgeError) return thrown.code;
   return thrown instanceof JSONRPCErrorException ? String(thrown.code) : "INTERNAL";
 }
 
-/** How many characters of what a caller sent are said back. */
+/** The most characters of a caller's text that an error repeats. */
 const quotedMax = 100;
 
 export const quoted = (text: string): string =>
@@ -82,7 +82,7 @@ export function lineKind(line: string): "blank" | "http" | "other" {
   return /^[A-Z]+ \S+ HTTP\/\d/.test(line) ? "http" : "other";
 }
 
-/** Why a line did not parse, with what is most often the cause. */
+/** Returns the error for a line that is not JSON, with the most likely cause. */
 export function parseError(line: string | undefined): WireError {
   if (line === undefined) return new BridgeError("PARSE_ERROR", "The line is not valid UTF-8").toWire();
   if (line.startsWith("\ufeff"))

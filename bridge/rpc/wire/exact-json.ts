@@ -1,21 +1,21 @@
 /** A number of 16 digits or more, or with an exponent: what a double may not hold, or JavaScript writes differently. */
 const riskyNumber = /[\s:,[]-?(?:[\d.]{16}|\d[\d.]*[eE])/;
-/** Found wherever `riskyNumber` is, and looked for in half the time. */
+/** Matches wherever `riskyNumber` matches, in half the time. */
 const riskyDigits = /\d(?:[\d.]{15}|[eE])/;
-/** An id such as `1.0`, which goes back as it came. The key may be written with escapes. */
+/** An id such as `1.0`, which the answer must repeat unchanged. The key may contain escapes. */
 const fractionalId = /"(?:i|\\u0069)(?:d|\\u0064)"\s*:\s*-?\d+\./;
-/** The same id where `rpc.cancel` and `rpc.stream_credit` take it by position. */
+/** The same id as the first positional param of `rpc.cancel` and `rpc.stream_credit`. */
 const fractionalFirst =
   /"(?:p|\\u0070)(?:a|\\u0061)(?:r|\\u0072)(?:a|\\u0061)(?:m|\\u006[dD])(?:s|\\u0073)"\s*:\s*\[\s*-?\d+[.eE]/;
 
-/** Whether a text needs `parseExact`. It may say so for what only stands inside a string; nothing is then found wrong. */
+/** Whether a text needs `parseExact`. The answer may be a false positive for digits inside a string, which is harmless. */
 export const mayHoldRiskyNumber = (text: string): boolean =>
   (riskyDigits.test(text) && riskyNumber.test(text)) || fractionalId.test(text) || fractionalFirst.test(text);
 
-/** Stands for a number whose text JavaScript would not give back. */
+/** A number whose text JavaScript would not reproduce. */
 export class WrittenNumber {
   readonly text: string;
-  /** Undefined when a double cannot hold it. */
+  /** Undefined when no double has exactly this value. */
   readonly value: number | undefined;
 
   constructor(text: string, value: number | undefined) {

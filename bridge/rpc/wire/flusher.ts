@@ -1,9 +1,9 @@
-/** Something that is to be flushed at the end of a tick. */
+/** An output that is flushed at the end of a tick. */
 export interface Flushable {
   endTick(): void;
 }
 
-/** Ends the tick of all that were given something in it: together, since an event may have a hundred receivers. */
+/** Flushes all outputs of a tick with one callback, because one event may have a hundred receivers. */
 export class Flusher {
   #waiting: Flushable[] = [];
   readonly flush = (): void => {
@@ -13,7 +13,7 @@ export class Flusher {
     for (const each of waiting) each.endTick();
   };
 
-  /** @param flushable not one that waits already */
+  /** @param flushable an output that does not wait already */
   add(flushable: Flushable): void {
     if (this.#waiting.length === 0) process.nextTick(this.flush);
     this.#waiting.push(flushable);

@@ -2,9 +2,9 @@ import { isUtf8 } from "node:buffer";
 
 const newline = 10;
 
-/** Receives what a `LineReader` found. */
+/** Receives the lines of a `LineReader`. */
 export interface LineSink {
-  /** One or more whole lines, parted by newlines, without the last newline. */
+  /** Takes one or more whole lines, separated by newlines, without the last newline. */
   onLines(text: string): void;
   /** A line that is not UTF-8. */
   onInvalidLine(): void;
@@ -49,7 +49,7 @@ export class LineReader {
     this.#buffers = buffers;
   }
 
-  /** The bytes of the line that has not ended yet. */
+  /** The number of bytes of the unfinished line. */
   get partialBytes(): number {
     return this.#partialBytes;
   }
@@ -72,18 +72,18 @@ export class LineReader {
     return true;
   }
 
-  /** The stream has ended: a last line without a newline counts. */
+  /** Ends the stream. A last line without a newline is a line too. */
   end(): void {
     if (this.#partialBytes > 0) this.#releasePartial();
   }
 
-  /** Forgets the unfinished line. */
+  /** Drops the unfinished line. */
   discard(): void {
     this.#partial = undefined;
     this.#partialBytes = 0;
   }
 
-  /** Copies into one buffer that doubles: a list of pieces would cost hundreds of bytes for each that holds one byte. */
+  /** Copies into one buffer that doubles. A list of chunks would cost hundreds of bytes for each chunk of one byte. */
   #hold(piece: Buffer): void {
     const needed = this.#partialBytes + piece.length;
     if (this.#partial === undefined || this.#partial.length < needed) {

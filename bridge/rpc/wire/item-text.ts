@@ -1,8 +1,8 @@
 import type { LentLine, LineBuffers } from "./line-buffers.ts";
 
-/** So many bytes of a file or the like make one item. Longer ones gain nothing, and hold up what else goes out. */
+/** The bytes of one stream item. Longer items gain nothing and delay other output. */
 export const itemBytes = 64 * 1024;
-/** Base64 of so many characters is written into a buffer; what is shorter goes out as text, together with other lines. */
+/** Base64 with at least this many characters is written to a buffer; shorter base64 is sent as text, joined with other lines. */
 const lentMin = 16 * 1024;
 /** So many bytes become base64 at a time: a longer string would be a large object of V8's, which costs seven times as much. */
 const sliceBytes = 48 * 1024;
@@ -23,7 +23,7 @@ export class Base64 {
     return Math.ceil(this.#bytes.length / 3) * 4;
   }
 
-  /** @returns how many bytes it wrote */
+  /** @returns the number of written bytes */
   writeTo(line: Buffer, at: number): number {
     let written = 0;
     for (let from = 0; from < this.#bytes.length; from += sliceBytes)
@@ -43,7 +43,7 @@ export type WithBytes<Item> = Item extends string
     ? { readonly [K in keyof Item]: Item[K] extends string ? Item[K] | Base64 : Item[K] }
     : Item;
 
-/** The line that an item goes out in: text, or where the item holds many bytes the line's own, with its newline. */
+/** Returns the line of an item: text, or a buffer with the newline when the item holds many bytes. */
 export function itemLine(head: string, item: unknown, tail: string, buffers: LineBuffers): string | LentLine {
   const parts = [head, ...itemParts(item), tail];
   return parts.some((part) => part instanceof Base64 && part.length >= lentMin)

@@ -1,4 +1,4 @@
-/** Longer ones are not held on to. */
+/** Longer bytes are not kept. */
 const keptBytesMax = 64 * 1024;
 
 /**

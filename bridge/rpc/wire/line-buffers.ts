@@ -1,15 +1,15 @@
-/** As much as one connection queues before its streams wait, in lines of `itemBytes`. */
+/** The number of kept buffers: the output of one connection before its streams wait. */
 const keptMax = 16;
 const keptBytes = 96 * 1024;
 
-/** The bytes of one line, which are its own until it was written. */
+/** A buffer that belongs to one line until the line was written. */
 export interface LentLine {
   readonly bytes: Buffer;
-  /** Called with what the write came to. What may still be on its way out is not lent again. */
+  /** Called after the write. A buffer whose write failed is not used again. */
   readonly onWritten: (error?: Error | null) => void;
 }
 
-/** Part of a line: text, or what writes itself and tells its bytes. */
+/** A part of a line: text, or an object that writes itself. */
 export type LinePart = string | { readonly length: number; writeTo(line: Buffer, at: number): number };
 
 /**
@@ -19,7 +19,7 @@ export type LinePart = string | { readonly length: number; writeTo(line: Buffer,
 export class LineBuffers {
   readonly #kept: Buffer[] = [];
 
-  /** Puts a line together from its parts, the newline among them. */
+  /** Composes a line from its parts. The last part includes the newline. */
   compose(parts: readonly LinePart[], bytes = this.lengthOf(parts)): LentLine {
     const line = this.lend(bytes);
     let at = 0;

@@ -1,9 +1,9 @@
 import type { RpcLimits } from "../limits.ts";
 
-/** Unsent bytes over `queueBytesMax` start the write deadline; over this many times of it there is no waiting. */
+/** More unsent bytes than `queueBytesMax` start the write deadline. This many times more end the connection immediately. */
 const hardQueueFactor = 4;
 
-/** Tells when a peer has left too much unread for too long. */
+/** Detects a peer that leaves too much output unread for too long. */
 export class QueueWatch {
   readonly #limits: RpcLimits;
   #overSince: number | undefined;

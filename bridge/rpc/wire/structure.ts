@@ -1,4 +1,4 @@
-/** The bounds of a JSON text's shape. */
+/** Limits for the structure of a JSON text. */
 export interface StructureBounds {
   readonly depthMax: number;
   readonly keysMax: number;
@@ -6,7 +6,7 @@ export interface StructureBounds {
   readonly containersMax: number;
 }
 
-/** Texts up to this many characters keep the bounds on keys and elements by being short. */
+/** Shorter texts cannot exceed the limits on keys and elements. */
 const longText = 64 * 1024;
 
 /**

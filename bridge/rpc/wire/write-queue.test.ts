@@ -3,7 +3,7 @@ import { expect, test } from "@jest/globals";
 import { Flusher } from "./flusher.ts";
 import { JoinedLines } from "./joined-lines.ts";
 import { LineBuffers } from "./line-buffers.ts";
-import { Outbox } from "./write-queue.ts";
+import { WriteQueue } from "./write-queue.ts";
 
 function open(joined = new JoinedLines(), flusher = new Flusher()) {
   const writes: Buffer[] = [];
@@ -13,36 +13,36 @@ function open(joined = new JoinedLines(), flusher = new Flusher()) {
       done();
     },
   });
-  return { outbox: new Outbox(socket, joined, flusher), writes, socket };
+  return { queue: new WriteQueue(socket, joined, flusher), writes, socket };
 }
 
 const line = (text: string) => Buffer.from(`${text}\n`);
 
 test("answers, pushes and items go out in the order they came in", () => {
-  const { outbox, writes } = open();
+  const { queue, writes } = open();
   const lent = new LineBuffers().lend(5);
   lent.bytes.write("item\n");
-  outbox.add("one", true);
-  outbox.push(line("two"), true);
-  outbox.push(line("three"), true);
-  outbox.add("four", true);
-  outbox.add(lent, true);
-  outbox.push(line("five"), true);
-  outbox.add("six ä", true);
-  outbox.flush();
+  queue.add("one", true);
+  queue.push(line("two"), true);
+  queue.push(line("three"), true);
+  queue.add("four", true);
+  queue.add(lent, true);
+  queue.push(line("five"), true);
+  queue.add("six ä", true);
+  queue.flush();
   expect(Buffer.concat(writes).toString()).toBe("one\ntwo\nthree\nfour\nitem\nfive\nsix ä\n");
   expect(writes).toHaveLength(3);
-  expect(outbox.unsent).toBe(0);
+  expect(queue.unsent).toBe(0);
 });
 
 test("a push that comes while a line is answered goes out after the answer", () => {
-  const { outbox, writes } = open();
-  outbox.hold();
-  outbox.push(line("push"), true);
-  expect(outbox.unsent).toBe(5);
-  outbox.add("answer", true);
-  outbox.release(true);
-  outbox.flush();
+  const { queue, writes } = open();
+  queue.hold();
+  queue.push(line("push"), true);
+  expect(queue.unsent).toBe(5);
+  queue.add("answer", true);
+  queue.release(true);
+  queue.flush();
   expect(Buffer.concat(writes).toString()).toBe("answer\npush\n");
 });
 
@@ -51,9 +51,9 @@ test("what many connections are to get is put together once for all of them", ()
   const connections = Array.from({ length: 100 }, () => open(joined));
   const other = open(joined);
   const pushes = ["a", "b", "c"].map(line);
-  for (const each of pushes) for (const { outbox } of connections) outbox.push(each, true);
-  for (const each of ["d", "e", "f"]) other.outbox.push(line(each), true);
-  for (const { outbox } of [...connections.slice(0, 50), other, ...connections.slice(50)]) outbox.flush();
+  for (const each of pushes) for (const { queue } of connections) queue.push(each, true);
+  for (const each of ["d", "e", "f"]) other.queue.push(line(each), true);
+  for (const { queue } of [...connections.slice(0, 50), other, ...connections.slice(50)]) queue.flush();
   const written = connections.flatMap(({ writes }) => writes);
   expect(written.map(String)).toEqual(connections.map(() => "a\nb\nc\n"));
   expect(new Set(written).size).toBe(2);
@@ -65,11 +65,11 @@ test("what may not wait goes out at the end of the tick, once for each connectio
   const connections = Array.from({ length: 3 }, () => open(joined, flusher));
   const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
   for (const round of ["first", "second"]) {
-    for (const { outbox } of connections) {
-      outbox.push(line(`${round} push`), false);
-      outbox.flush();
-      outbox.add(`${round} answer`, false);
-      outbox.push(line(`${round} push`), false);
+    for (const { queue } of connections) {
+      queue.push(line(`${round} push`), false);
+      queue.flush();
+      queue.add(`${round} answer`, false);
+      queue.push(line(`${round} push`), false);
     }
     for (const { writes } of connections) expect(writes).toHaveLength(1);
     await tick();
@@ -79,24 +79,24 @@ test("what may not wait goes out at the end of the tick, once for each connectio
 });
 
 test("a single push goes out uncopied, and a long burst in pieces", () => {
-  const { outbox, writes } = open();
+  const { queue, writes } = open();
   const single = line("single");
-  outbox.push(single, true);
-  outbox.flush();
+  queue.push(single, true);
+  queue.flush();
   expect(writes[0]).toBe(single);
-  for (let n = 0; n < 100; n++) outbox.push(Buffer.alloc(1024, "x"), true);
-  outbox.flush();
+  for (let n = 0; n < 100; n++) queue.push(Buffer.alloc(1024, "x"), true);
+  queue.flush();
   expect(Buffer.concat(writes.slice(1))).toHaveLength(100 * 1024);
   expect(Math.max(...writes.map(({ length }) => length))).toBeLessThanOrEqual(32 * 1024);
 });
 
 test("what is queued for a peer that is gone is dropped", () => {
-  const { outbox, writes, socket } = open();
-  outbox.push(line("push"), true);
-  outbox.add("answer", true);
+  const { queue, writes, socket } = open();
+  queue.push(line("push"), true);
+  queue.add("answer", true);
   socket.destroy();
-  outbox.add(new LineBuffers().lend(5), true);
-  outbox.flush();
+  queue.add(new LineBuffers().lend(5), true);
+  queue.flush();
   expect(writes).toEqual([]);
-  expect(outbox.unsent).toBe(0);
+  expect(queue.unsent).toBe(0);
 });

@@ -3,12 +3,12 @@ import type { Flushable, Flusher } from "./flusher.ts";
 import type { JoinedLines } from "./joined-lines.ts";
 import type { LentLine } from "./line-buffers.ts";
 
-/** Answers flushed together while a burst is read: the peer starts on them while the rest is worked on. */
+/** The most answers that are collected during a burst: the peer handles them while the rest is computed. */
 const flushAnswers = 16;
 const flushCharacters = 32 * 1024;
 
-/** What goes out of one connection, in order and in few writes: answers are joined as text, and pushes once for all that get the same. */
-export class Outbox implements Flushable {
+/** The output of one connection, in order and with few writes. Answers are joined as text; connections with the same pushes share the joined bytes. */
+export class WriteQueue implements Flushable {
   readonly #socket: Writable;
   readonly #joined: JoinedLines;
   readonly #flusher: Flusher;
@@ -27,7 +27,7 @@ export class Outbox implements Flushable {
     this.#flusher = flusher;
   }
 
-  /** Bytes that the peer has not taken, counting a character as one. */
+  /** The unsent bytes, counting a character as one byte. */
   get unsent(): number {
     return this.#socket.writableLength + this.#text.length + this.#lineBytes + this.#heldBytes;
   }
@@ -48,7 +48,7 @@ export class Outbox implements Flushable {
     else if (!mayWait) this.#schedule();
   }
 
-  /** Takes a line that was not asked for, which may be shared with other connections. */
+  /** Queues a notification. Other connections may share its bytes. */
   push(line: Uint8Array, mayWait: boolean): void {
     if (this.#isHolding) {
       this.#held ??= [];
@@ -62,7 +62,7 @@ export class Outbox implements Flushable {
     else if (!mayWait) this.#schedule();
   }
 
-  /** Keeps pushes back while a line is answered: the answer goes first, so that a subscriber knows its subscription. */
+  /** Holds pushes while a line is answered, so that a subscriber receives its subscription id before the first event. */
   hold(): void {
     this.#isHolding = true;
   }
