@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import "./build-agent.mjs";
+import "./build-program.mjs";
 import { engineAnswers, startPrivateDockerd } from "../tests/support/engines/dockerd.ts";
 import { provideWine } from "../tests/support/machine/wine.ts";
 import { provideSynapse } from "../tests/support/matrix/synapse.ts";

@@ -1,4 +1,6 @@
-import { calcPrice, type ModelPrice } from "@pydantic/genai-prices";
+import { createRequire } from "node:module";
+import type * as GenaiPrices from "@pydantic/genai-prices";
+import type { ModelPrice } from "@pydantic/genai-prices";
 
 /** The prices of one model in whole pico-dollars for each token, so that a sum of many tokens is exact. */
 export interface Rates {
@@ -109,7 +111,9 @@ function fromConfiguration(own: ConfiguredPrice): Price {
   return { source: "configuration", base, tiers: [] };
 }
 
+/** The list is loaded with its first use: it takes 12 MB, which a bridge without model calls does not need. */
 function fromList(listName: string, model: string, at: Date): Price | undefined {
+  const { calcPrice } = createRequire(import.meta.url)("@pydantic/genai-prices") as typeof GenaiPrices;
   const listed = calcPrice({ input_tokens: 0 }, model, { providerId: listName, timestamp: at })?.model_price;
   if (listed === undefined || rate(listed, "input_mtok") === undefined || rate(listed, "output_mtok") === undefined)
     return undefined;

@@ -129,6 +129,8 @@ export const LlmConfig = z
   .prefault({});
 
 function isTimeZone(zone: string): boolean {
+  // The default is not looked up: the first look-up loads 8 MB of time zones.
+  if (zone === "UTC") return true;
   try {
     new Intl.DateTimeFormat("en-US", { timeZone: zone });
     return true;

@@ -10,6 +10,7 @@ import type { Logging } from "../logging/index.ts";
 import { Outbox } from "../outbox/index.ts";
 import { systemClock, timestamp } from "../platform/clock.ts";
 import { keepInheritedDescriptors } from "../platform/os/inherited-descriptors.ts";
+import { memoryRelease } from "../platform/os/memory-release.ts";
 import { hangUpProbe, loadNativeCalls } from "../platform/os/peer-credentials.ts";
 import { openStateDirectory } from "../platform/os/state-directory.ts";
 import { createAgentEndpoints, createControlListener, createMethodTable, createRpcServer } from "../rpc/index.ts";
@@ -135,5 +136,6 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
       options.onServing(engine.status);
       supervisor.begin();
     }),
+    memoryRelease(clock, native),
   ];
 }

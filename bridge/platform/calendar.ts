@@ -32,14 +32,23 @@ interface Step {
 /** The calendar and the wall clock of one time zone, right over changes to and from summer time. */
 export class Calendar {
   readonly timeZone: string;
-  readonly #format: Intl.DateTimeFormat;
+  #made: Intl.DateTimeFormat | undefined;
   readonly #steps = new BoundedMap<number, Step>(stepsMax);
 
   /** @throws RangeError for a time zone that does not exist */
   constructor(timeZone: string) {
     this.timeZone = timeZone;
-    this.#format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
+    if (timeZone !== "UTC") this.#makeFormat();
+  }
+
+  /** In UTC the format is made with its first use: it loads 8 MB of time zones. */
+  get #format(): Intl.DateTimeFormat {
+    return this.#made ?? this.#makeFormat();
+  }
+
+  #makeFormat(): Intl.DateTimeFormat {
+    this.#made = new Intl.DateTimeFormat("en-US", {
+      timeZone: this.timeZone,
       hourCycle: "h23",
       year: "numeric",
       month: "2-digit",
@@ -48,6 +57,7 @@ export class Calendar {
       minute: "2-digit",
       timeZoneName: "longOffset",
     });
+    return this.#made;
   }
 
   /** The windows that hold `ms`. */

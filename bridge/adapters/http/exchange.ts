@@ -1,6 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { type IncomingMessage, request as plainRequest, type RequestOptions } from "node:http";
-import { request as tlsRequest } from "node:https";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { isIP } from "node:net";
 import { BridgeError } from "@armorclaw/protocol";
 import { until } from "../../platform/abort.ts";
@@ -86,8 +85,10 @@ function send({ url, method, headers, body, signal, responseBytesMax }: Exchange
     agent: false,
     ...(isPlain || isIP(url.hostname) !== 0 ? {} : { servername: url.hostname }),
   };
+  // Node's HTTP is loaded with its first use: it takes 13 MB.
+  const { request: open } = process.getBuiltinModule(isPlain ? "node:http" : "node:https");
   return new Promise((resolve, reject) => {
-    const request = (isPlain ? plainRequest : tlsRequest)(options, (response) => {
+    const request = open(options, (response) => {
       collect(response, responseBytesMax).then(resolve, (error: unknown) => {
         request.destroy();
         reject(error);

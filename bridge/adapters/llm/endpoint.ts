@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
 import type { AgentDirectory, Service } from "../../lifecycle/index.ts";
@@ -35,15 +35,22 @@ export class LlmEndpoint implements Service {
   readonly #logger: Logger;
   readonly #holders = new WeakMap<Socket, EndpointHolder>();
   readonly #connections = new Map<string, Set<Socket>>();
-  /** This server never listens: `accept` gives it connections. */
-  readonly #server = createServer({ maxHeaderSize: 16_384 });
+  #made: Server | undefined;
 
   constructor(broker: ModelBroker, keys: PhantomKeys, logger: Logger) {
     this.#broker = broker;
     this.#keys = keys;
     this.#logger = logger;
-    this.#server.timeout = silenceMs;
-    this.#server.on("request", (request, response) => void this.#serve(request, response));
+  }
+
+  /** Never listens: it is given connections that were made elsewhere. It is made with the first, as Node's HTTP takes 13 MB. */
+  get #server(): Server {
+    if (this.#made === undefined) {
+      this.#made = process.getBuiltinModule("node:http").createServer({ maxHeaderSize: 16_384 });
+      this.#made.timeout = silenceMs;
+      this.#made.on("request", (request, response) => void this.#serve(request, response));
+    }
+    return this.#made;
   }
 
   async start(): Promise<void> {}

@@ -23,6 +23,8 @@ export interface NativeCalls {
   closeOnExec(fd: number): void;
   /** Makes an anonymous pipe. The pipes that Node makes are sockets, which cannot be reopened through /proc. */
   pipe(): { readonly read: number; readonly write: number } | undefined;
+  /** Returns memory that was freed, and that the C library keeps for later, to the system. */
+  releaseFreeMemory(): void;
 }
 
 // From the Linux headers, the same on every architecture that Node runs on.
@@ -65,9 +67,20 @@ export function loadNativeCalls(): NativeCalls | undefined {
         const [read, write] = pipe2(ends, closeOnExec) === 0 ? ends : [];
         return read === undefined || write === undefined ? undefined : { read, write };
       },
+      releaseFreeMemory: memoryTrim(libc),
     };
   } catch {
     return undefined;
+  }
+}
+
+/** glibc keeps what a start has freed: 10 MB. Other C libraries have no such call. */
+function memoryTrim(libc: Koffi.LibraryHandle): () => void {
+  try {
+    const trim = libc.func("int malloc_trim(size_t)");
+    return () => void trim(0);
+  } catch {
+    return () => undefined;
   }
 }
 

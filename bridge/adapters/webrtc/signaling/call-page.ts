@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createRequire } from "node:module";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import type * as Ws from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import type { Clock } from "../../../platform/clock.ts";
 import type { Calls } from "../calls/calls.ts";
 import { Signaling } from "./signaling.ts";
@@ -43,15 +45,22 @@ export interface CallPageOptions {
 export class CallPage {
   readonly #options: CallPageOptions;
   readonly #connections = new Map<string, Signaling>();
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    maxPayload: messageBytesMax,
-    perMessageDeflate: false,
-    handleProtocols: () => signalingProtocol,
-  });
+  #made: WebSocketServer | undefined;
 
   constructor(options: CallPageOptions) {
     this.#options = options;
+  }
+
+  /** The server is made for the first call: `ws` takes 5 MB. */
+  get #server(): WebSocketServer {
+    const { WebSocketServer: Server } = createRequire(import.meta.url)("ws") as typeof Ws;
+    this.#made ??= new Server({
+      noServer: true,
+      maxPayload: messageBytesMax,
+      perMessageDeflate: false,
+      handleProtocols: () => signalingProtocol,
+    });
+    return this.#made;
   }
 
   /** Whether the request's path belongs to the call page. */
