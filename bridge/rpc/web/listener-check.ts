@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 
 const deadlineMs = 3_000;
 
@@ -16,7 +16,7 @@ export async function checkListener(url: string): Promise<{ readonly certificate
   const isTls = protocol === "https:";
   // This check is about the validity period; clients verify the certificate's name.
   const socket = isTls
-    ? connectTls({ host, port: Number(port), rejectUnauthorized: false })
+    ? process.getBuiltinModule("node:tls").connect({ host, port: Number(port), rejectUnauthorized: false })
     : connect({ host, port: Number(port) });
   try {
     await once(socket, isTls ? "secureConnect" : "connect", { signal });

@@ -3,7 +3,6 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { connect as connectTcp, isIPv6, type Socket } from "node:net";
 import { addAbortSignal } from "node:stream";
-import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../../platform/clock.ts";
 import { isAnswerTo, lengthOf } from "./turn-messages.ts";
 
@@ -66,7 +65,9 @@ async function openDatagrams({ host, port }: TurnAddress, clock: Clock, signal: 
 
 async function openStream({ host, port, transport }: TurnAddress, signal: AbortSignal): Promise<TurnConnection> {
   const socket: Socket =
-    transport === "tls" ? connectTls({ host, port, servername: host }) : connectTcp({ host, port });
+    transport === "tls"
+      ? process.getBuiltinModule("node:tls").connect({ host, port, servername: host })
+      : connectTcp({ host, port });
   try {
     await once(socket, transport === "tls" ? "secureConnect" : "connect", { signal });
   } catch (error) {
