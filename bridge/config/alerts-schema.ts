@@ -22,39 +22,39 @@ const AlertRoute = z.strictObject({
 
 const AlertRule = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
-  types: z.array(z.string().min(1).max(100)).min(1).max(32).describe("The event types that it is about."),
+  types: z.array(z.string().min(1).max(100)).min(1).max(32).describe("The event types that raise the alert."),
   data: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
     .optional()
-    .describe("Only with these values at these dotted paths."),
+    .describe("Only events whose data has these values at these dotted paths."),
   severity: severity.default("warning"),
   key: z.string().min(1).max(200).default("{type} {source}").describe("Alerts of the rule with the same key are one."),
-  text: z.string().min(1).max(500).describe("{field} stands for a field of the event's data."),
+  text: z.string().min(1).max(500).describe("The alert's text. {field} stands for a field of the event's data."),
   recovered_by: z.array(z.string().min(1).max(100)).max(32).optional(),
 });
 
-/** What a person is told of, where, and when. */
+/** Which alerts a person gets, where, and when. */
 export const AlertsConfig = z
   .strictObject({
-    to: z.array(AlertRoute).max(16).default([]).describe("Where alerts go; nowhere when empty."),
+    to: z.array(AlertRoute).max(16).default([]).describe("Where alerts are sent; without an entry none is sent."),
     rules: z
       .array(AlertRule)
       .max(100)
       .default([])
-      .describe("Rules besides the bridge's own; one of the same name replaces it."),
-    off: z.array(z.string()).max(100).default([]).describe("Names of the bridge's own rules that are switched off."),
+      .describe("Rules besides the default ones; a rule with the name of a default rule replaces it."),
+    off: z.array(z.string()).max(100).default([]).describe("Names of the default rules that are switched off."),
     digest_ms: z
       .int()
       .min(0)
       .max(86_400_000)
       .default(60_000)
-      .describe("After some were told, alerts that can wait are gathered for this long."),
+      .describe("After an alert was sent, alerts that are not critical are gathered for this long and sent together."),
     repeat_ms: z
       .int()
       .min(1_000)
       .max(604_800_000)
       .default(3_600_000)
-      .describe("What is still open is told again after this long."),
+      .describe("An alert that is still open is sent again after this long."),
     quiet_hours: z
       .strictObject({
         from: time,
@@ -62,16 +62,18 @@ export const AlertsConfig = z
         time_zone: z.string().refine(isTimeZone, "Expected a time zone, e.g. Europe/Berlin").default("UTC"),
       })
       .optional()
-      .describe("Only critical alerts are told in this span of the day."),
+      .describe("In this span of the day only critical alerts are sent."),
     pulse_url: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe("A watcher that is told again and again that the bridge lives, and that notices when it is not."),
+      .describe(
+        "The address of an outside watcher. The bridge calls it regularly, so that the watcher notices when the bridge is down.",
+      ),
     pulse_every_ms: z.int().min(1_000).max(3_600_000).default(60_000),
     disk_free_bytes_min: z
       .int()
       .min(0)
       .default(256 * 1024 * 1024)
-      .describe("Less room than this on the state directory's disk is told of."),
+      .describe("An alert is sent when the state directory's disk has less free space than this."),
   })
   .prefault({});

@@ -71,7 +71,7 @@ const rates = z
 /** How fast a principal may call, by its role. Each rate has a default. */
 export const RateLimitsConfig = z
   .strictObject({
-    penalty: z.number().min(0).max(1000).default(1).describe("How many calls a refused call costs."),
+    penalty: z.number().min(0).max(1000).default(1).describe("The number of calls that a refused call counts as."),
     ...({ admin: rates, operator: rates, viewer: rates, agent: rates } satisfies Record<Role, unknown>),
   })
   .prefault({});

@@ -26,19 +26,32 @@ export const ConfigSchema = z.strictObject({
     .enum(["auto", "docker", "sandbox", "process"])
     .default("auto")
     .describe(
-      "What runs agents' containers. auto: the engine that still holds agents of this install, waited for when it is away; else Docker when it answers, else the bubblewrap sandbox, else a plain process.",
+      "What runs agents' containers. auto: the engine that still runs agents of this install, which the bridge waits for when it does not answer; else Docker when it answers, else the bubblewrap sandbox, else a plain process.",
     ),
   allow_unsandboxed: z
     .boolean()
     .default(false)
     .describe("Let any loop run on the `process` engine, which is no sandbox."),
   runtime_dir: z.string().min(1).optional().describe("Holds the sockets. Its default depends on the user."),
-  state_dir: z.string().min(1).optional().describe("Holds what outlives a restart. Its default depends on the user."),
-  log_level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info").describe("What goes to stderr."),
-  shutdown_grace_ms: milliseconds.default(10_000).describe("Time for calls and agents to finish at a stop."),
+  state_dir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Holds the data that outlives a restart. Its default depends on the user."),
+  log_level: z
+    .enum(["debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("The lowest level that is written to stderr."),
+  shutdown_grace_ms: milliseconds
+    .default(10_000)
+    .describe("Time for calls and agents to finish when the bridge stops."),
   docker: z
     .strictObject({
-      host: z.string().min(1).optional().describe("As DOCKER_HOST has it, e.g. unix:///run/docker.sock."),
+      host: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("The engine's address in the form of DOCKER_HOST, e.g. unix:///run/docker.sock."),
       runtime: z.string().min(1).optional().describe("An OCI runtime that the engine knows, e.g. runsc."),
     })
     .prefault({}),
@@ -55,23 +68,35 @@ export const ConfigSchema = z.strictObject({
         .int()
         .min(4096)
         .default(1_048_576)
-        .describe("Kept of each agent's output, in memory and on disk; the oldest lines go first."),
+        .describe(
+          "How much of each agent's output is kept, in memory and on disk; the oldest lines are dropped first.",
+        ),
       log_bytes_per_second: z
         .int()
         .min(1024)
         .default(65_536)
-        .describe("What an agent may write to its log, ten seconds' worth at once; more is dropped and counted."),
+        .describe(
+          "How much an agent may write to its log per second, and ten times as much at once; the rest is dropped and counted.",
+        ),
       events_per_second: z
         .int()
         .min(1)
         .default(100)
-        .describe("What an agent may publish, ten seconds' worth at once; more is refused."),
+        .describe(
+          "How many events an agent may publish per second, and ten times as many at once; further ones are refused.",
+        ),
       hang_after_ms: milliseconds
         .min(500)
         .default(10_000)
         .describe("An agent that gives no sign of life for this long is killed and started again."),
-      reconcile_ms: milliseconds.min(100).default(5_000).describe("How often what runs is held against what should."),
-      usage_interval_ms: milliseconds.min(100).default(5_000).describe("How often the agents' use is measured."),
+      reconcile_ms: milliseconds
+        .min(100)
+        .default(5_000)
+        .describe("How often the running containers are compared with the desired state."),
+      usage_interval_ms: milliseconds
+        .min(100)
+        .default(5_000)
+        .describe("How often the agents' use of memory and processor is measured."),
     })
     .prefault({}),
   restart: z
@@ -84,24 +109,24 @@ export const ConfigSchema = z.strictObject({
         .min(1)
         .max(1000)
         .default(5)
-        .describe("This many failures within the window end in `failed`."),
+        .describe("An agent that fails this many times within the window becomes `failed`."),
       window_ms: milliseconds.default(600_000),
     })
     .prefault({}),
   events: z
     .strictObject({
-      retention_days: z.number().min(0.01).max(3650).default(7).describe("How long durable events are remembered."),
+      retention_days: z.number().min(0.01).max(3650).default(7).describe("How long durable events are kept."),
       retention_bytes: z
         .int()
         .min(1_048_576)
         .default(256 * 1024 * 1024)
-        .describe("The most bytes of durable events; the oldest go first."),
+        .describe("The most bytes of durable events; the oldest are deleted first."),
       volatile_retention_minutes: z
         .number()
         .min(1)
         .max(1_000_000)
         .default(60)
-        .describe("How long volatile events, such as heartbeats, are remembered."),
+        .describe("How long volatile events, such as heartbeats, are kept."),
       volatile_bytes: z
         .int()
         .min(1_048_576)
@@ -130,7 +155,9 @@ export const ConfigSchema = z.strictObject({
         .min(65_536)
         .default(8 * 1024 * 1024)
         .describe("The most unsent bytes of one connection."),
-      write_deadline_ms: milliseconds.default(10_000).describe("How long a queue may stay over its bound."),
+      write_deadline_ms: milliseconds
+        .default(10_000)
+        .describe("How long a connection's queue may stay over its bound before the connection is closed."),
       call_deadline_ms: milliseconds.default(120_000).describe("The longest a call may take, streams apart."),
       seal_key_file: sealKeyFile(
         "for the bridge's own socket or pipe, which then takes sealed messages alone and no HTTP. The command line reads it too.",
@@ -147,7 +174,9 @@ export const ConfigSchema = z.strictObject({
         .string()
         .min(1)
         .optional()
-        .describe("Of its owner alone; made at the first start. In the state directory when left out."),
+        .describe(
+          "A file that its owner alone may read; the first start creates it. In the state directory when left out.",
+        ),
       auto_lock_ms: milliseconds.default(0).describe("Lock after this long without use; 0 for never."),
       reveal: z.boolean().default(true).describe("Let an admin at the bridge's own socket see a key's value."),
     })
@@ -158,23 +187,25 @@ export const ConfigSchema = z.strictObject({
         .int()
         .min(1_000)
         .default(1_000_000)
-        .describe("The most entries that are kept; older ones leave a mark."),
+        .describe("The most entries that are kept; deleted entries leave a mark in the chain."),
       anchor_file: z
         .string()
         .min(1)
         .optional()
-        .describe("A second place for the chain's heads, best on another disk. In the state directory when left out."),
+        .describe(
+          "A second file for the heads of the audit chain, if possible on another disk. In the state directory when left out.",
+        ),
     })
     .prefault({}),
   approvals: z
     .strictObject({
-      ttl_ms: milliseconds.default(900_000).describe("Time for an answer; after it, the answer is no."),
+      ttl_ms: milliseconds.default(900_000).describe("Time for an answer; without one the request is denied."),
       pending_max: z.int().min(1).max(1_000).default(16).describe("The most open questions of one agent."),
       rules: z
         .array(
           z.strictObject({
             loops: z.array(LoopName).optional().describe("All loops when left out."),
-            method: z.string().min(1).describe("The method whose calls need a person's yes, e.g. http.request."),
+            method: z.string().min(1).describe("The method whose calls need a person's approval, e.g. http.request."),
             hosts: z.array(z.string().min(1)).optional().describe("For http.request: only calls to these hosts."),
             http_methods: z.array(z.string().min(1)).optional().describe("For http.request: only these HTTP methods."),
             answerers: z
@@ -196,8 +227,15 @@ export const ConfigSchema = z.strictObject({
         .int()
         .min(1)
         .default(5)
-        .describe("So many failures of a host in a row, and granted calls and webhooks leave it alone."),
-      open_ms: z.int().min(100).max(3_600_000).default(30_000).describe("How long it is left alone, in milliseconds."),
+        .describe(
+          "After this many failures of a host in a row, no granted call and no webhook is sent to it for a while.",
+        ),
+      open_ms: z
+        .int()
+        .min(100)
+        .max(3_600_000)
+        .default(30_000)
+        .describe("How long nothing is sent to it, in milliseconds."),
     })
     .prefault({}),
   matrix: MatrixConfig,
@@ -208,7 +246,7 @@ export const ConfigSchema = z.strictObject({
         .min(0)
         .max(1_073_741_824)
         .default(16_777_216)
-        .describe("Room that is kept on the disk and given up when it is full."),
+        .describe("Disk space that is reserved, and released when the disk is full."),
     })
     .prefault({}),
   listen: ListenConfig,
@@ -221,9 +259,14 @@ export const ConfigSchema = z.strictObject({
       LoopName,
       z.strictObject({
         limits: ofContract(AgentLimits.partial()).optional().describe("Instead of the manifest's."),
-        grants: z.array(ofContract(Grant)).optional().describe("Instead of what the manifest asks for."),
+        grants: z.array(ofContract(Grant)).optional().describe("Instead of the manifest's grants."),
         after: z.array(LoopName).max(16).optional().describe("Instead of the manifest's."),
-        ttl_ms: z.int().min(100).max(2_000_000_000).optional().describe("Its agents are stopped after this long."),
+        ttl_ms: z
+          .int()
+          .min(100)
+          .max(2_000_000_000)
+          .optional()
+          .describe("The loop's agents are stopped after this long."),
         subscriptions: z
           .array(ChannelPattern)
           .max(32)
@@ -237,7 +280,7 @@ export const ConfigSchema = z.strictObject({
           .describe(
             "Instead of the manifest's: whether each of its agents keeps a second container, which stands by and takes over when the first one dies. It costs the memory of an idle agent.",
           ),
-        rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that its agents hear and write to."),
+        rooms: z.array(MatrixRoom).max(32).optional().describe("Matrix rooms that the loop's agents read and write."),
         secrets: z
           .array(ofContract(SecretRequest))
           .max(32)

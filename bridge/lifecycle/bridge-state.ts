@@ -26,7 +26,7 @@ interface Announce {
   (type: "bridge.draining", source: string, data: { grace_ms: number }): void;
 }
 
-/** Says that the bridge runs and that it drains: the last service to start and the first to drain. */
+/** Publishes that the bridge runs and that it drains: the last service to start and the first to drain. */
 export class BridgeState implements Service {
   readonly name = "bridge";
   readonly #info: BridgeInfo;

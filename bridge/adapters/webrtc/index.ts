@@ -1,5 +1,6 @@
 // Voice calls: browsers' and Matrix clients' media on one side, agents' samples and words on the other.
 
+export { answerOffer, openCall } from "./bindings/call-answers.ts";
 export { callAuthorization } from "./bindings/call-authorization.ts";
 export { callEvents } from "./bindings/call-events.ts";
 export { endCallsWithTheirPeers } from "./bindings/call-hangup.ts";
