@@ -40,19 +40,18 @@ export class AgentFactory {
 
   create(record: AgentRecord, manifest: LoopManifest): Agent {
     const { engine, endpoints, workspaces, records, inbox, publish, clock, random, logger } = this.#deps;
-    const { helloDeadlineMs, hangAfterMs, stopGraceMs, restart, eventsPerSecond } = this.#settings;
+    const settings = this.#settings;
+    const { helloDeadlineMs, restart, eventsPerSecond } = settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
     const subscriptions = subscriptionsOf(record, manifest);
     const plan = { agentId, loop: manifest.name, slot, limits, grants, manifest, subscriptions, expiresAtMs };
-    const startDeps = { engine, endpoints, workspaces, clock, logger, helloDeadlineMs, limiter: this.#limiter };
+    const startDeps = { engine, endpoints, workspaces, clock, logger, settings, limiter: this.#limiter };
     return new Agent(plan, record, {
       ...startDeps,
       records,
       inbox,
       publish,
-      hangAfterMs,
-      stopGraceMs,
       standby: new WarmStandby(plan, startDeps),
       policy: new RestartPolicy(restart, random),
       engineMonitor: this.#engineMonitor,

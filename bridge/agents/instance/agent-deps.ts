@@ -1,4 +1,5 @@
 import type { AgentActivity } from "@armorclaw/protocol";
+import type { Config } from "../../config/index.ts";
 import type { ContainerRecord, Engine, Workspaces } from "../../containers/index.ts";
 import type { PublishEvent } from "../../events/index.ts";
 import type { Logger } from "../../logging/index.ts";
@@ -12,6 +13,9 @@ import type { RestartPolicy } from "./restart-decision.ts";
 import type { StartLimiter } from "./start-limiter.ts";
 import type { AgentRecords } from "./store.ts";
 import type { WarmStandby } from "./warm-standby.ts";
+
+/** The configuration's table `agents`, as far as one agent goes. */
+export type AgentSettings = Readonly<Omit<Config["agents"], "start">>;
 
 /** The collaborators and settings of one agent. */
 export interface AgentDeps {
@@ -29,9 +33,7 @@ export interface AgentDeps {
   readonly eventQuota: Quota;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly helloDeadlineMs: number;
-  readonly hangAfterMs: number;
-  readonly stopGraceMs: number;
+  readonly settings: AgentSettings;
   /**
    * Resolves when an agent of each loop that this one comes after is ready. `onWait` gets what the agent waits for.
    * @param isPatient no caller waits for the start, so that the wait has no deadline

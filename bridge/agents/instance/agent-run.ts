@@ -34,7 +34,7 @@ export class AgentRun {
     this.#context = context;
     const { plan, deps, events } = context;
     events.epoch = attempt.epoch;
-    this.#heartbeats = new HeartbeatMonitor(deps.clock, plan.manifest.heartbeat_ms, deps.hangAfterMs, (silentMs) => {
+    this.#heartbeats = new HeartbeatMonitor(deps.clock, plan.manifest.heartbeat_ms, deps.settings, (silentMs) => {
       this.#silentMs = silentMs;
       events.publish("agent.hung", { silent_ms: silentMs });
       this.#killing = attempt.container?.kill();
@@ -55,7 +55,7 @@ export class AgentRun {
   async start(): Promise<void> {
     const { adopted, deps, status, events, restarts, stopping } = this.#context;
     status.move("creating");
-    const deadline = AbortSignal.any([AbortSignal.timeout(deps.helloDeadlineMs), stopping]);
+    const deadline = AbortSignal.any([AbortSignal.timeout(deps.settings.helloDeadlineMs), stopping]);
     const observer = {
       onOutput: deps.log.writeOutput.bind(deps.log),
       lastSeen: () => deps.log.lastSeen(),

@@ -41,7 +41,7 @@ export class Agent {
     this.#idleSuspend = new IdleSuspend(plan, {
       inbox: deps.inbox,
       clock: deps.clock,
-      stopGraceMs: deps.stopGraceMs,
+      stopGraceMs: deps.settings.stopGraceMs,
       status: this.#status,
       events: this.#events,
       save: (change) => this.#save(change),
@@ -297,12 +297,12 @@ export class Agent {
   }
 
   #scheduleExpiry(): void {
-    const { clock, background, stopGraceMs } = this.#deps;
+    const { clock, background, settings } = this.#deps;
     const { expiresAtMs } = this.plan;
     this.#expiry?.cancel();
     if (expiresAtMs === null) return;
     this.#expiry = clock.after(Math.max(0, expiresAtMs - clock.now()), () =>
-      background(this.stop(stopGraceMs, { isWanted: false, message: "Its time to live is over" })),
+      background(this.stop(settings.stopGraceMs, { isWanted: false, message: "Its time to live is over" })),
     );
   }
 

@@ -14,7 +14,12 @@ export class HeartbeatMonitor {
   #lastCheckMs: number;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, heartbeatMs: number, hangAfterMs: number, onHung: (silentMs: number) => void) {
+  constructor(
+    clock: Clock,
+    heartbeatMs: number,
+    { hangAfterMs }: { readonly hangAfterMs: number },
+    onHung: (silentMs: number) => void,
+  ) {
     this.#clock = clock;
     this.#allowedMs = Math.max(hangAfterMs, heartbeatMs * intervalsAllowed);
     this.#onHung = onHung;

@@ -39,7 +39,7 @@ function setUp() {
     limiter: new StartLimiter(2),
     clock,
     logger: { ...silentLogger, warn: (_, message) => void logged.push(message) },
-    helloDeadlineMs: 5_000,
+    settings: { helloDeadlineMs: 5_000 },
   });
   const ready = (number: number) =>
     until(`standby ${number} is ready`, () => {

@@ -9,7 +9,7 @@ export interface WarmStandbyDeps extends StartAttemptDeps {
   readonly limiter: StartLimiter;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly helloDeadlineMs: number;
+  readonly settings: { readonly helloDeadlineMs: number };
 }
 
 /** The wait before a standby that failed or ended is replaced. */
@@ -92,8 +92,8 @@ export class WarmStandby {
 
   /** Resolves with whether the standby was taken, once it was or has ended. */
   async #runOnce(attempt: StartAttempt, ending: AbortSignal): Promise<boolean> {
-    const { limiter, helloDeadlineMs, logger } = this.#deps;
-    const deadline = AbortSignal.any([AbortSignal.timeout(helloDeadlineMs), ending]);
+    const { limiter, settings, logger } = this.#deps;
+    const deadline = AbortSignal.any([AbortSignal.timeout(settings.helloDeadlineMs), ending]);
     try {
       const container = await limiter.run(() => attempt.prestart(deadline), ending);
       this.#ready = attempt;
