@@ -120,12 +120,39 @@ describe("Alerts", () => {
   test("tells what is still open again after a while, with how often it came up", async () => {
     await using s = await setUp();
     for (let i = 0; i < 4; i++) await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.pass(59 * minute);
+    expect(s.told()).toHaveLength(1);
+    await s.pass(2 * minute);
     await s.pass(61 * minute);
-    await s.publish("agent.failed", "bridge", failed("a-1"));
+    await s.publish("agent.started", "agent:a-1", started);
+    await s.pass(61 * minute);
     expect(s.told()).toEqual([
       "a-1 failed and is not started again: too often",
-      "a-1 failed and is not started again: too often (and 3 times before)",
+      expect.stringMatching(/^Still open: a-1 failed .* \(3 more times, since 2026-.*Z\)$/),
+      expect.stringMatching(/^Still open: a-1 failed .* \(since 2026-.*Z\)$/),
+      "Resolved: a-1 failed and is not started again: too often",
     ]);
+  });
+
+  test("sends what happens again although it has no end: soon, then ever less often, and nothing that does not happen", async () => {
+    await using s = await setUp();
+    await s.publish("queue.dead", "bridge", late);
+    await s.publish("queue.dead", "bridge", { ...late, reason: "503" });
+    await s.pass(minute);
+    expect(s.told()).toEqual([
+      "A message to matrix !a could not be delivered: 502",
+      expect.stringMatching(/^A message to matrix !a could not be delivered: 503 \(1 more time, first at 2026-.*Z\)$/),
+    ]);
+    for (let i = 0; i < 60; i++) {
+      await s.publish("queue.dead", "bridge", late);
+      await s.pass(minute);
+    }
+    expect(s.told().length).toBeGreaterThan(4);
+    expect(s.told().length).toBeLessThan(10);
+    await s.pass(61 * minute);
+    const sent = s.told().length;
+    await s.pass(61 * minute);
+    expect(s.told()).toHaveLength(sent);
   });
 
   test("is quiet at night, except for what is critical", async () => {
@@ -154,6 +181,9 @@ test("fill() cuts what others wrote and takes the controls out of it", async () 
   expect(fill("{text}", event)).toMatch(/^a \[2J b cx{280,}$/);
   expect(fill("{text}", event)).toHaveLength(300);
   expect(fill("{deep.n} {none} {type}", event)).toBe("1 ? test.made");
+  const spent = { ...event, data: { spent: 600_000_000, unit: "cost_nano_usd" } };
+  expect(fill("{spent:unit}", spent)).toBe("$0.60");
+  expect(fill("{spent:unit}", { ...spent, data: { spent: 7, unit: "tokens" } })).toBe("7 tokens");
 });
 
 test("DiskWatch says once that room runs out, and once that it is back", async () => {

@@ -10,6 +10,7 @@ import {
   addPending,
   duePending,
   findOpen,
+  listOpen,
   type OpenAlert,
   type PendingAlert,
   removeOpen,
@@ -72,13 +73,18 @@ export class Alerts implements Service {
   readonly #digestAt = new Map<string, number>();
   /** Rules whose alerts have no recovery. */
   readonly #lasting: readonly string[];
+  /** Rules whose alerts stay open until they are resolved. */
+  readonly #resolvable: readonly string[];
   #timer: Timer | undefined;
 
   constructor(deps: AlertsDeps, settings: AlertSettings) {
     this.#deps = deps;
     this.#settings = settings;
     const rules = rulesOf(settings);
-    this.#lasting = rules.filter(({ recoveredBy }) => recoveredBy === undefined).map(({ name }) => name);
+    const namesOf = (isLasting: boolean) =>
+      rules.filter(({ recoveredBy }) => (recoveredBy === undefined) === isLasting).map(({ name }) => name);
+    this.#lasting = namesOf(true);
+    this.#resolvable = namesOf(false);
     for (const rule of rules) {
       for (const type of rule.types) this.#listen(type, rule, false);
       for (const type of rule.recoveredBy ?? []) this.#listen(type, rule, true);
@@ -124,23 +130,42 @@ export class Alerts implements Service {
     const text = fill(rule.text, event);
     const { name, severity } = rule;
     removeStale(sql, this.#lasting, now - this.#settings.repeatMs);
-    if (known !== undefined && now - known.sentMs < this.#settings.repeatMs) {
-      saveOpen(sql, { ...known, repeats: known.repeats + 1 }, now);
+    if (known !== undefined) {
+      // The tick sends the newest text, with the count.
+      saveOpen(sql, { ...known, severity, text, repeats: known.repeats + 1 }, now);
       return;
     }
-    const open: OpenAlert = {
-      rule: name,
-      key,
-      severity,
-      text,
-      firstMs: known?.firstMs ?? now,
-      sentMs: now,
-      repeats: 0,
-    };
+    const open: OpenAlert = { rule: name, key, severity, text, firstMs: now, sentMs: now, repeats: 0 };
     saveOpen(sql, open, now);
     emit(contractEvent("alert.raised", "bridge", { rule: name, key, severity, text, event_id: event.id }));
-    const again = known === undefined || known.repeats === 0 ? "" : ` (and ${known.repeats} times before)`;
-    this.#send(sql, open, `${text}${again}`, `${event.id}:${name}`);
+    this.#send(sql, open, text, `${event.id}:${name}`);
+  }
+
+  /**
+   * Whether the alert is sent again now. One that is still open is, after `repeatMs`. One without a recovery is when it was raised
+   * again: soon after the first time, and then after twice the time that went by, up to `repeatMs`.
+   */
+  #isRepeatDue({ rule, firstMs, sentMs, repeats }: OpenAlert, now: number): boolean {
+    const { repeatMs, digestMs } = this.#settings;
+    if (this.#resolvable.includes(rule)) return now - sentMs >= repeatMs;
+    // The configuration may have a rule no more.
+    return (
+      this.#lasting.includes(rule) &&
+      repeats > 0 &&
+      now - sentMs >= Math.min(repeatMs, Math.max(digestMs, sentMs - firstMs))
+    );
+  }
+
+  #repeat(sql: Sql, open: OpenAlert, now: number): void {
+    const { rule, key, text, repeats, firstMs } = open;
+    const since = new Date(firstMs).toISOString();
+    const count = repeats === 0 ? "" : `${repeats} more ${repeats === 1 ? "time" : "times"}, `;
+    const isOver = this.#lasting.includes(rule);
+    saveOpen(sql, { ...open, sentMs: now, repeats: 0 }, now);
+    const message = isOver ? `${text} (${count}first at ${since})` : `Still open: ${text} (${count}since ${since})`;
+    // An earlier one that still waits for its digest would say the same.
+    removePending(sql, rule, key);
+    this.#send(sql, open, message, `${rule}:${key}:again:${now}`);
   }
 
   /** An alert that was not sent yet is withdrawn instead. */
@@ -173,8 +198,11 @@ export class Alerts implements Service {
   async #tick(): Promise<void> {
     const { store, log, queue } = this.#deps;
     const now = log.clock.now();
-    if (store.read((sql) => duePending(sql, now)).length === 0) return;
+    const isRepeated = (open: OpenAlert) => this.#isRepeatDue(open, now);
+    const hasWork = (sql: Sql) => duePending(sql, now).length > 0 || listOpen(sql).some(isRepeated);
+    if (!store.read(hasWork)) return;
     const sent = await store.write((sql) => {
+      for (const open of listOpen(sql).filter(isRepeated)) this.#repeat(sql, open, now);
       const due = duePending(sql, now);
       for (const [, pending] of Map.groupBy(due, (one) => laneKey(one.destination, one.lane))) {
         const [first] = pending;

@@ -36,7 +36,7 @@ export const defaultRules: readonly AlertRule[] = [
     severity: "critical",
     key: "{agent_id}",
     text: "{agent_id} failed and is not started again: {message}",
-    recoveredBy: ["agent.started"],
+    recoveredBy: ["agent.started", "agent.stopped"],
   }),
   rule({
     name: "agent-exited",
@@ -51,7 +51,7 @@ export const defaultRules: readonly AlertRule[] = [
     severity: "critical",
     key: "{agent_id}",
     text: "{agent_id} sent no heartbeat for {silent_ms} ms",
-    recoveredBy: ["agent.started", "agent.restarted"],
+    recoveredBy: ["agent.started", "agent.restarted", "agent.stopped"],
   }),
   rule({
     name: "engine-lost",
@@ -66,7 +66,7 @@ export const defaultRules: readonly AlertRule[] = [
     types: ["budget.threshold_crossed"],
     severity: "warning",
     key: "{scope} {window} {unit} {level}",
-    text: "Spending of {scope} per {window} reached its threshold {level}: {spent} of {limit} {unit}",
+    text: "Spending of {scope} per {window} reached its threshold {level}: {spent:unit} of {limit:unit}",
   }),
   rule({
     name: "budget-exhausted",
@@ -191,11 +191,18 @@ export const defaultRules: readonly AlertRule[] = [
 
 const fieldCharsMax = 300;
 
-/** Fills a template. Values are shortened, and control characters are replaced, because agents and others outside write them. */
+/** An amount in words for a person: costs are in dollars. */
+const amount = (value: unknown, unit: unknown): string =>
+  unit === "cost_nano_usd" && typeof value === "number"
+    ? `$${(value / 1e9).toFixed(2)}`
+    : `${JSON.stringify(value) ?? "?"} ${String(unit)}`;
+
+/** Fills a template. `{field:unit}` stands for an amount in the unit that the event names. Values are shortened, and control characters are replaced, because agents and others outside write them. */
 export function fill(template: string, event: EventEnvelope): string {
-  return template.replaceAll(/\{([\w.]+)\}/g, (_, path: string) => {
+  return template.replaceAll(/\{([\w.]+)(:unit)?\}/g, (_, path: string, isAmount: string | undefined) => {
     if (path === "type" || path === "source") return event[path];
-    const value = fieldOf(event.data, path.split("."));
+    const found = fieldOf(event.data, path.split("."));
+    const value = isAmount === undefined ? found : amount(found, event.data["unit"]);
     const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "?");
     return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").slice(0, fieldCharsMax);
   });

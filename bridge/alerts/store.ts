@@ -1,4 +1,4 @@
-import type { Sql } from "../store/index.ts";
+import type { Row, Sql } from "../store/index.ts";
 import type { Severity } from "./rules.ts";
 
 export interface OpenAlert {
@@ -21,17 +21,18 @@ export interface PendingAlert {
 
 export function findOpen(sql: Sql, rule: string, key: string): OpenAlert | undefined {
   const row = sql.get("SELECT * FROM alerts_open WHERE rule = ? AND key = ?", rule, key);
-  if (row === undefined) return undefined;
-  return {
-    rule,
-    key,
-    severity: row["severity"] as Severity,
-    text: String(row["text"]),
-    firstMs: Number(row["first_ms"]),
-    sentMs: Number(row["sent_ms"]),
-    repeats: Number(row["repeats"]),
-  };
+  return row === undefined ? undefined : openOf(row);
 }
+
+const openOf = (row: Row): OpenAlert => ({
+  rule: String(row["rule"]),
+  key: String(row["key"]),
+  severity: row["severity"] as Severity,
+  text: String(row["text"]),
+  firstMs: Number(row["first_ms"]),
+  sentMs: Number(row["sent_ms"]),
+  repeats: Number(row["repeats"]),
+});
 
 export function saveOpen(sql: Sql, alert: OpenAlert, nowMs: number): void {
   const { rule, key, severity, text, firstMs, sentMs, repeats } = alert;
@@ -39,13 +40,16 @@ export function saveOpen(sql: Sql, alert: OpenAlert, nowMs: number): void {
   sql.run(statement, rule, key, severity, text, firstMs, nowMs, sentMs, repeats);
 }
 
+export const listOpen = (sql: Sql): OpenAlert[] =>
+  sql.all("SELECT * FROM alerts_open ORDER BY first_ms LIMIT 1000").map(openOf);
+
 export const removeOpen = (sql: Sql, rule: string, key: string): boolean =>
   sql.run("DELETE FROM alerts_open WHERE rule = ? AND key = ?", rule, key).changes > 0;
 
-/** Removes alerts of rules without a recovery that were not raised since. */
+/** Removes alerts of rules without a recovery that were not raised since, and whose repetitions were sent. */
 export const removeStale = (sql: Sql, rules: readonly string[], beforeMs: number): number =>
   sql.run(
-    "DELETE FROM alerts_open WHERE last_ms < ? AND rule IN (SELECT value FROM json_each(?))",
+    "DELETE FROM alerts_open WHERE repeats = 0 AND last_ms < ? AND rule IN (SELECT value FROM json_each(?))",
     beforeMs,
     JSON.stringify(rules),
   ).changes;

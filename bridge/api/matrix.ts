@@ -45,7 +45,7 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MethodsOf<"mat
     "matrix.status": () => status(rooms),
     "matrix.send": async (params, call) => {
       reader.assertMayUse(call.principal, params.room_id, "publish");
-      return await send(rooms, params, call.signal);
+      return await send(rooms, params, call);
     },
     "matrix.receive": (params, call) => receive(reader, params, call),
     "matrix.rooms": async (_, { signal }) => {
@@ -124,7 +124,7 @@ const wireVerification = ({ flowId, userId, state, emoji }: Verification) => ({
   emoji: emoji.map((one) => ({ ...one })),
 });
 
-async function send({ posts }: MatrixRooms, params: Params<"matrix.send">, signal: AbortSignal) {
+async function send({ posts }: MatrixRooms, params: Params<"matrix.send">, { principal, signal }: Call) {
   const { room_id: roomId, wait_ms: waitMs, dedupe_key: dedupeKey, file } = params;
   const post: OutgoingMessage = {
     text: params.message,
@@ -135,7 +135,7 @@ async function send({ posts }: MatrixRooms, params: Params<"matrix.send">, signa
     ...(params.reacts_to === undefined ? {} : { reactsTo: params.reacts_to }),
     ...(file === undefined ? {} : { file: { name: file.name, mimetype: file.mimetype, base64: file.content } }),
   };
-  const { transactionId, settled } = await posts.post(roomId, post, dedupeKey);
+  const { transactionId, settled } = await posts.postFor(principal, roomId, post, dedupeKey);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
   const eventId = await settled(deadline);
   const state = eventId === undefined ? ("queued" as const) : ("sent" as const);

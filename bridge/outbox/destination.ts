@@ -30,11 +30,12 @@ export interface Destination {
 /**
  * Why a delivery failed. `transient`: it is retried after a growing wait. `held`: it is retried after the wait that the remote
  * system asked for, and all lanes of the destination wait too. `deferred`: it was not attempted, counts as no attempt and is
- * retried after `retryAfterMs`. `permanent`: it is not retried.
+ * retried after `retryAfterMs`. `blocked`: the lane cannot be reached until somebody acts, for example because the bridge is not in
+ * the room; the message waits, is retried as `transient` is, and is reported as late at once. `permanent`: it is not retried.
  */
 export class DeliveryError extends Error {
   override readonly name = "DeliveryError";
-  readonly kind: "transient" | "held" | "deferred" | "permanent";
+  readonly kind: "transient" | "held" | "deferred" | "blocked" | "permanent";
   readonly retryAfterMs: number | undefined;
 
   constructor(kind: DeliveryError["kind"], message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {

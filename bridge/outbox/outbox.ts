@@ -239,7 +239,7 @@ export class Outbox implements Service {
         });
         return;
       }
-      const isLate = now - createdAtMs >= lateAfterMs;
+      const isLate = known?.kind === "blocked" || now - createdAtMs >= lateAfterMs;
       markFailed(sql, id, { error: reason, made }, now + waitMs, isLate);
       if (isLate && !message.isLate) emit(contractEvent("queue.late", "bridge", data));
     });

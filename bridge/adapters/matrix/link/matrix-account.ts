@@ -81,7 +81,12 @@ export class MatrixAccount implements Service {
   constructor(deps: MatrixAccountDeps) {
     this.#deps = deps;
     this.#recorder = new EventRecorder(deps);
-    this.#messages = new WorkerMessages({ logger: deps.logger, trust: deps.trust, recorder: this.#recorder });
+    this.#messages = new WorkerMessages({
+      logger: deps.logger,
+      trust: deps.trust,
+      recorder: this.#recorder,
+      joined: deps.onLive,
+    });
     this.#events = new LinkEvents(deps);
   }
 
@@ -200,7 +205,9 @@ export class MatrixAccount implements Service {
   }
 
   async join(room: string, signal: AbortSignal): Promise<string> {
-    return (await this.#link().call("join", { room }, signal)).roomId;
+    const { roomId } = await this.#link().call("join", { room }, signal);
+    this.#deps.onLive();
+    return roomId;
   }
 
   /** Asks the homeserver whether the person is in the room. False for rooms that the bridge cannot read. */

@@ -7,6 +7,8 @@ import type { RoomNotice } from "./worker-supervisor.ts";
 export interface WorkerMessagesDeps extends Pick<EventRecorderDeps, "trust"> {
   readonly logger: Logger;
   readonly recorder: EventRecorder;
+  /** The bridge has joined a room, so that messages that wait for this room may be sent. */
+  readonly joined: () => void;
 }
 
 /** Records what the worker reports about rooms, and confirms it to the worker where the worker waits. */
@@ -57,7 +59,9 @@ export class WorkerMessages {
   /** Accepts only a trusted person's invitation to a room that the configuration names. */
   async #invited(roomId: string, inviter: string, worker: WorkerClient): Promise<void> {
     const { trust, recorder } = this.#deps;
-    if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(roomId)) await worker.call("join", { room: roomId });
-    else await recorder.publish(contractEvent("matrix.invited", "bridge", { room_id: roomId, inviter }));
+    if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(roomId)) {
+      await worker.call("join", { room: roomId });
+      this.#deps.joined();
+    } else await recorder.publish(contractEvent("matrix.invited", "bridge", { room_id: roomId, inviter }));
   }
 }

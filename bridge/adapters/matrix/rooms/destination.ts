@@ -44,6 +44,9 @@ export function matrixDestination(adapter: RoomSender): Destination {
 /** With these errors messages wait until a person logs in or unlocks the keystore. */
 const waitsForPerson = new Set(["MATRIX_LOGGED_OUT", "KEYSTORE_LOCKED"]);
 
+/** The homeserver's words for a room that the bridge may not write to: it was removed, the room was upgraded, or its rights were taken. */
+const isOutside = /^M_(?:FORBIDDEN|NOT_FOUND|NOT_JOINED)\b/;
+
 function deliveryError(error: unknown): unknown {
   if (!(error instanceof BridgeError)) return error;
   const { code, message, details } = error;
@@ -51,6 +54,8 @@ function deliveryError(error: unknown): unknown {
     const retryAfterMs = Number(details?.["retry_after_ms"] ?? 1000);
     return new DeliveryError("held", message, { cause: error, retryAfterMs });
   }
+  if (code === "MATRIX_ROOM_NOT_TRUSTED" || (code === "MATRIX_REFUSED" && isOutside.test(message)))
+    return new DeliveryError("blocked", message, { cause: error });
   const isTransient = errorCatalogue[code].retryable || waitsForPerson.has(code);
   return new DeliveryError(isTransient ? "transient" : "permanent", message, { cause: error });
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { DurableEventLog } from "../../../events/index.ts";
 import type { Outbox, OutboxRow } from "../../../outbox/index.ts";
 import { onAbort } from "../../../platform/abort.ts";
 import type { Store } from "../../../store/index.ts";
+import { agentMessage } from "./agent-message.ts";
 import type { OutgoingMessage } from "./content.ts";
 import { destinationName, roomMessage } from "./destination.ts";
 import { type MatrixTrust, roomSegment } from "./inbound.ts";
@@ -28,12 +30,36 @@ export interface PendingMessage {
 /** The dedupe key of an approval's question. */
 export const questionKey = (approvalId: string): string => `approval:${approvalId}`;
 
+/** The dedupe key of a caller's message. The bridge's own keys begin otherwise, so that no caller can take one. */
+export const callerKeyOf = (principal: string, roomId: string, key: string): string =>
+  `caller:${JSON.stringify([principal, roomId, key])}`;
+
 /** Queues messages for rooms on disk before they are sent. */
 export class OutgoingMessages {
   readonly #deps: OutgoingMessagesDeps;
 
   constructor(deps: OutgoingMessagesDeps) {
     this.#deps = deps;
+  }
+
+  /**
+   * Queues a caller's message, once for each key of this caller and room. An agent's message is marked as the agent's.
+   * @throws BridgeError as `post`, INVALID_PARAMS, FORBIDDEN for an agent's reaction to a question of the bridge
+   */
+  async postFor(
+    principal: Pick<Principal, "id" | "kind">,
+    roomId: string,
+    message: OutgoingMessage,
+    callerKey: string = randomUUID(),
+  ): Promise<PendingMessage> {
+    const key = callerKeyOf(principal.id, roomId, callerKey);
+    if (principal.kind !== "agent") return await this.post(roomId, message, key);
+    const { reactsTo } = message;
+    if (reactsTo !== undefined && this.approvalAskedBy(reactsTo, roomId) !== undefined)
+      throw new BridgeError("FORBIDDEN", "An agent may not react to a question of the bridge");
+    const isApprovalCode = (code: string) => this.#row(questionKey(`ap_${code.toLowerCase()}`)) !== undefined;
+    const agentId = principal.id.replace(/^agent:/, "");
+    return await this.post(roomId, agentMessage(agentId, message, isApprovalCode), key);
   }
 
   /**
