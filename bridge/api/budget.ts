@@ -1,12 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { BridgeError, type MethodsOf, type Params, type Principal } from "@armorclaw/protocol";
-import type { Budget, BudgetAdmin, LimitStatus, ServicePrices } from "../budget/index.ts";
+import type {
+  AgentReservations,
+  Budget,
+  BudgetAdmin,
+  LimitStatus,
+  ReserveRequest,
+  ServicePrices,
+} from "../budget/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
 
 export interface BudgetHandlerDeps {
   readonly budget: Budget;
+  readonly ofAgents: AgentReservations;
   readonly admin: BudgetAdmin;
   readonly services: ServicePrices;
   readonly clock: Clock;
@@ -15,7 +23,7 @@ export interface BudgetHandlerDeps {
 }
 
 export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"budget">> {
-  const { budget, admin, clock, timeZone, agents } = deps;
+  const { budget, ofAgents, admin, clock, timeZone, agents } = deps;
   return {
     "budget.status": ({ scope }, { principal }) => {
       const { limits, frozen } = admin.status();
@@ -64,15 +72,16 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"bud
     "budget.reserve": (params, { principal }) => reserve(deps, params, principal),
     "budget.settle": async ({ reservation_id, cost_nano_usd, tokens, duration_ms, calls }, { principal }) => {
       const amounts = { costNanoUsd: cost_nano_usd, tokens, calls, durationMs: duration_ms };
-      const owner = principal.kind === "agent" ? principal.agentId : undefined;
-      await budget.settle(reservation_id, { amounts, inputTokens: 0, outputTokens: 0, basis: "reported" }, owner);
+      const spending = { amounts, inputTokens: 0, outputTokens: 0, basis: "reported" } as const;
+      if (principal.kind === "agent") await ofAgents.settle(principal.agentId, reservation_id, spending);
+      else await budget.settle(reservation_id, spending);
       return { ok: true };
     },
   };
 }
 
 async function reserve(
-  { budget, services, clock, agents }: BudgetHandlerDeps,
+  { budget, ofAgents, services, clock, agents }: BudgetHandlerDeps,
   params: Params<"budget.reserve">,
   principal: Principal,
 ) {
@@ -93,11 +102,13 @@ async function reserve(
   // Whoever reserves may say that it costs more than its price, but not less.
   const costNanoUsd = Math.max(given ?? 0, (price?.nanoUsd ?? 0) * quantity);
   const id = randomUUID();
-  await budget.reserve({
+  // A service without a price is only a word; an agent must not count it against a provider's or a model's limit that others share.
+  const counted = own === undefined || price !== undefined ? service : undefined;
+  const request: ReserveRequest = {
     id,
     attribution: {
-      provider: service?.split(".")[0],
-      model: service,
+      provider: counted?.split(".")[0],
+      model: counted,
       agent,
       loop: agent === undefined ? undefined : agents.loopOf(agent),
       task: params.task,
@@ -107,7 +118,8 @@ async function reserve(
     price: price === undefined ? undefined : JSON.stringify(price),
     leaseMs: params.lease_ms,
     onExpiry: "release",
-  });
+  };
+  await (own === undefined ? budget.reserve(request) : ofAgents.reserve(own, request));
   return {
     reservation_id: id,
     cost_nano_usd: costNanoUsd,

@@ -21,6 +21,17 @@ const fields = {
 
 export const amountIn = (amounts: Amounts, unit: Unit): number => amounts[fields[unit]];
 
+/** The most of each amount in one entry: 10000 dollars. Sums of millions of entries then stay exact and within the store's integers. */
+export const entryMax = 10_000_000_000_000;
+
+/** The amounts with each one bounded by what an entry can hold. */
+export const clamped = ({ costNanoUsd, tokens, calls, durationMs }: Amounts): Amounts => ({
+  costNanoUsd: Math.min(costNanoUsd, entryMax),
+  tokens: Math.min(tokens, entryMax),
+  calls: Math.min(calls, entryMax),
+  durationMs: Math.min(durationMs, entryMax),
+});
+
 export const nanoPerUsd = 1_000_000_000;
 
 /** Dollars as people write them, without needless decimals: `$1.00`, `$0.0042`. */

@@ -8,11 +8,22 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
 import { AlertPublisher } from "./alert-publisher.ts";
 import { type AlertContext, record, recordLevels } from "./alerts.ts";
-import { type Amounts, amountIn, formatAmount, type Unit } from "./amounts.ts";
-import { firstRefusal, isBounded, nameOf, roomIn, type Standing, standingsOf } from "./checks.ts";
+import { type Amounts, amountIn, clamped, entryMax, formatAmount, type Unit, units } from "./amounts.ts";
+import { firstRefusal, hasOwnCostLimit, isBounded, nameOf, roomIn, type Standing, standingsOf } from "./checks.ts";
 import { forgetCounters, readBalance } from "./counters.ts";
 import { freeze, frozenAgent, thaw } from "./frozen-agents.ts";
-import { adjust, end, expired, findHeld, type Hold, hold, type Spending } from "./ledger.ts";
+import {
+  adjust,
+  end,
+  expired,
+  expiredUnspent,
+  findHeld,
+  type Held,
+  type Hold,
+  hold,
+  openOf,
+  type Spending,
+} from "./ledger.ts";
 import { applyConfigured, type Limit } from "./limits.ts";
 import { type Attribution, everything } from "./scopes.ts";
 
@@ -91,9 +102,14 @@ export class Budget implements Service {
 
   /**
    * Holds the amounts if every limit of every scope has room for them. Resolves when the reservation is durable.
-   * @throws BridgeError BUDGET_EXCEEDED, BUDGET_FROZEN
+   * @throws BridgeError BUDGET_EXCEEDED, BUDGET_FROZEN, INVALID_PARAMS for an amount that no entry can hold
    */
   async reserve(request: ReserveRequest): Promise<void> {
+    const large = units.find((unit) => amountIn(request.amounts, unit) > entryMax);
+    if (large !== undefined) {
+      const most = formatAmount(large, entryMax);
+      throw new BridgeError("INVALID_PARAMS", `One reservation holds at most ${most}; reserve a part of it at a time`);
+    }
     const refusal = await this.#deps.store.write((sql) => this.#tryReserve(sql, request));
     if (refusal === undefined) return;
     if ("reason" in refusal)
@@ -107,15 +123,17 @@ export class Budget implements Service {
 
   /**
    * Books what was spent of a reservation. After the reservation has expired, books the difference to what its expiry booked.
-   * @param owner the only agent whose reservation it may be
-   * @throws BridgeError RESERVATION_NOT_FOUND when it does not exist or was settled
+   * @param owner the agent that settles by its own word: the reservation must be its own, and no more is booked than it held
+   * @throws BridgeError RESERVATION_NOT_FOUND when it does not exist or was settled; INVALID_PARAMS and BUDGET_EXCEEDED for an owner
    */
-  async settle(id: string, spending: Spending, owner?: string): Promise<void> {
+  async settle(id: string, reported: Spending, owner?: string): Promise<void> {
     const { store, publish } = this.#deps;
+    const spending = { ...reported, amounts: clamped(reported.amounts) };
     const overrun = await store.write((sql) => {
       const held = findHeld(sql, id);
       const atMs = this.#deps.clock.now();
       if (held === undefined || (owner !== undefined && held.attribution.agent !== owner)) throw notFound(id);
+      if (owner !== undefined) checkOwnWord(sql, id, held, spending.amounts);
       if (held.onExpiry !== undefined) end(sql, id, held, "settle", atMs, spending);
       else if (!adjust(sql, id, held, atMs, spending)) throw notFound(id);
       this.#recordLevels(sql, held.attribution, held.windows, atMs);
@@ -139,6 +157,16 @@ export class Budget implements Service {
       const held = findHeld(sql, id);
       if (held?.onExpiry !== undefined) end(sql, id, held, "release", this.#deps.clock.now(), undefined);
     });
+  }
+
+  /** Whether a hard limit in cost bounds the attribution's agent or loop by itself. */
+  hasOwnCostLimit(attribution: Attribution): boolean {
+    return this.#deps.store.read((sql) => hasOwnCostLimit(sql, attribution));
+  }
+
+  /** How many reservations of the agent are open. */
+  openOf(agent: string): number {
+    return this.#deps.store.read((sql) => openOf(sql, agent));
   }
 
   /** Whether a hard limit in the unit bounds the attribution. */
@@ -247,6 +275,26 @@ export class Budget implements Service {
 
 const notFound = (id: string) =>
   new BridgeError("RESERVATION_NOT_FOUND", `No reservation ${id} is open`, { reservation_id: id });
+
+/**
+ * An agent's word books no more than was held, and after the expiry gave that back only what the limits still have room for:
+ * otherwise each expired reservation would be money that no limit counted. What the bridge reserved for the agent's own calls is
+ * booked in full at its expiry and settled by the bridge alone.
+ */
+function checkOwnWord(sql: Sql, id: string, held: Held, amounts: Amounts): void {
+  if (held.onExpiry === "spend" || (held.onExpiry === undefined && !expiredUnspent(sql, id))) throw notFound(id);
+  const over = units.find((unit) => amountIn(amounts, unit) > amountIn(held.amounts, unit));
+  if (over !== undefined) {
+    const [spent, most] = [amountIn(amounts, over), amountIn(held.amounts, over)].map((n) => formatAmount(over, n));
+    throw new BridgeError(
+      "INVALID_PARAMS",
+      `The reservation holds ${most} and cannot be settled with ${spent}; settle it with ${most} and reserve the rest`,
+    );
+  }
+  if (held.onExpiry !== undefined) return;
+  const standing = firstRefusal(standingsOf(sql, held.attribution, held.windows), amounts);
+  if (standing !== undefined) throw exceeded({ standing, isFirst: false, resetsAtMs: null }, amounts);
+}
 
 function exceeded({ standing, resetsAtMs }: Refusal, amounts: Amounts): BridgeError {
   const { scope, limit, windowId, spent, held, ceiling } = standing;

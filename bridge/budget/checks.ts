@@ -3,7 +3,7 @@ import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn, type Unit } from "./amounts.ts";
 import { type Balance, balanceOf } from "./counters.ts";
 import { boundOf, readLimits, type StoredLimit } from "./limits.ts";
-import { type Attribution, boundScope } from "./scopes.ts";
+import { type Attribution, boundScope, everything } from "./scopes.ts";
 
 /** One limit as it stands for one scope in one window. */
 export interface Standing {
@@ -85,11 +85,19 @@ export function levelsReached({ limit, spent, granted, ceiling }: Standing, thre
   return passedSoft ? ["soft", ...reached] : reached;
 }
 
-/** Whether a hard limit in this unit bounds the attribution. */
-export const isBounded = (sql: Sql, attribution: Attribution, unit: Unit): boolean =>
+/** Whether a hard limit in this unit bounds the attribution. `own` leaves the limit out that everything shares. */
+export const isBounded = (sql: Sql, attribution: Attribution, unit: Unit, which: "any" | "own" = "any"): boolean =>
   readLimits(sql).some(
-    (limit) => limit.unit === unit && limit.hard !== null && boundScope(limit.scope, attribution) !== undefined,
+    (limit) =>
+      limit.unit === unit &&
+      limit.hard !== null &&
+      (which === "any" || limit.scope !== everything) &&
+      boundScope(limit.scope, attribution) !== undefined,
   );
+
+/** Whether a hard limit in cost bounds this agent or its loop by itself; one that all share does not count. */
+export const hasOwnCostLimit = (sql: Sql, { agent, loop }: Attribution): boolean =>
+  isBounded(sql, { agent, loop }, "cost_nano_usd", "own");
 
 /** How much the hard limits in this unit leave; Infinity when there is none. */
 export const roomIn = (standings: readonly Standing[], unit: Unit): number =>

@@ -10,7 +10,10 @@ export interface Balance {
 }
 
 const columns = "held_nano_usd, held_tokens, held_calls, held_ms, spent_nano_usd, spent_tokens, spent_calls, spent_ms";
-const sums = columns.replaceAll(/\w+/g, "MIN(COALESCE(SUM($&), 0), 9007199254740991) AS $&");
+/** TOTAL never overflows, and is exact up to the largest number that JavaScript counts exactly. */
+export const exactSum = (value: string): string => `CAST(MIN(TOTAL(${value}), 9007199254740991) AS INTEGER)`;
+
+const sums = columns.replaceAll(/\w+/g, (column) => `${exactSum(column)} AS ${column}`);
 const select = `SELECT ${columns} FROM budget_counters WHERE scope = ? AND window = ?`;
 const insert = `INSERT INTO budget_counters (scope, window, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 /** Stops at the largest number that JavaScript counts exactly: a larger one could not be read again. */

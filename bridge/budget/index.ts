@@ -1,3 +1,4 @@
+export { AgentReservations } from "./agent-reservations.ts";
 export { type Amounts, nanoPerUsd, nothing, type Unit } from "./amounts.ts";
 export { Budget, type BudgetDeps, type BudgetSettings, type ReserveRequest } from "./budget.ts";
 export { BudgetAdmin, type LimitStatus } from "./budget-admin.ts";

@@ -55,7 +55,7 @@ export function hold(
   windows: Windows,
   atMs: number,
 ): void {
-  sql.run("INSERT INTO budget_open VALUES (?, ?, ?)", id, expiresAtMs, onExpiry);
+  sql.run("INSERT INTO budget_open VALUES (?, ?, ?, ?)", id, expiresAtMs, onExpiry, attribution.agent ?? null);
   append(sql, { id, kind: "reserve", atMs, attribution, windows, change: { held: amounts, spent: nothing }, price });
 }
 
@@ -106,6 +106,13 @@ export function adjust(sql: Sql, id: string, held: Held, atMs: number, spending:
   });
   return true;
 }
+
+/** Whether the reservation expired and nothing of it was booked. */
+export const expiredUnspent = (sql: Sql, id: string): boolean => sql.get(selectExpiry, id)?.["basis"] === null;
+
+/** How many reservations of the agent are open. */
+export const openOf = (sql: Sql, agent: string): number =>
+  Number(sql.get("SELECT COUNT(*) AS open FROM budget_open WHERE agent = ?", agent)?.["open"] ?? 0);
 
 /** The ids of expired reservations that are still open. */
 export const expired = (sql: Sql, atMs: number, max: number): string[] =>

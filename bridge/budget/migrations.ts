@@ -65,6 +65,12 @@ CREATE TABLE budget_frozen_agents (
   ends_at_ms INTEGER, reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;`;
 
+/** Each agent has a bounded number of open reservations. */
+const openByAgent = `
+ALTER TABLE budget_open ADD COLUMN agent TEXT;
+CREATE INDEX budget_open_agent ON budget_open (agent) WHERE agent IS NOT NULL;`;
+
 export const budgetMigrations: readonly Migration[] = [
   { domain: "budget", version: 1, sql: `${entries}${derived}${decisions}` },
+  { domain: "budget", version: 2, sql: openByAgent },
 ];

@@ -2,7 +2,7 @@ import { BudgetDimension } from "@armorclaw/protocol";
 import type { Sql } from "../store/index.ts";
 import { type Amounts, amountIn } from "./amounts.ts";
 import type { Standing } from "./checks.ts";
-import { fromRow } from "./counters.ts";
+import { exactSum, fromRow } from "./counters.ts";
 import { scopeParts } from "./scopes.ts";
 
 export interface ReportQuery {
@@ -27,7 +27,7 @@ const balances = ["held", "spent"].flatMap((kind) =>
   ["nano_usd", "tokens", "calls", "ms"].map((unit) => `${kind}_${unit}`),
 );
 const figures = [...balances, "input_tokens", "output_tokens"]
-  .map((column) => `SUM(${column}) AS ${column}`)
+  .map((column) => `${exactSum(column)} AS ${column}`)
   .join(", ");
 
 /** Adds the entries up by the dimensions, largest cost first. */
@@ -57,7 +57,7 @@ export interface Forecast {
 }
 
 const hourMs = 3_600_000;
-const sums = balances.map((column) => `SUM(${column}) AS ${column}`).join(", ");
+const sums = balances.map((column) => `${exactSum(column)} AS ${column}`).join(", ");
 
 /** Assumes that the rate of the last hour continues. */
 export function forecast(

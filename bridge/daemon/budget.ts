@@ -1,5 +1,13 @@
 import { type Approvals, consentFrom } from "../approvals/index.ts";
-import { Budget, BudgetAdmin, budgetGauges, limitsOf, ServicePrices, servicePricesOf } from "../budget/index.ts";
+import {
+  AgentReservations,
+  Budget,
+  BudgetAdmin,
+  budgetGauges,
+  limitsOf,
+  ServicePrices,
+  servicePricesOf,
+} from "../budget/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import { Calendar } from "../platform/calendar.ts";
 import type { Ground } from "./ground.ts";
@@ -17,5 +25,6 @@ export function composeBudget(ground: Ground, agents: AgentDirectory, approvals:
   );
   const admin = new BudgetAdmin({ ...common, budget, approvals: consentFrom(approvals) });
   const services = new ServicePrices(servicePricesOf(config.budget.servicePrices));
-  return { budget, admin, services, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
+  const ofAgents = new AgentReservations(budget, clock);
+  return { budget, ofAgents, admin, services, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
 }

@@ -44,6 +44,13 @@ export const budgetErrors = {
     remedy:
       "Call after something arrived, or send the `state` that the agent looked at; `llm.runaway_limits.idle_gate = false` switches this check off",
   },
+  BUDGET_NOT_GRANTED: {
+    rpcCode: 1308,
+    retryable: false,
+    summary: "No hard limit bounds what this agent may reserve",
+    remedy:
+      "Set a hard limit in cost for the agent or its loop, e.g. `armorclaw budget set agent:mail-1 --per day --hard 1`",
+  },
   LLM_MODEL_NOT_FOUND: {
     rpcCode: 1321,
     retryable: false,

@@ -29,7 +29,10 @@ export const BudgetUnit = z.enum(["cost_nano_usd", "tokens", "calls", "duration_
   description: "What is counted; money is in nano-dollars: 1000000000 is one dollar.",
 });
 
-const amount = z.int().min(0);
+/** 1000000 dollars. No limit is higher, so that every sum can be counted exactly. */
+const amount = z.int().min(0).max(1_000_000_000_000_000);
+/** 10000 dollars: what one reservation can hold. */
+const reservedAmount = z.int().min(0).max(10_000_000_000_000);
 
 const limitFields = {
   scope: BudgetScope,
@@ -43,8 +46,8 @@ export const BudgetLimit = z
     window: BudgetWindow,
     window_id: z.string().describe("The present window, e.g. 2026-11-21."),
     unit: BudgetUnit,
-    soft: amount.nullable(),
-    hard: amount.nullable(),
+    soft: z.int().min(0).nullable(),
+    hard: z.int().min(0).nullable(),
     on_hard: z.enum(["refuse", "freeze", "stop"]),
     origin: z.enum(["config", "set"]),
     spent: z.int(),
@@ -195,7 +198,7 @@ export const topup = defineMethod({
   effect: "write",
   params: z.strictObject({
     ...limitFields,
-    amount: z.int().min(1),
+    amount: amount.min(1),
     reason: z.string().min(1).max(500),
   }),
   result: z.object({ window_id: z.string(), approved_by: z.string() }),
@@ -211,15 +214,17 @@ const name = z.string().min(1).max(nameLengthMax);
 export const reserve = defineMethod({
   summary: "Reserve an amount before using a paid service.",
   description:
-    "For services that the bridge does not call itself, e.g. an SMS. The bridge reserves its own model calls.",
+    "For services that the bridge does not call itself, e.g. an SMS. The bridge reserves its own model calls. An agent needs a hard limit in cost on `agent:<id>`, `agent:*`, `loop:<name>` or `loop:*`.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({
     service: name.optional().describe("A service with a price, e.g. twilio.sms.us."),
     quantity: z.int().min(1).max(1_000_000_000).default(1).describe("How many units of the service."),
-    cost_nano_usd: amount.optional().describe("The most that the service can cost, where it has no configured price."),
-    tokens: amount.default(0),
-    duration_ms: amount.default(0),
+    cost_nano_usd: reservedAmount
+      .optional()
+      .describe("The most that the service can cost, where it has no configured price."),
+    tokens: reservedAmount.default(0),
+    duration_ms: reservedAmount.default(0),
     agent_id: AgentId.optional().describe("The agent that spends; an agent reserves only for itself."),
     task: name.optional(),
     run: name.optional(),
@@ -231,7 +236,16 @@ export const reserve = defineMethod({
       .describe("The reservation is released when it is not settled within this time."),
   }),
   result: z.object({ reservation_id: z.string(), cost_nano_usd: z.int(), expires_at: Timestamp }),
-  errors: ["BUDGET_EXCEEDED", "BUDGET_FROZEN", "PRICE_UNKNOWN", "INVALID_PARAMS", "FORBIDDEN", ...storeErrors],
+  errors: [
+    "BUDGET_EXCEEDED",
+    "BUDGET_FROZEN",
+    "BUDGET_NOT_GRANTED",
+    "PRICE_UNKNOWN",
+    "RATE_LIMITED",
+    "INVALID_PARAMS",
+    "FORBIDDEN",
+    ...storeErrors,
+  ],
   example: {
     params: { service: "twilio.sms.us", quantity: 1 },
     result: {
@@ -244,17 +258,19 @@ export const reserve = defineMethod({
 
 export const settle = defineMethod({
   summary: "Book what was spent of a reservation; zero amounts release it.",
+  description:
+    "An agent settles with at most what it reserved. After the reservation has expired, it settles with what its limits still have room for.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({
     reservation_id: z.string().max(100),
-    cost_nano_usd: amount.default(0),
-    tokens: amount.default(0),
-    duration_ms: amount.default(0),
-    calls: amount.default(1),
+    cost_nano_usd: reservedAmount.default(0),
+    tokens: reservedAmount.default(0),
+    duration_ms: reservedAmount.default(0),
+    calls: reservedAmount.default(1),
   }),
   result: z.object({ ok: z.literal(true) }),
-  errors: ["RESERVATION_NOT_FOUND", ...storeErrors],
+  errors: ["RESERVATION_NOT_FOUND", "BUDGET_EXCEEDED", "INVALID_PARAMS", ...storeErrors],
   example: {
     params: { reservation_id: "0b9f8e1c-2f4a-4c01-93e5-b7f8a1c6f0a3", cost_nano_usd: 8_300_000 },
     result: { ok: true },

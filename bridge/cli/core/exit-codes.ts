@@ -96,6 +96,7 @@ export const exitOfErrorCode = {
   BUDGET_WINDOW_OVER: "conflict",
   RUNAWAY_LIMIT: "budget",
   NO_NEW_INPUT: "budget",
+  BUDGET_NOT_GRANTED: "budget",
   LLM_MODEL_NOT_FOUND: "notFound",
   LLM_MODEL_NOT_ALLOWED: "permission",
   LLM_REQUEST_REFUSED: "usage",
