@@ -32,7 +32,7 @@ export function bridgeHandlers(deps: BridgeHandlerDeps): Handlers<MethodsOf<"bri
         status: info.state,
         install_id: info.installId,
         pid: info.pid,
-        uptime_ms: Math.round(clock.now() - info.startedAtMs),
+        uptime_ms: Math.round(clock.monotonic() - info.startedMonotonicMs),
         started_at: new Date(info.startedAtMs).toISOString(),
         socket: info.socketPath,
         state_dir: info.stateDirectory,

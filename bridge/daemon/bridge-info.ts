@@ -16,6 +16,7 @@ export function describeBridge(ground: Ground, socketPath: string, stopping: Sto
     engine: engine.kind,
     pid: process.pid,
     startedAtMs: clock.now(),
+    startedMonotonicMs: clock.monotonic(),
     socketPath,
     stateDirectory: config.stateDir,
     runtimeDirectory: config.runtimeDir,

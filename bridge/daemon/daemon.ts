@@ -130,7 +130,7 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
       stop: () => server.close(),
     },
     ...listeners.services,
-    createControlListener({ ...sockets, path: socketPath, sealing }),
+    createControlListener({ ...sockets, clock, path: socketPath, sealing }),
     new BridgeState(info, publish, () => {
       log.watch({ channels: [">"] }, options.onEvent);
       options.onServing(engine.status);

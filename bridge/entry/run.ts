@@ -73,12 +73,14 @@ function show(write: () => void): void {
   }
 }
 
-/** The first SIGINT or SIGTERM begins the orderly stop, a second one ends the drain. */
+/** The first SIGINT, SIGTERM or SIGHUP (a closed terminal) begins the orderly stop, a second one ends the drain. */
 function stopSignals(hardStopAfterMs: number) {
   const until = new AbortController();
   const hurry = new AbortController();
   const onSignal = () => (until.signal.aborted ? hurry.abort() : until.abort());
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  // Without a listener Node opens its inspector at SIGUSR1, by which any process of the user runs code in the bridge.
+  process.on("SIGUSR1", () => undefined);
   until.signal.addEventListener("abort", () => {
     // Owned by the process: it is what ends a stop that hangs.
     AbortSignal.timeout(hardStopAfterMs).addEventListener("abort", () => process.kill(process.pid, "SIGKILL"));

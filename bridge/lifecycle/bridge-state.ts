@@ -9,6 +9,8 @@ export interface BridgeInfo {
   readonly pid: number;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
+  /** When the bridge started, by the clock that nobody sets. */
+  readonly startedMonotonicMs: number;
   readonly socketPath: string;
   readonly stateDirectory: string;
   readonly runtimeDirectory: string;

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
 import { sharedReads } from "../../patches/node/shared-reads.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
 import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 import { claimPipe } from "../../platform/os/pipe-claim.ts";
 import { readSealKey } from "../../platform/os/seal-key.ts";
@@ -18,12 +19,16 @@ import { socketSealing } from "./sealed-socket.ts";
 import { type SocketServer, type SocketServerOptions, serveSocket } from "./socket-server.ts";
 import { createTokenAdmission } from "./token-admission.ts";
 
+const fileCheckMs = 2_000;
+
 export interface ControlListenerOptions {
   /** The socket's path, or the pipe's name on Windows. */
   readonly path: string;
   readonly server: RpcServer;
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
+  /** With a clock, the listener looks every few seconds whether its socket still has a file, and makes it anew when not. */
+  readonly clock?: Clock;
   /**
    * `private`: the directory is made, verified and locked; a pipe is locked and asks for the token that is kept in the user's profile.
    * `given`: the place is taken as it is, for a socket that is not the bridge's own.
@@ -55,6 +60,7 @@ class Listener implements ControlListener {
   #unauthenticated = 0;
   #socketServer: SocketServer | undefined;
   #unlock: (() => void) | undefined;
+  #fileCheck: Timer | undefined;
 
   constructor(options: ControlListenerOptions) {
     this.#options = options;
@@ -71,9 +77,28 @@ class Listener implements ControlListener {
     try {
       if (await answers(path)) throw new BridgeError("ALREADY_RUNNING", `Another bridge answers at ${path}`, { path });
       this.#socketServer = await serveSocket(path, enter, { logger, reads });
+      this.#fileCheck = this.#options.clock?.every(fileCheckMs, () => void this.#restoreFile(enter, reads));
     } catch (error) {
       this.#release();
       throw error;
+    }
+  }
+
+  /** Serves a socket whose file was removed under its name again. Open connections do not notice. */
+  async #restoreFile(enter: Entrance["enter"], reads: Entrance["reads"]): Promise<void> {
+    const { path, directory = "private", logger } = this.#options;
+    const lost = this.#socketServer;
+    if (lost === undefined || lost.hasFile()) return;
+    this.#socketServer = undefined;
+    await lost.close();
+    try {
+      if (directory === "private") ownDirectory(dirname(path), 0o700);
+      this.#socketServer = await serveSocket(path, enter, { logger, reads });
+      logger.warn({ path }, "The control socket's file was removed; the bridge made it anew");
+    } catch (error) {
+      // The next check tries again, and finds no file.
+      this.#socketServer = lost;
+      logger.error({ path, error }, "The control socket's file was removed and cannot be made anew");
     }
   }
 
@@ -116,6 +141,7 @@ class Listener implements ControlListener {
 
   /** Takes no more connections; those that are there are the server's to drain. */
   async drain(): Promise<void> {
+    this.#fileCheck?.cancel();
     await this.#socketServer?.close();
     this.#socketServer = undefined;
   }

@@ -10,6 +10,8 @@ const backlog = 4096;
 
 /** A listening socket. */
 export interface SocketServer {
+  /** Whether a file has the socket's name. A cleaner of old files may have removed the socket while it was served. */
+  hasFile(): boolean;
   /** Takes no more connections, and removes the socket if it is still the one that was made. Idempotent. */
   close(): Promise<void>;
 }
@@ -37,7 +39,7 @@ export async function serveSocket(
   );
   if (isPipePath(path)) {
     await listen(server, path, logger);
-    return { close: () => closeServer(server) };
+    return { hasFile: () => true, close: () => closeServer(server) };
   }
   const temporary = join(dirname(path), `.${randomBytes(3).toString("hex")}`);
   assertSocketPathFits(path);
@@ -50,6 +52,7 @@ export async function serveSocket(
     const { ino } = lstatSync(temporary);
     renameSync(temporary, path);
     return {
+      hasFile: () => lstatSync(path, { throwIfNoEntry: false }) !== undefined,
       close: async () => {
         // `Server.close` unlinks only the temporary name to which it was bound.
         if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) rmSync(path);
