@@ -17,6 +17,8 @@ export interface ConsumerRow extends ConsumerKey {
   /** The event that failed last, and below how often it failed. */
   readonly failedSeq: number;
   readonly attempts: number;
+  /** The newest event that was for it and was removed unread. */
+  readonly lost: number;
   readonly createdAt: string;
 }
 
@@ -30,7 +32,7 @@ export interface DeadLetter extends ConsumerKey {
 
 export const audienceOf = ({ owner, name }: ConsumerKey): string => `${owner}/${name}`;
 
-const columns = "owner, name, selector, cursor, failed_seq, attempts, created_at";
+const columns = "owner, name, selector, cursor, failed_seq, attempts, lost, created_at";
 
 export function findConsumer(sql: Sql, { owner, name }: ConsumerKey): ConsumerRow | undefined {
   const row = sql.get(`SELECT ${columns} FROM event_consumers WHERE owner = ? AND name = ?`, owner, name);
@@ -40,7 +42,7 @@ export function findConsumer(sql: Sql, { owner, name }: ConsumerKey): ConsumerRo
 export const listConsumers = (sql: Sql): ConsumerRow[] =>
   sql.all(`SELECT ${columns} FROM event_consumers ORDER BY owner, name`).map(consumerFrom);
 
-export function insertConsumer(sql: Sql, row: Omit<ConsumerRow, "failedSeq" | "attempts">): void {
+export function insertConsumer(sql: Sql, row: Omit<ConsumerRow, "failedSeq" | "attempts" | "lost">): void {
   const { owner, name, selector, cursor, createdAt } = row;
   const text = JSON.stringify(selector);
   sql.run(
@@ -72,6 +74,10 @@ export function saveFailure(sql: Sql, { owner, name }: ConsumerKey, seq: number,
     name,
   );
 }
+
+/** Notes that an event which was for it was removed unread. */
+export const saveLost = (sql: Sql, { owner, name }: ConsumerKey, seq: number) =>
+  sql.run("UPDATE event_consumers SET lost = max(lost, ?) WHERE owner = ? AND name = ?", seq, owner, name);
 
 /** Stores the event as a dead letter for a person to decide on, publishes `event.dead_lettered`, and moves the consumer past it. */
 export function bury(
@@ -121,6 +127,7 @@ const consumerFrom = (row: Row): ConsumerRow => ({
   cursor: Number(row["cursor"]),
   failedSeq: Number(row["failed_seq"]),
   attempts: Number(row["attempts"]),
+  lost: Number(row["lost"]),
   createdAt: String(row["created_at"]),
 });
 

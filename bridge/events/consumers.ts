@@ -1,6 +1,6 @@
 import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
 import { beforeAbort } from "../platform/abort.ts";
-import { timestamp } from "../platform/clock.ts";
+import { type Clock, timestamp } from "../platform/clock.ts";
 import { Arrivals } from "./arrivals.ts";
 import {
   audienceOf,
@@ -15,10 +15,13 @@ import {
   listConsumers,
   listDeadLetters,
   saveCursor,
+  saveLost,
   saveSelector,
 } from "./consumer-store.ts";
 import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
 import type { EventSelector, EventSink } from "./event-log.ts";
+import type { LogReader } from "./retention.ts";
+import { compileSelector, isAlive } from "./selector.ts";
 
 /** The most named subscriptions of one owner. The store holds the position of each until it is deleted. */
 const consumersPerOwnerMax = 100;
@@ -37,6 +40,7 @@ export class Consumers {
 
   constructor(deps: DurableDeps) {
     this.#deps = deps;
+    deps.log.addReaders((sql) => listConsumers(sql).map((row) => readerOf(row, deps.log.clock)));
     deps.log.onBeforeForgetting(() => {
       for (const place of [...this.#connected.values(), ...this.#awaited]) {
         place.flush().catch((error: unknown) => deps.logger.warn({ error }, "A position was not stored"));
@@ -71,7 +75,7 @@ export class Consumers {
       }
       const created = { ...key, selector, cursor: cursor ?? log.lastSeq, createdAt: timestamp(log.clock) };
       insertConsumer(sql, created);
-      return { ...created, failedSeq: 0, attempts: 0 };
+      return { ...created, failedSeq: 0, attempts: 0, lost: 0 };
     });
     this.#connected.get(audience)?.end("Another connection has taken it over");
     const subscription = new DurableSubscription(this.#deps, row, selector, options, sink);
@@ -162,6 +166,18 @@ export class Consumers {
   async discard(id: number): Promise<void> {
     if (!(await this.#deps.store.write((sql) => deleteDeadLetter(sql, id)))) throw notFound(id);
   }
+}
+
+/** A named subscription's place in the store, whether somebody reads it now or not. */
+function readerOf(row: ConsumerRow, clock: Pick<Clock, "now">): LogReader {
+  const matches = compileSelector(row.selector);
+  return {
+    position: row.cursor,
+    isNamed: true,
+    wants: ({ event, audience }) =>
+      (audience === null ? matches(event) : audience === audienceOf(row)) && isAlive(event, clock.now()),
+    lose: (sql, seq) => saveLost(sql, row, seq),
+  };
 }
 
 const notFound = (id: number) => new BridgeError("DEAD_LETTER_NOT_FOUND", `No dead letter has the id ${id}`);

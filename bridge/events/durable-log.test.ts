@@ -1,13 +1,18 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { draft, openTestLog, TestSink } from "../../tests/support/event-log.ts";
+import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { Store } from "../store/index.ts";
+import { Consumers } from "./consumers.ts";
 import { subscribeLive } from "./live-subscription.ts";
 import { eventsMigrations } from "./migrations.ts";
 import { Retention } from "./retention.ts";
 
+/** Lets the commits that are under way end. */
+const turns = () => pause(50);
 const all = { channels: [">"] };
 const seqsOf = (events: readonly { seq: number }[]) => events.map(({ seq }) => seq);
 
@@ -150,5 +155,50 @@ describe("Retention", () => {
     expect(t.log.history(all, 16, 100).cursorReset).toBe(false);
     expect(t.log.history(all, 15, 100).cursorReset).toBe(true);
     expect((await t.log.publish(draft("next"))).seq).toBe(22);
+  });
+
+  test("takes from the publisher that takes the most: a flood costs nobody else an event, and no named subscription loses one", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ clock, retention: { retentionBytes: 64_000 } });
+    const consumers = new Consumers({ log: t.log, store: t.store, logger: silentLogger });
+    const pager = { owner: "user:0", name: "pager" };
+    const choices = { ackDeadlineMs: 60_000, attemptsMax: 3, unackedMax: 100 };
+    const first = await consumers.connect(pager, { channels: ["note"] }, choices, new TestSink(), undefined);
+    consumers.disconnect(pager, first);
+    await t.log.publish(draft("note"));
+    const loud = { source: "agent:loud-1", data: { text: "x".repeat(2_000) } };
+    await t.log.publish(draft("note", { source: "agent:loud-1" }));
+    for (let i = 0; i < 100; i++) await t.log.publish(draft("noise", loud));
+    await t.log.publish(draft("late"));
+    clock.advance(30_000);
+    await until("the flood is cut", () => t.log.forgotten > 0);
+    await turns();
+    const kept = t.log.history(all, 0, 1_000).events;
+    expect(kept.filter(({ source }) => source === "user:0").map(({ channel }) => channel)).toEqual(["note", "late"]);
+    expect(kept.length).toBeLessThan(35);
+    const sink = new TestSink();
+    const again = await consumers.connect(pager, { channels: ["note"] }, choices, sink, undefined);
+    again.start();
+    await until("both notes", () => sink.pushed.length === 2);
+    expect(again.cursorReset).toBe(false);
+    expect(sink.gaps).toEqual([]);
+    consumers.disconnect(pager, again);
+  });
+
+  test("reports to a named subscription what it lost of a publisher that went over its own share", async () => {
+    const clock = new ManualClock();
+    await using t = await openTestLog({ clock, retention: { retentionBytes: 64_000 } });
+    const consumers = new Consumers({ log: t.log, store: t.store, logger: silentLogger });
+    const key = { owner: "user:0", name: "all" };
+    const choices = { ackDeadlineMs: 60_000, attemptsMax: 3, unackedMax: 100 };
+    consumers.disconnect(key, await consumers.connect(key, all, choices, new TestSink(), undefined));
+    for (let i = 0; i < 100; i++) await t.log.publish(draft("noise", { data: { text: "x".repeat(2_000) } }));
+    clock.advance(30_000);
+    await until("the flood is cut", () => t.log.forgotten > 0);
+    await turns();
+    const again = await consumers.connect(key, all, choices, new TestSink(), undefined);
+    expect(again.cursorReset).toBe(true);
+    expect(t.log.history(all, 0, 1_000).events.length).toBeLessThan(32);
+    consumers.disconnect(key, again);
   });
 });

@@ -5,7 +5,7 @@ import { type Clock, timestamp } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
 import type { EventDraft, EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
 import { readHistory } from "./history.ts";
-import { Retention, type RetentionSettings } from "./retention.ts";
+import { type LogReader, Retention, type RetentionSettings } from "./retention.ts";
 import { compileSelector } from "./selector.ts";
 import { Sequence } from "./sequence.ts";
 import { eventsAfter, insertEvent, newestEvents, readState, type StoredEvent, saveIsOpen } from "./store.ts";
@@ -14,6 +14,8 @@ import { VolatileBuffer } from "./volatile-buffer.ts";
 /** Receives every event once it is durable (a volatile one at once), in the order of `seq`. Must not block or throw. */
 export interface Follower {
   offer(logged: Logged): void;
+  /** How it reads the log, when it reads it in order. */
+  readonly reader?: LogReader | undefined;
 }
 
 /** Publishes within the transaction: the event exists if and only if the transaction is committed. */
@@ -50,6 +52,7 @@ export class DurableEventLog implements Service {
     this.clock = clock;
     this.#sequence = new Sequence(store, logger);
     this.#retention = new Retention({ store, clock, logger }, retention);
+    this.#retention.addReaders(() => [...this.#followers].flatMap(({ reader }) => reader ?? []));
     const insert = (sql: Sql, logged: Logged) => this.#insert(sql, logged, true);
     this.#volatile = new VolatileBuffer({ store, clock, logger, insert });
   }
@@ -97,6 +100,11 @@ export class DurableEventLog implements Service {
     this.#retention.onBeforeForgetting(listener);
   }
 
+  /** Adds those who read the log and do not follow it. */
+  addReaders(readers: (sql: Sql) => readonly LogReader[]): void {
+    this.#retention.addReaders(readers);
+  }
+
   /** Resolves when the event is durable, or at once for a volatile one. */
   async publish(draft: EventDraft): Promise<EventEnvelope> {
     if (draft.isVolatile === true) return this.#publishVolatile(draft);
@@ -133,6 +141,13 @@ export class DurableEventLog implements Service {
   /** Whether durable events after the cursor were removed, or the cursor is of another log. */
   isReset(cursor: number): boolean {
     return cursor < this.forgotten || cursor > this.lastSeq;
+  }
+
+  /** Where a reader of this cursor goes on: before the first event after the cursor that is still there. */
+  resumeAt(cursor: number): number {
+    if (!this.isReset(cursor)) return cursor;
+    const [next] = this.read(cursor > this.lastSeq ? 0 : cursor, 1).rows;
+    return next === undefined ? this.lastSeq : next.event.seq - 1;
   }
 
   /** The events after `seq`, in order, for every audience. */
@@ -181,7 +196,7 @@ export class DurableEventLog implements Service {
 
   #publishVolatile(draft: EventDraft): EventEnvelope {
     const event = this.#envelope(draft, this.#sequence.nextSeen());
-    const logged = { event, audience: null };
+    const logged = { event, audience: null, share: draft.share };
     this.#volatile.add(logged);
     this.#queue.push({ logged, state: "stored" });
     this.#deliver();
@@ -191,7 +206,7 @@ export class DurableEventLog implements Service {
 
   #append(sql: Sql, draft: EventDraft, audience: string | undefined, entries: Entry[]): EventEnvelope {
     const event = this.#envelope(draft, this.#sequence.nextStored());
-    const logged = { event, audience: audience ?? null };
+    const logged = { event, audience: audience ?? null, share: draft.share };
     const entry: Entry = { logged, state: "waiting" };
     entries.push(entry);
     this.#queue.push(entry);
@@ -199,11 +214,11 @@ export class DurableEventLog implements Service {
     return event;
   }
 
-  #insert(sql: Sql, { event, audience }: Logged, isVolatile: boolean): void {
+  #insert(sql: Sql, { event, audience, share = event.source }: Logged, isVolatile: boolean): void {
     const text = this.textOf(event);
     const bytes = Buffer.byteLength(text);
-    insertEvent(sql, { seq: event.seq, atMs: Date.parse(event.time), bytes, isVolatile, audience, text });
-    this.#retention.added(isVolatile, bytes);
+    insertEvent(sql, { seq: event.seq, atMs: Date.parse(event.time), bytes, isVolatile, share, audience, text });
+    this.#retention.added(isVolatile, share, bytes);
   }
 
   /** @throws BridgeError INVALID_PARAMS when the data is over the limit */

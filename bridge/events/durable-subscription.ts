@@ -48,8 +48,8 @@ export class DurableSubscription implements Subscription {
     this.#row = row;
     this.#options = options;
     this.#sink = sink;
-    this.cursorReset = deps.log.isReset(row.cursor);
-    this.#acked = this.cursorReset ? deps.log.forgotten : row.cursor;
+    this.cursorReset = row.lost > row.cursor || row.cursor > deps.log.lastSeq;
+    this.#acked = this.cursorReset ? deps.log.resumeAt(row.cursor) : row.cursor;
     this.#saved = row.cursor;
     this.#failed = { seq: row.failedSeq, attempts: row.attempts };
     this.#window = new Window(sink, options.unackedMax, () => this.#feed.wake());

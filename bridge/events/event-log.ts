@@ -10,6 +10,8 @@ export interface EventDraft {
   readonly correlationId?: string;
   /** Whether the event is delivered before it is stored, and kept for a shorter time. A crash may lose it. */
   readonly isVolatile?: boolean;
+  /** The principal whose share of the log the event takes: who caused it. The source's own when left out. */
+  readonly share?: string | undefined;
 }
 
 export interface EventSelector {
@@ -35,6 +37,8 @@ export interface Logged {
   readonly event: EventEnvelope;
   /** The named subscription that alone receives the event, as `owner/name`; null when all do. */
   readonly audience: string | null;
+  /** The principal whose share of the log the event takes; the source's when left out. */
+  readonly share?: string | undefined;
 }
 
 export interface LogPage {

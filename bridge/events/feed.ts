@@ -1,6 +1,7 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { DurableEventLog, Follower } from "./durable-log.ts";
 import type { EventSelector, Gap, Logged } from "./event-log.ts";
+import type { LogReader } from "./retention.ts";
 import { compileSelector, isAlive, type Matcher } from "./selector.ts";
 
 /** The rows of one page. Other work of the bridge runs between two pages of a reader that catches up. */
@@ -36,6 +37,8 @@ export class Feed implements Follower {
   /** The position at which the reader became slower than the log. */
   #slowSince: number | undefined;
   #skippedLow = 0;
+  /** The newest event that was removed before it was read. */
+  #lost = 0;
   #unfollow: (() => void) | undefined;
 
   constructor(log: DurableEventLog, position: number, options: FeedOptions) {
@@ -48,6 +51,19 @@ export class Feed implements Follower {
   /** Every event up to this `seq` was delivered, or is not for this reader. */
   get position(): number {
     return this.#position;
+  }
+
+  get reader(): LogReader | undefined {
+    // A reader that keeps up has read what is removed.
+    if (this.#state === "current" || this.#state === "stopped") return undefined;
+    return {
+      position: this.#position,
+      isNamed: false,
+      wants: (logged) => !this.#ahead.has(logged.event.seq) && this.#isWanted(logged),
+      lose: (_, seq) => {
+        this.#lost = Math.max(this.#lost, seq);
+      },
+    };
   }
 
   start(): void {
@@ -97,7 +113,7 @@ export class Feed implements Follower {
 
   #readOn(): void {
     this.#state = "behind";
-    this.#passForgotten();
+    this.#tellLost();
     const { rows, isEnd } = this.#log.read(this.#position, pageRows);
     for (const logged of rows) {
       const { seq } = logged.event;
@@ -126,12 +142,11 @@ export class Feed implements Follower {
     return isYielding;
   }
 
-  #passForgotten(): void {
-    const { forgotten } = this.#log;
-    if (this.#position >= forgotten) return;
-    const after = this.#position;
-    this.#position = forgotten;
-    this.#options.onGap({ after, resumedAt: forgotten, skippedLow: 0 });
+  /** What is left is read all the same: not everything between was removed. */
+  #tellLost(): void {
+    if (this.#position >= this.#lost) return;
+    this.#options.onGap({ after: this.#position, resumedAt: this.#lost, skippedLow: 0 });
+    this.#lost = 0;
   }
 
   #tellSkipped(): void {

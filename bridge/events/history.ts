@@ -9,8 +9,8 @@ const scanRowsMax = 5_000;
 interface ReadableLog {
   readonly clock: Clock;
   readonly lastSeq: number;
-  readonly forgotten: number;
   isReset(cursor: number): boolean;
+  resumeAt(cursor: number): number;
   read(seq: number, limit: number): LogPage;
   readBack(limit: number): readonly Logged[];
 }
@@ -19,7 +19,7 @@ interface ReadableLog {
 export function readHistory(log: ReadableLog, selector: EventSelector, cursor: number, limit: number): EventPage {
   const matches = compileSelector(selector);
   const cursorReset = log.isReset(cursor);
-  const from = cursorReset ? log.forgotten : cursor;
+  const from = log.resumeAt(cursor);
   const { rows, isEnd } = log.read(from, scanRowsMax);
   const now = log.clock.now();
   const events: EventPage["events"][number][] = [];

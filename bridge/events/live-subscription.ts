@@ -18,7 +18,7 @@ export function subscribeLive(
   { cursor = log.lastSeq, unackedMax = Number.POSITIVE_INFINITY }: LiveOptions,
 ): Subscription {
   const cursorReset = log.isReset(cursor);
-  const from = cursorReset ? log.forgotten : cursor;
+  const from = log.resumeAt(cursor);
   const window = new Window(sink, unackedMax, () => feed.wake());
   const feed = new Feed(log, from, {
     selector,

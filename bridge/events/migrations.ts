@@ -15,10 +15,13 @@ CREATE TABLE events (
   at_ms INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   is_volatile INTEGER NOT NULL,
+  -- The principal whose share of the log the event takes.
+  share TEXT NOT NULL,
   audience TEXT,
   event TEXT NOT NULL
 ) STRICT;
-CREATE INDEX events_by_class ON events (is_volatile, seq, at_ms, bytes);
+CREATE INDEX events_by_class ON events (is_volatile, seq, at_ms, bytes, share);
+CREATE INDEX events_by_share ON events (is_volatile, share, seq, at_ms, bytes);
 CREATE TABLE event_state (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   log_id TEXT NOT NULL,
@@ -34,6 +37,8 @@ CREATE TABLE event_consumers (
   cursor INTEGER NOT NULL,
   failed_seq INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0,
+  -- The newest event that was for it and was removed unread.
+  lost INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL,
   PRIMARY KEY (owner, name)
 ) STRICT;

@@ -20,6 +20,8 @@ export interface NewEvent extends StoredEvent {
   readonly atMs: number;
   readonly bytes: number;
   readonly isVolatile: boolean;
+  /** The principal whose share of the log the event takes. */
+  readonly share: string;
 }
 
 export function readState(sql: Sql): EventState {
@@ -41,13 +43,14 @@ export const reserveUpTo = (sql: Sql, seq: number) =>
 /** Returns the numbers above `seq`: none of them was used. */
 export const saveReserved = (sql: Sql, seq: number) => sql.run("UPDATE event_state SET reserved = ?", seq);
 
-export function insertEvent(sql: Sql, { seq, atMs, bytes, isVolatile, audience, text }: NewEvent): void {
+export function insertEvent(sql: Sql, { seq, atMs, bytes, isVolatile, share, audience, text }: NewEvent): void {
   sql.run(
-    "INSERT INTO events (seq, at_ms, bytes, is_volatile, audience, event) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO events (seq, at_ms, bytes, is_volatile, share, audience, event) VALUES (?, ?, ?, ?, ?, ?, ?)",
     seq,
     atMs,
     bytes,
     isVolatile ? 1 : 0,
+    share,
     audience,
     text,
   );
@@ -60,34 +63,62 @@ export const eventsAfter = (sql: Sql, seq: number, limit: number): StoredEvent[]
 export const newestEvents = (sql: Sql, limit: number): StoredEvent[] =>
   sql.all("SELECT audience, event FROM events ORDER BY seq DESC LIMIT ?", limit).map(eventFrom);
 
-/** The stored bytes of durable and of volatile events. */
-export function storedBytes(sql: Sql): { durable: number; volatile: number } {
-  const bytes = { durable: 0, volatile: 0 };
-  for (const row of sql.all("SELECT is_volatile, sum(bytes) AS bytes FROM events GROUP BY is_volatile"))
-    bytes[row["is_volatile"] === 1 ? "volatile" : "durable"] = Number(row["bytes"]);
-  return bytes;
-}
+/** The stored bytes of each share, of durable and of volatile events. */
+export const storedBytes = (
+  sql: Sql,
+): { readonly isVolatile: boolean; readonly share: string; readonly bytes: number }[] =>
+  sql
+    .all(
+      "SELECT is_volatile, share, sum(bytes) AS bytes FROM events INDEXED BY events_by_share GROUP BY is_volatile, share",
+    )
+    .map((row) => ({ isVolatile: row["is_volatile"] === 1, share: String(row["share"]), bytes: Number(row["bytes"]) }));
 
 export interface EventSize {
   readonly seq: number;
   readonly atMs: number;
   readonly bytes: number;
+  readonly share: string;
 }
 
 export const oldestSizes = (sql: Sql, isVolatile: boolean, limit: number): EventSize[] =>
   sql
     .all(
-      "SELECT seq, at_ms, bytes FROM events INDEXED BY events_by_class WHERE is_volatile = ? ORDER BY seq LIMIT ?",
+      "SELECT seq, at_ms, bytes, share FROM events INDEXED BY events_by_class WHERE is_volatile = ? ORDER BY seq LIMIT ?",
       isVolatile ? 1 : 0,
       limit,
     )
-    .map((row) => ({ seq: Number(row["seq"]), atMs: Number(row["at_ms"]), bytes: Number(row["bytes"]) }));
+    .map(sizeFrom);
 
-/** Removes the events of a class up to `seq`. */
-export function removeEvents(sql: Sql, isVolatile: boolean, seq: number): void {
-  sql.run("DELETE FROM events WHERE is_volatile = ? AND seq <= ?", isVolatile ? 1 : 0, seq);
-  if (!isVolatile) sql.run("UPDATE event_state SET forgotten = ?", seq);
+/** The oldest events of a share after `seq`. */
+export const sizesOfShare = (sql: Sql, isVolatile: boolean, share: string, seq: number, limit: number): EventSize[] =>
+  sql
+    .all(
+      `SELECT seq, at_ms, bytes, share FROM events INDEXED BY events_by_share
+       WHERE is_volatile = ? AND share = ? AND seq > ? ORDER BY seq LIMIT ?`,
+      isVolatile ? 1 : 0,
+      share,
+      seq,
+      limit,
+    )
+    .map(sizeFrom);
+
+export function findEvent(sql: Sql, seq: number): StoredEvent | undefined {
+  const row = sql.get("SELECT audience, event FROM events WHERE seq = ?", seq);
+  return row === undefined ? undefined : eventFrom(row);
 }
+
+/** Removes the events; the last of `seqs` is the newest. */
+export function removeEvents(sql: Sql, isVolatile: boolean, seqs: readonly number[]): void {
+  sql.run("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
+  if (!isVolatile) sql.run("UPDATE event_state SET forgotten = max(forgotten, ?)", seqs.at(-1) ?? 0);
+}
+
+const sizeFrom = (row: Row): EventSize => ({
+  seq: Number(row["seq"]),
+  atMs: Number(row["at_ms"]),
+  bytes: Number(row["bytes"]),
+  share: String(row["share"]),
+});
 
 const eventFrom = (row: Row): StoredEvent => ({
   text: String(row["event"]),
