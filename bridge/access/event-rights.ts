@@ -6,8 +6,6 @@ const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|keyst
 
 /** What event rights ask about agents. */
 export interface PublishingAgents {
-  /** Takes one event from the agent's quota. @returns false when the quota is used up */
-  takeEventQuota(agentId: AgentId): boolean;
   /** Whether the agent is paused or suspended: it then takes no events, through no fault of its own. */
   isFrozen(agentId: AgentId): boolean;
 }
@@ -27,14 +25,9 @@ export class EventRights {
     for (const pattern of patterns) this.#assertMayUse(principal, pattern, "subscribe");
   }
 
-  /** @throws BridgeError FORBIDDEN, RATE_LIMITED */
+  /** @throws BridgeError FORBIDDEN */
   assertMayPublish(principal: Principal, channel: string, type: string): void {
     this.#assertMayUse(principal, channel, "publish");
-    // One agent's flood must not slow the others down.
-    if (principal.kind === "agent" && !this.#agents.takeEventQuota(principal.agentId))
-      throw new BridgeError("RATE_LIMITED", `${principal.agentId} publishes more events than its quota allows`, {
-        retry_after_ms: 1_000,
-      });
     if (reservedTypes.test(type))
       throw new BridgeError("FORBIDDEN", `Events of the type ${type} are published by the bridge alone`, { type });
   }

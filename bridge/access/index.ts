@@ -1,4 +1,5 @@
 export { Access, type AccessDeps } from "./access.ts";
+export { chargeAgents, type MeteredAgents } from "./agent-quota.ts";
 export { type ApiToken, ApiTokens, tokenMigrations } from "./api-tokens.ts";
 export { EventRights, type PublishingAgents } from "./event-rights.ts";
 export { accessMigrations } from "./migrations.ts";

@@ -12,7 +12,10 @@ type Precondition = (principal: Principal, method: string, params: unknown) => (
 export function auditPolicy(
   audit: Audit,
   precondition: Precondition,
-): Required<Pick<CallPolicy, "intercept" | "onDenied">> {
+): {
+  readonly intercept: NonNullable<CallPolicy["intercept"]>;
+  readonly onDenied: NonNullable<CallPolicy["onDenied"]>;
+} {
   return {
     intercept: ({ entry, principal, correlationId }, params, handle) => {
       const wait = precondition(principal, entry.name, params);

@@ -83,8 +83,13 @@ export const ConfigSchema = z.strictObject({
         .min(1)
         .default(100)
         .describe(
-          "How many events an agent may publish per second, and ten times as many at once; further ones are refused.",
+          "How many events, messages, tasks and questions an agent may make per second, and ten times as many at once; further ones are refused.",
         ),
+      event_bytes_per_second: z
+        .int()
+        .min(65_536)
+        .default(1_048_576)
+        .describe("How many bytes these may take per second, and ten times as many at once; further ones are refused."),
       hang_after_ms: milliseconds
         .min(500)
         .default(10_000)

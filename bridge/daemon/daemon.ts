@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { aliases, type EngineStatus, type EventEnvelope } from "@armorclaw/protocol";
+import { chargeAgents } from "../access/index.ts";
 import { circuitGauges } from "../adapters/http/index.ts";
 import { AgentStore, agentGauges } from "../agents/index.ts";
 import type { LoadedConfig } from "../config/index.ts";
@@ -110,7 +111,8 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
   const listeners = composeListeners(ground, { server, gauges, site: calls?.page });
   const domains = { server, outbox, agents, security, budget, llm, rooms, messaging, calls, listeners };
   const table = createMethodTable(contract, handlersOf(ground, info, domains), aliases);
-  server.serve({ table, policy: { ...listeners.policy, ...security.policy }, pages: listeners.pages });
+  const intercept = chargeAgents(supervisor, security.policy.intercept);
+  server.serve({ table, policy: { ...listeners.policy, ...security.policy, intercept }, pages: listeners.pages });
   const sealing = { keyFile: config.rpc.sealKeyFile, messageBytesMax: config.rpc.frameBytesMax };
   return [
     log,

@@ -41,7 +41,7 @@ export class AgentFactory {
   create(record: AgentRecord, manifest: LoopManifest): Agent {
     const { engine, endpoints, workspaces, records, inbox, publish, clock, random, logger } = this.#deps;
     const settings = this.#settings;
-    const { helloDeadlineMs, restart, eventsPerSecond } = settings;
+    const { helloDeadlineMs, restart, eventsPerSecond, eventBytesPerSecond } = settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
     const subscriptions = subscriptionsOf(record, manifest);
@@ -57,6 +57,7 @@ export class AgentFactory {
       engineMonitor: this.#engineMonitor,
       log: this.#log(agentId),
       eventQuota: new Quota(clock, perSecond(eventsPerSecond)),
+      eventBytesQuota: new Quota(clock, perSecond(eventBytesPerSecond)),
       awaitDependencies: (plan, onWait, isPatient, signal) =>
         this.#dependencies.wait(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
       onReady: () => this.#dependencies.agentReady(),

@@ -185,9 +185,10 @@ export class AgentSupervisor implements Service {
     return { manifest, agents: this.live.filter(({ plan }) => plan.manifest.name === manifest.name).length };
   }
 
-  /** Takes one event from the agent's quota. @returns false when the quota is used up */
-  takeEventQuota(agentId: AgentId): boolean {
-    return this.get(agentId).eventQuota.take(1);
+  /** Takes one event of that many bytes from the agent's quota. @returns false when the quota is used up */
+  takeEventQuota(agentId: AgentId, bytes: number): boolean {
+    const { eventQuota, eventBytesQuota } = this.get(agentId);
+    return eventQuota.take(1) && eventBytesQuota.take(bytes);
   }
 
   /** Whether the agent is paused or suspended. */

@@ -31,6 +31,7 @@ export interface AgentDeps {
   readonly engineMonitor: { untilReachable(message: string, signal: AbortSignal): Promise<void> };
   readonly log: AgentLog;
   readonly eventQuota: Quota;
+  readonly eventBytesQuota: Quota;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: AgentSettings;

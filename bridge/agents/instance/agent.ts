@@ -17,6 +17,7 @@ export class Agent {
   readonly plan: AgentPlan;
   readonly log: AgentDeps["log"];
   readonly eventQuota: AgentDeps["eventQuota"];
+  readonly eventBytesQuota: AgentDeps["eventBytesQuota"];
   readonly #deps: AgentDeps;
   readonly #events: AgentEvents;
   #record: AgentRecord;
@@ -34,6 +35,7 @@ export class Agent {
     this.plan = plan;
     this.log = deps.log;
     this.eventQuota = deps.eventQuota;
+    this.eventBytesQuota = deps.eventBytesQuota;
     this.#record = record;
     this.#deps = deps;
     this.#events = new AgentEvents(plan, deps.publish);

@@ -72,6 +72,7 @@ export const settings: SupervisorSettings = {
   logBytesMax: 10_000,
   logBytesPerSecond: 1_000,
   eventsPerSecond: 1_000,
+  eventBytesPerSecond: 10_000_000,
   restart: { initialMs: 1, maxMs: 4, healthyAfterMs: 60_000, failuresMax: 4, windowMs: 60_000 },
   loops: {},
 };
