@@ -43,7 +43,7 @@ export function composeLlm(ground: Ground, { agents, budget, keystore }: LlmDeps
     },
     llm,
   );
-  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), logging.child("llm endpoint"));
+  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), clock, logging.child("llm endpoint"));
   return {
     broker,
     endpoint,

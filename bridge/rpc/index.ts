@@ -27,3 +27,4 @@ export { checkListener } from "./web/listener-check.ts";
 export { createWebListener, type WebListener, type WebSite } from "./web/web-listener.ts";
 export { createWebListeners } from "./web/web-listeners.ts";
 export { Base64, itemBytes } from "./wire/item-text.ts";
+export { structureFault } from "./wire/structure.ts";

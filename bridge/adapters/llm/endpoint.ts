@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
 import type { AgentDirectory, Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
-import type { SideSocket } from "../../rpc/index.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
+import { defaultRpcLimits, type SideSocket, structureFault } from "../../rpc/index.ts";
 import type { ModelBroker } from "./broker.ts";
 import type { LlmCaller } from "./call-context.ts";
 import type { DialectError, EndpointDialect } from "./codecs/dialect.ts";
@@ -12,6 +13,7 @@ import { parseObject } from "./codecs/json.ts";
 import { encodeSse } from "./codecs/sse.ts";
 import { EndpointSink } from "./endpoint-sink.ts";
 import type { PhantomKeys } from "./phantom-keys.ts";
+import { RequestBytes } from "./request-bytes.ts";
 
 /** The start of an agent that an endpoint serves. */
 export interface EndpointHolder {
@@ -20,27 +22,42 @@ export interface EndpointHolder {
   readonly epoch: number;
 }
 
-/** 16 MiB, as the longest line of the agent's JSON-RPC socket. */
-const bodyBytesMax = 16 * 1_048_576;
-/** A connection that is idle for this long is closed. Longer than the longest silence of a provider. */
+interface Connection {
+  readonly holder: EndpointHolder;
+  /** Requests without a whole answer; more than one when the agent pipelines. */
+  requests: number;
+  headDeadline: Timer | undefined;
+}
+
+/** A connection on which nothing comes or goes is closed after this time. Longer than the longest silence of a provider. */
 const silenceMs = 15 * 60_000;
-/** More than any SDK opens. */
+/** From the first moment of a connection, or the end of its last answer, to the end of the next request's header. */
+const headMs = 60_000;
+/** How long an agent may take to read the rest of an answer that has ended. */
+const unreadMs = 60_000;
+/** Of one agent; more than any SDK opens. */
 const connectionsMax = 64;
+/** Of all agents. */
+const totalConnectionsMax = 1_024;
 
 /** The APIs of OpenAI and Anthropic on an agent's own socket. The listener hands each connection over with the agent that it found. */
 export class LlmEndpoint implements Service {
   readonly name = "model endpoint";
   readonly #broker: ModelBroker;
   readonly #keys: PhantomKeys;
+  readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #holders = new WeakMap<Socket, EndpointHolder>();
+  readonly #bytes: RequestBytes;
+  readonly #bySocket = new WeakMap<Socket, Connection>();
   readonly #connections = new Map<string, Set<Socket>>();
   #made: Server | undefined;
 
-  constructor(broker: ModelBroker, keys: PhantomKeys, logger: Logger) {
+  constructor(broker: ModelBroker, keys: PhantomKeys, clock: Clock, logger: Logger) {
     this.#broker = broker;
     this.#keys = keys;
+    this.#clock = clock;
     this.#logger = logger;
+    this.#bytes = new RequestBytes(clock);
   }
 
   /** Never listens: it is given connections that were made elsewhere. It is made with the first, as Node's HTTP takes 13 MB. */
@@ -67,17 +84,40 @@ export class LlmEndpoint implements Service {
   /** Serves one connection of an agent. */
   accept(socket: Socket, holder: EndpointHolder): void {
     const own = this.#connections.get(holder.agentId) ?? new Set();
-    if (own.size >= connectionsMax) {
+    const total = [...this.#connections.values()].reduce((sum, sockets) => sum + sockets.size, 0);
+    if (own.size >= connectionsMax || total >= totalConnectionsMax) {
       socket.destroy();
       return;
     }
+    const connection: Connection = { holder, requests: 0, headDeadline: undefined };
     this.#connections.set(holder.agentId, own.add(socket));
     socket.once("close", () => {
       own.delete(socket);
+      connection.headDeadline?.cancel();
       if (own.size === 0 && this.#connections.get(holder.agentId) === own) this.#connections.delete(holder.agentId);
     });
-    this.#holders.set(socket, holder);
+    this.#bySocket.set(socket, connection);
+    this.#awaitHead(socket, connection);
     this.#server.emit("connection", socket);
+  }
+
+  /** A server that never listens does not apply Node's own deadlines for headers and requests. */
+  #awaitHead(socket: Socket, connection: Connection): void {
+    connection.headDeadline?.cancel();
+    if (socket.destroyed || connection.requests > 0) return;
+    connection.headDeadline = this.#clock.after(headMs, () => socket.destroy());
+  }
+
+  #began({ socket }: IncomingMessage, response: ServerResponse): Connection | undefined {
+    const connection = this.#bySocket.get(socket);
+    if (connection === undefined) return undefined;
+    connection.requests += 1;
+    connection.headDeadline?.cancel();
+    response.once("close", () => {
+      connection.requests -= 1;
+      this.#awaitHead(socket, connection);
+    });
+    return connection;
   }
 
   /** The agent's start is over, and its key is no longer accepted. */
@@ -88,20 +128,30 @@ export class LlmEndpoint implements Service {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const dialect = endpointDialects[request.url?.startsWith("/v1/messages") === true ? "anthropic" : "openai"];
     const gone = new AbortController();
+    const connection = this.#began(request, response);
     response.once("close", () => {
       if (!response.writableFinished) gone.abort(new BridgeError("CANCELLED", "The agent closed the connection"));
     });
     try {
-      const holder = this.#holders.get(request.socket);
+      const holder = connection?.holder;
       if (holder === undefined || !this.#keys.matches(holder.agentId, holder.epoch, presentedKey(request))) {
         throw new BridgeError("UNAUTHENTICATED", "This key is not the key of this endpoint");
       }
       await this.#route(request, response, dialect, callerOf(holder, request), gone.signal);
+      this.#awaitReader(response);
     } catch (error) {
       if (response.writableEnded) this.#logger.error({ error }, "A model call that was answered could not be booked");
       if (gone.signal.aborted || response.writableEnded) return;
       this.#fail(response, dialect, error);
+      this.#awaitReader(response);
     }
+  }
+
+  /** An answer that nobody reads must not stay in memory. */
+  #awaitReader(response: ServerResponse): void {
+    if (response.writableFinished || response.closed) return;
+    const deadline = this.#clock.after(unreadMs, () => response.destroy());
+    response.once("close", () => deadline.cancel());
   }
 
   async #route(
@@ -120,7 +170,10 @@ export class LlmEndpoint implements Service {
         "This endpoint serves POST /v1/chat/completions, POST /v1/messages and GET /v1/models",
       );
     }
-    const body = parseObject(await readBody(request));
+    using held = await this.#bytes.read(request, caller.agent?.agentId ?? caller.principal);
+    const fault = structureFault(held.text, defaultRpcLimits);
+    if (fault !== undefined) throw new BridgeError("INVALID_REQUEST", fault);
+    const body = parseObject(held.text);
     if (body === undefined) throw new BridgeError("PARSE_ERROR", "The body is not a JSON object");
     const chat = dialect.decodeRequest(body);
     const sink = new EndpointSink(response, dialect, chat);
@@ -162,6 +215,8 @@ export class LlmEndpoint implements Service {
     response.writeHead(statusOf(known.code), {
       "content-type": "application/json",
       "x-should-retry": "false",
+      // The rest of a request that is refused before its end is not read.
+      ...(response.req.complete ? {} : { connection: "close" }),
       ...retry,
     });
     response.end(JSON.stringify(dialect.encodeError(described)));
@@ -194,17 +249,6 @@ function callerOf(agent: EndpointHolder, { headers }: IncomingMessage): LlmCalle
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Uint8Array>) {
-    bytes += piece.length;
-    if (bytes > bodyBytesMax) throw new BridgeError("FRAME_TOO_LARGE", `The body is longer than ${bodyBytesMax} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
-}
-
 const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
@@ -212,6 +256,7 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   LLM_MODEL_NOT_FOUND: 404,
   FRAME_TOO_LARGE: 413,
   TOO_MANY_IN_FLIGHT: 429,
+  RATE_LIMITED: 429,
   RUNAWAY_LIMIT: 429,
   BUDGET_EXCEEDED: 402,
   BUDGET_FROZEN: 402,

@@ -67,6 +67,8 @@ export interface BrokerBenchOptions {
   readonly openMs?: number;
   /** Whose time the runaway guard goes by. */
   readonly guardClock?: Clock;
+  /** Whose time the endpoint's deadlines go by. */
+  readonly endpointClock?: Clock;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
@@ -108,7 +110,7 @@ export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBen
     },
     { attemptsMax: 3, backoffMs: 20, waitMaxMs: 500, callMs: options.callMs ?? 20_000 },
   );
-  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), silentLogger);
+  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), options.endpointClock ?? systemClock, silentLogger);
   const directory = tempDirectory();
   const servers = new Set<ReturnType<typeof createServer>>();
   return {
