@@ -26,6 +26,10 @@ export interface AnswerSink {
 /** No token of ordinary text is longer. A provider that sent more bytes than this for each token sent too many tokens. */
 const bytesPerTokenMax = 16;
 
+/** The provider has answered and will bill it, so that the same request is not sent again. */
+const unreadable = (why: string): BridgeError =>
+  new BridgeError("LLM_STREAM_FAILED", `The provider's answer cannot be read: ${why}`);
+
 /** Reads one answer of a provider, passes it to the sink, and keeps what the answer is known to have cost. */
 export class AnswerReader {
   readonly #dialect: ProviderDialect;
@@ -46,15 +50,25 @@ export class AnswerReader {
     this.#isSameDialect = dialect.name === sink.dialect;
   }
 
-  /** As the provider reported it for the whole answer. Figures from before the answer's end are no totals. */
+  /**
+   * As the provider reported it for the whole answer, but no less than its text shows. Figures from before the answer's end are no
+   * totals, and figures of a prompt without a token are none at all.
+   */
   get usage(): TokenUsage | undefined {
-    return this.#hasFinished || this.#hasEnded ? this.#usage : undefined;
+    const usage = this.#hasFinished || this.#hasEnded ? this.#usage : undefined;
+    if (usage === undefined || usage.input === 0) return undefined;
+    return { ...usage, output: Math.max(usage.output, this.#tokensWritten) };
+  }
+
+  get #tokensWritten(): number {
+    return Math.ceil(this.#bytes / bytesPerTokenMax);
   }
 
   /** @throws UpstreamFailure, or BridgeError LLM_STREAM_FAILED */
   async readWhole(answer: UpstreamAnswer): Promise<void> {
     const text = await readAll(answer);
     const events = this.#decodeWhole(text);
+    this.#cutIfTooLong();
     this.#sink.takeWhole(events, this.#isSameDialect ? text : undefined);
   }
 
@@ -66,6 +80,7 @@ export class AnswerReader {
     // A server that does not stream, or that refuses, answers with JSON.
     if (answer.isJson) {
       const events = this.#decodeWhole(await readAll(answer));
+      this.#cutIfTooLong();
       this.hasSent = true;
       this.#sink.take(events, undefined);
       await this.#sink.flush();
@@ -74,9 +89,11 @@ export class AnswerReader {
     }
     const decoder = new SseDecoder();
     const stream = this.#dialect.streamDecoder();
+    let hasEvents = false;
     const take = (event: SseEvent): void => {
       const events = stream.decode(event);
       if (events === undefined) return;
+      hasEvents = true;
       for (const one of events) this.#note(one);
       this.#cutIfTooLong();
       this.hasSent = true;
@@ -93,6 +110,7 @@ export class AnswerReader {
       // What came before an error is the caller's, too.
       await this.#sink.flush();
     }
+    if (!hasEvents) throw unreadable("it holds no event of the provider's dialect");
     if (!this.#hasEnded && !this.#hasFinished) throw new UpstreamFailure("unknown", "The answer ended before its end");
     if (!this.#hasEnded) {
       this.#sink.take([{ type: "end" }], undefined);
@@ -103,7 +121,7 @@ export class AnswerReader {
 
   #decodeWhole(text: string): readonly ModelEvent[] {
     const answer: Json | undefined = parseObject(text);
-    if (answer === undefined) throw new UpstreamFailure("unknown", "The answer is not JSON");
+    if (answer === undefined) throw unreadable("it is not a JSON object");
     const events = this.#dialect.decodeAnswer(answer);
     for (const event of events) this.#note(event);
     return events;
@@ -145,7 +163,7 @@ export class AnswerReader {
   /** Bytes are compared with the fewest tokens that they can be, so that an honest answer is never cut. */
   #cutIfTooLong(): void {
     const reported = this.#hasFinished ? 0 : (this.#usage?.output ?? 0);
-    const written = Math.max(reported, Math.ceil(this.#bytes / bytesPerTokenMax));
+    const written = Math.max(reported, this.#tokensWritten);
     if (written <= this.#outputTokens) return;
     throw new BridgeError(
       "LLM_CUT",

@@ -1,5 +1,6 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { RunawayGuard } from "../../budget/index.ts";
+import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { AnswerSink } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, type LlmPolicy, runOf } from "./call-context.ts";
 import type { ChatRequest } from "./codecs/chat-request.ts";
@@ -22,7 +23,7 @@ export class ModelBroker {
   readonly #calls: ProviderCalls;
   readonly #callMs: number;
   readonly #running = new Map<string, number>();
-  readonly #reported = new Set<string>();
+  readonly #reported = new BoundedMap<string, true>(reportedMax);
 
   constructor(deps: BrokerDeps, settings: ProviderCallSettings) {
     this.#deps = deps;
@@ -118,9 +119,7 @@ export class ModelBroker {
     const run = String(details?.["run"]);
     const key = `${agentId} ${limit} ${run}`;
     if (this.#reported.has(key)) return;
-    this.#reported.add(key);
-    const [oldest] = this.#reported.size > reportedMax ? this.#reported : [];
-    if (oldest !== undefined) this.#reported.delete(oldest);
+    this.#reported.set(key, true);
     this.#deps.publish("llm.runaway_limit_reached", "bridge", { agent_id: agentId, limit, run, message });
   }
 

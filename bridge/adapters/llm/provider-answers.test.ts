@@ -1,4 +1,4 @@
-// Answers as providers really send them: each case was reported against a gateway, and failed here before it was closed.
+// Answers in the shapes that public reports against gateways describe. Most cases failed here when they were written; the others guard what held.
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { agentCaller, type BrokerBench, inputNano, outputNano } from "../../../tests/support/budget/broker.ts";
@@ -95,6 +95,56 @@ describe("an error inside a 200", () => {
     };
     benches.provider.next({ verbatim: JSON.stringify(answer), headers: { "content-type": "application/json" } });
     expect(await chat(bench)).toMatchObject({ text: "hello", costNanoUsd: helloCost });
+  });
+});
+
+describe("an answer that is dearer than the provider reports", () => {
+  const whole = (text: string, input: number, output: number) => ({
+    verbatim: JSON.stringify({
+      id: "c1",
+      model: "m",
+      choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }],
+      usage: { prompt_tokens: input, completion_tokens: output },
+    }),
+    headers: { "content-type": "application/json" },
+  });
+
+  test("is cut when it is not streamed, too, and booked by its length", async () => {
+    const bench = await benches.open();
+    benches.provider.next(whole("x".repeat(16_000), 10, 20));
+    await expect(call(bench, openaiRequest({ max_tokens: 50 }))).rejects.toMatchObject({ code: "LLM_CUT" });
+    expect(ledger(bench)).toMatchObject({ cost: 10 * inputNano + 1_000 * outputNano, held: 0, bounded: 0 });
+    expect(benches.provider.requests).toHaveLength(1);
+  });
+
+  test("costs at least what its text shows", async () => {
+    const bench = await benches.open();
+    benches.provider.next(whole("x".repeat(320), 10, 0));
+    expect(await chat(bench, { stream: false })).toMatchObject({ costNanoUsd: 10 * inputNano + 20 * outputNano });
+  });
+
+  test.each([
+    ["no input", 0, 2],
+    ["more than an answer can have", Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  ])("is booked at the bound when the usage reports %s", async (_, input, output) => {
+    const bench = await benches.open();
+    benches.provider.next(whole("hello", input, output));
+    expect(await chat(bench, { stream: false })).toMatchObject({ basis: "bound", usage: undefined });
+    expect(ledger(bench)).toMatchObject({ held: 0, bounded: 1 });
+  });
+});
+
+describe("an answer that the bridge cannot read", () => {
+  test.each([
+    ["text in place of JSON", false, "<html>hello</html>"],
+    ["text in place of a stream", true, "<html>hello</html>"],
+    ["JSON that calls itself a stream", true, '{"choices":[]}'],
+  ])("is bought once: %s", async (_, stream, verbatim) => {
+    const bench = await benches.open();
+    benches.provider.next({ verbatim }, { verbatim }, { verbatim });
+    await expect(chat(bench, { stream })).rejects.toMatchObject({ code: "LLM_STREAM_FAILED" });
+    expect(benches.provider.requests).toHaveLength(1);
+    expect(ledger(bench)).toMatchObject({ held: 0, bounded: 1 });
   });
 });
 

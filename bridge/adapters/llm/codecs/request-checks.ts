@@ -9,16 +9,25 @@ const tokensForTools = 2_048;
 const tokensPerImage = 60_000;
 const messagesMax = 10_000;
 
-const knownBlocks: ReadonlySet<string> = new Set([
-  "text",
-  "image_url",
-  "image",
-  "tool_use",
-  "tool_result",
-  "thinking",
-  "redacted_thinking",
-  "refusal",
-]);
+const fields = (names: string): ReadonlySet<string> => new Set(names.split(" "));
+
+/** The blocks of content whose cost is bounded, with all that each may hold: what is not listed could be billed apart from tokens. */
+const blockFields: Readonly<Record<string, ReadonlySet<string>>> = {
+  text: fields("type text cache_control citations"),
+  image_url: fields("type image_url"),
+  image: fields("type source cache_control"),
+  tool_use: fields("type id name input cache_control"),
+  tool_result: fields("type tool_use_id content is_error cache_control"),
+  thinking: fields("type thinking signature"),
+  redacted_thinking: fields("type data"),
+  refusal: fields("type refusal"),
+};
+/** SDKs send the provider's own messages back, with what those hold besides. */
+const messageFields = fields(
+  "role content name tool_calls tool_call_id function_call refusal annotations reasoning_content reasoning reasoning_details",
+);
+const toolFields = fields("type function custom name description input_schema cache_control strict");
+const stopsMax = 16;
 
 export const refused = (field: string, message: string) => new BridgeError("LLM_REQUEST_REFUSED", message, { field });
 
@@ -46,10 +55,15 @@ export function checkBody(body: unknown, knownFields: ReadonlySet<string>): Chec
   if (messages.length > messagesMax) throw refused("messages", `The request holds more than ${messagesMax} messages`);
   if (body["n"] !== undefined && body["n"] !== null && body["n"] !== 1)
     throw refused("n", "The bridge asks a provider for one answer to each request");
+  checkShapes(body);
   for (const tool of arrayAt(body, "tools")) checkTool(tool);
   const images: Images = { count: 0, dataBytes: 0 };
-  for (const message of messages) checkBlocks(isObject(message) ? message["content"] : undefined, images);
-  checkBlocks(body["system"], images);
+  for (const message of messages) {
+    if (!isObject(message)) throw refused("messages", "A message is not a JSON object");
+    checkFields("messages", "A message", message, messageFields);
+    checkContent("messages", message["content"], images);
+  }
+  checkContent("system", body["system"], images);
   return { body, model, outputTokens: outputTokens(body), promptTokensBound: promptBound(body, messages, images) };
 }
 
@@ -61,8 +75,11 @@ interface Images {
 /** A token is made of at least one byte, so that there are never more tokens than bytes of text. */
 function promptBound(body: Json, messages: readonly unknown[], images: Images): number {
   const { system, tools, response_format: format } = body;
+  // A provider may put these into the prompt, too.
+  const others = ["tool_choice", "stop", "stop_sequences", "logit_bias"].map((field) => body[field]);
   return (
-    Buffer.byteLength(JSON.stringify([messages, system, tools, format])) -
+    Buffer.byteLength(JSON.stringify([messages, system, tools, format])) +
+    Buffer.byteLength(JSON.stringify(others.filter(isGiven))) -
     images.dataBytes +
     messages.length * tokensPerMessage +
     images.count * tokensPerImage +
@@ -81,24 +98,56 @@ function outputTokens(body: Json): number | undefined {
   return given.length === 0 ? undefined : Math.min(...given);
 }
 
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+/** The fields outside the messages that hold lists or objects. A provider is asked for nothing that the bridge cannot read. */
+function checkShapes(body: Json): void {
+  if (isGiven(body["tools"]) && !Array.isArray(body["tools"])) throw refused("tools", "tools is not a list");
+  for (const field of ["stop", "stop_sequences"]) {
+    const given = body[field];
+    const texts: readonly unknown[] = Array.isArray(given) ? given : [given];
+    if (!isGiven(given)) continue;
+    if (texts.length > stopsMax || texts.some((text) => typeof text !== "string"))
+      throw refused(field, `${field} is not a text or a list of at most ${stopsMax} texts`);
+  }
+  const choice = body["tool_choice"];
+  if (isGiven(choice) && typeof choice !== "string" && !isObject(choice))
+    throw refused("tool_choice", "tool_choice is neither a text nor a JSON object");
+  for (const field of ["response_format", "stream_options", "logit_bias", "thinking", "metadata"])
+    if (isGiven(body[field]) && !isObject(body[field])) throw refused(field, `${field} is not a JSON object`);
+}
+
+function checkFields(field: string, what: string, object: Json, known: ReadonlySet<string>): void {
+  const other = Object.keys(object).find((key) => !known.has(key) && isGiven(object[key]));
+  if (other !== undefined) throw refused(field, `${what} holds ${other.slice(0, 100)}, whose cost is not bounded`);
+}
+
 /** A provider's own tools, such as a web search, are billed apart from tokens. */
 function checkTool(tool: unknown): void {
+  if (!isObject(tool)) throw refused("tools", "A tool is not a JSON object");
   const type = stringAt(tool, "type") ?? "custom";
   if (type !== "function" && type !== "custom")
     throw refused("tools", `The provider's own tool ${type} has no bounded cost`);
+  checkFields("tools", "A tool", tool, toolFields);
 }
 
-function checkBlocks(content: unknown, images: Images): void {
-  if (!Array.isArray(content)) return;
+/** @param isInResult the content of a tool result, which holds no other tool result */
+function checkContent(field: string, content: unknown, images: Images, isInResult = false): void {
+  if (!isGiven(content) || typeof content === "string") return;
+  if (!Array.isArray(content)) throw refused(field, "Content is neither a text nor a list of blocks");
   for (const block of content as readonly unknown[]) {
-    const type = stringAt(block, "type") ?? "text";
-    if (!knownBlocks.has(type)) throw refused("messages", `Content of the type ${type} has no bounded cost`);
+    if (!isObject(block)) throw refused(field, "A block of content is not a JSON object");
+    const type = block["type"] ?? "text";
+    const known = typeof type === "string" && Object.hasOwn(blockFields, type) ? blockFields[type] : undefined;
+    if (known === undefined) throw refused(field, `Content of the type ${String(type)} has no bounded cost`);
+    if (isInResult && type === "tool_result") throw refused(field, "A tool result holds another one");
+    checkFields(field, `A block of the type ${String(type)}`, block, known);
     const data = type === "image_url" || type === "image" ? imageDataOf(block) : undefined;
     if (data !== undefined) {
       images.count += 1;
       images.dataBytes += base64Length(data);
     }
-    if (isObject(block)) checkBlocks(block["content"], images);
+    if (type === "tool_result") checkContent(field, block["content"], images, true);
   }
 }
 
