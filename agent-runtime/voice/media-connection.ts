@@ -14,6 +14,8 @@ export function openMedia(
   signal: AbortSignal,
   onFrame: (frame: AgentFrame) => void,
   onTrouble: (message: string) => void,
+  /** The parts without which a call to the agent makes no sense: it takes text from `stt`, and its text is spoken by `tts`. */
+  needs: readonly ("stt" | "tts")[] = [],
 ): MediaConnection {
   let socket: Socket | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -22,7 +24,7 @@ export function openMedia(
   const open = () => {
     if (signal.aborted) return;
     const reader = new FrameReader();
-    const opened = connect(path, () => write({ kind: "message", message: { type: "hello" } }));
+    const opened = connect(path, () => write({ kind: "message", message: { type: "hello", needs: [...needs] } }));
     socket = opened;
     opened.on("data", (chunk: Buffer) => {
       try {

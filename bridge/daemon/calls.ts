@@ -54,6 +54,7 @@ function composeEnabledCalls(ground: Ground, { agents, budget, rooms }: CallsDep
     {
       clock,
       audio,
+      lives: (agentId) => agents.find(agentId) !== undefined,
       logger,
       records,
       rooms: callAuthorization(webrtc, rooms),

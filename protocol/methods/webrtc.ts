@@ -139,6 +139,8 @@ export const start = defineMethod({
   errors: [
     "CALLS_DISABLED",
     "CALL_LIMIT_REACHED",
+    "CALL_STATE_CONFLICT",
+    "AGENT_NOT_FOUND",
     "CALL_OFFER_REFUSED",
     "CALL_MEDIA_FAILED",
     "MATRIX_LOGGED_OUT",

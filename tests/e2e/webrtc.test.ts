@@ -103,6 +103,10 @@ describe("calls through the real bridge", () => {
   test("limits, hostile offers and unknown sessions are told in their own codes", async () => {
     const { client } = bridge;
     const room = { room_id: "!voice:example.org" };
+    await expect(client.webrtc.start({ ...room, agent_id: "nobody-1" })).rejects.toMatchObject({
+      code: "AGENT_NOT_FOUND",
+      message: "No agent with the id nobody-1 runs",
+    });
     await expect(client.webrtc.start({ ...room, offer: "garbage" })).rejects.toMatchObject({
       code: "CALL_OFFER_REFUSED",
     });

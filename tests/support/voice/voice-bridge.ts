@@ -47,6 +47,7 @@ export interface FakeAgent {
 
 export interface VoiceBridge extends AsyncDisposable {
   readonly calls: Calls;
+  readonly audio: AgentAudio;
   readonly site: CallPage;
   readonly origin: string;
   readonly charged: number[];
@@ -123,6 +124,7 @@ export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promis
   };
   return {
     calls,
+    audio,
     site,
     charged,
     recordings: join(temp.path, "recordings"),

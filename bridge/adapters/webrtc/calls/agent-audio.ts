@@ -18,7 +18,11 @@ export interface AgentAudioListener {
 interface Connection {
   readonly socket: Duplex;
   readonly reader: FrameReader;
+  needs: readonly CallPart[];
 }
+
+/** A part that another agent takes in a call. */
+export type CallPart = "stt" | "tts";
 
 /** Agents' media connections. Each agent has one, apart from its control socket, so that no large answer delays audio. */
 export class AgentAudio {
@@ -44,10 +48,26 @@ export class AgentAudio {
     return this.#connections.has(agentId);
   }
 
+  /** Whether the agent has a media connection and has said hello on it. */
+  isReady(agentId: string): boolean {
+    return this.#connections.get(agentId)?.reader.mode !== undefined;
+  }
+
+  /** What the agent said that it needs in a call. */
+  needsOf(agentId: string): readonly CallPart[] {
+    return this.#connections.get(agentId)?.needs ?? [];
+  }
+
+  /** Notes what the agent said that it needs in a call. */
+  noteNeeds(agentId: string, needs: readonly CallPart[]): void {
+    const connection = this.#connections.get(agentId);
+    if (connection !== undefined) connection.needs = needs;
+  }
+
   /** Takes a connection. The side socket has checked that the connection is this agent's; an older connection of the agent is closed. */
   attach(agentId: string, socket: Duplex): void {
     this.#connections.get(agentId)?.socket.destroy();
-    const connection: Connection = { socket, reader: new FrameReader() };
+    const connection: Connection = { socket, reader: new FrameReader(), needs: [] };
     socket.on("data", (chunk: Buffer) => this.#receive(agentId, connection, chunk));
     // An error is always followed by `close`.
     socket.on("error", () => undefined);

@@ -8,7 +8,13 @@ const call = z.int();
 
 /** The messages that an agent may send on its media connection. */
 export const FromAgent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("hello") }),
+  z.object({
+    type: z.literal("hello"),
+    needs: z
+      .array(z.enum(["stt", "tts"]))
+      .max(2)
+      .optional(),
+  }),
   z.object({
     type: z.literal("transcript"),
     call,

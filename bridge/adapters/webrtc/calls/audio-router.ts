@@ -155,7 +155,11 @@ export class AudioRouter {
       return;
     }
     const parsed = FromAgent.safeParse(frame.message);
-    if (!parsed.success || parsed.data.type === "hello") return;
+    if (!parsed.success) return;
+    if (parsed.data.type === "hello") {
+      this.#audio.noteNeeds(agentId, parsed.data.needs ?? []);
+      return;
+    }
     const route = this.#byNumber.get(parsed.data.call);
     if (route !== undefined) this.#act(agentId, route, parsed.data);
   }

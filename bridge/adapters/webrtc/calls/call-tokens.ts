@@ -16,15 +16,20 @@ export interface TokenClaims {
   readonly nonce: string;
 }
 
-/** Why a token was refused. It is recorded and never sent to the client. */
+/** Why a token was refused. It is recorded. The client gets it only where the bridge itself wrote the token. */
 export type TokenFault = "malformed" | "forged" | "expired" | "replayed" | "another_use";
+
+const shown: Partial<Record<TokenFault, string>> = {
+  expired: "The link to this call has expired",
+  replayed: "The link to this call was used already",
+};
 
 export class TokenRefused extends BridgeError {
   readonly fault: TokenFault;
   readonly session: string | undefined;
 
   constructor(fault: TokenFault, session?: string) {
-    super("CALL_TOKEN_REFUSED");
+    super("CALL_TOKEN_REFUSED", shown[fault]);
     this.fault = fault;
     this.session = session;
   }

@@ -33,6 +33,8 @@ export interface CallsDeps {
   readonly rooms: RoomGate;
   readonly reservations: CallReservations;
   readonly audio: AgentAudio;
+  /** Whether an agent of this id lives. Without it every named agent is taken to live. */
+  readonly lives?: ((agentId: string) => boolean) | undefined;
   readonly logger: Logger;
   readonly onState: (session: CallSession, from: CallState) => void;
   readonly onTranscript: (session: CallSession, transcript: Transcript) => void;

@@ -10,6 +10,7 @@ import { AudioRouter } from "./audio-router.ts";
 import { CallBudget } from "./call-budget.ts";
 import { about, CallCredentials } from "./call-credentials.ts";
 import { assertWithinLimits } from "./call-limits.ts";
+import { assertParticipants } from "./call-participants.ts";
 import type { CallRecords } from "./call-records.ts";
 import { type CallPlan, CallSession } from "./call-session.ts";
 import type { CallsDeps, CallsSettings, CallWatcher, StartRequest } from "./call-types.ts";
@@ -76,6 +77,8 @@ export class Calls implements Service {
   /** Opens a session. @throws BridgeError FORBIDDEN, CALL_LIMIT_REACHED or an error of the budget */
   async open(caller: Caller, request: StartRequest): Promise<StartedCall> {
     await this.#admit(caller, request);
+    if (this.#deps.lives !== undefined)
+      await assertParticipants(this.#deps.audio, this.#deps.lives, request, this.#deps.clock);
     const { tokenTtlMs, maxDurationMs, ...rest } = request;
     const plan: CallPlan = {
       ...rest,
