@@ -55,16 +55,27 @@ describe("utterances", () => {
 });
 
 describe("the voice assistant", () => {
-  const call = (async () => ({ agents: [1, 2, 3] })) as never;
+  const health = { status: "ok", agents_running: 3, problems: [] as string[] };
+  const call = (async () => ({ health })) as never;
   test.each([
     ["system status", "all systems are running"],
     ["how many agents are running", "three agents are running"],
-    ["approve the deployment", "the deployment needs your approval in the room"],
+    ["approve the deployment", "i cannot approve or cancel anything in a call. please answer requests in the room"],
     ["what", "please say that again"],
     ["good bye", undefined],
   ])("answers %s", async (question, answer) => {
     expect(await answerTo(question, { call })).toBe(answer);
     expect(createAssistant().tick).toBeInstanceOf(Function);
+  });
+
+  test("names what is not well, and does not take other words for a farewell", async () => {
+    const problems = ["heartbeat-1 is failed", "It is locked", "a", "b"];
+    const ill = (async () => ({ health: { status: "degraded", agents_running: 1, problems } })) as never;
+    expect(await answerTo("system status", { call: ill })).toBe(
+      "not all systems are running. heartbeat-1 is failed. It is locked. and 2 more problems",
+    );
+    expect(await answerTo("how many agents are running", { call: ill })).toBe("one agent is running");
+    expect(await answerTo("good bye said the weather", { call: ill })).toBe("please say that again");
   });
 });
 

@@ -47,10 +47,7 @@ export function bridgeHandlers(deps: BridgeHandlerDeps): Handlers<MethodsOf<"bri
         panic: panicOf(agents),
       };
     },
-    "bridge.health": async () => {
-      const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(deps), ...checkAgents(agents)];
-      return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
-    },
+    "bridge.health": () => healthOf(deps),
     "bridge.doctor": async () => {
       const checks = await doctor.examine();
       return { status: checks.some(({ status }) => status === "trouble") ? "trouble" : "ok", checks };
@@ -65,6 +62,18 @@ export function bridgeHandlers(deps: BridgeHandlerDeps): Handlers<MethodsOf<"bri
       return { status: "draining" };
     },
   };
+}
+
+export interface BridgeHealth {
+  readonly status: "ok" | "degraded";
+  readonly checks: Check[];
+}
+
+/** Checks the engine, the bridge's state, the keystore, the store and every agent. */
+export async function healthOf(deps: Omit<BridgeHandlerDeps, "clock" | "doctor">): Promise<BridgeHealth> {
+  const { info, engine, agents } = deps;
+  const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(deps), ...checkAgents(agents)];
+  return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
 }
 
 type Check = { name: string; status: "ok" | "degraded"; message: string };
@@ -93,7 +102,7 @@ function panicOf({ panicked }: AgentSupervisor): { since: string; reason: string
   return panicked === undefined ? null : { since: new Date(panicked.sinceMs).toISOString(), reason: panicked.reason };
 }
 
-function checkKept({ keystore, store }: BridgeHandlerDeps): Check[] {
+function checkKept({ keystore, store }: Pick<BridgeHandlerDeps, "keystore" | "store">): Check[] {
   const { isUnlocked } = keystore;
   const isRoomy = store.shortage === "none";
   return [

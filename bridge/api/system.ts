@@ -3,8 +3,13 @@ import type { AgentSupervisor } from "../agents/index.ts";
 import type { HostMeter } from "../platform/os/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { agentUsage } from "./agent.ts";
+import type { BridgeHealth } from "./bridge.ts";
 
-export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handlers<MethodsOf<"system">> {
+export function systemHandlers(
+  agents: AgentSupervisor,
+  host: HostMeter,
+  health: () => Promise<BridgeHealth>,
+): Handlers<MethodsOf<"system">> {
   return {
     "system.info": async (_, { principal }) => {
       if (principal.kind === "agent" && !agents.get(principal.agentId).plan.grants.includes("system.info")) {
@@ -12,7 +17,7 @@ export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handle
           grant: "system.info",
         });
       }
-      const [reading, usage] = await Promise.all([host.read(), agents.usage()]);
+      const [reading, usage, { status, checks }] = await Promise.all([host.read(), agents.usage(), health()]);
       const [one, five, fifteen] = reading.load;
       return {
         host: {
@@ -26,6 +31,11 @@ export function systemHandlers(agents: AgentSupervisor, host: HostMeter): Handle
           uptime_s: reading.uptimeS,
         },
         agents: usage.map(agentUsage),
+        health: {
+          status,
+          agents_running: agents.list(false).filter(({ state }) => state === "running").length,
+          problems: checks.filter((check) => check.status !== "ok").map(({ message }) => message),
+        },
       };
     },
   };

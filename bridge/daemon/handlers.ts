@@ -6,7 +6,7 @@ import { accessHandlers } from "../api/access.ts";
 import { agentHandlers } from "../api/agent.ts";
 import { approvalHandlers } from "../api/approval.ts";
 import { auditHandlers } from "../api/audit.ts";
-import { bridgeHandlers } from "../api/bridge.ts";
+import { bridgeHandlers, healthOf } from "../api/bridge.ts";
 import { budgetHandlers } from "../api/budget.ts";
 import { eventHandlers } from "../api/event.ts";
 import { keystoreHandlers } from "../api/keystore.ts";
@@ -72,7 +72,9 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     ...messageHandlers(messaging.mailbox, directory),
     ...taskHandlers(messaging.tasks, directory),
     ...queueHandlers(outbox),
-    ...systemHandlers(supervisor, new HostMeter(config.stateDir)),
+    ...systemHandlers(supervisor, new HostMeter(config.stateDir), () =>
+      healthOf({ info, engine, agents: supervisor, keystore, store }),
+    ),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
     ...accessHandlers({ access, keystore, agents: directory, server, interceptor, http }),
     ...approvalHandlers(approvals, attachments, access),

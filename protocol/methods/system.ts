@@ -26,7 +26,17 @@ export const info = defineMethod({
   roles: everyone,
   effect: "read",
   params: z.strictObject({}),
-  result: z.object({ host: HostInfo, agents: z.array(AgentUsage) }),
+  result: z.object({
+    host: HostInfo,
+    agents: z.array(AgentUsage),
+    health: z
+      .object({
+        status: z.enum(["ok", "degraded"]),
+        agents_running: z.int(),
+        problems: z.array(z.string()).describe("What `bridge.health` found wrong, one sentence each."),
+      })
+      .describe("The result of `bridge.health`, for agents, which may not call that method."),
+  }),
   errors: [],
   example: {
     params: {},
@@ -42,6 +52,7 @@ export const info = defineMethod({
         uptime_s: 86_400,
       },
       agents: [exampleUsage],
+      health: { status: "ok", agents_running: 1, problems: [] },
     },
   },
 });
