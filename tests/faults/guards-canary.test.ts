@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AnyMethod, methods } from "@armorclaw/protocol";
 import { expect, test } from "@jest/globals";
-import { forms } from "../../bridge/adapters/http/scrub.ts";
 import { startTestDaemon } from "../support/daemon.ts";
 import { agentCall, asAgent } from "../support/engines/agent-line.ts";
 import { describeOnEngines } from "../support/engines/engines.ts";
@@ -15,7 +14,11 @@ const canaries = Array.from(
   { length: 40 },
   (_, number) => `sk-CANARY${number}-${"0123456789abcdef".repeat(2)}-${number}`,
 );
-const shapes = canaries.flatMap(forms);
+/** A canary as it is, in hexadecimal and in base64 at each of its three offsets, without the characters at both ends. */
+const shapes = canaries.flatMap((canary) => {
+  const base64 = [0, 1, 2].map((shift) => Buffer.from("x".repeat(shift) + canary).toString("base64"));
+  return [canary, Buffer.from(canary).toString("hex"), ...base64.map((text) => text.slice(4, -4))];
+});
 
 /** Where any canary, in any encoding that is used, stands in the bytes. */
 const hitsIn = (bytes: Buffer): string[] => shapes.filter((shape) => bytes.includes(shape));

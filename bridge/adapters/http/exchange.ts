@@ -11,6 +11,7 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | undefined;
   readonly signal: AbortSignal;
+  /** 0 when the answer's body does not matter: it is not read. */
   readonly responseBytesMax: number;
   /** Hosts that the operator allows at a private address. */
   readonly privateHosts: readonly string[];
@@ -41,7 +42,7 @@ export async function exchange(wanted: Exchange): Promise<Answer> {
 }
 
 /** Why a call failed. */
-export type HttpFailure = "unresolved" | "unreachable" | "timed_out" | "too_large";
+export type HttpFailure = "unresolved" | "unreachable" | "timed_out" | "too_large" | "encoded" | "partial";
 
 const failed = (reason: HttpFailure, message: string, options?: ErrorOptions) =>
   new BridgeError("HTTP_FAILED", message, { reason }, options);
@@ -79,7 +80,12 @@ function send({ url, method, headers, body, signal, responseBytesMax }: Exchange
     port: url.port === "" ? (isPlain ? 80 : 443) : Number(url.port),
     path: `${url.pathname}${url.search}`,
     method,
-    headers: { ...headers, host: url.host, ...(body === undefined ? {} : { "content-length": String(body.length) }) },
+    headers: {
+      ...headers,
+      "accept-encoding": "identity",
+      host: url.host,
+      ...(body === undefined ? {} : { "content-length": String(body.length) }),
+    },
     signal,
     // Agents share no connection.
     agent: false,
@@ -89,7 +95,8 @@ function send({ url, method, headers, body, signal, responseBytesMax }: Exchange
   const { request: open } = process.getBuiltinModule(isPlain ? "node:http" : "node:https");
   return new Promise((resolve, reject) => {
     const request = open(options, (response) => {
-      collect(response, responseBytesMax).then(resolve, (error: unknown) => {
+      const answer = responseBytesMax === 0 ? withoutBody(response) : collect(response, responseBytesMax);
+      answer.then(resolve, (error: unknown) => {
         request.destroy();
         reject(error);
       });
@@ -99,7 +106,15 @@ function send({ url, method, headers, body, signal, responseBytesMax }: Exchange
   });
 }
 
+/** Returns the answer's head and ends the connection. */
+async function withoutBody(response: IncomingMessage): Promise<Answer> {
+  const answer = { status: response.statusCode ?? 0, headers: headersOf(response), body: Buffer.alloc(0) };
+  response.destroy();
+  return answer;
+}
+
 async function collect(response: IncomingMessage, bytesMax: number): Promise<Answer> {
+  assertWhole(response);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -107,11 +122,25 @@ async function collect(response: IncomingMessage, bytesMax: number): Promise<Ans
     if (bytes > bytesMax) throw failed("too_large", `The answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
-  const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(", ") : (value ?? ""),
-    ]),
-  );
-  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks) };
+  return { status: response.statusCode ?? 0, headers: headersOf(response), body: Buffer.concat(chunks) };
 }
+
+/**
+ * Refuses an answer that is compressed or a piece of the whole. The request asked for neither, and a secret in it would not be
+ * recognized.
+ */
+function assertWhole({ headers, statusCode }: IncomingMessage): void {
+  const codings = `${headers["content-encoding"] ?? ""},${headers["transfer-encoding"] ?? ""}`.toLowerCase().split(",");
+  const unasked = codings
+    .map((coding) => coding.trim())
+    .find((coding) => !["", "identity", "chunked"].includes(coding));
+  if (unasked !== undefined)
+    throw failed("encoded", `The answer has the coding ${unasked.slice(0, 40)}, which the request did not ask for`);
+  if (statusCode === 206 || headers["content-range"] !== undefined)
+    throw failed("partial", "The answer is a piece of the whole, which the request did not ask for");
+}
+
+const headersOf = ({ headers }: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
+  );

@@ -7,7 +7,8 @@ import type { Clock } from "../../platform/clock.ts";
 import { allowedUrl } from "./destination.ts";
 import type { Answer } from "./exchange.ts";
 import { PatientExchange } from "./patience.ts";
-import { forms, scrub } from "./scrub.ts";
+import { assertHeaders, assertNoMethodParameter } from "./request-headers.ts";
+import { scrub } from "./scrub.ts";
 
 /** Resolves the tokens that an agent holds in place of secrets. */
 export interface TokenSource {
@@ -48,11 +49,6 @@ export interface HttpBrokerDeps {
 
 /** As base64, this still fits in one line of the wire. */
 const responseBytesMax = 8 * 1024 * 1024;
-/** The bridge sets these headers itself, or they control the connection. */
-const ownHeaders =
-  /^(?:host|content-length|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|accept-encoding)$/i;
-const headerName = /^[A-Za-z0-9-]+$/;
-const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Makes HTTP calls for agents, with secrets that the agents never see. */
 export class HttpBroker {
@@ -88,17 +84,16 @@ export class HttpBroker {
       secrets.set(token, secret.reveal());
       secret.wipe();
     }
-    const wanted = { url, method: call.method, ...filled(call, secrets), responseBytesMax, privateHosts };
+    const { headers, body } = filled(call, secrets);
+    assertNoMethodParameter(url, body);
+    const wanted = { url, method: call.method, headers, body, responseBytesMax, privateHosts };
     const endsAt = startedAt + call.timeoutMs;
     const answer = await this.#patience.exchange(agentId, wanted, { caller: signal, endsAt });
-    return { ...scrubbed(answer, secrets), durationMs: Math.round(this.#clock.monotonic() - startedAt) };
+    return { ...(await scrubbed(answer, secrets)), durationMs: Math.round(this.#clock.monotonic() - startedAt) };
   }
 
   #grantsIn({ headers, body = "", encoding, url }: HttpCall, agentId: string): Map<string, Grant> {
-    for (const [name, value] of Object.entries(headers)) {
-      if (!headerName.test(name) || !headerValue.test(value) || ownHeaders.test(name))
-        throw new BridgeError("DESTINATION_REFUSED", `The header ${JSON.stringify(name)} may not be set`);
-    }
+    assertHeaders(headers);
     // URLs end up in servers' logs.
     if (url.match(tokenPattern) !== null)
       throw new BridgeError("DESTINATION_REFUSED", "A secret may be in a header or in the body, but not in the URL");
@@ -111,26 +106,22 @@ export class HttpBroker {
 function filled({ headers, body, encoding }: HttpCall, secrets: ReadonlyMap<string, string>) {
   const fill = (text: string) => text.replaceAll(tokenPattern, (token) => secrets.get(token) ?? token);
   return {
-    headers: {
-      "accept-encoding": "identity",
-      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), fill(value)])),
-    },
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), fill(value)])),
     body: body === undefined ? undefined : encoding === "raw" ? Buffer.from(fill(body)) : Buffer.from(body, "base64"),
   };
 }
 
 /** A server may echo the secret; the agent gets its token instead. */
-function scrubbed(answer: Answer, secrets: ReadonlyMap<string, string>) {
-  const clean = (text: string) =>
-    [...secrets].reduce((cleaned, [token, secret]) => scrub(cleaned, forms(secret), token), text);
-  const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, clean(value)]));
-  const isText = isUtf8(answer.body);
-  // Latin-1 keeps every byte as one character, so that a secret is found in what is not text too.
-  const body = clean(answer.body.toString(isText ? "utf8" : "latin1"));
+async function scrubbed(answer: Answer, secrets: ReadonlyMap<string, string>) {
+  const clean = async (text: string) => (await scrub(Buffer.from(text), secrets)).toString();
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer.headers)) headers[await clean(name)] = await clean(value);
+  const body = await scrub(answer.body, secrets);
+  const encoding = isUtf8(body) ? "raw" : "base64";
   return {
     status: answer.status,
     headers,
-    body: isText ? body : Buffer.from(body, "latin1").toString("base64"),
-    encoding: isText ? ("raw" as const) : ("base64" as const),
-  };
+    body: body.toString(encoding === "raw" ? "utf8" : "base64"),
+    encoding,
+  } as const;
 }

@@ -81,12 +81,12 @@ async function paused(clock: Clock, ms: number, caller: AbortSignal): Promise<bo
   );
 }
 
-/** A host that refuses is healthy, and so is one whose answer is too long for the bridge. */
+/** A host that refuses is healthy, and so is one whose answer the bridge does not take. */
 function healthOf(end: Settled<Answer>): Health {
   if (!("error" in end)) return end.value.status >= 500 ? "failing" : "healthy";
   const failure = failureOf(end.error);
   if (failure === undefined) return "unknown";
-  return failure === "too_large" ? "healthy" : "failing";
+  return ["too_large", "encoded", "partial"].includes(String(failure)) ? "healthy" : "failing";
 }
 
 /** A host with `retry-after` is not called before that time; the agent gets its answer. */

@@ -1,5 +1,6 @@
 import { DeliveryError, type Destination } from "../../outbox/index.ts";
 import { CircuitOpenError, type Circuits, type Health, type Settled } from "./circuits.ts";
+import { type Answer, exchange } from "./exchange.ts";
 
 /**
  * Posts messages as JSON to the webhooks that the operator configured. The lane is the name of the webhook, and `Idempotency-Key`
@@ -22,19 +23,26 @@ export function webhook(urls: ReadonlyMap<string, string>, circuits: Circuits): 
   };
 }
 
-async function post(lane: string, url: string, what: { key: string; body: string; signal: AbortSignal }) {
-  const response = await fetch(url, {
+/** Posts by the same code as the calls of agents: one checked address, no redirects. The operator chose the host, so any address will do. */
+async function post(
+  lane: string,
+  target: string,
+  { key, body, signal }: { key: string; body: string; signal: AbortSignal },
+) {
+  const url = new URL(target);
+  const answer = await exchange({
+    url,
     method: "POST",
-    headers: { "content-type": "application/json", "idempotency-key": what.key },
-    body: what.body,
-    redirect: "error",
-    signal: what.signal,
+    headers: { "content-type": "application/json", "idempotency-key": key },
+    body: Buffer.from(body),
+    signal,
+    responseBytesMax: 0,
+    privateHosts: [url.hostname.toLowerCase()],
   }).catch((cause: unknown) => {
     throw new DeliveryError("transient", `${lane} could not be reached`, { cause });
   });
-  await response.body?.cancel();
-  if (!response.ok) throw failureOf(lane, response);
-  return response.status;
+  if (answer.status < 200 || answer.status > 299) throw failureOf(lane, answer);
+  return answer.status;
 }
 
 /** A receiver that refuses or asks for time is healthy. */
@@ -54,8 +62,8 @@ class Refusal extends DeliveryError {
   }
 }
 
-function failureOf(lane: string, { status, headers }: Response): Refusal {
-  const retryAfterMs = waitOf(headers.get("retry-after") ?? "", Date.parse(headers.get("date") ?? ""));
+function failureOf(lane: string, { status, headers }: Answer): Refusal {
+  const retryAfterMs = waitOf(headers["retry-after"] ?? "", Date.parse(headers["date"] ?? ""));
   const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
   return new Refusal(lane, status, isTransient, retryAfterMs);
 }
