@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import type { ErrorCode } from "./errors.ts";
 import type { Role } from "./roles.ts";
+import type { MethodScope } from "./scope.ts";
 
 /** A method's whole declaration; dispatch, types, client, CLI, OpenRPC, reference and contract tests derive from it. */
 export interface MethodSpec<
@@ -16,6 +17,8 @@ export interface MethodSpec<
   readonly roles: readonly Role[];
   /** `write` changes something: it is recorded, and refused while the bridge drains. */
   readonly effect: "read" | "write";
+  /** What the call is about. A token that is limited to channels or agents may not call a method that leaves it out. */
+  readonly scope?: MethodScope;
   /**
    * Whether calls are recorded in the audit. With true, every call is recorded, because the method reveals or uses a secret. With false,
    * no call is recorded, because the stored result names the caller. When left out, writes by people are recorded.

@@ -51,4 +51,5 @@ export type { TokenInfo } from "./methods/token.ts";
 export type { CallEndReason, CallState } from "./methods/webrtc.ts";
 export type { Principal } from "./principal.ts";
 export { Role, roles } from "./roles.ts";
+export type { MethodScope } from "./scope.ts";
 export { Secret, secretMark } from "./secret.ts";

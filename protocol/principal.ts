@@ -17,6 +17,8 @@ export type Principal =
       readonly methods?: readonly string[];
       /** Only these channels; all when left out. */
       readonly channels?: readonly string[];
+      /** Only these agents, and of the agents' channels only theirs; all when left out. */
+      readonly agents?: readonly AgentId[];
       /** The expiry of the token, in milliseconds since the epoch. Its connections end then. Never when left out. */
       readonly expiresAtMs?: number;
     }

@@ -11,6 +11,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { type Delivery, SecretDelivery, type SecretReader } from "./delivery.ts";
 import { type Contract, channelsOf, coversChannel, type Explanation, explainMethod, methodsOf } from "./rights.ts";
+import { reachesChannel } from "./scopes.ts";
 import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./store.ts";
 import { type Holder, PhantomTokens, tokenPattern } from "./tokens.ts";
 
@@ -73,7 +74,9 @@ export class Access {
   }
 
   mayUseChannel(principal: Principal, pattern: string, use: "publish" | "subscribe"): boolean {
-    return coversChannel(this.channels(principal, use), pattern);
+    return principal.kind === "agent"
+      ? coversChannel(this.channels(principal, use), pattern)
+      : reachesChannel(principal, pattern);
   }
 
   /** The loop of an agent that lives. */

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { BlockList, isIPv6 } from "node:net";
-import type { Principal } from "@armorclaw/protocol";
+import type { AgentId, Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../platform/clock.ts";
 import type { Migration, Row, Sql, Store } from "../store/index.ts";
+import { reachesChannel, reachesMethod } from "./scopes.ts";
 
 export const tokenMigrations: readonly Migration[] = [
   {
@@ -13,6 +14,7 @@ export const tokenMigrations: readonly Migration[] = [
       name TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, role TEXT NOT NULL, methods TEXT, channels TEXT, addresses TEXT,
       expires_at INTEGER, created_at INTEGER NOT NULL, created_by TEXT NOT NULL) STRICT`,
   },
+  { domain: "api_tokens", version: 2, sql: "ALTER TABLE api_tokens ADD COLUMN agents TEXT" },
 ];
 
 /** The rights of an API token. Times are in milliseconds since the epoch. */
@@ -21,6 +23,7 @@ export interface ApiToken {
   readonly role: Exclude<Principal["role"], "agent">;
   readonly methods: readonly string[] | undefined;
   readonly channels: readonly string[] | undefined;
+  readonly agents: readonly AgentId[] | undefined;
   readonly addresses: readonly string[] | undefined;
   readonly expiresAt: number | undefined;
   readonly createdAt: number;
@@ -45,18 +48,23 @@ export class ApiTokens {
   }
 
   /**
-   * Creates a token. Only this call returns the token's text.
-   * @throws BridgeError TOKEN_EXISTS
+   * Creates a token that reaches no further than its creator. Only this call returns the token's text.
+   * @throws BridgeError TOKEN_EXISTS, FORBIDDEN
    */
-  async create(fields: Omit<ApiToken, "createdAt">): Promise<{ token: string; info: ApiToken }> {
+  async create(
+    wanted: Omit<ApiToken, "createdAt" | "createdBy">,
+    creator: Principal,
+  ): Promise<{ token: string; info: ApiToken }> {
     const token = `${prefix}${randomBytes(secretBytes).toString("base64url")}`;
-    const info = { ...fields, createdAt: this.#clock.now() };
     const json = (value: readonly string[] | undefined) => (value === undefined ? null : JSON.stringify(value));
-    await this.#store.write((sql) => {
+    const info = await this.#store.write((sql) => {
+      const parent = parentOf(sql, creator);
+      const info = { ...derived(wanted, creator, parent), createdAt: this.#clock.now(), createdBy: creator.id };
       if (sql.get("SELECT 1 FROM api_tokens WHERE name = ?", info.name) !== undefined)
         throw new BridgeError("TOKEN_EXISTS", `There is an API token named ${info.name}`);
       sql.run(
-        "INSERT INTO api_tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        `INSERT INTO api_tokens (name, hash, role, methods, channels, addresses, expires_at, created_at, created_by, agents)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         info.name,
         hashOf(token),
         info.role,
@@ -66,7 +74,9 @@ export class ApiTokens {
         info.expiresAt ?? null,
         info.createdAt,
         info.createdBy,
+        json(info.agents),
       );
+      return info;
     });
     return { token, info };
   }
@@ -75,10 +85,22 @@ export class ApiTokens {
     return this.#store.read((sql) => sql.all("SELECT * FROM api_tokens ORDER BY name").map(tokenOf));
   }
 
-  /** @throws BridgeError TOKEN_NOT_FOUND */
-  async revoke(name: string): Promise<void> {
-    const { changes } = await this.#store.write((sql: Sql) => sql.run("DELETE FROM api_tokens WHERE name = ?", name));
-    if (changes === 0) throw new BridgeError("TOKEN_NOT_FOUND", `No API token is named ${name}`);
+  /**
+   * Revokes a token, with those that it created.
+   * @returns the names of all that were revoked
+   * @throws BridgeError TOKEN_NOT_FOUND
+   */
+  async revoke(name: string): Promise<string[]> {
+    return await this.#store.write((sql) => {
+      if (sql.run("DELETE FROM api_tokens WHERE name = ?", name).changes === 0)
+        throw new BridgeError("TOKEN_NOT_FOUND", `No API token is named ${name}`);
+      return [name, ...removeCreatedBy(sql, `token:${name}`)];
+    });
+  }
+
+  /** Revokes the tokens that a principal created, because it lost its own rights. @returns their names */
+  async revokeCreatedBy(principal: string): Promise<string[]> {
+    return await this.#store.write((sql) => removeCreatedBy(sql, principal));
   }
 
   /** Whether the text has the form of an API token. */
@@ -90,7 +112,7 @@ export class ApiTokens {
   verify(token: string, address: string): Principal | undefined {
     const row = this.#store.read((sql) => sql.get("SELECT * FROM api_tokens WHERE hash = ?", hashOf(token)));
     if (row === undefined) return undefined;
-    const { name, role, methods, channels, addresses, expiresAt } = tokenOf(row);
+    const { name, role, methods, channels, agents, addresses, expiresAt } = tokenOf(row);
     if (expiresAt !== undefined && expiresAt <= this.#clock.now()) return undefined;
     if (addresses !== undefined && !isAmong(address, addresses)) return undefined;
     return {
@@ -99,9 +121,58 @@ export class ApiTokens {
       role,
       ...(methods === undefined ? {} : { methods }),
       ...(channels === undefined ? {} : { channels }),
+      ...(agents === undefined ? {} : { agents }),
       ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }),
     };
   }
+}
+
+/** Removes the tokens of a creator, and in turn those that they created. */
+function removeCreatedBy(sql: Sql, creator: string): string[] {
+  const names = sql.all("SELECT name FROM api_tokens WHERE created_by = ?", creator).map((row) => String(row["name"]));
+  sql.run("DELETE FROM api_tokens WHERE created_by = ?", creator);
+  return [...names, ...names.flatMap((name) => removeCreatedBy(sql, `token:${name}`))];
+}
+
+/** The API token that a creator came in by. A JWT has no row. @throws BridgeError UNAUTHENTICATED when it was revoked meanwhile */
+function parentOf(sql: Sql, creator: Principal): ApiToken | undefined {
+  if (creator.kind !== "token" || creator.id.startsWith("token:jwt-")) return undefined;
+  const row = sql.get("SELECT * FROM api_tokens WHERE name = ?", creator.id.slice("token:".length));
+  if (row === undefined) throw new BridgeError("UNAUTHENTICATED", `${creator.id} was revoked`);
+  return tokenOf(row);
+}
+
+type Fields = Omit<ApiToken, "createdAt" | "createdBy">;
+
+/** What a new token inherits from its creator: each limit that it does not narrow, and the end of the creator's life. */
+function derived(wanted: Fields, creator: Principal, parent: ApiToken | undefined): Fields {
+  if (creator.kind !== "token" && creator.kind !== "matrix") return wanted;
+  const narrowed = <T extends string>(
+    what: string,
+    asked: readonly T[] | undefined,
+    allowed: readonly T[] | undefined,
+    isWithin: (one: T) => boolean,
+  ) => {
+    const beyond = asked?.find((one) => !isWithin(one));
+    if (beyond === undefined) return asked ?? allowed;
+    const why = `A token reaches no further than its creator ${creator.id}, and ${what} ${beyond} does`;
+    throw new BridgeError("FORBIDDEN", why, { [what]: beyond });
+  };
+  const { methods, channels, agents, expiresAtMs = Number.POSITIVE_INFINITY } = creator;
+  const expiresAt = Math.min(wanted.expiresAt ?? Number.POSITIVE_INFINITY, expiresAtMs);
+  return {
+    ...wanted,
+    methods: narrowed("method", wanted.methods, methods, (one) => reachesMethod(creator, one)),
+    channels: narrowed("channel", wanted.channels, channels, (one) => reachesChannel(creator, one)),
+    agents: narrowed("agent", wanted.agents, agents, (one) => agents === undefined || agents.includes(one)),
+    addresses: narrowed(
+      "address",
+      wanted.addresses,
+      parent?.addresses,
+      (one) => parent?.addresses === undefined || isNetworkAmong(one, parent.addresses),
+    ),
+    expiresAt: Number.isFinite(expiresAt) ? expiresAt : undefined,
+  };
 }
 
 function tokenOf(row: Row): ApiToken {
@@ -111,6 +182,7 @@ function tokenOf(row: Row): ApiToken {
     role: row["role"] as ApiToken["role"],
     methods: list("methods"),
     channels: list("channels"),
+    agents: list("agents") as AgentId[] | undefined,
     addresses: list("addresses"),
     expiresAt: row["expires_at"] === null ? undefined : Number(row["expires_at"]),
     createdAt: Number(row["created_at"]),
@@ -119,6 +191,16 @@ function tokenOf(row: Row): ApiToken {
 }
 
 const familyOf = (address: string) => (isIPv6(address) ? "ipv6" : "ipv4");
+
+/** Whether every address of a network, or the one address, lies in one of the allowed networks. */
+function isNetworkAmong(network: string, allowed: readonly string[]): boolean {
+  const [base = "", length] = network.split("/");
+  const bits = (text: string, prefix: string | undefined) => Number(prefix ?? (isIPv6(text) ? 128 : 32));
+  return allowed.some((one) => {
+    const [start = "", prefix] = one.split("/");
+    return isIPv6(start) === isIPv6(base) && bits(start, prefix) <= bits(base, length) && isAmong(base, [one]);
+  });
+}
 
 function isAmong(address: string, allowed: readonly string[]): boolean {
   const list = new BlockList();

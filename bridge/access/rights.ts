@@ -2,6 +2,7 @@ import type { AnyMethod, Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { coversPattern } from "../events/index.ts";
+import { channelsInReach } from "./scopes.ts";
 
 export type Contract = Readonly<Record<string, AnyMethod>>;
 
@@ -20,8 +21,7 @@ export interface LoopRights {
  * configurations that its loop lists.
  */
 export function channelsOf(principal: Principal, loop: LoopRights | undefined, use: "publish" | "subscribe"): string[] {
-  if (principal.kind === "token" && principal.channels !== undefined) return [...principal.channels];
-  if (principal.kind !== "agent") return [">"];
+  if (principal.kind !== "agent") return channelsInReach(principal);
   const own = [`agent.${principal.agentId}.>`, ...(loop?.channels?.[use] ?? [])];
   if (use === "publish") return own;
   // The name's own dots are segments of the channel.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
-import type { Access, Grant } from "../access/index.ts";
+import { type Access, type ApiTokens, assertUnlimited, type Grant, reachesMethod } from "../access/index.ts";
 import type { HttpBroker } from "../adapters/http/index.ts";
 import type { ApprovalInterceptor } from "../approvals/index.ts";
 import type { Keystore } from "../keystore/index.ts";
@@ -9,6 +9,7 @@ import type { Call, Handlers, RpcServer } from "../rpc/index.ts";
 
 export interface AccessHandlerDeps {
   readonly access: Access;
+  readonly tokens: Pick<ApiTokens, "revokeCreatedBy">;
   readonly keystore: Pick<Keystore, "info">;
   readonly agents: Pick<AgentDirectory, "running">;
   readonly server: Pick<RpcServer, "disconnect">;
@@ -17,7 +18,12 @@ export interface AccessHandlerDeps {
 }
 
 export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"access" | "secret" | "http">> {
-  const { access, keystore, agents, server, interceptor } = deps;
+  const { access, tokens, keystore, agents, server, interceptor } = deps;
+  /** Ends the connections of a principal whose rights changed, and the tokens that it created. */
+  const disconnect = async (principal: string) => {
+    const derived = await tokens.revokeCreatedBy(principal);
+    return [principal, ...derived.map((name) => `token:${name}`)].reduce((sum, one) => sum + server.disconnect(one), 0);
+  };
   return {
     ...delivery(deps),
     "access.whoami": (_, { principal }) => {
@@ -26,7 +32,7 @@ export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"acc
       return {
         principal: principal.id,
         role: principal.role,
-        methods: access.methodsOf(principal.role),
+        methods: access.methodsOf(principal.role).filter((method) => reachesMethod(principal, method)),
         channels: access.channels(principal, "subscribe"),
         secrets: grants.map(({ name, mode }) => ({ name, mode })),
       };
@@ -54,7 +60,7 @@ export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"acc
     "access.revoke": async ({ loop, name, principal }) => {
       if (principal !== undefined) {
         const revoked = await access.unassign(principal);
-        return { revoked, closed_connections: server.disconnect(principal), holders: [] };
+        return { revoked, closed_connections: await disconnect(principal), holders: [] };
       }
       if (loop === undefined) throw new BridgeError("INVALID_PARAMS", "Name a loop, or a principal");
       const { revoked, holders } = await access.revoke(loop, name);
@@ -62,9 +68,10 @@ export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"acc
       return { revoked, closed_connections: closed.reduce((sum, count) => sum + count, 0), holders };
     },
     "access.assign": async ({ principal, role }, call) => {
+      assertUnlimited(call.principal);
       await access.assign(principal, role, call.principal.id);
       // A connection keeps the role that it came with: it has to come anew.
-      return { principal, role, closed_connections: server.disconnect(principal) };
+      return { principal, role, closed_connections: await disconnect(principal) };
     },
   };
 }

@@ -10,21 +10,32 @@ export function tokenHandlers(
   server: Pick<RpcServer, "disconnect">,
 ): Handlers<MethodsOf<"token">> {
   return {
-    "token.create": async ({ name, role, methods, channels, addresses, expires_in_days }, { principal }) => {
-      const scope = { methods, channels, addresses };
+    "token.create": async ({ name, role, methods, channels, agents, addresses, expires_in_days }, { principal }) => {
+      const scope = { methods, channels, agents, addresses };
       const expiresAt = Math.round(now() + expires_in_days * dayMs);
-      const { token, info } = await tokens.create({ name, role, ...scope, expiresAt, createdBy: principal.id });
+      const { token, info } = await tokens.create({ name, role, ...scope, expiresAt }, principal);
       return { ...shown(info), token };
     },
     "token.list": () => ({ tokens: tokens.list().map(shown) }),
     "token.revoke": async ({ name }) => {
-      await tokens.revoke(name);
-      return { revoked: true, closed_connections: server.disconnect(`token:${name}`) };
+      const names = await tokens.revoke(name);
+      const closed = names.map((one) => server.disconnect(`token:${one}`));
+      return { revoked: true, closed_connections: closed.reduce((sum, count) => sum + count, 0) };
     },
   };
 }
 
-function shown({ name, role, methods, channels, addresses, expiresAt, createdAt, createdBy }: ApiToken): TokenInfo {
+function shown({
+  name,
+  role,
+  methods,
+  channels,
+  agents,
+  addresses,
+  expiresAt,
+  createdAt,
+  createdBy,
+}: ApiToken): TokenInfo {
   const listed = (key: string, value: readonly string[] | undefined) =>
     value === undefined ? {} : { [key]: [...value] };
   return {
@@ -33,6 +44,7 @@ function shown({ name, role, methods, channels, addresses, expiresAt, createdAt,
     role,
     ...listed("methods", methods),
     ...listed("channels", channels),
+    ...listed("agents", agents),
     ...listed("addresses", addresses),
     expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
     created_at: new Date(createdAt).toISOString(),

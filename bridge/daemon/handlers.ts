@@ -76,7 +76,7 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
       healthOf({ info, engine, agents: supervisor, keystore, store }),
     ),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
-    ...accessHandlers({ access, keystore, agents: directory, server, interceptor, http }),
+    ...accessHandlers({ access, tokens: listeners.tokens, keystore, agents: directory, server, interceptor, http }),
     ...approvalHandlers(approvals, attachments, access),
     ...auditHandlers(audit, backup, version),
     ...budgetHandlers({ ...budget, clock, agents: directory }),

@@ -1,5 +1,6 @@
 import type { Principal } from "@armorclaw/protocol";
-import { ApiTokens } from "../access/index.ts";
+import { BridgeError } from "@armorclaw/protocol";
+import { ApiTokens, reachesMethod, scopePolicy } from "../access/index.ts";
 import {
   CallMetrics,
   type CallPolicy,
@@ -9,7 +10,6 @@ import {
   metricsPage,
   RateLimits,
   type RpcServer,
-  scopeRefusal,
   type WebSite,
 } from "../rpc/index.ts";
 import type { Ground } from "./ground.ts";
@@ -21,9 +21,9 @@ export interface ListenersDeps {
   readonly site: WebSite | undefined;
 }
 
-/** The authenticator has admitted whoever asks for `/health`. */
-const healthCaller: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
 const healthDeadlineMs = 10_000;
+/** The method that a token must reach to read `/health` and `/metrics`. */
+const healthMethod = "bridge.health";
 
 /** Composes the listeners besides the bridge's own socket: API tokens, rate limits, and the pages of metrics and health. */
 export function composeListeners(ground: Ground, { server, gauges, site }: ListenersDeps) {
@@ -32,10 +32,15 @@ export function composeListeners(ground: Ground, { server, gauges, site }: Liste
   const { penalty } = config.rateLimits;
   const rates = new RateLimits({ rates: configuredRates(config.rateLimits), penalty, clock });
   const tokens = new ApiTokens(store, clock);
-  const metrics = metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused, gauges });
-  const health = async () => {
+  const page = metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused, gauges });
+  const health = async (principal: Principal) => {
     const signal = AbortSignal.timeout(healthDeadlineMs);
-    return (await server.local.call("bridge.health", {}, healthCaller, signal)).result;
+    return (await server.local.call(healthMethod, {}, principal, signal)).result;
+  };
+  const metrics = async (principal: Principal) => {
+    if (!reachesMethod(principal, healthMethod))
+      throw new BridgeError("FORBIDDEN", `/metrics is for tokens that may call ${healthMethod}`);
+    return await page();
   };
   const pages = { health, metrics };
   const messageBytesMax = config.rpc.frameBytesMax;
@@ -44,7 +49,7 @@ export function composeListeners(ground: Ground, { server, gauges, site }: Liste
   const listeners = createWebListeners(config.listen, { rpc, tokens, pages, site, messageBytesMax, clock, logger });
   const policy: CallPolicy = {
     authorize: (method, principal, now) =>
-      scopeRefusal(method.name, principal) ?? rates.authorize(method, principal, now),
+      scopePolicy.authorize(method, principal) ?? rates.authorize(method, principal, now),
     onAnswered: calls.onAnswered,
   };
   return {

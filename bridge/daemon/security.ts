@@ -1,10 +1,11 @@
-import { Access, type Contract } from "../access/index.ts";
+import { Access, type Contract, scopePolicy } from "../access/index.ts";
 import { HttpBroker } from "../adapters/http/index.ts";
 import { ApprovalInterceptor, Approvals, approvalEvents } from "../approvals/index.ts";
 import { Attachments } from "../attachments/index.ts";
 import { Audit, anchorFile, anchorLog, auditPolicy } from "../audit/index.ts";
 import { ExpiryWatch, Keystore, unlockSource } from "../keystore/index.ts";
 import type { AgentDirectory, Service } from "../lifecycle/index.ts";
+import type { CallPolicy } from "../rpc/index.ts";
 import type { Ground } from "./ground.ts";
 
 export interface SecurityDeps {
@@ -42,6 +43,9 @@ export function composeSecurity(ground: Ground, { contract, agents, credentialsD
     stop: async () => keystore.lock(),
   };
   const expiry = new ExpiryWatch({ keys: () => keystore.list(), publish, clock });
+  const recorded = auditPolicy(audit, (principal, method, params) => interceptor.intercept(principal, method, params));
+  const intercept: NonNullable<CallPolicy["intercept"]> = (call, params, handle) =>
+    scopePolicy.intercept(call, params, () => recorded.intercept(call, params, handle));
   return {
     access,
     keystore,
@@ -50,7 +54,7 @@ export function composeSecurity(ground: Ground, { contract, agents, credentialsD
     attachments,
     interceptor,
     http,
-    policy: auditPolicy(audit, (principal, method, params) => interceptor.intercept(principal, method, params)),
+    policy: { ...recorded, intercept } satisfies CallPolicy,
     /** In their start order: the keystore holds the audit chain's key. */
     services: [keystoreService, expiry, audit, approvals],
   };

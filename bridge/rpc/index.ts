@@ -13,7 +13,6 @@ export { CallMetrics } from "./policy/call-metrics.ts";
 export type { GaugeSource } from "./policy/metrics-page.ts";
 export { metricsPage } from "./policy/metrics-page.ts";
 export { configuredRates, defaultRates, type RateLimitOptions, RateLimits } from "./policy/rate-limits.ts";
-export { scopeRefusal } from "./policy/scope.ts";
 export {
   createRpcServer,
   type HttpPages,

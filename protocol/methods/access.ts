@@ -96,6 +96,7 @@ export const whoami = defineMethod({
   summary: "Tell who the caller is and what it may do.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({}),
   result: z.object({
     principal: PrincipalId,
@@ -115,6 +116,7 @@ export const explain = defineMethod({
   summary: "Tell whether a principal may call a method, and why.",
   roles: people,
   effect: "read",
+  scope: "open",
   params: z.strictObject({ principal: PrincipalId, method: z.string().min(1).max(100) }),
   result: z.object({
     principal: PrincipalId,

@@ -18,6 +18,7 @@ export const start = defineMethod({
   description: "Answers when the agent has called agent.hello on its own socket.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "name" },
   aliases: ["start"],
   params: z.strictObject({
     agent_type: LoopName.describe("The loop to start."),
@@ -67,6 +68,7 @@ export const stop = defineMethod({
   description: "Sends SIGTERM, waits `grace_ms`, then SIGKILL. Stopping a stopped agent succeeds.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "agent_id" },
   aliases: ["stop"],
   params: z
     .strictObject({
@@ -102,6 +104,7 @@ export const restart = defineMethod({
   summary: "Stop an agent and start it again under the same id.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({ agent_id: AgentId, grace_ms: DurationMs.max(600_000).default(5_000) }),
   result: AgentInfo,
   errors: [
@@ -122,6 +125,7 @@ export const pause = defineMethod({
     "The agent keeps its memory and its socket but gets no processor time. It stays paused over a restart of the bridge.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({ agent_id: AgentId }),
   result: AgentInfo,
   errors: ["AGENT_NOT_FOUND", "AGENT_STATE_CONFLICT"],
@@ -135,6 +139,7 @@ export const resume = defineMethod({
   summary: "Resume a paused or suspended agent.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({ agent_id: AgentId }),
   result: AgentInfo,
   errors: ["AGENT_NOT_FOUND", "AGENT_STATE_CONFLICT", "BRIDGE_PANICKED"],
@@ -146,6 +151,7 @@ export const removeWorkspace = defineMethod({
   description: "The agent must be stopped or failed. Its next start gets an empty workspace.",
   roles: operators,
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({ agent_id: AgentId }),
   result: z.object({ removed: z.boolean().describe("Whether the agent had a workspace.") }),
   errors: ["AGENT_STATE_CONFLICT"],
@@ -156,6 +162,7 @@ export const list = defineMethod({
   summary: "List the agents.",
   roles: people,
   effect: "read",
+  scope: { rows: "agents", agent: "agent_id" },
   params: z.strictObject({
     all: z.boolean().default(true).describe("Whether to include agents that have stopped or failed."),
   }),
@@ -168,6 +175,7 @@ export const get = defineMethod({
   summary: "Show one agent.",
   roles: people,
   effect: "read",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({ agent_id: AgentId }),
   result: AgentInfo,
   errors: ["AGENT_NOT_FOUND"],
@@ -180,6 +188,7 @@ export const logs = defineMethod({
     "Streams the last `tail` lines that match, then, with `follow`, each new one until the call is cancelled. Lines from before a restart of the bridge are kept, up to the size of the log's files.",
   roles: people,
   effect: "read",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({
     agent_id: AgentId,
     tail: z.int().min(0).max(10_000).default(100).describe("The number of past lines to start with."),
@@ -266,6 +275,7 @@ export const usage = defineMethod({
   summary: "Measure the resources that running agents use.",
   roles: people,
   effect: "read",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({
     agent_id: AgentId.optional().describe("All running agents are measured when left out."),
     history: z.int().min(0).max(720).default(0).describe("The number of earlier samples to return."),

@@ -26,6 +26,7 @@ export const status = defineMethod({
   summary: "Tell what the bridge is, where it listens and what runs.",
   roles: people,
   effect: "read",
+  scope: "open",
   aliases: ["status"],
   params: z.strictObject({}),
   result: z.object({
@@ -87,6 +88,7 @@ export const health = defineMethod({
   summary: "Tell whether the bridge and every agent are well.",
   roles: people,
   effect: "read",
+  scope: "open",
   aliases: ["health"],
   params: z.strictObject({}),
   result: z.object({

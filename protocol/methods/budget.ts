@@ -91,6 +91,7 @@ export const status = defineMethod({
   description: "An agent sees the limits that bound it.",
   roles: [...people, "agent"],
   effect: "read",
+  scope: { channels: ["budget.>"] },
   params: z.strictObject({
     scope: z
       .string()
@@ -112,6 +113,7 @@ export const set = defineMethod({
   description: "It stands until the configuration of the same limit changes.",
   roles: operators,
   effect: "write",
+  scope: { channels: ["budget.>"] },
   params: z.strictObject({
     ...limitFields,
     hard: amount.optional().describe("Refuses what would pass it."),
@@ -146,6 +148,7 @@ export const report = defineMethod({
   summary: "Add up what was spent, by agent, model, day and more.",
   roles: people,
   effect: "read",
+  scope: { channels: ["budget.>"] },
   params: z.strictObject({
     by: z.array(BudgetDimension).max(10).default(["agent", "model", "day"]),
     from: Timestamp.optional(),
@@ -196,6 +199,7 @@ export const topup = defineMethod({
     "An agent may ask for itself, and a person must approve. The grant ends with the window. Repeat the call with the same params after the approval.",
   roles: [...operators, "agent"],
   effect: "write",
+  scope: { channels: ["budget.>"] },
   params: z.strictObject({
     ...limitFields,
     amount: amount.min(1),

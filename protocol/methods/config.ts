@@ -52,6 +52,7 @@ export const attach = defineMethod({
   description: "It is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
   roles: operators,
   effect: "write",
+  scope: { channels: ["config.>"] },
   aliases: ["attach_config"],
   params: z.strictObject(Draft),
   result: ConfigInfo,
@@ -63,6 +64,7 @@ export const list = defineMethod({
   summary: "List the attached configurations.",
   roles: people,
   effect: "read",
+  scope: { channels: ["config.>"] },
   aliases: ["list_configs"],
   params: z.strictObject({}),
   result: z.object({ configs: z.array(ConfigInfo), count: z.int() }),
@@ -75,6 +77,7 @@ export const get = defineMethod({
   description: "An agent may read the configurations that its loop's manifest lists.",
   roles: everyone,
   effect: "read",
+  scope: { channels: ["config.>"] },
   params: z.strictObject({
     name: ConfigName,
     version: z.int().min(1).optional().describe("The newest when left out."),

@@ -61,6 +61,7 @@ export const subscribe = defineMethod({
     "Each event arrives as the notification `event.push {subscription_id, event}`. Without `name` it is pushed at most once: the subscription ends with its connection, `event.gap {subscription_id, after, resumed_at, skipped_low}` says what was missed, critical events go ahead of a backlog (`cursor` then says where to resume) and low ones yield while there is one. With `name` it is pushed at least once and in order: the bridge keeps the position, which `event.ack` moves, over connections and restarts; what is not acknowledged in time is pushed again with `attempt`, and after `attempts_max` is set aside as a dead letter. One connection has a name at a time: the newest; the one before is told `event.end {subscription_id, reason}`. An agent receives its own channels and those it was granted.",
   roles: everyone,
   effect: "read",
+  scope: { channelParam: "channels" },
   params: z.strictObject({
     channels: channels.describe("Patterns; `*` stands for one segment, a last `>` for the rest."),
     filter: EventFilter.optional(),
@@ -115,6 +116,7 @@ export const ack = defineMethod({
     "The answer is sent when the position is durable. An ack frees the window of a subscription with `unacked_max`.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({
     subscription_id: z.string().max(100),
     cursor: z.int().min(0).describe("The `seq` of the last event that was handled, with all events before it."),
@@ -128,6 +130,7 @@ export const unsubscribe = defineMethod({
   summary: "End a subscription of this connection.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({ subscription_id: z.string().max(100) }),
   result: z.object({ ok: z.literal(true) }),
   errors: ["SUBSCRIPTION_NOT_FOUND"],
@@ -140,6 +143,7 @@ export const publish = defineMethod({
     "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are reserved for the bridge.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
+  scope: { channelParam: "channel" },
   audited: false,
   params: z.strictObject({
     channel: Channel,
@@ -172,6 +176,7 @@ export const history = defineMethod({
     "The bridge remembers events for `events.retention_days` and up to `events.retention_bytes`; volatile ones for `events.volatile_retention_minutes`. A page may hold fewer events than `limit`, even none, although there are more.",
   roles: people,
   effect: "read",
+  scope: { channelParam: "channels" },
   params: z.strictObject({
     channels: channels.default([">"]),
     filter: EventFilter.optional(),
@@ -258,6 +263,7 @@ export const deadLetters = defineMethod({
   summary: "List the dead letters: events that could not be delivered to a durable subscription.",
   roles: people,
   effect: "read",
+  scope: { rows: "dead_letters", channel: "event.channel" },
   params: z.strictObject({
     cursor: z.int().min(0).default(0).describe("Only those after this id."),
     limit: z.int().min(1).max(1000).default(100),

@@ -20,6 +20,7 @@ export const chat = defineMethod({
     "The bridge reserves the most that the call can cost, and settles what the provider reports. Text streams as it arrives; the result holds all of it.",
   roles: callers,
   effect: "write",
+  scope: "open",
   params: z.strictObject({
     model: name.describe("`provider/model`, or the model's own name where only one provider has it."),
     messages: z
@@ -104,6 +105,7 @@ export const models = defineMethod({
     "An agent also gets its model endpoint: the APIs of OpenAI and Anthropic on a socket of its own, for their SDKs.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
+  scope: "open",
   params: z.strictObject({}),
   result: z.object({
     models: z.array(

@@ -8,6 +8,7 @@ export const status = defineMethod({
   summary: "Show the state of the connection to the homeserver.",
   roles: people,
   effect: "read",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({}),
   result: z.object({
     enabled: z.boolean(),
@@ -61,6 +62,7 @@ export const send = defineMethod({
     "The message is queued on disk first and sent once, even when the bridge is killed meanwhile. The answer comes when the homeserver has the message, or after `wait_ms` with the state `queued`.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({
     room_id: MatrixRoomId,
     message: z.string().min(1).max(40_000).describe("The text; for a reaction, the emoji; for a file, its caption."),
@@ -105,6 +107,7 @@ export const receive = defineMethod({
   description: "An agent pulls from the rooms that it was granted.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({
     cursor: z.int().min(0).optional().describe("Only messages after this; from now on when left out."),
     room_id: MatrixRoomId.optional(),
@@ -127,6 +130,7 @@ export const download = defineMethod({
     "People can download files of trusted people's messages in rooms that the configuration names; an agent in rooms that it was granted. Encrypted files are decrypted and checked against their hash. The content is streamed in base64.",
   roles: ["admin", "operator", "viewer", "agent"],
   effect: "read",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({
     room_id: MatrixRoomId,
     event_id: z.string().min(2).max(255).describe("The message's id from `matrix.receive`."),
@@ -158,6 +162,7 @@ export const rooms = defineMethod({
   summary: "List the rooms that the bridge's account is in or invited to.",
   roles: people,
   effect: "read",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({}),
   result: z.object({
     rooms: z.array(
@@ -194,6 +199,7 @@ export const join = defineMethod({
   summary: "Join a room.",
   roles: operators,
   effect: "write",
+  scope: { channels: ["matrix.>"] },
   params: z.strictObject({ room: z.string().min(2).max(255).describe("A room's id, or its alias.") }),
   result: z.object({ room_id: MatrixRoomId, is_trusted: z.boolean() }),
   errors: [

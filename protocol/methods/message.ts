@@ -10,6 +10,7 @@ export const send = defineMethod({
     "It arrives as the event `agent.message` on the agent's own channel `agent.<id>.message`. An agent may send to the loops that its manifest names in `sends_to`, and may always answer a message: `in_reply_to` is then that message's id.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({
     agent_id: AgentId.optional().describe("The receiver. A reply goes to the sender of the message."),
     kind: z

@@ -7,6 +7,7 @@ export const discover = defineMethod({
   summary: "Describe every method as an OpenRPC document.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({}),
   result: z.looseObject({
     openrpc: z.string(),
@@ -28,6 +29,7 @@ export const ping = defineMethod({
   summary: "Answer, to show that the connection lives.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({}),
   result: z.object({ pong: z.literal(true) }),
   errors: [],
@@ -41,6 +43,7 @@ export const authenticate = defineMethod({
     "known already, it tells only who that is.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({
     token: z
       .string()
@@ -64,6 +67,7 @@ export const cancel = defineMethod({
     "The cancelled call is answered with CANCELLED. An id that is not in flight is no error: its answer may be on the way.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({ id: RequestId.describe("The id of the call to cancel.") }),
   result: z.object({ cancelled: z.boolean().describe("False when no such call was in flight.") }),
   errors: [],
@@ -75,6 +79,7 @@ export const streamCredit = defineMethod({
   description: "A stream starts with credit for 64 items; each `rpc.stream` notification uses one.",
   roles: everyone,
   effect: "read",
+  scope: "open",
   params: z.strictObject({
     id: RequestId.describe("The id of the streaming call."),
     n: z.int().min(1).max(65_536).describe("How many more items may be sent."),

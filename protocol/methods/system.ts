@@ -25,6 +25,7 @@ export const info = defineMethod({
   description: "An agent needs the grant `system.info`.",
   roles: everyone,
   effect: "read",
+  scope: { rows: "agents", agent: "agent_id" },
   params: z.strictObject({}),
   result: z.object({
     host: HostInfo,

@@ -54,6 +54,7 @@ export const create = defineMethod({
   description: "For one agent, or for any with a capability. An agent creates tasks for loops that it may send to.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
+  scope: { agentParam: "agent_id" },
   params: z.strictObject({
     title: z.string().min(1).max(200),
     agent_id: AgentId.optional().describe("Who is to do it."),
@@ -118,6 +119,7 @@ export const list = defineMethod({
   description: "An agent sees those that it has or that are assigned to it.",
   roles: everyone,
   effect: "read",
+  scope: { rows: "tasks", agent: "agent_id" },
   params: z.strictObject({
     state: TaskState.optional(),
     agent_id: AgentId.optional(),

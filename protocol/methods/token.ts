@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineMethod } from "../define.ts";
-import { ChannelPattern, PrincipalId, Timestamp } from "../ids.ts";
+import { AgentId, ChannelPattern, PrincipalId, Timestamp } from "../ids.ts";
 import { people } from "../roles.ts";
 
 const TokenName = z
@@ -23,6 +23,11 @@ const scope = {
     .max(100)
     .optional()
     .describe("Only these channels, to subscribe to and to publish on; all when left out."),
+  agents: z
+    .array(AgentId)
+    .max(100)
+    .optional()
+    .describe("Only these agents, and without `channels` only their channels; all when left out."),
   addresses: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .max(100)
@@ -56,7 +61,8 @@ const exampleToken = {
 
 export const create = defineMethod({
   summary: "Create an API token for the listeners that have no local users.",
-  description: "The token is shown this once: the bridge keeps its hash.",
+  description:
+    "The token is shown this once: the bridge keeps its hash. A token that another token creates has its creator's limits, may narrow them, and ends with its creator. A token that is limited to channels or agents may call only the methods that the contract confines to them. `/health` and `/metrics` need the method bridge.health.",
   roles: ["admin"],
   effect: "write",
   audited: true,

@@ -7,9 +7,9 @@ import { httpExchange } from "./http-exchange.ts";
 export interface HttpFrontOptions {
   readonly rpc: LineServer;
   /** What `GET /health` answers. */
-  readonly health: () => unknown;
+  readonly health: (principal: Principal) => unknown;
   /** What `GET /metrics` answers, in Prometheus' text format. */
-  readonly metrics: () => Promise<string>;
+  readonly metrics: (principal: Principal) => Promise<string>;
   readonly bodyBytesMax: number;
 }
 
@@ -55,7 +55,7 @@ async function route(
     return;
   }
   const isHealth = pathname === "/health";
-  const body = isHealth ? `${JSON.stringify(await health())}\n` : await metrics();
+  const body = isHealth ? `${JSON.stringify(await health(principal))}\n` : await metrics(principal);
   const type = isHealth ? "application/json" : "text/plain; version=0.0.4; charset=utf-8";
   response.writeHead(200, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
 }

@@ -42,8 +42,8 @@ export interface ServedMethods {
 
 /** What HTTP answers besides calls: `GET /health` and `GET /metrics`. */
 export interface HttpPages {
-  readonly health: () => unknown;
-  readonly metrics: () => Promise<string>;
+  readonly health: (principal: Principal) => unknown;
+  readonly metrics: (principal: Principal) => Promise<string>;
 }
 
 export interface RpcStats {

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { ApiTokens, tokenMigrations } from "../../../bridge/access/index.ts";
+import { ApiTokens, scopePolicy, tokenMigrations } from "../../../bridge/access/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
-import { scopeRefusal } from "../../../bridge/rpc/index.ts";
 import { createAuthenticator, type VerifyJwt } from "../../../bridge/rpc/web/authenticator.ts";
 import { createWebListener, type WebListener, type WebListenerOptions } from "../../../bridge/rpc/web/web-listener.ts";
 import { subprotocol } from "../../../bridge/rpc/web/web-socket-upgrade.ts";
@@ -32,9 +31,7 @@ export async function openWebListener(
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDirectory());
   const store = stack.use(new Store(join(directory.path, "t.db"), tokenMigrations, "2026-01-01T00:00:00Z"));
-  const served = stack.use(
-    await serveFixtures({ policy: { authorize: ({ name }, principal) => scopeRefusal(name, principal) }, ...serve }),
-  );
+  const served = stack.use(await serveFixtures({ policy: scopePolicy, ...serve }));
   const time = { ms: 1_000_000 };
   const tokens = new ApiTokens(store, { now: () => time.ms });
   const rpc = served.server;
@@ -53,7 +50,13 @@ export async function openWebListener(
   await listener.start();
   stack.defer(() => listener.stop());
   const owned = stack.move();
-  const base = { role: "viewer", methods: undefined, channels: undefined, addresses: undefined } as const;
+  const base = {
+    role: "viewer",
+    methods: undefined,
+    channels: undefined,
+    agents: undefined,
+    addresses: undefined,
+  } as const;
   let minted = 0;
   return {
     served,
@@ -62,8 +65,8 @@ export async function openWebListener(
     time,
     async mint(scope = {}) {
       minted += 1;
-      const fields = { ...base, name: `t-${minted}`, expiresAt: undefined, createdBy: "user:0", ...scope };
-      return (await tokens.create(fields)).token;
+      const fields = { ...base, name: `t-${minted}`, expiresAt: undefined, ...scope };
+      return (await tokens.create(fields, { kind: "user", id: "user:0", uid: 0, role: "admin" })).token;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
