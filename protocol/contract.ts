@@ -206,6 +206,7 @@ export const events = {
   "queue.late": queueEvents.late,
   "queue.dead": queueEvents.dead,
   "task.created": taskEvents.created,
+  "task.unserved": taskEvents.unserved,
   "task.offered": taskEvents.offered,
   "task.claimed": taskEvents.claimed,
   "task.progressed": taskEvents.progressed,

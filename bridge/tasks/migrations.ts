@@ -14,6 +14,8 @@ CREATE TABLE tasks (
   is_assigned INTEGER NOT NULL,
   capability TEXT,
   payload TEXT NOT NULL,
+  -- What the title and the payload take.
+  bytes INTEGER NOT NULL,
   progress REAL,
   message TEXT,
   result TEXT,
@@ -26,7 +28,9 @@ CREATE TABLE tasks (
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX tasks_open ON tasks (state, due_ms) WHERE state IN ('queued', 'running');
+CREATE INDEX tasks_by_state ON tasks (state, id);
+CREATE INDEX tasks_by_due ON tasks (state, due_ms);
+CREATE INDEX tasks_by_creator ON tasks (created_by, state, bytes);
 CREATE INDEX tasks_settled ON tasks (updated_at_ms) WHERE state IN ('done', 'dead');
 `,
   },

@@ -33,16 +33,21 @@ export interface TaskDraft {
   readonly createdBy: string;
 }
 
+/** What a task's title and payload take in the store. */
+const bytesOf = ({ title, payload }: TaskDraft): number =>
+  Buffer.byteLength(title) + Buffer.byteLength(JSON.stringify(payload));
+
 export function insertTask(sql: Sql, draft: TaskDraft, nowMs: number): number {
   const { title, agentId, capability, payload, attemptsMax, leaseMs, createdBy } = draft;
   return sql.run(
-    `INSERT INTO tasks (title, state, agent_id, is_assigned, capability, payload, attempts_max, lease_ms, due_ms,
-       created_by, created_at_ms, updated_at_ms) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tasks (title, state, agent_id, is_assigned, capability, payload, bytes, attempts_max, lease_ms, due_ms,
+       created_by, created_at_ms, updated_at_ms) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     title,
     agentId,
     agentId === null ? 0 : 1,
     capability,
     JSON.stringify(payload),
+    bytesOf(draft),
     attemptsMax,
     leaseMs,
     nowMs,
@@ -89,17 +94,44 @@ export function saveTask(sql: Sql, task: Task): void {
 
 export const removeTask = (sql: Sql, id: number): boolean => sql.run("DELETE FROM tasks WHERE id = ?", id).changes > 0;
 
-export const countOpen = (sql: Sql): number =>
-  Number(sql.get("SELECT count(*) AS n FROM tasks WHERE state IN ('queued', 'running')")?.["n"] ?? 0);
+/** How many tasks of one creator are queued or running, and their bytes. */
+export function openOf(sql: Sql, createdBy: string): { readonly tasks: number; readonly bytes: number } {
+  const row = sql.get(
+    "SELECT count(*) AS tasks, coalesce(sum(bytes), 0) AS bytes FROM tasks WHERE created_by = ? AND state IN ('queued', 'running')",
+    createdBy,
+  );
+  return { tasks: Number(row?.["tasks"] ?? 0), bytes: Number(row?.["bytes"] ?? 0) };
+}
+
+/** Queued tasks that have been due since before `ms`. */
+export const dueSince = (sql: Sql, ms: number, afterId: number): Task[] =>
+  sql
+    .all("SELECT * FROM tasks WHERE state = 'queued' AND due_ms < ? AND id > ? ORDER BY id LIMIT 100", ms, afterId)
+    .map(fromRow);
+
+/** Removes finished tasks of one creator beyond its newest `keep` of each state. @returns how many, at most 1000 of each */
+export const removeSettledBeyond = (sql: Sql, createdBy: string, keep: number): number =>
+  ["done", "dead"].reduce(
+    (removed, state) =>
+      removed +
+      sql.run(
+        `DELETE FROM tasks WHERE id IN
+           (SELECT id FROM tasks WHERE created_by = ? AND state = ? ORDER BY id DESC LIMIT 1000 OFFSET ?)`,
+        createdBy,
+        state,
+        keep,
+      ).changes,
+    0,
+  );
 
 export const expiredLeases = (sql: Sql, nowMs: number): Task[] =>
-  sql.all("SELECT * FROM tasks WHERE state = 'running' AND due_ms <= ? ORDER BY id LIMIT 100", nowMs).map(fromRow);
+  sql.all("SELECT * FROM tasks WHERE state = 'running' AND due_ms <= ? ORDER BY due_ms LIMIT 100", nowMs).map(fromRow);
 
 /** Queued tasks whose next attempt became due after `afterMs`. */
 export const becameDue = (sql: Sql, afterMs: number, nowMs: number): Task[] =>
   sql
     .all(
-      "SELECT * FROM tasks WHERE state = 'queued' AND due_ms > ? AND due_ms <= ? ORDER BY id LIMIT 100",
+      "SELECT * FROM tasks WHERE state = 'queued' AND due_ms > ? AND due_ms <= ? ORDER BY due_ms LIMIT 100",
       afterMs,
       nowMs,
     )
@@ -115,18 +147,21 @@ export interface TaskFilter {
   readonly limit: number;
 }
 
-export const listTasks = (sql: Sql, { state, agentId, afterId, limit }: TaskFilter): Task[] =>
-  sql
-    .all(
-      `SELECT * FROM tasks WHERE id > ? AND state = coalesce(?, state) AND (? IS NULL OR agent_id = ?)
-       ORDER BY id LIMIT ?`,
-      afterId,
-      state ?? null,
-      agentId ?? null,
-      agentId ?? null,
-      limit,
-    )
+export function listTasks(sql: Sql, { state, agentId, afterId, limit }: TaskFilter): Task[] {
+  const conditions = ["id > ?"];
+  const values: (string | number)[] = [afterId];
+  if (state !== undefined) {
+    conditions.push("state = ?");
+    values.push(state);
+  }
+  if (agentId !== undefined) {
+    conditions.push("agent_id = ?");
+    values.push(agentId);
+  }
+  return sql
+    .all(`SELECT * FROM tasks WHERE ${conditions.join(" AND ")} ORDER BY id LIMIT ?`, ...values, limit)
     .map(fromRow);
+}
 
 const text = (row: Row, column: string): string | null => (row[column] === null ? null : String(row[column]));
 const json = (value: string | null): Payload | null => (value === null ? null : (JSON.parse(value) as Payload));

@@ -34,6 +34,7 @@ async function setUp() {
     t.log.history({ channels: [">"] }, 0, 1000).events.map(({ type, channel }) => `${type} ${channel}`);
   return {
     clock,
+    store: t.store,
     tasks,
     types,
     async [Symbol.asyncDispose]() {
@@ -86,6 +87,55 @@ describe("Tasks", () => {
       message: "no",
     });
     expect(s.types().at(-1)).toBe(`task.dead task.${id}.dead`);
+  });
+
+  test("one agent's tasks keep out nobody else's; what nobody can do is reported, and given up after a day", async () => {
+    await using s = await setUp();
+    const flood = { ...draft, capability: "nobody-has-it", createdBy: "agent:loud-1" };
+    await Promise.all(Array.from({ length: 1_000 }, () => s.tasks.create(flood)));
+    await expect(s.tasks.create(flood)).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    const { id } = await s.tasks.create(draft);
+    expect(s.types().filter((type) => type.startsWith("task.unserved")).length).toBeGreaterThan(0);
+    s.clock.advance(86_400_000 + 120_000);
+    await until(
+      "they are given up",
+      () => s.tasks.list({ state: "dead", afterId: 0, limit: 2_000 }).length === 1_000,
+      30_000,
+    );
+    expect(s.tasks.list({ state: "queued", afterId: 0, limit: 10 }).map((task) => task.id)).toEqual([id]);
+    await s.tasks.create(flood);
+  });
+
+  test("bounds the bytes of one creator's tasks, and of one task", async () => {
+    await using s = await setUp();
+    const large = { ...draft, createdBy: "agent:loud-1", payload: { text: "x".repeat(1_000_000) } };
+    await expect(s.tasks.create({ ...large, payload: { text: "x".repeat(1_100_000) } })).rejects.toMatchObject({
+      code: "INVALID_PARAMS",
+    });
+    for (let i = 0; i < 17; i++) await s.tasks.create(large);
+    await expect(s.tasks.create(large)).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    await s.tasks.create({ ...large, createdBy: "agent:quiet-1" });
+  });
+
+  test("no statement of the sweep or of a claim reads finished tasks", async () => {
+    await using s = await setUp();
+    const plan = (sql: string, ...values: (string | number)[]) =>
+      s.store.read((db) => db.all(`EXPLAIN QUERY PLAN ${sql}`, ...values)).map((row) => String(row["detail"]));
+    for (const detail of [
+      ...plan("SELECT * FROM tasks WHERE state = 'running' AND due_ms <= ? ORDER BY due_ms LIMIT 100", 1),
+      ...plan(
+        "SELECT * FROM tasks WHERE state = 'queued' AND due_ms > ? AND due_ms <= ? ORDER BY due_ms LIMIT 100",
+        1,
+        2,
+      ),
+      ...plan(
+        "SELECT * FROM tasks WHERE state = 'queued' AND due_ms <= ? AND agent_id = ? ORDER BY id LIMIT 1",
+        1,
+        "a-1",
+      ),
+      ...plan("SELECT * FROM tasks WHERE id > ? AND state = ? ORDER BY id LIMIT ?", 0, "dead", 10),
+    ])
+      expect(detail).not.toMatch(/^SCAN/);
   });
 
   test("an assigned task stays with its agent; a released one is not counted", async () => {

@@ -7,13 +7,15 @@ import { backOff } from "../platform/retry.ts";
 import type { Sql, Store } from "../store/index.ts";
 import {
   becameDue,
-  countOpen,
+  dueSince,
   expiredLeases,
   getTask,
   insertTask,
   listTasks,
   nextFor,
+  openOf,
   removeSettledBefore,
+  removeSettledBeyond,
   removeTask,
   saveTask,
   type Task,
@@ -21,10 +23,16 @@ import {
   type TaskFilter,
 } from "./store.ts";
 
-/** The most tasks that may be queued or running. */
-const openMax = 10_000;
+/** The share of one creator: its tasks that may be queued or running, and their bytes. Nobody's tasks keep out somebody else's. */
+const agentShare = { tasks: 1_000, bytes: 16 * 1024 * 1024 };
+const personShare = { tasks: 10_000, bytes: 256 * 1024 * 1024 };
+const payloadBytesMax = 1024 * 1024;
+/** Finished tasks of one creator that can be looked up, in each state. */
+const settledMax = 10_000;
 const sweepEveryMs = 1_000;
-const tidyEveryMs = 3_600_000;
+const tidyEveryMs = 60_000;
+/** A queued task that no live agent can do is given up after this long. */
+const unservedMsMax = 86_400_000;
 /** The wait before a failed task is offered again. */
 const retryWaitMs = backOff({ firstMs: 1_000, maxMs: 300_000 });
 /** How long finished tasks can be looked up. */
@@ -57,6 +65,8 @@ export class Tasks implements Service {
   readonly name = "tasks";
   readonly #deps: TasksDeps;
   #sweptAtMs = 0;
+  /** Creators of tasks since the last look at what is kept of theirs. */
+  readonly #creators = new Set<string>();
   #timers: readonly Timer[] = [];
 
   constructor(deps: TasksDeps) {
@@ -77,15 +87,16 @@ export class Tasks implements Service {
     for (const timer of this.#timers) timer.cancel();
   }
 
-  /** @throws BridgeError AGENT_NOT_FOUND, INVALID_PARAMS */
+  /** @throws BridgeError AGENT_NOT_FOUND, INVALID_PARAMS, RATE_LIMITED */
   async create(draft: TaskDraft): Promise<Task> {
     if (draft.agentId !== null) this.#deps.workers.capabilitiesOf(draft.agentId);
     else if (draft.capability === null) {
       throw new BridgeError("INVALID_PARAMS", "A task names an agent_id, or a capability that agents have");
     }
+    assertFits("payload", draft.payload);
+    this.#creators.add(draft.createdBy);
     return await this.#change((sql, emit) => {
-      if (countOpen(sql) >= openMax)
-        throw new BridgeError("RATE_LIMITED", `${openMax} tasks are queued or running, which is the limit`);
+      assertRoom(draft.createdBy, openOf(sql, draft.createdBy));
       const task = this.#get(sql, insertTask(sql, draft, this.#now()));
       emit(contractEvent("task.created", draft.createdBy, { ...facts(task), capability: task.capability }));
       this.#offer(emit, task);
@@ -121,6 +132,7 @@ export class Tasks implements Service {
 
   /** @throws BridgeError TASK_NOT_FOUND, TASK_STATE_CONFLICT */
   async update(agentId: string, id: number, { outcome, progress, message, result }: TaskUpdate): Promise<Task> {
+    if (result !== undefined) assertFits("result", result);
     return await this.#change((sql, emit) => {
       const task = this.#get(sql, id);
       if (task.state !== "running" || task.agentId !== agentId) {
@@ -173,17 +185,62 @@ export class Tasks implements Service {
     }
   }
 
+  /** Removes finished tasks that are old or too many, and gives up queued ones that nobody can do. */
   async #tidy(): Promise<void> {
-    await this.#deps.store.write((sql) => removeSettledBefore(sql, this.#now() - keepSettledMs));
+    const creators = [...this.#creators];
+    this.#creators.clear();
+    await this.#deps.store.write((sql) => {
+      removeSettledBefore(sql, this.#now() - keepSettledMs);
+      for (const creator of creators)
+        if (removeSettledBeyond(sql, creator, settledMax) > 0) this.#creators.add(creator);
+    });
+    let last = 0;
+    for (let seen = 1; seen > 0; ) {
+      const due = this.#deps.store.read((sql) => dueSince(sql, this.#now() - unservedMsMax, last));
+      seen = due.length;
+      last = due.at(-1)?.id ?? last;
+      const unserved = due.filter((task) => !this.#isServed(task));
+      if (unserved.length > 0) await this.#change((sql, emit) => this.#giveUp(sql, emit, unserved));
+    }
+  }
+
+  #giveUp(sql: Sql, emit: Emit, tasks: readonly Task[]): void {
+    for (const { id } of tasks) {
+      const task = getTask(sql, id);
+      if (task?.state !== "queued") continue;
+      const reason = `No live agent could do the task for ${unservedMsMax / 3_600_000} hours`;
+      this.#publish(
+        emit,
+        task,
+        contractEvent("task.dead", "bridge", { ...facts(task), attempts: task.attempts, reason }),
+      );
+      this.#save(sql, { ...task, state: "dead", message: reason });
+    }
+  }
+
+  /** Whether an agent lives that could claim the task. */
+  #isServed({ agentId, capability }: Task): boolean {
+    if (agentId === null) return this.#deps.workers.withCapability(capability ?? "").length > 0;
+    try {
+      this.#deps.workers.capabilitiesOf(agentId);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The event takes the share of who made the task. */
+  #publish(emit: Emit, { createdBy }: Task, event: Parameters<Emit>[0]): void {
+    emit({ ...event, share: createdBy });
   }
 
   #fail(sql: Sql, emit: Emit, task: Task, reason: string): Task {
     const failure = { ...facts(task), attempts: task.attempts, reason };
     if (task.attempts >= task.attemptsMax) {
-      emit(contractEvent("task.dead", "bridge", failure));
+      this.#publish(emit, task, contractEvent("task.dead", "bridge", failure));
       return this.#save(sql, { ...task, state: "dead", message: reason });
     }
-    emit(contractEvent("task.failed", "bridge", failure));
+    this.#publish(emit, task, contractEvent("task.failed", "bridge", failure));
     return this.#queueAgain(sql, emit, { ...task, message: reason }, retryWaitMs(task.attempts));
   }
 
@@ -199,7 +256,13 @@ export class Tasks implements Service {
     const { capability, agentId } = task;
     const able = agentId === null ? this.#deps.workers.withCapability(capability ?? "") : [agentId];
     for (const id of able)
-      emit(contractEvent("task.offered", "bridge", { task_id: task.id, title: task.title, agent_id: id }));
+      this.#publish(
+        emit,
+        task,
+        contractEvent("task.offered", "bridge", { task_id: task.id, title: task.title, agent_id: id }),
+      );
+    if (able.length === 0)
+      this.#publish(emit, task, contractEvent("task.unserved", "bridge", { ...facts(task), capability }));
   }
 
   /** A change and its events are one commit. */
@@ -229,6 +292,22 @@ const facts = ({ id, title, agentId }: Task) => ({
   title,
   agent_id: agentId === null ? null : AgentId.parse(agentId),
 });
+
+function assertRoom(creator: string, open: { readonly tasks: number; readonly bytes: number }): void {
+  const share = creator.startsWith("agent:") ? agentShare : personShare;
+  if (open.tasks < share.tasks && open.bytes < share.bytes) return;
+  throw new BridgeError(
+    "RATE_LIMITED",
+    `${open.tasks} tasks of ${creator} are queued or running with ${open.bytes} bytes; ${share.tasks} tasks and ${share.bytes} bytes are the limit of one creator`,
+    { retry_after_ms: 60_000 },
+  );
+}
+
+function assertFits(field: string, value: Readonly<Record<string, unknown>>): void {
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes <= payloadBytesMax) return;
+  throw new BridgeError("INVALID_PARAMS", `The task's ${field} has ${bytes} bytes; ${payloadBytesMax} is the limit`);
+}
 
 const notFound = (id: number) => new BridgeError("TASK_NOT_FOUND", `No task has the id ${id}`, { task_id: id });
 

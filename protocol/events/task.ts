@@ -13,6 +13,14 @@ export const created = defineEvent({
   example: { ...example, agent_id: null, capability: "mail" },
 });
 
+export const unserved = defineEvent({
+  summary: "A task waits that no live agent can do.",
+  channel: "task.<task_id>.unserved",
+  priority: "normal",
+  data: z.object({ ...task, capability: z.string().nullable() }),
+  example: { ...example, agent_id: null, capability: "mail" },
+});
+
 export const offered = defineEvent({
   summary: "A task waits that this agent may claim.",
   channel: "agent.<agent_id>.task.offered",

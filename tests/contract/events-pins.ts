@@ -41,6 +41,7 @@ export const eventEventTypes: Record<string, readonly [channel: string, priority
   "queue.late": ["queue.<destination>.late", "high"],
   "queue.dead": ["queue.<destination>.dead", "critical"],
   "task.created": ["task.<task_id>.created", "normal"],
+  "task.unserved": ["task.<task_id>.unserved", "normal"],
   "task.offered": ["agent.<agent_id>.task.offered", "normal"],
   "task.claimed": ["task.<task_id>.claimed", "normal"],
   "task.progressed": ["task.<task_id>.progressed", "low"],
