@@ -79,6 +79,12 @@ export function saveFailure(sql: Sql, { owner, name }: ConsumerKey, seq: number,
 export const saveLost = (sql: Sql, { owner, name }: ConsumerKey, seq: number) =>
   sql.run("UPDATE event_consumers SET lost = max(lost, ?) WHERE owner = ? AND name = ?", seq, owner, name);
 
+/** The dead letters of one owner that are kept: so many, with so many bytes, for so long. The oldest of its largest subscription goes first. */
+const lettersMax = 1_000;
+const letterBytesMax = 32 * 1024 * 1024;
+const letterDaysMax = 30;
+const dayMs = 86_400_000;
+
 /** Stores the event as a dead letter for a person to decide on, publishes `event.dead_lettered`, and moves the consumer past it. */
 export function bury(
   sql: Sql,
@@ -89,19 +95,42 @@ export function bury(
 ): void {
   const { owner, name } = consumer;
   const { attempts, reason, now } = failure;
+  const text = JSON.stringify(event);
   const { lastId } = sql.run(
-    "INSERT INTO event_dead_letters (owner, name, seq, attempts, reason, died_at, event) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO event_dead_letters (owner, name, seq, attempts, reason, died_at, bytes, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     owner,
     name,
     event.seq,
     attempts,
     reason,
     now,
-    JSON.stringify(event),
+    Buffer.byteLength(text),
+    text,
   );
+  keepWithinBounds(sql, owner, now);
   saveCursor(sql, consumer, event.seq);
   const data = { dead_letter_id: lastId, owner, name, event_id: event.id, event_type: event.type, attempts, reason };
-  emit(contractEvent("event.dead_lettered", "bridge", data));
+  emit({ ...contractEvent("event.dead_lettered", "bridge", data), share: owner });
+}
+
+/** Removes what an owner has too much of, or for too long. */
+function keepWithinBounds(sql: Sql, owner: string, now: string): void {
+  const before = new Date(Date.parse(now) - letterDaysMax * dayMs).toISOString();
+  sql.run("DELETE FROM event_dead_letters WHERE owner = ? AND died_at < ?", owner, before);
+  for (;;) {
+    const held = sql
+      .all(
+        "SELECT name, count(*) AS letters, sum(bytes) AS bytes, min(id) AS oldest FROM event_dead_letters WHERE owner = ? GROUP BY name",
+        owner,
+      )
+      .map((row) => ({ letters: Number(row["letters"]), bytes: Number(row["bytes"]), oldest: Number(row["oldest"]) }));
+    const letters = held.reduce((sum, one) => sum + one.letters, 0);
+    const bytes = held.reduce((sum, one) => sum + one.bytes, 0);
+    if (letters <= lettersMax && bytes <= letterBytesMax) return;
+    const by = letters > lettersMax ? "letters" : "bytes";
+    const [largest] = held.toSorted((a, b) => b[by] - a[by]);
+    if (largest === undefined || !deleteDeadLetter(sql, largest.oldest)) return;
+  }
 }
 
 export function deleteConsumer(sql: Sql, { owner, name }: ConsumerKey): boolean {

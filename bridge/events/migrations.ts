@@ -50,9 +50,10 @@ CREATE TABLE event_dead_letters (
   attempts INTEGER NOT NULL,
   reason TEXT NOT NULL,
   died_at TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
   event TEXT NOT NULL
 ) STRICT;
-CREATE INDEX event_dead_letters_by_consumer ON event_dead_letters (owner, name);
+CREATE INDEX event_dead_letters_by_consumer ON event_dead_letters (owner, name, id, bytes, died_at);
 `,
   },
 ];

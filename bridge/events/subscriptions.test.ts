@@ -5,6 +5,7 @@ import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { until } from "../../tests/support/until.ts";
 import { silentLogger } from "../logging/index.ts";
 import type { Sql } from "../store/index.ts";
+import { bury } from "./consumer-store.ts";
 import { Consumers } from "./consumers.ts";
 import { EffectConsumer } from "./effect-consumer.ts";
 import { subscribeLive } from "./live-subscription.ts";
@@ -93,6 +94,37 @@ describe("a live subscription", () => {
     expect(sink.gaps).toEqual([{ after: 0, resumedAt: 10, skippedLow: 0 }]);
     expect(sink.seqs).toEqual([11]);
     expect(subscribeLive(t.log, all, new TestSink(), { cursor: 3 })).toMatchObject({ cursor: 10, cursorReset: true });
+  });
+});
+
+describe("dead letters", () => {
+  test("have a bound for each owner in number and in bytes, and the subscription that has the most loses its oldest", async () => {
+    await using t = await openTestLog();
+    const event = await t.log.publish({ ...draft("a"), data: { text: "x".repeat(60_000) } });
+    const small = await t.log.publish(draft("a"));
+    const failure = { attempts: 1, reason: "no", now: "2026-11-21T08:00:00.000Z" };
+    const loud = { owner: "agent:loud-1", name: "noise" };
+    const letters = (owner: string) => {
+      const found = t.store.read((sql) => sql.all("SELECT name, bytes FROM event_dead_letters WHERE owner = ?", owner));
+      return {
+        names: found.map(({ name }) => String(name)),
+        bytes: found.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+      };
+    };
+    await t.log.transact((sql, emit) => {
+      bury(sql, emit, { owner: "user:0", name: "pager" }, small, failure);
+      bury(sql, emit, { ...loud, name: "inbox" }, small, failure);
+      for (let i = 0; i < 1_200; i++) bury(sql, emit, loud, small, failure);
+    });
+    expect(letters("agent:loud-1").names).toHaveLength(1_000);
+    expect(letters("agent:loud-1").names).toContain("inbox");
+    await t.log.transact((sql, emit) => {
+      for (let i = 0; i < 600; i++) bury(sql, emit, loud, event, failure);
+    });
+    expect(letters("agent:loud-1").bytes).toBeLessThanOrEqual(32 * 1024 * 1024);
+    await t.log.transact((sql, emit) => bury(sql, emit, loud, small, { ...failure, now: "2027-01-21T08:00:00.000Z" }));
+    expect(letters("agent:loud-1").names).toHaveLength(1);
+    expect(letters("user:0").names).toEqual(["pager"]);
   });
 });
 
