@@ -37,6 +37,27 @@ const question = (request = '{"to":"ann"}', requester = "agent:gmail-1") => ({
 });
 
 describe("Approvals", () => {
+  test("each no in a row makes the agent wait longer before it may ask again; a yes ends that, and nobody else waits", async () => {
+    const approvals = open({ ttlMs: 1_000_000, pendingMax: 100 });
+    const ask = (n: number, requester?: string) => approvals.request(question(`{"n":${n}}`, requester));
+    const answer = async (status: "approved" | "denied", n: number) =>
+      await approvals.answer(status, { id: (await ask(n)).id, by: "user:0" });
+    let asked = 0;
+    for (let n = 0; n < 1_000; n++, nowMs += 10) {
+      try {
+        await answer("denied", n);
+        asked += 1;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "APPROVAL_LIMIT", message: expect.stringContaining("said no") });
+      }
+    }
+    expect(asked).toBe(4);
+    await ask(1, "agent:gmail-2");
+    nowMs += 10_000;
+    await answer("approved", 2_000);
+    await ask(2_001);
+  });
+
   test("what was allowed passes once, and only as it was shown", async () => {
     const approvals = open();
     const asked = await approvals.request(question());
@@ -165,7 +186,7 @@ test("100,000 interleavings of approve, deny, expiry, use and restart have exact
             uses.set(id, (uses.get(id) ?? 0) + 1);
           }
         } catch (error) {
-          expect(["APPROVAL_SETTLED", "APPROVAL_PENDING", "APPROVAL_DENIED"]).toContain(
+          expect(["APPROVAL_SETTLED", "APPROVAL_PENDING", "APPROVAL_DENIED", "APPROVAL_LIMIT"]).toContain(
             (error as { code?: string }).code,
           );
         }

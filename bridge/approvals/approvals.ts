@@ -3,10 +3,12 @@ import { BridgeError } from "@armorclaw/protocol";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
+import { backOff } from "../platform/retry.ts";
 import type { Sql, Store } from "../store/index.ts";
 import {
   type Approval,
   decide,
+  denialsOf,
   expire,
   findApproval,
   forgetOld,
@@ -14,6 +16,7 @@ import {
   listApprovals,
   newestOf,
   nextExpiry,
+  pendingBytesOf,
   pendingOf,
   type Question,
   questionDigest,
@@ -22,7 +25,13 @@ import {
 
 /** A timer's longest wait; what is due later is looked at again then. */
 const longestWaitMs = 3_600_000;
-const settledKept = 10_000;
+/** Settled questions of one requester that can be looked up. */
+const settledKept = 1_000;
+/** The most bytes of a requester's open questions together: a body of http.request may be large. */
+const pendingBytesMax = 32 * 1024 * 1024;
+/** After a person's no the same agent asks no other question of that method for this long, longer with each no in a row. */
+const denialPauseMs = backOff({ firstMs: 1_000, maxMs: 3_600_000, jitter: 0 });
+const denialsCountMs = 86_400_000;
 
 export interface ApprovalSettings {
   /** Time for an answer, and after a yes for its use. */
@@ -52,6 +61,20 @@ export interface Answer {
   /** What the person saw. */
   readonly digest?: string | undefined;
   readonly note?: string | undefined;
+}
+
+/** Asking again and again would wear people down until one of them says yes. @throws BridgeError APPROVAL_LIMIT */
+function assertNoPause(sql: Sql, { requester, method }: Question, now: number): void {
+  const denials = denialsOf(sql, requester, method, now - denialsCountMs);
+  const [last] = denials;
+  if (last === undefined) return;
+  const waitMs = last + denialPauseMs(denials.length) - now;
+  if (waitMs <= 0) return;
+  throw new BridgeError(
+    "APPROVAL_LIMIT",
+    `People said no to ${denials.length} questions of ${requester} about ${method}: the next may be asked in ${Math.ceil(waitMs / 1_000)} s`,
+    { retry_after_ms: waitMs },
+  );
 }
 
 /** Durable questions to people. Each has one answer, and each yes is used once, for exactly what was asked. */
@@ -98,9 +121,15 @@ export class Approvals implements Service {
           "APPROVAL_LIMIT",
           `${question.requester} has ${pendingMax} open questions, which is the most`,
         );
+      if (pendingBytesOf(sql, question.requester) + question.request.length > pendingBytesMax)
+        throw new BridgeError(
+          "APPROVAL_LIMIT",
+          `The open questions of ${question.requester} would take more than ${pendingBytesMax} bytes, which is the most`,
+        );
+      assertNoPause(sql, question, now);
       const approval = this.#draft({ ...question, digest }, reason ?? null, answerers, now, now + ttlMs);
       insertApproval(sql, approval);
-      forgetOld(sql, settledKept);
+      forgetOld(sql, question.requester, settledKept);
       return { approval, isNew: true };
     });
     if (isNew) {

@@ -115,6 +115,29 @@ export const pendingOf = (sql: Sql, requester: string): number =>
     ] ?? 0,
   );
 
+/** When each no of a person to such a question was said, the newest first, back to the newest yes. */
+export function denialsOf(sql: Sql, requester: string, method: string, sinceMs: number): readonly number[] {
+  const decided = sql.all(
+    `SELECT status, decided_at FROM approvals INDEXED BY approvals_by_requester
+     WHERE requester = ? AND status IN ('denied', 'approved', 'used') AND method = ? AND decided_at > ?
+     ORDER BY decided_at DESC LIMIT 20`,
+    requester,
+    method,
+    sinceMs,
+  );
+  const yes = decided.findIndex(({ status }) => status !== "denied");
+  return (yes === -1 ? decided : decided.slice(0, yes)).map((row) => Number(row["decided_at"]));
+}
+
+/** The bytes of a requester's open questions. */
+export const pendingBytesOf = (sql: Sql, requester: string): number =>
+  Number(
+    sql.get(
+      "SELECT coalesce(sum(length(request)), 0) AS bytes FROM approvals WHERE requester = ? AND status = 'pending_approval'",
+      requester,
+    )?.["bytes"] ?? 0,
+  );
+
 export const listApprovals = (sql: Sql, onlyPending: boolean, limit: number): Approval[] =>
   sql
     .all(
@@ -124,10 +147,12 @@ export const listApprovals = (sql: Sql, onlyPending: boolean, limit: number): Ap
     )
     .map(approvalOf);
 
-/** Forgets settled ones beyond the newest `keep`; the record of who answered stays in the audit. */
-export const forgetOld = (sql: Sql, keep: number) =>
+/** Forgets a requester's settled ones beyond the newest `keep`; the record of who answered stays in the audit. */
+export const forgetOld = (sql: Sql, requester: string, keep: number) =>
   sql.run(
-    `DELETE FROM approvals WHERE status IN ('denied', 'expired', 'used') AND rowid <= (SELECT max(rowid) FROM approvals) - ?`,
+    `DELETE FROM approvals WHERE rowid IN (SELECT rowid FROM approvals
+       WHERE requester = ? AND status IN ('denied', 'expired', 'used') ORDER BY rowid DESC LIMIT 1000 OFFSET ?)`,
+    requester,
     keep,
   );
 

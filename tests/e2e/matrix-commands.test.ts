@@ -54,7 +54,11 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
   const stateOf = async (agentId: string) => (await daemon.client.agent.get({ agent_id: agentId })).state;
   /** An agent's question, and its code as the room was told it. */
   const question = async (action: string) => {
-    const { result } = await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } });
+    // After a no, an agent has to wait before its next question.
+    const result = await until(
+      "the pause after a no",
+      async () => (await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } })).result,
+    );
     const code = String(result?.["approval_id"]).replace("ap_", "");
     const asked = await until(
       "the question",
