@@ -3,8 +3,8 @@ import { backOff, pause } from "@armorclaw/client-sdk/retry";
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
 
-/** Deliveries of an event before it becomes a dead letter. */
-const attemptsMax = 5;
+/** Deliveries of an event before it becomes a dead letter: fewer than the restarts that make an agent fail. */
+const attemptsMax = 3;
 /** The wait before the event is delivered again, by the failures in a row. */
 const retryWaitMs = backOff({ firstMs: 200, maxMs: 3_200 });
 /** The deadline of a handler that never returns. The bridge notices an agent that has ended at once. */

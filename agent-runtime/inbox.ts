@@ -2,6 +2,9 @@ import { type BridgeClient, ConnectionError } from "@armorclaw/client-sdk";
 import type { EventData } from "@armorclaw/protocol";
 import type { Loop, LoopContext } from "./loop.ts";
 
+/** An agent that ends this often with the same message in hand is not given it again: fewer times than the restarts that make it fail. */
+const attemptsMax = 3;
+
 export interface InboxOptions {
   readonly client: BridgeClient;
   readonly loop: Loop;
@@ -20,6 +23,7 @@ export async function serveInbox({ client, loop, context, onTrouble }: InboxOpti
     channels: [`agent.${context.agentId}.message`],
     filter: { types: ["agent.message"] },
     name: "inbox",
+    attempts_max: attemptsMax,
   };
   try {
     for await (const event of subscribe(client, params, context.signal)) {
