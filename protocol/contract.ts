@@ -199,6 +199,7 @@ export const events = {
   "alert.recovered": alertEvents.recovered,
   "alert.pulse_failed": alertEvents.pulseFailed,
   "alert.pulse_recovered": alertEvents.pulseRecovered,
+  "bridge.logins_refused": bridgeEvents.loginsRefused,
   "bridge.disk_low": alertEvents.diskLow,
   "bridge.disk_recovered": alertEvents.diskRecovered,
   "bridge.interrupted": alertEvents.interrupted,

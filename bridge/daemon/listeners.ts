@@ -1,6 +1,7 @@
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol";
-import { ApiTokens, reachesMethod, scopePolicy } from "../access/index.ts";
+import { ApiTokens, FailedLogins, reachesMethod, scopePolicy } from "../access/index.ts";
+import type { Audit } from "../audit/index.ts";
 import {
   CallMetrics,
   type CallPolicy,
@@ -16,6 +17,7 @@ import type { Ground } from "./ground.ts";
 
 export interface ListenersDeps {
   readonly server: RpcServer;
+  readonly audit: Pick<Audit, "refused">;
   readonly gauges: readonly GaugeSource[];
   /** What the HTTP listener serves besides calls and its own pages. */
   readonly site: WebSite | undefined;
@@ -26,13 +28,25 @@ const healthDeadlineMs = 10_000;
 const healthMethod = "bridge.health";
 
 /** Composes the listeners besides the bridge's own socket: API tokens, rate limits, and the pages of metrics and health. */
-export function composeListeners(ground: Ground, { server, gauges, site }: ListenersDeps) {
-  const { config, store, clock, logging } = ground;
+export function composeListeners(ground: Ground, { server, audit, gauges, site }: ListenersDeps) {
+  const { config, store, clock, logging, publish } = ground;
   const calls = new CallMetrics();
   const { penalty } = config.rateLimits;
   const rates = new RateLimits({ rates: configuredRates(config.rateLimits), penalty, clock });
   const tokens = new ApiTokens(store, clock);
-  const page = metricsPage({ calls, stats: () => server.stats, rateLimited: () => rates.refused, gauges });
+  const loginGauge: GaugeSource = {
+    name: "armorclaw_logins_refused_total",
+    help: "Wrong tokens that were shown to the listeners",
+    labelNames: [],
+    isCounter: true,
+    read: async () => [{ labels: {}, value: logins.total }],
+  };
+  const page = metricsPage({
+    calls,
+    stats: () => server.stats,
+    rateLimited: () => rates.refused,
+    gauges: [...gauges, loginGauge],
+  });
   const health = async (principal: Principal) => {
     const signal = AbortSignal.timeout(healthDeadlineMs);
     return (await server.local.call(healthMethod, {}, principal, signal)).result;
@@ -46,7 +60,14 @@ export function composeListeners(ground: Ground, { server, gauges, site }: Liste
   const messageBytesMax = config.rpc.frameBytesMax;
   const logger = logging.child("listen");
   const rpc = server;
-  const listeners = createWebListeners(config.listen, { rpc, tokens, pages, site, messageBytesMax, clock, logger });
+  const logins = new FailedLogins({
+    clock,
+    publish: (data) => publish("bridge.logins_refused", "bridge", data),
+    record: (address) => audit.refused("token:unknown", "rpc.authenticate", `login-${address}`),
+  });
+  const onWrongToken = (address: string) => logins.count(address);
+  const deps = { rpc, tokens, pages, site, messageBytesMax, clock, logger, onWrongToken };
+  const listeners = createWebListeners(config.listen, deps);
   const policy: CallPolicy = {
     authorize: (method, principal, now) =>
       scopePolicy.authorize(method, principal) ?? rates.authorize(method, principal, now),

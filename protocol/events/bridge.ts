@@ -48,3 +48,15 @@ export const engineReachable = defineEvent({
   data: z.object({ away_ms: z.int() }),
   example: { away_ms: 4_200 },
 });
+
+export const loginsRefused = defineEvent({
+  summary:
+    "Peers of a listener showed wrong tokens. The first is published at once, further ones of a minute together.",
+  channel: "bridge.logins_refused",
+  priority: "high",
+  data: z.object({
+    count: z.int().describe("The wrong tokens that this event reports."),
+    address: z.string().describe("The address of the last one."),
+  }),
+  example: { count: 3, address: "192.0.2.7" },
+});

@@ -1,5 +1,7 @@
+import { isUtf8 } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import { Duplex } from "node:stream";
+import { onOneLine } from "../wire/one-line.ts";
 
 const streamedLine = '{"jsonrpc":"2.0","method":';
 
@@ -7,7 +9,7 @@ const streamedLine = '{"jsonrpc":"2.0","method":';
  * Presents one HTTP request as a half-closed connection: the lines of the body are the input and the answers are the output. One answer
  * is sent as plain JSON, no answer as status 204, and several answers or stream items as lines of JSON.
  */
-export function httpExchange(body: string, response: ServerResponse): Duplex {
+export function httpExchange(body: Buffer, response: ServerResponse): Duplex {
   let held = "";
   let isStreaming = false;
   const begin = (type: string, more: object = {}) => response.writeHead(200, { "content-type": type, ...more });
@@ -43,18 +45,19 @@ export function httpExchange(body: string, response: ServerResponse): Duplex {
     },
   });
   response.once("close", () => exchange.destroy());
-  exchange.push(onOneLine(body));
+  exchange.push(isOneValue(body) ? onOneLine(body) : body);
   exchange.push(null);
   return exchange;
 }
 
-/** Joins a JSON value that is spread over several lines. Line breaks in valid JSON stand only between tokens. */
-function onOneLine(body: string): string {
-  if (!body.trimEnd().includes("\n")) return body;
+/** Whether the body is one JSON value over several lines, and not several values on a line each. */
+function isOneValue(body: Buffer): boolean {
+  const newline = body.indexOf("\n");
+  if (newline === -1 || !isUtf8(body)) return false;
   try {
-    JSON.parse(body);
+    JSON.parse(body.toString());
+    return true;
   } catch {
-    return body;
+    return false;
   }
-  return body.replaceAll(/[\r\n]+/g, " ");
 }

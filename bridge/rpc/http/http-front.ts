@@ -60,7 +60,7 @@ async function route(
   response.writeHead(200, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
 }
 
-async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<string> {
+async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
@@ -68,7 +68,7 @@ async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<strin
     if (bytes > bytesMax) throw new BridgeError("FRAME_TOO_LARGE", `The body is longer than ${bytesMax} bytes`);
     pieces.push(piece);
   }
-  return new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(Buffer.concat(pieces));
+  return Buffer.concat(pieces);
 }
 
 /** Answers with an error and closes the connection: requests that were pipelined behind it expected another answer. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { methods } from "@armorclaw/protocol";
@@ -59,6 +60,7 @@ async function firstLineOf(lines: Duplex): Promise<string> {
       const end = text.indexOf("\n");
       if (end === -1) continue;
       if (end + 1 < text.length) lines.unshift(text.subarray(end + 1));
+      if (!isUtf8(text.subarray(0, end))) throw new BridgeError("PARSE_ERROR", "The first message is not UTF-8");
       return text.toString("utf8", 0, end);
     }
     throw new BridgeError("FRAME_TOO_LARGE");

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { backOff } from "../../platform/retry.ts";
 
 /** Verifies opaque tokens. The owner of the tokens implements it. */
 export interface TokenVerifier {
@@ -18,7 +20,7 @@ export type VerifyJwt = (token: string) => Promise<Principal>;
 export interface Authenticator {
   /**
    * @param token what the peer gave, or undefined when it gave nothing
-   * @throws BridgeError UNAUTHENTICATED, RATE_LIMITED while the address is blocked, or ISSUER_UNAVAILABLE
+   * @throws BridgeError UNAUTHENTICATED, RATE_LIMITED for a wrong token of a blocked address, or ISSUER_UNAVAILABLE
    */
   authenticate(token: string | undefined, address: string): Promise<Principal>;
 }
@@ -34,51 +36,55 @@ const forgetAfterMs = 900_000;
 const addressesMax = 10_000;
 
 interface Failures {
-  count: number;
-  at: number;
-  keptOutUntil: number;
+  readonly count: number;
+  readonly at: number;
+  readonly blockedUntil: number;
 }
 
+const penaltyAfter = backOff({ firstMs: firstPenaltyMs, maxMs: penaltyMaxMs });
+
+/**
+ * A valid token is always accepted, whatever else came from its address: several peers may share one. A missing token is not a wrong
+ * one. An address that shows too many wrong tokens is told to wait.
+ * @param onWrongToken reports each wrong token
+ */
 export function createAuthenticator(
   tokens: TokenVerifier,
   verifyJwt: VerifyJwt | undefined,
   clock: Pick<Clock, "monotonic">,
+  onWrongToken: (address: string) => void = () => undefined,
 ): Authenticator {
-  const failures = new Map<string, Failures>();
-  const fail = (address: string) => {
+  const failures = new BoundedMap<string, Failures>(addressesMax);
+  const fail = (address: string): BridgeError => {
     const now = clock.monotonic();
     const known = failures.get(address);
+    const waitMs = (known?.blockedUntil ?? 0) - now;
+    onWrongToken(address);
+    if (waitMs > 0)
+      return new BridgeError("RATE_LIMITED", `${failuresMax} wrong tokens came from ${address}`, {
+        retry_after_ms: Math.ceil(waitMs),
+      });
     const count = known === undefined || now - known.at > forgetAfterMs ? 1 : known.count + 1;
-    const over = count - failuresMax;
-    const keptOutUntil = over < 0 ? 0 : now + Math.min(penaltyMaxMs, firstPenaltyMs * 2 ** over);
-    const [oldest] = failures.size >= addressesMax ? failures.keys() : [];
-    if (oldest !== undefined) failures.delete(oldest);
-    failures.set(address, { count, at: now, keptOutUntil });
-    return new BridgeError("UNAUTHENTICATED", "The token is missing, unknown, expired or not for this address");
+    const blockedUntil = count < failuresMax ? 0 : now + penaltyAfter(count - failuresMax + 1);
+    failures.set(address, { count, at: now, blockedUntil });
+    return new BridgeError("UNAUTHENTICATED", "The token is unknown, expired or not for this address");
   };
   return {
     async authenticate(token, address) {
-      const waitMs = (failures.get(address)?.keptOutUntil ?? 0) - clock.monotonic();
-      if (waitMs > 0) {
-        throw new BridgeError("RATE_LIMITED", `${failuresMax} wrong tokens came from ${address}`, {
-          retry_after_ms: Math.ceil(waitMs),
-        });
-      }
+      if (token === undefined) throw new BridgeError("UNAUTHENTICATED", "The request has no token");
       const principal = await identify(token, address, tokens, verifyJwt);
       if (principal === undefined) throw fail(address);
-      failures.delete(address);
       return principal;
     },
   };
 }
 
 async function identify(
-  token: string | undefined,
+  token: string,
   address: string,
   tokens: TokenVerifier,
   verifyJwt: VerifyJwt | undefined,
 ): Promise<Principal | undefined> {
-  if (token === undefined) return undefined;
   if (tokens.isToken(token) || verifyJwt === undefined) return tokens.verify(token, address);
   try {
     return await verifyJwt(token);

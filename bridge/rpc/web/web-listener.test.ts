@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { get as httpGet } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -35,16 +36,48 @@ describe("HTTP over TCP", () => {
     expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
   });
 
-  test("keeps an address out for a while after three wrong tokens, with the right one too", async () => {
+  test("opens to a right token whatever came from its address, and tells wrong ones to wait after three", async () => {
     await using open = await openWebListener();
     const { port } = open.listener;
     const token = await open.mint();
     const statuses = [];
-    for (const shown of ["act_a", "act_b", "act_c", token]) statuses.push((await post(port, shown)).status);
-    expect(statuses).toEqual([401, 401, 401, 429]);
-    const refusal = await post(port, token);
+    for (const shown of [undefined, undefined, undefined, undefined, "act_a", "act_b", "act_c", "act_d", token])
+      statuses.push((await post(port, shown)).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 401, 401, 429, 200]);
+    const refusal = await post(port, "act_e");
     expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(5);
     expect(((await refusal.json()) as Reply).error?.data).toMatchObject({ code: "RATE_LIMITED", retryable: true });
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["another origin", { origin: "https://evil.example" }],
+    ["no origin (null)", { origin: "null" }],
+    ["a name of their own for this address", { host: "evil.example" }],
+    ["a name that begins like this address", { host: "127.0.0.1.evil.example" }],
+  ])("refuses pages of %s, with a right token too", async (_, headers) => {
+    await using open = await openWebListener();
+    const token = await open.mint();
+    const status = await new Promise((resolve, reject) => {
+      const options = {
+        port: open.listener.port,
+        path: "/health",
+        headers: { authorization: `Bearer ${token}`, ...headers },
+      };
+      httpGet(options, ({ statusCode }) => resolve(statusCode)).on("error", reject);
+    });
+    expect(status).toBe(403);
+  });
+
+  test("refuses a body that is not UTF-8, as the socket does", async () => {
+    await using open = await openWebListener();
+    const body = Buffer.concat([
+      Buffer.from('{"jsonrpc":"2.0","method":"ping","id":"a'),
+      Buffer.of(0xff, 0xfe),
+      Buffer.from('"}'),
+    ]);
+    const headers = { authorization: `Bearer ${await open.mint()}` };
+    const answer = await fetch(`http://127.0.0.1:${open.listener.port}/rpc`, { method: "POST", headers, body });
+    expect(((await answer.json()) as Reply).error?.code).toBe(-32700);
   });
 
   test("holds a token to its methods, its addresses and its time", async () => {
@@ -95,8 +128,8 @@ describe("WebSocket over TCP", () => {
     await using byHeader = await openWebSocket(open.listener.port, { token });
     expect(await byHeader.ask(ping)).toEqual(pong);
     await using byMessage = await openWebSocket(open.listener.port, { origin: dashboard });
-    byMessage.socket.send(JSON.stringify(authenticate(token)));
-    byMessage.socket.send(JSON.stringify(ping));
+    byMessage.socket.send(JSON.stringify(authenticate(token), null, 2));
+    byMessage.socket.send(JSON.stringify(ping, null, 2));
     expect(await byMessage.next()).toEqual({
       jsonrpc: "2.0",
       id: "a",

@@ -9,6 +9,7 @@ import { type HttpFrontOptions, type HttpHandler, httpHandler } from "../http/ht
 import type { LineServer } from "../line-server.ts";
 import type { Service } from "../service.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
+import { assertOwnHost } from "./own-host.ts";
 import { createWebSocketUpgrade, type WebSocketUpgrade } from "./web-socket-upgrade.ts";
 
 /** Serves paths without an API token. The site authenticates its own peers. */
@@ -36,6 +37,8 @@ export interface WebListenerOptions {
         readonly sealKeyFile?: string | undefined;
       }
     | undefined;
+  /** Pages of other origins that may make HTTP requests. */
+  readonly origins?: readonly string[];
   readonly site?: WebSite | undefined;
   readonly rpc: LineServer;
   readonly authenticator: Authenticator;
@@ -158,12 +161,30 @@ class HttpListener implements WebListener {
       socket.on("error", () => undefined);
       if (site?.owns(request) === true) site.upgrade(request, socket, head);
       else if (upgrade === undefined) socket.destroy();
+      else if (!this.#isOwnHost(request)) socket.end(forbidden);
       else void upgrade.upgrade(request, socket, head);
     });
   }
 
-  #principalOf(request: IncomingMessage) {
-    return this.#options.authenticator.authenticate(bearerOf(request.headers.authorization), addressOf(request));
+  async #principalOf(request: IncomingMessage) {
+    this.#assertOwnHost(request);
+    return await this.#options.authenticator.authenticate(bearerOf(request.headers.authorization), addressOf(request));
+  }
+
+  #isOwnHost(request: IncomingMessage): boolean {
+    try {
+      this.#assertOwnHost(request);
+      return true;
+    } catch (error) {
+      this.#options.logger.warn({ error, address: addressOf(request) }, "A WebSocket was refused");
+      return false;
+    }
+  }
+
+  #assertOwnHost(request: IncomingMessage): void {
+    const { address, tls, origins = [], webSocket } = this.#options;
+    const rules = { boundHost: parseAddress(address).host.toLowerCase(), isTls: tls !== undefined };
+    assertOwnHost(request, { ...rules, origins: [...origins, ...(webSocket?.origins ?? [])] });
   }
 }
 
@@ -178,6 +199,8 @@ async function createServer(tls: WebListenerOptions["tls"], handle: HttpHandler)
     throw new BridgeError("CONFIG_INVALID", "The certificate or its key cannot be used", undefined, { cause: error });
   }
 }
+
+const forbidden = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 const nothingHere: HttpHandler = async (_, response) => {
   response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("This listener serves only WebSocket\n");

@@ -36,14 +36,16 @@ export interface WebListenersDeps {
   readonly site: WebSite | undefined;
   readonly messageBytesMax: number;
   readonly clock: Clock;
+  /** Reports a wrong token. */
+  readonly onWrongToken: (address: string) => void;
   readonly logger: Logger;
 }
 
 /** One listener for each that is configured, or one for both where both have the same address. @throws BridgeError CONFIG_INVALID */
 export function createWebListeners(settings: WebListenersSettings, deps: WebListenersDeps): WebListener[] {
-  const { rpc, tokens, pages, site, messageBytesMax, clock, logger } = deps;
+  const { rpc, tokens, pages, site, messageBytesMax, clock, logger, onWrongToken } = deps;
   const { http, websocket } = settings;
-  const authenticator = createAuthenticator(tokens, jwtVerifier(settings, clock, logger), clock);
+  const authenticator = createAuthenticator(tokens, jwtVerifier(settings, clock, logger), clock, onWrongToken);
   const common = { rpc, authenticator, logger };
   const webSocket = { origins: websocket.origins, messageBytesMax, sealKeyFile: websocket.sealKeyFile };
   const isShared = http.address !== undefined && http.address === websocket.address;
@@ -56,6 +58,7 @@ export function createWebListeners(settings: WebListenersSettings, deps: WebList
         address: http.address,
         tls: tlsOf("listen.http", http),
         http: { ...pages, rpc, bodyBytesMax: messageBytesMax },
+        origins: websocket.origins,
         site,
         webSocket: isShared ? webSocket : undefined,
       }),

@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
+import { onOneLine } from "../wire/one-line.ts";
 
 const newline = 0x0a;
 
@@ -19,7 +20,7 @@ export function webSocketDuplex(socket: WebSocket): Duplex {
   });
   socket.on("message", (data: Buffer) => {
     // Two pieces, so that a message of the longest length is not copied.
-    duplex.push(data);
+    duplex.push(onOneLine(data));
     if (!duplex.push(Buffer.of(newline))) socket.pause();
   });
   socket.on("error", () => duplex.destroy());
