@@ -10,6 +10,7 @@ import {
 } from "../events/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { Subscriptions } from "./event-subscriptions.ts";
+import { fitting } from "./page.ts";
 
 export function eventHandlers(
   log: DurableEventLog,
@@ -54,11 +55,13 @@ export function eventHandlers(
       rights.assertMaySubscribe(principal, channels);
       const selected = selector(channels, filter);
       const page = newest ? readNewest(log, selected, limit) : log.history(selected, cursor, limit);
+      // Of the newest events the newest are kept, of others the oldest.
+      const { rows, isCut } = fitting(newest ? page.events.toReversed() : page.events);
       return {
-        events: [...page.events],
-        cursor: page.cursor,
+        events: newest ? rows.toReversed() : rows,
+        cursor: isCut && !newest ? (rows.at(-1)?.seq ?? page.cursor) : page.cursor,
         cursor_reset: page.cursorReset,
-        has_more: page.hasMore,
+        has_more: page.hasMore || isCut,
       };
     },
     "event.consumers": () => ({ consumers: consumers.list().map(consumerOut) }),
@@ -68,7 +71,12 @@ export function eventHandlers(
     },
     "event.dead_letters": ({ cursor, limit }) => {
       const letters = consumers.deadLetters(cursor, limit);
-      return { dead_letters: letters.map(deadLetterOut), cursor: letters.at(-1)?.id ?? cursor };
+      const { rows, isCut } = fitting(letters.map(deadLetterOut));
+      return {
+        dead_letters: rows,
+        cursor: rows.at(-1)?.dead_letter_id ?? cursor,
+        has_more: isCut || letters.length === limit,
+      };
     },
     "event.redeliver": async ({ dead_letter_id }) => {
       await consumers.redeliver(dead_letter_id);

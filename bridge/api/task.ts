@@ -2,6 +2,7 @@ import { AgentId, BridgeError, type MethodsOf, type Principal } from "@armorclaw
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 import type { Task, Tasks } from "../tasks/index.ts";
+import { fitting } from "./page.ts";
 
 type TaskRights = Pick<AgentDirectory, "assertMaySend" | "assertMaySendToCapable">;
 
@@ -31,7 +32,8 @@ export function taskHandlers(tasks: Tasks, rights: TaskRights): Handlers<Methods
     "task.list": ({ state, agent_id, cursor, limit }, { principal }) => {
       const agentId = principal.kind === "agent" ? principal.agentId : agent_id;
       const found = tasks.list({ state, agentId, afterId: cursor, limit });
-      return { tasks: found.map(taskOut), cursor: found.at(-1)?.id ?? cursor };
+      const { rows, isCut } = fitting(found.map(taskOut));
+      return { tasks: rows, cursor: rows.at(-1)?.task_id ?? cursor, has_more: isCut || found.length === limit };
     },
     "task.delete": async ({ task_id }) => {
       await tasks.delete(task_id);

@@ -268,7 +268,11 @@ export const deadLetters = defineMethod({
     cursor: z.int().min(0).default(0).describe("Only those after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
-  result: z.object({ dead_letters: z.array(DeadLetter), cursor: z.int().describe("The `cursor` of the next page.") }),
+  result: z.object({
+    dead_letters: z.array(DeadLetter),
+    cursor: z.int().describe("The `cursor` of the next page."),
+    has_more: z.boolean().describe("Whether there may be more. A page of large events holds fewer than `limit`."),
+  }),
   errors: [],
   example: {
     params: {},
@@ -285,6 +289,7 @@ export const deadLetters = defineMethod({
         },
       ],
       cursor: 1,
+      has_more: false,
     },
   },
 });

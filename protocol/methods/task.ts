@@ -126,9 +126,13 @@ export const list = defineMethod({
     cursor: z.int().min(0).default(0).describe("Only those after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
-  result: z.object({ tasks: z.array(Task), cursor: z.int().describe("Pass this as `cursor` to go on.") }),
+  result: z.object({
+    tasks: z.array(Task),
+    cursor: z.int().describe("Pass this as `cursor` to go on."),
+    has_more: z.boolean().describe("Whether there may be more. A page of large tasks holds fewer than `limit`."),
+  }),
   errors: [],
-  example: { params: {}, result: { tasks: [exampleTask], cursor: 1 } },
+  example: { params: {}, result: { tasks: [exampleTask], cursor: 1, has_more: false } },
 });
 
 export const remove = defineMethod({

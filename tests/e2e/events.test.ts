@@ -13,6 +13,25 @@ import { until } from "../support/until.ts";
 const daemonOptions = { engine: "process", flags: ["--set", "allow_unsandboxed=true"] } as const;
 
 describe("events through the daemon", () => {
+  test("that do not fit in one answer come on shorter pages, and none is left out", async () => {
+    await using daemon = await startTestDaemon(daemonOptions);
+    const text = "y".repeat(250_000);
+    const published: number[] = [];
+    for (let n = 0; n < 70; n++)
+      published.push((await daemon.client.event.publish({ channel: "t.a", type: "t.big", data: { text } })).seq);
+    const seen: number[] = [];
+    let cursor = 0;
+    for (let hasMore = true; hasMore; ) {
+      const page = await daemon.client.event.history({ channels: ["t.a"], cursor, limit: 1_000 });
+      expect(page.events.length).toBeLessThan(40);
+      seen.push(...page.events.map(({ seq }) => seq));
+      ({ cursor, has_more: hasMore } = page);
+    }
+    expect(seen).toEqual(published);
+    const newest = await daemon.client.event.history({ channels: ["t.a"], newest: true, limit: 1_000 });
+    expect([newest.events.at(-1)?.seq, newest.has_more]).toEqual([published.at(-1), true]);
+  }, 60_000);
+
   test("outlive a kill: history, seq and a durable subscription go on where they were", async () => {
     using temp = tempDirectory();
     const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
