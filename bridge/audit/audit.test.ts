@@ -200,6 +200,27 @@ describe("Audit.verify()", () => {
     store.writeNow((sql) => sql.run("DELETE FROM audit_entries WHERE seq <= (SELECT min(seq) + 3 FROM audit_entries)"));
     expect((await audit.verify()).ok).toBe(false);
   });
+
+  test("the flood of an agent removes no act of a person, and the chain still verifies", async () => {
+    const audit = await open(200);
+    await audit.record(act({ id: "evidence" }), () => "stored");
+    audit.refused("user:0", "keystore.get", "c-2");
+    const flood = { principal: "agent:loud-1", method: "http.request", params: {}, correlationId: "c-9" };
+    for (let number = 0; number < 600; number++)
+      await expect(
+        audit.record(flood, () => {
+          throw new BridgeError("SECRET_TOKEN_INVALID");
+        }),
+      ).rejects.toMatchObject({ code: "SECRET_TOKEN_INVALID" });
+    const records = audit.after(0);
+    expect(records.length).toBeLessThan(400);
+    expect(records.filter(({ principal }) => principal === "user:0")).toMatchObject([
+      { kind: "kept", method: "keystore.get", subject: "evidence", outcome: "ok", calls: 1 },
+      { kind: "refused", method: "keystore.get", outcome: "FORBIDDEN", calls: 1 },
+    ]);
+    expect(await audit.verify()).toMatchObject({ ok: true });
+    await audit.stop();
+  });
 });
 
 test("an act is exported as a JSON line and in the Common Event Format, with nothing to break out of either", async () => {

@@ -23,7 +23,7 @@ import { type Verdict, verifyChain } from "./verify.ts";
 const entriesPerAnchor = 64;
 const anchorAfterMs = 60_000;
 /** How far the number of entries may exceed the bound, so that not each new entry removes an old one. */
-const pruneSlack = 1.1;
+const pruneSlack = (entriesMax: number) => Math.min(entriesMax / 10, 2_000);
 const pageSize = 500;
 
 export interface PrivilegedAct {
@@ -183,7 +183,7 @@ export class Audit implements Service {
     // The check is made only now and then. The numbers are consecutive, so that their difference is the count.
     if (seq % entriesPerAnchor !== 0) return;
     const first = Number(sql.get("SELECT min(seq) AS first FROM audit_entries")?.["first"] ?? seq);
-    if (seq - first > entriesMax * pruneSlack) prune(sql, key, seq - entriesMax, clock.now());
+    if (seq - first > entriesMax + pruneSlack(entriesMax)) prune(sql, key, seq - entriesMax, clock.now());
   }
 
   #anchorSoon(link: Link): void {

@@ -6,7 +6,7 @@ import type { Row, Sql } from "../store/index.ts";
  * seq `act`; `paramsDigest` is the code of the last of them. `refused`: `act` calls were refused for want of rights; the entry has
  * the call's correlation id when there was only one.
  */
-export type EntryKind = "act" | "end" | "pruned" | "refused";
+export type EntryKind = "act" | "end" | "kept" | "pruned" | "refused";
 
 export interface EntryFields {
   readonly kind: EntryKind;
@@ -87,8 +87,31 @@ export function prune(sql: Sql, key: Uint8Array, seq: number, time: number): num
     correlationId: "",
     subject: null,
   });
+  keepActsOfPeople(sql, key, seq);
   sql.run("INSERT OR REPLACE INTO audit_base VALUES (1, ?, ?)", seq, mac);
   return sql.run("DELETE FROM audit_entries WHERE seq <= ?", seq).changes;
+}
+
+/**
+ * Writes the acts that are not agents' again at the chain's end, so that an agent's flood pushes none of them out: at most half of what is
+ * removed, the newest of them. `kept`: the act with the seq `act`, at its own time and with its result.
+ */
+function keepActsOfPeople(sql: Sql, key: Uint8Array, upTo: number): void {
+  const removed = Number(sql.get("SELECT count(*) AS n FROM audit_entries WHERE seq <= ?", upTo)?.["n"] ?? 0);
+  const acts = sql.all(
+    `SELECT a.*, e.result AS outcome FROM audit_entries a
+     LEFT JOIN audit_entries e ON e.act = a.seq AND e.kind = 'end' AND a.kind = 'act'
+     WHERE a.seq <= ? AND a.kind IN ('act', 'kept', 'refused') AND a.principal NOT LIKE 'agent:%'
+     ORDER BY a.seq DESC LIMIT ?`,
+    upTo,
+    Math.floor(removed / 2),
+  );
+  for (const row of acts.reverse()) {
+    const { seq, mac, ...fields } = entryOf(row);
+    if (fields.kind === "act")
+      append(sql, key, { ...fields, kind: "kept", act: seq, result: String(row["outcome"] ?? "unfinished") });
+    else append(sql, key, fields);
+  }
 }
 
 export const entriesAfter = (sql: Sql, seq: number, limit: number): Entry[] =>
