@@ -14,7 +14,7 @@ const walks: readonly (readonly string[])[] = [
     "bridge/agents/instance/warm-standby.ts",
     "bridge/agents/instance/agent-run.ts",
     "bridge/agents/instance/start-attempt.ts",
-    "bridge/rpc/agent-endpoints.ts",
+    "bridge/rpc/listen/agent-endpoints.ts",
     "bridge/containers/sandbox/sandbox-engine.ts",
     "bridge/containers/sandbox/sandbox-plan.ts",
     "bridge/containers/sandbox/launcher.ts",

@@ -136,11 +136,11 @@ export class MediaCall {
 
   #receive(): void {
     const samples = this.#playout.pull();
-    const isHeard = samples !== undefined && !this.#isHeld && !this.#isMuted;
-    const change = this.#speech.push(isHeard ? samples : undefined);
+    const isAudible = samples !== undefined && !this.#isHeld && !this.#isMuted;
+    const change = this.#speech.push(isAudible ? samples : undefined);
     if (change !== undefined) this.#deps.emit({ kind: "speech", change, queuedMs: this.#queue.length * frameMs });
     // The decoder may reuse its memory, so a copy leaves the thread.
-    if (isHeard) this.#deps.emit({ kind: "audio", samples: samples.slice() });
+    if (isAudible) this.#deps.emit({ kind: "audio", samples: samples.slice() });
   }
 
   /** Sends a frame at each tick, if need be of silence: browsers conceal missing packets with invented sound. */
