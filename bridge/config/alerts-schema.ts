@@ -36,7 +36,13 @@ const AlertRule = z.strictObject({
 /** Which alerts a person gets, where, and when. */
 export const AlertsConfig = z
   .strictObject({
-    to: z.array(AlertRoute).max(16).default([]).describe("Where alerts are sent; without an entry none is sent."),
+    to: z
+      .array(AlertRoute)
+      .max(16)
+      .default([])
+      .describe(
+        "Where alerts go. When it is empty, alerts go to `matrix.approval_room`, or else to the first of `matrix.rooms`.",
+      ),
     rules: z
       .array(AlertRule)
       .max(100)

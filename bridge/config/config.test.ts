@@ -54,6 +54,19 @@ describe("loadConfig()", () => {
     expect(config.llm.policies[LoopName.parse("system-monitor")]?.outputTokensMax).toBe(10);
   });
 
+  test("refuses a route of alerts that leads to no room or webhook that is configured", () => {
+    const routes = (text: string) => `matrix.rooms = ["!in:x"]\nwebhooks.pager = "http://127.0.0.1:1"\n${text}`;
+    const to = (destination: string, lane: string) =>
+      `[[alerts.to]]\ndestination = "${destination}"\nlane = "${lane}"\n`;
+    withFile(routes(to("matrix", "!in:x") + to("webhook", "pager")));
+    const issues = issuesOf(() =>
+      withFile(routes(to("webhook", "pager") + to("matrix", "!out:x") + to("webhook", "x"))),
+    );
+    expect(issues.map(({ key }) => key)).toEqual(["alerts.to.1.lane", "alerts.to.2.lane"]);
+    expect(issues[0]?.message).toBe("!out:x is not in matrix.rooms, so alerts cannot reach it. Add it there");
+    expect(issues[0]?.origin).toMatch(/^file /);
+  });
+
   test("uses system directories for root", () => {
     const { config, socketPath } = loadConfig({ ...base, uid: 0 });
     expect(config.stateDir).toBe("/var/lib/armorclaw");

@@ -48,6 +48,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   const parsed = ConfigSchema.safeParse(raw);
   if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
+  if (parsed.success) issues.push(...unreachableLanes(parsed.data, origins));
   if (issues.length > 0 || !parsed.success) throw invalid(issues);
   for (const { key } of leaves()) if (!hasOrigin(origins, key)) origins.set(key, "default");
   const { keystore, audit } = parsed.data;
@@ -125,6 +126,21 @@ function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, string>):
       nearest(full, known) ??
       known.find((candidate) => candidate.endsWith(`.${name}`) || candidate.startsWith(`${name}.`));
     return { key: full, message: unknownKey(near), origin: origins.get(full) ?? "default" };
+  });
+}
+
+/** Routes of alerts that lead nowhere: rooms that the bridge may not write to, and webhooks without a URL. */
+function unreachableLanes(
+  { alerts, matrix, webhooks }: z.output<typeof ConfigSchema>,
+  origins: ReadonlyMap<string, string>,
+): ConfigIssue[] {
+  return alerts.to.flatMap(({ destination, lane }, at) => {
+    const isKnown = destination === "matrix" ? matrix.rooms.includes(lane) : Object.hasOwn(webhooks, lane);
+    if (isKnown) return [];
+    const key = `alerts.to.${at}.lane`;
+    const list = destination === "matrix" ? "matrix.rooms" : "webhooks";
+    const origin = origins.get("alerts.to") ?? origins.get(key) ?? "default";
+    return [{ key, message: `${lane} is not in ${list}, so alerts cannot reach it. Add it there`, origin }];
   });
 }
 

@@ -98,7 +98,7 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
   const { access, keystore, approvals } = security;
   const budget = composeBudget(ground, directory, approvals);
   const llm = composeLlm(ground, { agents: directory, budget: budget.budget, keystore });
-  const rooms = composeMatrix(ground, { keystore, access, outbox, caller: server.local });
+  const rooms = composeMatrix(ground, { keystore, access, outbox, caller: server.local, audit: security.audit });
   const messaging = composeMessaging(ground, outbox, directory);
   const calls = composeCalls(ground, { agents: directory, budget: budget.budget, rooms });
   for (const socket of [llm.socket, ...(calls?.sockets ?? [])]) endpoints.register(socket);

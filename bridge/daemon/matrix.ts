@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Access } from "../access/index.ts";
 import { MatrixRooms } from "../adapters/matrix/index.ts";
+import type { Audit } from "../audit/index.ts";
 import type { Keystore } from "../keystore/index.ts";
 import type { Outbox } from "../outbox/index.ts";
 import type { LocalCaller } from "../rpc/index.ts";
@@ -11,10 +12,11 @@ export interface MatrixDeps {
   readonly access: Access;
   readonly outbox: Outbox;
   readonly caller: LocalCaller;
+  readonly audit: Audit;
 }
 
 /** Composes the account on the homeserver and its rooms. */
-export function composeMatrix(ground: Ground, { keystore, access, outbox, caller }: MatrixDeps): MatrixRooms {
+export function composeMatrix(ground: Ground, { keystore, access, outbox, caller, audit }: MatrixDeps): MatrixRooms {
   const { store, clock, log, logging, config } = ground;
   const rooms = new MatrixRooms(
     {
@@ -24,6 +26,7 @@ export function composeMatrix(ground: Ground, { keystore, access, outbox, caller
       logger: logging.child("matrix"),
       outbox,
       caller,
+      refused: (principal, method) => audit.refused(principal, method, ""),
       sealKey: () => keystore.internalKey("matrix"),
       roleOf: (principal) => access.roleOf(principal),
       directory: join(config.stateDir, "matrix"),

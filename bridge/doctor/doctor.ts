@@ -5,6 +5,7 @@ import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
+import { checkAlerts } from "./alert-check.ts";
 import { checkCalls } from "./call-check.ts";
 import { ClockCheck } from "./clock-check.ts";
 import { checkListeners, type ListenerAddress } from "./listener-check.ts";
@@ -41,6 +42,7 @@ export class Doctor {
       this.#clockCheck.run(),
       checkListeners(listeners(), clock),
       checkCalls(turn, callPageUrl(), clock),
+      checkAlerts(store, config),
     ]);
     return checks.flat();
   }

@@ -122,6 +122,28 @@ export const listMessages = (sql: Sql, state: MessageState | undefined, afterId:
     )
     .map(fromRow);
 
+/** A lane with messages that were given up or are late. */
+export interface StuckLane {
+  readonly destination: string;
+  readonly lane: string;
+  readonly messages: number;
+  readonly reason: string;
+}
+
+/** The first lanes with messages that were given up or are late. */
+export const listStuck = (sql: Sql): StuckLane[] =>
+  sql
+    .all(
+      `SELECT destination, lane, count(*) AS messages, max(last_error) AS reason FROM outbox
+       WHERE state = 'dead' OR (state = 'queued' AND is_late = 1) GROUP BY destination, lane ORDER BY lane LIMIT 20`,
+    )
+    .map((row) => ({
+      destination: String(row["destination"]),
+      lane: String(row["lane"]),
+      messages: Number(row["messages"]),
+      reason: String(row["reason"] ?? "unknown"),
+    }));
+
 const fromRow = (row: Row): OutboxRow => ({
   id: Number(row["id"]),
   destination: String(row["destination"]),

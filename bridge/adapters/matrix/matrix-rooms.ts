@@ -41,6 +41,8 @@ export interface MatrixRoomsDeps {
   readonly sealKey: Parameters<typeof sealedSecrets>[1];
   /** The role that an admin has assigned to a principal. */
   readonly roleOf: (principal: string) => Principal["role"] | null;
+  /** Records a call that a person in a room was refused before it was made. */
+  readonly refused?: ((principal: string, method: string) => void) | undefined;
   /** Holds the account's files. */
   readonly directory: string;
 }
@@ -111,6 +113,10 @@ export class MatrixRooms {
         trust,
         methods,
         isAskedIn: (approvalId, roomId) => posts.isAskedIn(approvalId, roomId),
+        refused: (principal, method) => {
+          logger.warn({ principal, method }, "a command of a room was refused");
+          deps.refused?.(principal, method);
+        },
         answer: async ({ room_id, event_id, thread_id = event_id }, text) => {
           await posts.post(room_id, { text, msgtype: "m.notice", threadId: thread_id }, `answer:${event_id}`);
         },

@@ -50,7 +50,7 @@ export const roomCommands: readonly RoomCommand[] = [
     method: "agent.logs",
     params: ([id, ...more]) => (id !== undefined && more.length === 0 ? { agent_id: id, tail: 20 } : undefined),
     render: (_: unknown, items: readonly { readonly line: string }[]) =>
-      items.length === 0 ? "The agent has written no logs." : items.map(({ line }) => line).join("\n"),
+      items.length === 0 ? "The agent has written no logs." : items.map(({ line }) => `| ${line}`).join("\n"),
   },
   {
     name: "start",

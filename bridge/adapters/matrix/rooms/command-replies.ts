@@ -4,7 +4,7 @@ import type { AgentInfo, Result } from "@armorclaw/protocol";
 export const codeOf = (approvalId: string): string => approvalId.replace(/^ap_/, "");
 
 export const agentLine = ({ agent_id: id, state, restarts, message }: AgentInfo): string =>
-  `${id}: ${state}${restarts > 0 ? `, ${restarts} restarts` : ""}${message === null ? "" : ` (${message})`}`;
+  `${id}: ${state}${restarts > 0 ? `, ${restarts} restarts` : ""}${message === null ? "" : ` (${message.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")})`}`;
 
 /** One line for each approval. The room has the whole question already. */
 export const approvalLines = ({ approvals }: Result<"approval.list">): string =>

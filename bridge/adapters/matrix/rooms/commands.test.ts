@@ -21,6 +21,7 @@ const message = (body: string, changes: Partial<InboundMessage> = {}): InboundMe
 function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSettings["require"] } = {}) {
   const { role = "operator", require = "verified" } = options;
   const answers: string[] = [];
+  const refused: [string, string][] = [];
   const calls: { method: string; params: object; caller: RoomMember }[] = [];
   let monotonic = 0;
   const results: Record<string, () => unknown> = {
@@ -59,16 +60,45 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
       },
       isAskedIn: (approvalId) => approvalId === "ap_2f4a9c01d3e5b7f8",
       answer: async (_, text) => void answers.push(text),
+      refused: (principal, method) => void refused.push([principal, method]),
     },
     { require },
   );
   const pass = (ms: number) => {
     monotonic += ms;
   };
-  return { commands, answers, calls, pass };
+  return { commands, answers, calls, refused, pass };
 }
 
 describe("RoomCommands", () => {
+  test.each(["!Stop heartbeat-1", "!STOP heartbeat-1", "  !stop heartbeat-1 "])(
+    "takes %j for a command",
+    async (body) => {
+      const { commands, calls } = setUp();
+      expect(await commands.handle(message(body))).toBe(true);
+      expect(calls).toMatchObject([{ method: "agent.stop", params: { agent_id: "heartbeat-1" } }]);
+    },
+  );
+
+  test("takes the text below a quoted question for the command, and only in a reply", async () => {
+    const { commands, calls } = setUp();
+    const body = "> <@bot:x> heartbeat-1 requests: mail.send\n> !deny 2f4a9c01d3e5b7f8\n\n!approve 2f4a9c01d3e5b7f8";
+    expect(await commands.handle(message(body))).toBe(false);
+    expect(await commands.handle(message(body, { reply_to: "$q" }))).toBe(true);
+    expect(calls).toMatchObject([{ method: "approval.approve", params: { approval_id: "ap_2f4a9c01d3e5b7f8" } }]);
+    expect(await commands.handle(message("> !stop heartbeat-1", { reply_to: "$q" }))).toBe(false);
+  });
+
+  test("records what was refused for its device or its room", async () => {
+    const { commands, refused } = setUp();
+    await commands.handle(message("!panic", { trust: "unverified" }));
+    await commands.handle(message("!stop heartbeat-1", { trust: "plain" }));
+    expect(refused).toEqual([
+      ["matrix:@ann:x", "bridge.panic"],
+      ["matrix:@ann:x", "agent.stop"],
+    ]);
+  });
+
   test("calls the method with the person's own identity and role, and answers", async () => {
     const { commands, answers, calls } = setUp();
     expect(await commands.handle(message("!stop heartbeat-1"))).toBe(true);
@@ -92,7 +122,7 @@ describe("RoomCommands", () => {
   test("shows what a method streamed", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!logs heartbeat-1"));
-    expect(answers).toEqual(["one\ntwo"]);
+    expect(answers).toEqual(["| one\n| two"]);
   });
 
   test.each([
@@ -102,7 +132,6 @@ describe("RoomCommands", () => {
     "> !stop heartbeat-1",
     "please !stop heartbeat-1",
     "hi\n!stop heartbeat-1",
-    "!STOP heartbeat-1",
   ])("takes %j for no command", async (body) => {
     const { commands, calls, answers } = setUp();
     expect(await commands.handle(message(body))).toBe(false);
@@ -148,7 +177,9 @@ describe("RoomCommands", () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!start x"));
     await commands.handle(message("!status"));
-    expect(answers[0]).toBe("LOOP_NOT_FOUND: No loop is named x. Run `armorclaw loops` to list the loops.");
+    expect(answers[0]).toBe(
+      "LOOP_NOT_FOUND: No loop is named x. On the bridge's machine: Run `armorclaw loops` to list the loops.",
+    );
     expect(answers[1]).not.toContain("secret");
   });
 

@@ -35,6 +35,8 @@ export interface RoomCommandDeps {
   readonly isAskedIn: (approvalId: string, roomId: string) => boolean;
   /** Queues an answer in the thread of the command, which the command may start. */
   readonly answer: (message: InboundMessage, text: string) => Promise<void>;
+  /** Records a command that was refused before its method was called. */
+  readonly refused?: ((principal: string, method: string) => void) | undefined;
 }
 
 export interface RoomCommandSettings {
@@ -58,9 +60,12 @@ export class RoomCommands {
 
   /** @returns whether the message was a command */
   async handle(message: InboundMessage): Promise<boolean> {
-    const words = message.kind === "text" ? /^!([a-z]{2,20})(?:\s+(.{0,500}))?$/u.exec(message.body.trim()) : null;
+    const written = message.reply_to === undefined ? message.body : withoutQuote(message.body);
+    const words = message.kind === "text" ? /^!([a-z]{2,20})(?:\s+(.{0,500}))?$/iu.exec(written.trim()) : null;
     if (words === null) return false;
-    const [, name = "", rest = ""] = words;
+    const [, typed = "", rest = ""] = words;
+    // Phones begin a message with a capital letter.
+    const name = typed.toLowerCase();
     // A panic is never refused for its rate.
     const waitMs = name === "panic" ? 0 : this.#rates.take(message.sender);
     if (waitMs > 0) {
@@ -80,6 +85,7 @@ export class RoomCommands {
     const { clock, trust, methods } = this.#deps;
     const role = trust.roleOf(message.sender);
     if (role === undefined) return "You may not give commands here.";
+    const caller = { id: `matrix:${message.sender}`, userId: message.sender, role } as const;
     const known = roomCommands.filter(({ method }) => methods.effectOf(method) !== undefined);
     if (name === "help") return helpText(known);
     const command = known.find((one) => one.name === name);
@@ -87,14 +93,16 @@ export class RoomCommands {
     if (clock.now() - Date.parse(message.sent_at) > commandAgeMaxMs)
       return `That command was sent at ${message.sent_at}, more than five minutes ago. Send it again if you still want it.`;
     const refusal = methods.effectOf(command.method) === "write" ? this.#refusal(message) : undefined;
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) {
+      this.#deps.refused?.(caller.id, command.method);
+      return refusal;
+    }
     const args = rest.split(/\s+/u).filter((word) => word !== "");
     const params = command.params(args);
     if (params === undefined) return `Usage: ${usage(command)}`;
     if ("approval_id" in params && !this.#deps.isAskedIn(String(params.approval_id), message.room_id))
       return "This room has no approval request with that code.";
     try {
-      const caller = { id: `matrix:${message.sender}`, userId: message.sender, role } as const;
       const { result, items } = await methods.call(command.method, params, caller);
       return command.render(result as never, items as never);
     } catch (error) {
@@ -120,5 +128,27 @@ const helpText = (known: readonly RoomCommand[]): string =>
 export function failureText(error: unknown): string {
   const { code, message, remedy } = error as { code?: unknown; message?: string; remedy?: string };
   if (typeof code !== "string" || remedy === undefined) return "The command failed. The bridge's log has the reason.";
-  return `${code}: ${message}. ${remedy}.`;
+  return `${code}: ${message}. ${inRoom(remedy)}.`;
+}
+
+/** Commands of the command line, and the room's command that does the same. */
+const roomForms: readonly (readonly [RegExp, string])[] = [
+  [/`armorclaw ps(?: --all)?`/gu, "!ps"],
+  [/`armorclaw approval list`/gu, "!approvals"],
+  [/`armorclaw budget (?:show|status)`/gu, "!budget"],
+  [/`armorclaw status`/gu, "!status"],
+  [/`armorclaw (logs|start|stop|pause|resume) ([A-Z]+)`/gu, "!$1 $2"],
+];
+
+/** The remedy for a person in a room: its commands are the room's where the room has them, and otherwise said to be for the machine. */
+function inRoom(remedy: string): string {
+  const text = roomForms.reduce((value, [pattern, form]) => value.replaceAll(pattern, form), remedy);
+  return text.includes("`armorclaw ") ? `On the bridge's machine: ${text}` : text;
+}
+
+/** The text below the quoted message that older clients put above a reply. */
+function withoutQuote(body: string): string {
+  const lines = body.split("\n");
+  const first = lines.findIndex((line) => !line.startsWith(">"));
+  return first > 0 && lines[first]?.trim() === "" ? lines.slice(first + 1).join("\n") : body;
 }
