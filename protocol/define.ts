@@ -67,3 +67,6 @@ export type AnyEvent = EventSpec;
 export function defineEvent<D extends z.ZodType>(spec: EventSpec<D>): EventSpec<D> {
   return Object.freeze(spec);
 }
+
+/** How many bytes the value takes as JSON. */
+export const jsonBytes = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;

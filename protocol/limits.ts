@@ -16,6 +16,10 @@ export const limits = {
   patternsPerSubscriptionMax: 32,
   /** The most bytes of an event's data, as JSON. */
   eventDataBytesMax: 256 * 1024,
+  /** The most bytes of a subscription's filter on data, as JSON: a named subscription stores the filter. */
+  filterBytesMax: 64 * 1024,
+  /** The most bytes of a question's details, as JSON: a person has to read them. */
+  questionBytesMax: 256 * 1024,
   /** Stream items that may be unacknowledged when a stream opens. The client grants more as it consumes. */
   streamCreditInitial: 64,
 } as const;

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
+import { defineMethod, jsonBytes } from "../define.ts";
 import { ApprovalId, PrincipalId, Timestamp } from "../ids.ts";
+import { limits } from "../limits.ts";
 import { everyone, operators, people } from "../roles.ts";
 
 export const ApprovalStatus = z.enum(["pending_approval", "approved", "denied", "expired", "used"]).meta({
@@ -58,7 +59,14 @@ export const request = defineMethod({
   effect: "write",
   params: z.strictObject({
     action: z.string().min(1).max(100).describe("What it is about, e.g. mail.send."),
-    details: z.record(z.string(), z.json()).default({}).describe("Everything that the person needs to know."),
+    details: z
+      .record(z.string(), z.json())
+      .refine(
+        (details) => jsonBytes(details) <= limits.questionBytesMax,
+        `Expected at most ${limits.questionBytesMax} bytes of JSON`,
+      )
+      .default({})
+      .describe("Everything that the person needs to know."),
     reason: z.string().max(2_000).optional(),
   }),
   result: Approval,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
+import { defineMethod, jsonBytes } from "../define.ts";
 import { Channel, ChannelPattern, Timestamp } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { everyone, operators, people } from "../roles.ts";
@@ -41,6 +41,10 @@ export const EventFilter = z
     source: z.string().max(200).optional().describe("Only from this principal."),
     data: z
       .record(z.string().max(200), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+      .refine(
+        (data) => jsonBytes(data) <= limits.filterBytesMax,
+        `Expected at most ${limits.filterBytesMax} bytes of JSON`,
+      )
       .optional()
       .describe("Only with these values at these dotted paths of the data."),
   })
