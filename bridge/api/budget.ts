@@ -23,10 +23,10 @@ export interface BudgetHandlerDeps {
 }
 
 export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"budget">> {
-  const { budget, ofAgents, admin, clock, timeZone, agents } = deps;
+  const { budget, ofAgents, admin, timeZone, agents } = deps;
   return {
-    "budget.status": ({ scope }, { principal }) => {
-      const { limits, frozen } = admin.status();
+    "budget.status": async ({ scope }, { principal }) => {
+      const { limits, frozen } = await admin.status();
       const isShown = (candidate: string) =>
         (scope === undefined || candidate === scope) && bounds(candidate, principal, agents);
       return {
@@ -46,7 +46,7 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"bud
     },
     "budget.report": ({ by, from, to, limit }) => {
       const fromMs = from === undefined ? 0 : Date.parse(from);
-      const toMs = to === undefined ? clock.now() + 1 : Date.parse(to);
+      const toMs = to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(to);
       const rows = admin.report({ by, fromMs, toMs, rowsMax: limit });
       return {
         by,

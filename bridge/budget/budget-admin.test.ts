@@ -1,3 +1,4 @@
+import type { BudgetDimension } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import { type BudgetBench, cost, costLimit, usd } from "../../tests/support/budget/budget.ts";
 import { budgetBenches, types } from "../../tests/support/budget/budget-benches.ts";
@@ -32,16 +33,16 @@ describe("BudgetAdmin", () => {
       return await open({ limits: [costLimit("global", "day", hard)] }, { path: bench.path });
     };
     const same = await reopen(first, 10);
-    expect(same.admin.status().limits[0]?.standing.limit).toMatchObject({ hard: 20, origin: "set" });
+    expect((await same.admin.status()).limits[0]?.standing.limit).toMatchObject({ hard: 20, origin: "set" });
     const changed = await reopen(same, 15);
-    expect(changed.admin.status().limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
+    expect((await changed.admin.status()).limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
   });
 
   test("status says where a limit is going", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 1_000)] });
     await bench.reserve("a", 100);
     await bench.settle("a", 100);
-    const [limit] = bench.admin.status().limits;
+    const [limit] = (await bench.admin.status()).limits;
     expect(limit).toMatchObject({ burnPerHour: 100, exhaustedInMs: 9 * 3_600_000, projected: 1_700 });
   });
 
@@ -67,4 +68,115 @@ describe("BudgetAdmin", () => {
       { keys: { agent: "two-1" }, spent: { costNanoUsd: 5 } },
     ]);
   });
+});
+
+const hourMs = 3_600_000;
+
+/** Two days of calls of three agents, some of which were booked at the bound, corrected late, or never ended. */
+async function fill(bench: BudgetBench) {
+  for (let at = 0; at < 150; at += 1) {
+    const agent = at % 4 === 0 ? undefined : `a-${at % 3}`;
+    const model = at % 2 === 0 ? "oai/m" : undefined;
+    await bench.reserve(`r${at}`, 100, { agent, model, task: `t${at % 5}` }, { onExpiry: "spend", leaseMs: hourMs });
+    if (at % 7 !== 0) await bench.settle(`r${at}`, at);
+    if (at % 14 === 0) {
+      bench.clock.advance(hourMs);
+      await bench.budget.sweep();
+      await bench.settle(`r${at}`, 3);
+    }
+    bench.clock.advance(1_153_000);
+  }
+}
+
+describe("the rollups", () => {
+  const limits = (["day", "week", "month", "all"] as const).flatMap((window) => [
+    costLimit("agent:*", window, 1_000_000),
+    costLimit("model:*", window, 1_000_000),
+    costLimit("task:*", window, 1_000_000),
+    costLimit("global", window, 1_000_000),
+  ]);
+
+  test("show each limit as the entries have it", async () => {
+    const bench = await open({ limits });
+    await fill(bench);
+    const { limits: shown } = await bench.admin.status();
+    expect(shown.length).toBeGreaterThan(36);
+    const { day, week, month } = { day: "day", week: "week", month: "month" };
+    for (const { standing } of shown) {
+      const [field = "", value = ""] = standing.scope.split(":");
+      const window = { day, week, month }[standing.limit.window as "day"];
+      const conditions = [
+        standing.scope === "global" ? "1" : `${field} = '${value}'`,
+        window === undefined ? "1" : `${window} = '${standing.windowId}'`,
+      ];
+      const row = bench.store.read((sql) =>
+        sql.get(
+          `SELECT TOTAL(spent_nano_usd) AS spent, TOTAL(held_nano_usd) AS held FROM budget_entries WHERE ${conditions.join(" AND ")}`,
+        ),
+      );
+      expect({ scope: standing.scope, spent: standing.spent, held: standing.held }).toEqual({
+        scope: standing.scope,
+        spent: row?.["spent"],
+        held: row?.["held"],
+      });
+    }
+  });
+
+  test.each<[BudgetDimension[]]>([[[]], [["agent"]], [["model", "day"]], [["agent", "hour"]]])(
+    "report by %j what the entries add up to, between any two moments",
+    async (by) => {
+      const bench = await open();
+      const startMs = bench.clock.now();
+      await fill(bench);
+      for (const [fromMs, toMs] of [
+        [0, Number.MAX_SAFE_INTEGER],
+        [startMs + 1, startMs + 20 * hourMs + 77],
+        [startMs + 5_000, startMs + 2_400_000],
+        [startMs + 3 * hourMs, startMs + 9 * hourMs],
+        [startMs + 9 * hourMs, startMs + 3 * hourMs],
+      ] as const) {
+        const whole = bench.admin.report({ by, fromMs, toMs, rowsMax: 1_000 });
+        // A report by task reads the entries.
+        const entries = bench.admin.report({ by: [...by, "task"], fromMs, toMs, rowsMax: 10_000 });
+        const sum = (rows: typeof whole) => {
+          const sums = new Map<string, number[]>();
+          for (const { keys, spent, held, bounded } of rows) {
+            const key = JSON.stringify(by.map((name) => keys[name]));
+            const before = sums.get(key) ?? [0, 0, 0, 0];
+            const after = [spent.costNanoUsd, spent.calls, held.costNanoUsd, bounded];
+            sums.set(
+              key,
+              before.map((value, at) => value + (after[at] ?? 0)),
+            );
+          }
+          return [...sums].filter(([, values]) => by.length > 0 || values.some((value) => value !== 0)).toSorted();
+        };
+        expect(sum(whole)).toEqual(sum(entries));
+      }
+    },
+  );
+
+  test("are added up without a scan of the entries", async () => {
+    const bench = await open({ limits });
+    await bench.reserve("a", 1, { agent: "a-1", task: "t1", run: "r1" });
+    const plan = (text: string, ...values: (string | number)[]) =>
+      bench.store.read((sql) => sql.all(`EXPLAIN QUERY PLAN ${text}`, ...values).map((row) => String(row["detail"])));
+    for (const text of [
+      "SELECT TOTAL(spent_nano_usd) FROM budget_entries WHERE month = 'x' AND task = 't1'",
+      "SELECT TOTAL(spent_nano_usd) FROM budget_entries WHERE 1 AND run = 'r1'",
+      "SELECT agent, TOTAL(spent_nano_usd) FROM budget_entries WHERE at_ms > 5 AND agent IS NOT NULL GROUP BY agent",
+      "SELECT COUNT(*) FROM budget_open WHERE agent = 'a-1'",
+    ])
+      expect(plan(text).filter((line) => line.startsWith("SCAN"))).toEqual([]);
+  });
+});
+
+test("the last hour of a starred limit is each agent's own", async () => {
+  const bench = await open({ limits: [costLimit("agent:*", "day", 1_000)] });
+  await bench.reserve("old", 500, { agent: "a-1" });
+  await bench.settle("old", 500);
+  bench.clock.advance(2 * hourMs);
+  await bench.reserve("new", 40, { agent: "a-1" });
+  await bench.budget.settle("new", { amounts: cost(40), inputTokens: 0, outputTokens: 0, basis: "provider" });
+  expect((await bench.admin.status()).limits).toMatchObject([{ burnPerHour: 40, standing: { spent: 540 } }]);
 });

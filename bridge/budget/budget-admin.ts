@@ -5,10 +5,18 @@ import type { Clock } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
 import type { Unit } from "./amounts.ts";
 import { type Standing, standing } from "./checks.ts";
-import { readBalance } from "./counters.ts";
+import { balancesOfEach, nothingSpent, readBalance } from "./counters.ts";
 import { allFrozen, type FrozenAgent } from "./frozen-agents.ts";
 import { boundOf, type Limit, readLimits, type StoredLimit, writeLimit } from "./limits.ts";
-import { type Forecast, forecast, type ReportQuery, type ReportRow, report } from "./report.ts";
+import {
+  type Forecast,
+  forecast,
+  lastHourOf,
+  lastHourOfEach,
+  type ReportQuery,
+  type ReportRow,
+  report,
+} from "./report.ts";
 import { scopeParts } from "./scopes.ts";
 
 /** A person's decision on an exact top-up. */
@@ -96,21 +104,19 @@ export class BudgetAdmin {
     return { windowId, approvedBy };
   }
 
-  status(): { readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] } {
+  /** Every limit as it stands. The loop serves others between two limits. */
+  async status(): Promise<{ readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] }> {
     const { store, calendar, clock } = this.#deps;
-    return store.read((sql) => {
-      const nowMs = clock.now();
-      const windows = calendar.at(nowMs);
-      const limits = readLimits(sql).filter((limit) => boundOf(limit) !== null);
-      const statuses = limits.flatMap((limit) =>
-        scopesShown(sql, limit, windows).map((scope): LimitStatus => {
-          const resetsAtMs = calendar.endOf(limit.window, nowMs) ?? null;
-          const present = standing(sql, limit, scope, windows, readBalance);
-          return { standing: present, resetsAtMs, ...forecast(sql, present, nowMs, resetsAtMs) };
-        }),
-      );
-      return { limits: statuses, frozen: allFrozen(sql) };
-    });
+    const nowMs = clock.now();
+    const limits = store.read((sql) => readLimits(sql).filter((limit) => boundOf(limit) !== null));
+    const statuses: LimitStatus[] = [];
+    for (const limit of limits) {
+      const resetsAtMs = calendar.endOf(limit.window, nowMs) ?? null;
+      const figures = { windows: calendar.at(nowMs), nowMs, resetsAtMs };
+      statuses.push(...store.read((sql) => statusesOf(sql, limit, figures)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { limits: statuses, frozen: store.read(allFrozen) };
   }
 
   report(query: ReportQuery): ReportRow[] {
@@ -118,16 +124,38 @@ export class BudgetAdmin {
   }
 }
 
-/** The scope of a limit; for `agent:*` each agent that has an entry in this month. */
+interface Moment {
+  readonly windows: Windows;
+  readonly nowMs: number;
+  readonly resetsAtMs: number | null;
+}
+
+/** The limit as it stands; for `agent:*` as it stands for each agent that has an entry in this month. */
+function statusesOf(sql: Sql, limit: StoredLimit, { windows, nowMs, resetsAtMs }: Moment): LimitStatus[] {
+  const parts = scopeParts(limit.scope);
+  const isEach = parts?.value === "*" && parts.field !== "task" && parts.field !== "run";
+  const balances = isEach ? balancesOfEach(sql, parts.field, limit.window, windows) : undefined;
+  const lastHours = isEach ? lastHourOfEach(sql, parts.field, nowMs) : undefined;
+  return scopesShown(sql, limit, windows).map((scope) => {
+    const balance = balances === undefined ? readBalance : () => balances.get(scope) ?? nothingSpent;
+    const present = standing(sql, limit, scope, windows, balance);
+    const lastHour = lastHours === undefined ? lastHourOf(sql, scope, nowMs) : (lastHours.get(scope) ?? nothingSpent);
+    return { standing: present, resetsAtMs, ...forecast(present, lastHour, nowMs, resetsAtMs) };
+  });
+}
+
+/** A task or a run is shown while it is among those of this many entries: there is no end to their names. */
+const newestEntries = 2_000;
+
 function scopesShown(sql: Sql, { scope }: StoredLimit, { month }: Windows): string[] {
   const parts = scopeParts(scope);
   if (parts?.value !== "*") return [scope];
   // The field is one of a closed list.
   const { field } = parts;
-  const rows = sql.all(
-    `SELECT DISTINCT ${field} AS value FROM budget_entries WHERE month = ? AND ${field} IS NOT NULL ORDER BY value LIMIT ?`,
-    month,
-    starScopesMax,
-  );
+  const isRolledUp = field !== "task" && field !== "run";
+  const where = isRolledUp
+    ? `budget_rollups WHERE month = ? AND ${field} > ''`
+    : `budget_entries WHERE month = ? AND ${field} IS NOT NULL AND id > (SELECT MAX(id) FROM budget_entries) - ${newestEntries}`;
+  const rows = sql.all(`SELECT DISTINCT ${field} AS value FROM ${where} ORDER BY value LIMIT ?`, month, starScopesMax);
   return rows.map((row) => `${field}:${row["value"]}`);
 }

@@ -1,6 +1,6 @@
 import type { WindowKind, Windows } from "../platform/calendar.ts";
 import type { Row, Sql } from "../store/index.ts";
-import type { Amounts } from "./amounts.ts";
+import { type Amounts, nothing } from "./amounts.ts";
 import { type AttributionField, scopeParts } from "./scopes.ts";
 
 /** The amounts that a scope holds and has spent in one window. */
@@ -59,9 +59,33 @@ function sumOfEntries(sql: Sql, scope: string, kind: WindowKind, windows: Window
   const parts = scopeParts(scope);
   const ofScope = parts === undefined ? "1" : scopeColumns[parts.field];
   const values = [...windowValues(kind, windows), ...(parts === undefined ? [] : [parts.value])];
-  const row = sql.get(`SELECT ${sums} FROM budget_entries WHERE ${windowColumns[kind]} AND ${ofScope}`, ...values);
+  const row = sql.get(
+    `SELECT ${sums} FROM ${tableOf(parts?.field)} WHERE ${windowColumns[kind]} AND ${ofScope}`,
+    ...values,
+  );
   return fromRow(row ?? {});
 }
+
+/** Tasks and runs are too many to be rolled up; their entries have an index. */
+export const tableOf = (field: AttributionField | undefined): "budget_entries" | "budget_rollups" =>
+  field === "task" || field === "run" ? "budget_entries" : "budget_rollups";
+
+/** The balances of each thing of a field in one window, by their scope, in one query. */
+export function balancesOfEach(
+  sql: Sql,
+  field: AttributionField,
+  kind: WindowKind,
+  windows: Windows,
+): ReadonlyMap<string, Balance> {
+  // The field is one of a closed list.
+  const rows = sql.all(
+    `SELECT ${field} AS value, ${sums} FROM budget_rollups WHERE ${windowColumns[kind]} AND ${field} > '' GROUP BY ${field}`,
+    ...windowValues(kind, windows),
+  );
+  return new Map(rows.map((row) => [`${field}:${row["value"]}`, fromRow(row)]));
+}
+
+export const nothingSpent: Balance = { held: nothing, spent: nothing };
 
 /** Adds to the counters of these scopes and windows. A scope without a counter gets one when it is first asked for. */
 export function addToCounters(sql: Sql, scopes: readonly string[], windows: Windows, change: Balance): void {

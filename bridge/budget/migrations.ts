@@ -70,7 +70,37 @@ const openByAgent = `
 ALTER TABLE budget_open ADD COLUMN agent TEXT;
 CREATE INDEX budget_open_agent ON budget_open (agent) WHERE agent IS NOT NULL;`;
 
+const balances = ["held", "spent"].flatMap((kind) =>
+  ["nano_usd", "tokens", "calls", "ms"].map((unit) => `${kind}_${unit}`),
+);
+const figures = [...balances, "input_tokens", "output_tokens"];
+const toRollup = `INSERT INTO budget_rollups
+  SELECT at_ms / 3600000, hour, day, week, month, COALESCE(provider, ''), COALESCE(model, ''), COALESCE(loop, ''), COALESCE(agent, ''),
+    ${figures.join(", ")}, basis IS 'bound' AND kind <> 'adjust' FROM`;
+const addToRollup = `ON CONFLICT DO UPDATE SET
+  ${[...figures, "bounded"].map((column) => `${column} = MIN(${column} + excluded.${column}, 9007199254740991)`).join(", ")}`;
+
+/**
+ * The sums of the entries by hour and by what has few values, so that sums over a large ledger stay cheap. `at_hour` is the hour of the
+ * entry; `hour` is the window of its reservation. An empty name stands for none.
+ */
+const rollups = `
+CREATE TABLE budget_rollups (
+  at_hour INTEGER NOT NULL, hour TEXT NOT NULL, day TEXT NOT NULL, week TEXT NOT NULL, month TEXT NOT NULL,
+  provider TEXT NOT NULL, model TEXT NOT NULL, loop TEXT NOT NULL, agent TEXT NOT NULL,
+  ${[...figures, "bounded"].map((column) => `${column} INTEGER NOT NULL`).join(", ")},
+  PRIMARY KEY (at_hour, hour, provider, model, loop, agent)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX budget_rollups_day ON budget_rollups (day);
+CREATE INDEX budget_rollups_week ON budget_rollups (week);
+CREATE INDEX budget_rollups_month ON budget_rollups (month);
+CREATE INDEX budget_entries_task ON budget_entries (task) WHERE task IS NOT NULL;
+${toRollup} budget_entries WHERE true ${addToRollup};
+CREATE TRIGGER budget_entries_rolled_up AFTER INSERT ON budget_entries
+  BEGIN ${toRollup} budget_entries WHERE id = NEW.id ${addToRollup}; END;`;
+
 export const budgetMigrations: readonly Migration[] = [
   { domain: "budget", version: 1, sql: `${entries}${derived}${decisions}` },
   { domain: "budget", version: 2, sql: openByAgent },
+  { domain: "budget", version: 3, sql: rollups },
 ];

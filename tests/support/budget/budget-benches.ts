@@ -23,7 +23,7 @@ export const levels = ({ published }: BudgetBench): unknown[] =>
 
 /** What the first limit of the scope has held and spent. */
 export async function spentIn({ admin }: BudgetBench, scope = "global") {
-  const { limits } = admin.status();
+  const { limits } = await admin.status();
   const found = limits.find(({ standing }) => standing.scope === scope);
   return { held: found?.standing.held, spent: found?.standing.spent };
 }
