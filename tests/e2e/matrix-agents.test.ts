@@ -12,7 +12,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
     world = await startMatrixWorld({
       engine: "sandbox",
       start: ["heartbeat", "system-monitor"],
-      config: ({ room }) => `[loops.heartbeat]\nrooms = ["${room}"]\npark = { after_ms = 1500 }
+      config: ({ room }) => `[loops.heartbeat]\nrooms = ["${room}"]\nidle = { suspend_after_ms = 1500 }
         [loops.system-monitor]\nrooms = ["${room}"]\n`,
     });
   }, 120_000);
