@@ -80,7 +80,7 @@ export const saveLost = (sql: Sql, { owner, name }: ConsumerKey, seq: number) =>
   sql.run("UPDATE event_consumers SET lost = max(lost, ?) WHERE owner = ? AND name = ?", seq, owner, name);
 
 /** The dead letters of one owner that are kept: so many, with so many bytes, for so long. The oldest of its largest subscription goes first. */
-const lettersMax = 1_000;
+const lettersMax = 500;
 const letterBytesMax = 32 * 1024 * 1024;
 const letterDaysMax = 30;
 const dayMs = 86_400_000;
