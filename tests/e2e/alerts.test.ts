@@ -133,14 +133,9 @@ test("by the bridge's own rules each threshold of a budget is told once, and tha
   await until("half of it", () => told().length === 1, 30_000);
   await spend(400_000_000);
   await expect(spend(1)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
-  const used = (level: number, spent: string) =>
-    `Spending of global per day reached its threshold ${level}: ${spent}00000000 of 1000000000 cost_nano_usd`;
-  const expected = [
-    used(50, "6"),
-    used(80, "10"),
-    used(95, "10"),
-    "The budget of global is used up (budget.exhausted)",
-  ];
+  const used = (level: number, spent: number) =>
+    `Spending of global per day reached its threshold ${level}: $${(spent / 10).toFixed(2)} of $1.00`;
+  const expected = [used(50, 6), used(80, 10), used(95, 10), "The budget of global is used up (budget.exhausted)"];
   const lines = () => told().flatMap((text) => text.split("\n- "));
   await until("the rest", () => expected.every((text) => lines().includes(text)), 30_000);
   for (const text of expected) expect(lines().filter((line) => line === text)).toHaveLength(1);
