@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 /** Suites with real parts, whose waits other work on the machine can outlast. A unit test that fails once has failed. */
-const sharesTheMachine = /^tests\/(e2e|faults)\//;
+const sharesTheMachine = /^tests\/(e2e|faults|conformance)\//;
 /** More failures than these are no accident of the machine. */
 const repeatsMax = 3;
 

@@ -3,6 +3,8 @@ import { isTest, type SourceFile, sourceFiles } from "./structure/source-files.t
 /** Support files that start a part which `npm test` does not install: suites that reach one belong to `npm run test:all`. */
 const needsMore =
   /^tests\/support\/(?:matrix\/synapse|voice\/(?:chromium|firefox|coturn|spoken)|engines\/(?:dockerd|killable-dockerd)|machine\/wine)\.ts$/;
+/** Suites of one engine that `npm test` does not have. */
+const dockerOnly = new Set(["tests/e2e/agent-output.test.ts"]);
 /** Programs that a fresh machine may not have, and packages that a suite downloads. */
 const startsMore = /"(?:socat|curl|python3|strace|systemd-analyze|script)"|npm install/;
 /** Suites that inject faults for minutes. */
@@ -12,7 +14,7 @@ const takesMinutes = /^tests\/(?:faults|windows)\//;
 export function quickSuites(): string[] {
   const files = new Map(sourceFiles().map((file) => [file.path, file]));
   return [...files.values()]
-    .filter(({ path }) => path.endsWith(".test.ts") && !takesMinutes.test(path))
+    .filter(({ path }) => path.endsWith(".test.ts") && !takesMinutes.test(path) && !dockerOnly.has(path))
     .filter((file) => {
       const reached = reachedSupport(file, files);
       return !reached.some(({ path, code }) => needsMore.test(path) || startsMore.test(code));

@@ -30,7 +30,7 @@ test.each(["SIGINT", "SIGTERM"] as const)(
   60_000,
 );
 
-test.each(["SIGHUP", "SIGKILL"] as const)(
+test.each(["SIGQUIT", "SIGKILL"] as const)(
   "under an older Node, the program ends by the %s that ended the bridge",
   async (signal) => {
     using directory = tempDirectory();

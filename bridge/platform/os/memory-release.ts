@@ -5,7 +5,7 @@ import type { NativeCalls } from "./peer-credentials.ts";
 const firstMs = 20_000;
 const intervalMs = 10 * 60_000;
 
-/** The service that returns free memory to the system after the start and from time to time. A call takes about a millisecond. */
+/** The service that returns memory to the system after the start and from time to time. A call takes a few milliseconds. */
 export function memoryRelease(clock: Clock, native: Pick<NativeCalls, "releaseFreeMemory"> | undefined) {
   const timers: Timer[] = [];
   const release = () => native?.releaseFreeMemory();

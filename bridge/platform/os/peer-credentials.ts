@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type * as Koffi from "koffi";
@@ -23,7 +24,7 @@ export interface NativeCalls {
   closeOnExec(fd: number): void;
   /** Makes an anonymous pipe. The pipes that Node makes are sockets, which cannot be reopened through /proc. */
   pipe(): { readonly read: number; readonly write: number } | undefined;
-  /** Returns memory that was freed, and that the C library keeps for later, to the system. */
+  /** Returns memory to the system: what was freed and the C library keeps for later, and program text that only the start ran. */
   releaseFreeMemory(): void;
 }
 
@@ -33,6 +34,7 @@ const soPeercred = 17;
 const credentialsBytes = 12;
 const pollHup = 0x10;
 const prSetDumpable = 4;
+const adviseDontNeed = 4;
 const rlimitCore = 4;
 const lockExclusive = 2;
 const lockNonBlocking = 4;
@@ -67,21 +69,41 @@ export function loadNativeCalls(): NativeCalls | undefined {
         const [read, write] = pipe2(ends, closeOnExec) === 0 ? ends : [];
         return read === undefined || write === undefined ? undefined : { read, write };
       },
-      releaseFreeMemory: memoryTrim(libc),
+      releaseFreeMemory: memoryRelease(libc),
     };
   } catch {
     return undefined;
   }
 }
 
-/** glibc keeps what a start has freed: 10 MB. Other C libraries have no such call. */
-function memoryTrim(libc: Koffi.LibraryHandle): () => void {
+/** glibc keeps what a start has freed: 10 MB. Other C libraries have no `malloc_trim`. */
+function memoryRelease(libc: Koffi.LibraryHandle): () => void {
   try {
     const trim = libc.func("int malloc_trim(size_t)");
-    return () => void trim(0);
+    const madvise = libc.func("int madvise(uintptr_t, size_t, int)");
+    return () => {
+      trim(0);
+      for (const { start, end } of programText(readFileSync("/proc/self/maps", "utf8")))
+        madvise(start, end - start, adviseDontNeed);
+    };
   } catch {
     return () => undefined;
   }
+}
+
+/**
+ * The pages of Node's own program text: mapped from its file, executable and never written, so the kernel may drop them and
+ * read them again from its cache. A start touches most of the 50 MB; an idle bridge runs a small part of them.
+ */
+export function programText(
+  maps: string,
+  executable = process.execPath,
+): { readonly start: number; readonly end: number }[] {
+  return maps.split("\n").flatMap((line) => {
+    const found = /^([0-9a-f]+)-([0-9a-f]+) r-xp [0-9a-f]+ \S+ [1-9]\d* +(\/.*)$/.exec(line);
+    if (found === null || found[3] !== executable) return [];
+    return [{ start: Number.parseInt(found[1] ?? "", 16), end: Number.parseInt(found[2] ?? "", 16) }];
+  });
 }
 
 /**
