@@ -81,3 +81,23 @@ test("what was written while no bridge ran is not over the quota", async () => {
     "live 0",
   ]);
 });
+
+test("AgentLog keeps no line of a private key that an agent prints, also where the quota drops its first line", async () => {
+  const key = ["-----BEGIN RSA PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "-----END RSA PRIVATE KEY-----"];
+  const log = open(10_000);
+  for (const line of [...key, "after"]) log.writeOutput({ stream: "stdout", line });
+  expect(await texts(log.read({ tail: 10, follow: false }, never()))).toEqual([
+    "[redacted]",
+    "[redacted]",
+    "[redacted]",
+    "after",
+  ]);
+  const short = new AgentLog({
+    clock: systemClock,
+    bytesMax: 10_000,
+    quota: new Quota(systemClock, { perSecond: 1, burst: 1 }),
+  });
+  short.writeOutput({ stream: "stderr", line: key[0] ?? "" });
+  for (const line of key.slice(1)) short.writeOutput({ stream: "stderr", line, wasMissed: true });
+  expect((await texts(short.read({ tail: 10, follow: false }, never()))).join()).not.toContain("MIIE");
+});

@@ -4,7 +4,7 @@ import { beforeAbort } from "../../platform/abort.ts";
 import { type Clock, timestamp } from "../../platform/clock.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Quota } from "./quota.ts";
-import { redact } from "./redact.ts";
+import { StreamRedactor } from "./redact.ts";
 
 export interface LogQuery {
   readonly tail: number;
@@ -31,6 +31,7 @@ export class AgentLog {
   #bytes = 0;
   #bytesWritten = 0;
   #dropped = 0;
+  readonly #redactors = { stdout: new StreamRedactor(), stderr: new StreamRedactor() };
   /** The number of lines that were dropped, which is also the number of the first line that is kept. */
   #forgottenLines = 0;
 
@@ -53,13 +54,14 @@ export class AgentLog {
 
   /** The quota does not apply to lines that were written while no bridge ran: the engine's own log bounds them. */
   writeOutput({ stream, line, at, wasMissed = false }: OutputLine): void {
+    const text = this.#redactors[stream].redact(line);
     if (!wasMissed && !this.#options.quota.take(weight(line))) {
       this.#dropped += 1;
       return;
     }
     if (this.#dropped > 0) this.write(`${this.#dropped} lines were dropped: the agent writes more than its quota`);
     this.#dropped = 0;
-    this.#keep(stream, redact(line), at);
+    this.#keep(stream, text, at);
   }
 
   /** Up to where the lines of the engine's own log are in this log. */

@@ -11,9 +11,29 @@ const patterns: readonly RegExp[] = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----.*/g,
 ];
 
+const keyBegins = /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/;
+const keyEnds = /-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/;
+/** An RSA key of 16,384 bits has 200 lines. A key that never ends hides no more than this. */
+const keyLinesMax = 256;
+
 /** Fields of JSON, headers and queries whose values are secrets. */
 const fields =
   /("?\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|refresh[_-]?token)"?\s*[:=]\s*)("[^"]*"|[^\s,;&]+)/gi;
+
+/** Redacts the lines of one stream. A private key in PEM spans lines: none of its body is kept. */
+export class StreamRedactor {
+  #keyLinesLeft = 0;
+
+  /** Must see every line of the stream in order, also lines that are then dropped. */
+  redact(line: string): string {
+    if (this.#keyLinesLeft > 0) {
+      this.#keyLinesLeft = keyEnds.test(line) ? 0 : this.#keyLinesLeft - 1;
+      return "[redacted]";
+    }
+    if (keyBegins.test(line) && !keyEnds.test(line)) this.#keyLinesLeft = keyLinesMax;
+    return redact(line);
+  }
+}
 
 /** Replaces what looks like a secret in a line of output, as agents may print secrets by mistake. */
 export function redact(line: string): string {
