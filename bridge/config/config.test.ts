@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BridgeError, LoopName } from "@armorclaw/protocol";
@@ -35,6 +35,25 @@ describe("loadConfig()", () => {
     expect(config.runtimeDir).toBe("/home/ann/.local/state/armorclaw/run");
     expect(file).toBeUndefined();
     for (const { key } of leaves()) expect(origins.get(key)).toBe("default");
+  });
+
+  test("refuses a file that somebody else may write or replace", () => {
+    const open = join(directory, "open");
+    mkdirSync(open);
+    const file = join(open, "config.toml");
+    writeFileSync(file, "");
+    const messageOf = () => issuesOf(() => loadConfig({ ...base, flags: { config: file } }))[0]?.message;
+    expect(loadConfig({ ...base, flags: { config: file } }).file).toBe(file);
+    chmodSync(file, 0o666);
+    expect(messageOf()).toBe(`Every user may write the file. Change its mode: chmod o-w ${file}`);
+    chmodSync(file, 0o644);
+    chmodSync(open, 0o777);
+    expect(messageOf()).toBe(`Every user may replace the file. Change its directory's mode: chmod o-w ${open}`);
+    chmodSync(open, 0o1777);
+    expect(loadConfig({ ...base, flags: { config: file } }).file).toBe(file);
+    if (process.getuid?.() !== 0) return;
+    chownSync(file, 65_534, 65_534);
+    expect(messageOf()).toBe(`User 65534 owns the file. Change its owner: chown 0 ${file}`);
   });
 
   test("has its tables' keys in camelCase, and leaves names and the contract's values as they are", () => {
