@@ -237,7 +237,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
       await bridge.client.webrtc.end({ session_id: hers.session_id });
       await expect(start({ user_id: "@zoe:localhost" })).rejects.toMatchObject({
         code: "FORBIDDEN",
-        message: expect.stringContaining("@zoe:localhost is not in"),
+        message: expect.stringContaining("@zoe:localhost is not a member of"),
       });
       await expect(start({ user_id: "@ann:localhost", room_id: "!other:localhost" })).rejects.toMatchObject({
         code: "FORBIDDEN",
