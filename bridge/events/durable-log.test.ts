@@ -202,3 +202,26 @@ describe("Retention", () => {
     consumers.disconnect(key, again);
   });
 });
+
+test("a commit that is made again, with the room that was kept for a full disk, shows each event once and as it is stored", async () => {
+  await using t = await openTestLog({ ballastBytes: 4_096 });
+  const sink = new TestSink();
+  subscribeLive(t.log, all, sink, {});
+  await t.log.publish(draft("volatile", { isVolatile: true }));
+  let runs = 0;
+  const event = await t.log.transact((_, emit) => {
+    runs += 1;
+    const emitted = emit(draft("durable"));
+    const sqliteFull = 13;
+    if (runs === 1) throw Object.assign(new Error("database or disk is full"), { errcode: sqliteFull });
+    return emitted;
+  });
+  expect({ runs, shortage: t.store.shortage }).toEqual({ runs: 2, shortage: "spent" });
+  await turns();
+  const stored = t.log.history(all, 0, 10).events;
+  expect(stored.map(({ channel }) => channel)).toEqual(["volatile", "durable"]);
+  expect(stored.at(-1)?.seq).toBe(event.seq);
+  expect(sink.seqs).toEqual(seqsOf(stored));
+  const rows = t.store.read((sql) => sql.all("SELECT seq FROM events ORDER BY seq"));
+  expect(rows.map(({ seq }) => seq)).toEqual(seqsOf(stored));
+});

@@ -54,7 +54,10 @@ export class DurableEventLog implements Service {
     this.#retention = new Retention({ store, clock, logger }, retention);
     this.#retention.addReaders(() => [...this.#followers].flatMap(({ reader }) => reader ?? []));
     const insert = (sql: Sql, logged: Logged) => this.#insert(sql, logged, true);
-    this.#volatile = new VolatileBuffer({ store, clock, logger, insert });
+    const onStored = (stored: readonly Logged[]) => {
+      for (const logged of stored) this.#count(logged, true);
+    };
+    this.#volatile = new VolatileBuffer({ store, clock, logger, insert, onStored });
   }
 
   async start(): Promise<void> {
@@ -121,7 +124,11 @@ export class DurableEventLog implements Service {
       (draft, audience) =>
         this.#append(sql, draft, audience, entries);
     return this.#store
-      .write((sql) => work(sql, emit(sql)))
+      .write((sql) => {
+        // On a full disk the store rolls the commit back and runs `work` again: what was numbered before does not exist.
+        for (const entry of entries.splice(0)) entry.state = "failed";
+        return work(sql, emit(sql));
+      })
       .then(
         (value) => {
           this.#settle(entries, "stored");
@@ -198,7 +205,7 @@ export class DurableEventLog implements Service {
     const event = this.#envelope(draft, this.#sequence.nextSeen());
     const logged = { event, audience: null, share: draft.share };
     this.#volatile.add(logged);
-    this.#queue.push({ logged, state: "stored" });
+    this.#queue.push({ logged, isVolatile: true, state: "stored" });
     this.#deliver();
     if (this.#transactions > 0) this.#volatile.flush();
     return event;
@@ -207,10 +214,11 @@ export class DurableEventLog implements Service {
   #append(sql: Sql, draft: EventDraft, audience: string | undefined, entries: Entry[]): EventEnvelope {
     const event = this.#envelope(draft, this.#sequence.nextStored());
     const logged = { event, audience: audience ?? null, share: draft.share };
-    const entry: Entry = { logged, state: "waiting" };
+    const isVolatile = draft.isVolatile === true;
+    const entry: Entry = { logged, isVolatile, state: "waiting" };
     entries.push(entry);
     this.#queue.push(entry);
-    this.#insert(sql, logged, draft.isVolatile === true);
+    this.#insert(sql, logged, isVolatile);
     return event;
   }
 
@@ -218,7 +226,11 @@ export class DurableEventLog implements Service {
     const text = this.textOf(event);
     const bytes = Buffer.byteLength(text);
     insertEvent(sql, { seq: event.seq, atMs: Date.parse(event.time), bytes, isVolatile, share, audience, text });
-    this.#retention.added(isVolatile, share, bytes);
+  }
+
+  /** Tells the retention of an event that is committed. */
+  #count({ event, share = event.source }: Logged, isVolatile: boolean): void {
+    this.#retention.added(isVolatile, share, Buffer.byteLength(this.textOf(event)));
   }
 
   /** @throws BridgeError INVALID_PARAMS when the data is over the limit */
@@ -248,7 +260,10 @@ export class DurableEventLog implements Service {
 
   #settle(entries: readonly Entry[], state: Entry["state"]): void {
     this.#transactions -= 1;
-    for (const entry of entries) entry.state = state;
+    for (const entry of entries) {
+      entry.state = state;
+      if (state === "stored") this.#count(entry.logged, entry.isVolatile);
+    }
     this.#deliver();
   }
 
@@ -270,6 +285,7 @@ export class DurableEventLog implements Service {
 
 interface Entry {
   readonly logged: Logged;
+  readonly isVolatile: boolean;
   state: "waiting" | "stored" | "failed";
 }
 

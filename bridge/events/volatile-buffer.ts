@@ -13,12 +13,16 @@ export interface VolatileBufferDeps {
   readonly logger: Logger;
   /** Stores one event in the running transaction. */
   readonly insert: (sql: Sql, logged: Logged) => void;
+  /** Called once the events are committed. */
+  readonly onStored: (stored: readonly Logged[]) => void;
 }
 
 /** The volatile events that followers have seen and the store does not hold yet. Another commit of events takes them along. */
 export class VolatileBuffer {
   readonly #deps: VolatileBufferDeps;
   #events: Logged[] = [];
+  /** The events of the commit that is under way. On a full disk the store runs it again. */
+  #committing: Logged[] = [];
   #flushing: Timer | "queued" | undefined;
 
   constructor(deps: VolatileBufferDeps) {
@@ -38,10 +42,13 @@ export class VolatileBuffer {
     this.#flushing = "queued";
     this.#deps.store
       .write((sql) => {
-        for (const logged of this.#take()) this.#deps.insert(sql, logged);
+        this.#committing.push(...this.#take());
+        for (const logged of this.#committing) this.#deps.insert(sql, logged);
       })
+      .then(() => this.#deps.onStored(this.#committing.splice(0)))
       .catch((error: unknown) => {
         this.#take();
+        this.#committing = [];
         this.#deps.logger.warn({ error }, "Volatile events were not stored");
       });
   }

@@ -26,13 +26,18 @@ export interface TestLog extends AsyncDisposable {
 
 /** A durable log on a store of its own. */
 export async function openTestLog(
-  options: { clock?: Clock; retention?: Partial<typeof generousRetention>; migrations?: readonly Migration[] } = {},
+  options: {
+    clock?: Clock;
+    retention?: Partial<typeof generousRetention>;
+    migrations?: readonly Migration[];
+    ballastBytes?: number;
+  } = {},
 ): Promise<TestLog> {
   const directory = tempDirectory();
   const path = join(directory.path, "store.db");
-  const { clock = systemClock, migrations = [] } = options;
+  const { clock = systemClock, migrations = [], ballastBytes = 0 } = options;
   const open = async () => {
-    const store = new Store(path, [...eventsMigrations, ...migrations], "2026-11-21T08:00:00.000Z");
+    const store = new Store(path, [...eventsMigrations, ...migrations], "2026-11-21T08:00:00.000Z", { ballastBytes });
     const retention = { ...generousRetention, ...options.retention };
     const log = new DurableEventLog({ store, clock, logger: silentLogger, retention });
     await log.start();
