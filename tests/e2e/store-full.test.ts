@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { startTestDaemon, type TestDaemon } from "../support/daemon.ts";
@@ -40,6 +40,29 @@ describeIf(process.getuid?.() === 0, "mounting a small disk needs root", "a brid
         },
         30_000,
       );
+    } finally {
+      spawnSync("umount", ["-l", disk.path]);
+    }
+  }, 90_000);
+
+  test("comes back after it was killed there, and leaves nothing half-written", async () => {
+    using disk = tempDirectory();
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk.path]).status).toBe(0);
+    try {
+      using temp = tempDirectory();
+      const directories = { runtime: join(temp.path, "r"), state: join(disk.path, "s") };
+      const options = { engine: "process", flags: ["--set", "store.ballast_bytes=4194304"], directories } as const;
+      const first = await startTestDaemon(options);
+      await first.end("SIGKILL");
+      await first.client.close();
+      writeFileSync(join(directories.state, "install-id.1"), "");
+      const { bavail, bsize } = statfsSync(disk.path);
+      writeFileSync(join(disk.path, "filler"), Buffer.alloc(bavail * bsize));
+      expect(statfsSync(disk.path).bavail).toBe(0);
+      await using second = await startTestDaemon(options);
+      const { seq } = await second.client.event.publish({ channel: "load.a", type: "load.made", data: { n: 1 } });
+      expect(seq).toBeGreaterThan(0);
+      expect(readdirSync(directories.state).filter((name) => name.startsWith("install-id"))).toEqual(["install-id"]);
     } finally {
       spawnSync("umount", ["-l", disk.path]);
     }

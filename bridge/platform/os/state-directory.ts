@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { othersMayReach } from "./file-mode.ts";
@@ -24,6 +34,8 @@ export function openStateDirectory(directory: string): string {
   } catch (error) {
     if (error instanceof BridgeError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOSPC")
+      throw new BridgeError("STORE_FULL", `There is no room on the disk of ${directory}`, undefined, { cause: error });
     throw new BridgeError("STATE_UNUSABLE", `${directory} cannot be used: ${code ?? message}`, undefined, {
       cause: error,
     });
@@ -32,13 +44,29 @@ export function openStateDirectory(directory: string): string {
 
 function installId(directory: string): string {
   const file = join(directory, "install-id");
+  removeLeftovers(directory);
   const known = readIfThere(file);
-  // The file is written at each start, so that a directory that cannot be written is detected now and not at the first event.
-  const id = known !== undefined && /^[0-9a-f]{12}$/.test(known) ? known : randomBytes(6).toString("hex");
+  if (known !== undefined && /^[0-9a-f]{12}$/.test(known)) {
+    // Nothing is written: on a full disk the bridge must come back, and the store has reserved the room that it then needs.
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return known;
+  }
+  const id = randomBytes(6).toString("hex");
   const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, id, { mode: 0o600, flush: true });
-  renameSync(temporary, file);
+  try {
+    writeFileSync(temporary, id, { mode: 0o600, flush: true });
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   return id;
+}
+
+/** Half-written ids of bridges that were killed or found no room. */
+function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory))
+    if (/^install-id\.\d+$/.test(name)) rmSync(join(directory, name), { force: true });
 }
 
 function readIfThere(file: string): string | undefined {
