@@ -29,7 +29,7 @@ describeIf(hasChromium && hasSpeech, "chromium, espeak-ng or pocketsphinx is not
       await loop.start?.({
         ...({ agentId, scheduleMs: 1_000, signal: ending.signal } as const),
         mediaSocketPath: await bridge.listenFor(agentId),
-        call: (async () => ({ agents: [1, 2, 3] })) as never,
+        call: (async () => ({ health: { status: "ok", agents_running: 3, problems: [] } })) as never,
         log: (line: string) => trouble.push(line),
       } as never);
     await run("stt-1", createStt());
