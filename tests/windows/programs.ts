@@ -38,5 +38,7 @@ export async function hasSaid(program: Program, what: string): Promise<void> {
       return false;
     },
     startDeadlineMs,
-  );
+  ).catch((error: unknown) => {
+    throw new Error(`The program did not say "${what}" but: ${program.output.text}`, { cause: error });
+  });
 }
