@@ -62,7 +62,7 @@ export async function bridgeChecks(checks: Checks): Promise<void> {
         assert.equal(await status.ended, 5, status.output.text);
         assert.equal(await doctor.ended, 1, doctor.output.text);
         assert.match(doctor.output.text, /No bridge listens at/);
-        assert.match(doctor.output.text, /None run on Windows/);
+        assert.match(doctor.output.text, /Agents cannot run on Windows/);
       },
     );
   } finally {
