@@ -67,7 +67,7 @@ export const budgetErrors = {
     rpcCode: 1323,
     retryable: false,
     summary: "The bridge cannot forward this request",
-    remedy: "Remove the field that `details.field` names: the bridge does not know it or cannot bound its cost",
+    remedy: "Remove the field that `details.field` names: the bridge cannot bound its cost",
   },
   LLM_PROVIDER_REFUSED: {
     rpcCode: 1324,

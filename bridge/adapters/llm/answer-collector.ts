@@ -25,6 +25,8 @@ export class AnswerCollector implements AnswerSink {
     return [...this.#calls.keys()].sort((a, b) => a - b).flatMap((index) => this.#calls.get(index) ?? []);
   }
 
+  begin(): void {}
+
   take(events: readonly ModelEvent[]): void {
     for (const event of events) {
       if (event.type === "text") {

@@ -10,6 +10,8 @@ import { readAll, type UpstreamAnswer, UpstreamFailure } from "./upstream.ts";
 export interface AnswerSink {
   /** The dialect that it passes on unchanged; undefined when it reads events alone. */
   readonly dialect: DialectName | undefined;
+  /** The call is made, with this bound for its answer. */
+  begin(outputTokens: number): void;
   /**
    * Takes what one event of the provider's stream means, and the event itself where the provider speaks the sink's dialect.
    * A whole answer comes as one call without a source.

@@ -77,8 +77,8 @@ describe("ModelBroker.chat()", () => {
   test.each([
     ["a model that is not on the agent's list", { policy: { models: ["ant/*"] } }, {}, "LLM_MODEL_NOT_ALLOWED"],
     ["a model that no provider offers", {}, { model: "gpt-9" }, "LLM_MODEL_NOT_FOUND"],
-    ["a longer answer than the policy has", {}, { max_tokens: 5_000 }, "LLM_REQUEST_REFUSED"],
-    ["a field that the bridge does not know", {}, { service_tier: "priority" }, "LLM_REQUEST_REFUSED"],
+    ["a web search", {}, { web_search_options: {} }, "LLM_REQUEST_REFUSED"],
+    ["an answer as sound", {}, { modalities: ["text", "audio"] }, "LLM_REQUEST_REFUSED"],
     ["the provider's own tools", {}, { tools: [{ type: "web_search" }] }, "LLM_REQUEST_REFUSED"],
     [
       "an image that the provider would fetch",
@@ -87,17 +87,30 @@ describe("ModelBroker.chat()", () => {
       "LLM_REQUEST_REFUSED",
     ],
     ["several answers at once", {}, { n: 2 }, "LLM_REQUEST_REFUSED"],
-    [
-      "an answer without a bound where the policy has none",
-      { policy: { outputTokensDefault: undefined } },
-      { max_tokens: undefined },
-      "LLM_REQUEST_REFUSED",
-    ],
   ])("refuses %s", async (_, options, more, code) => {
     const bench = await benches.open(options);
     await expect((async () => await call(bench, openaiRequest(more)))()).rejects.toMatchObject({ code });
     expect(benches.provider.requests).toHaveLength(0);
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
+  });
+
+  test.each([
+    ["is longer than the policy allows", {}, { max_tokens: 5_000 }],
+    ["has no bound", { policy: { outputTokensDefault: undefined } }, { max_tokens: undefined }],
+  ])("bounds an answer that %s by the policy", async (_, options, more) => {
+    const bench = await benches.open(options);
+    await call(bench, openaiRequest(more));
+    expect(benches.provider.requests[0]?.body.max_completion_tokens).toBe(4_096);
+  });
+
+  test("keeps the tokens for thinking below the bound of the answer", async () => {
+    const bench = await benches.open();
+    await call(bench, anthropicRequest({ max_tokens: 32_000, thinking: { type: "enabled", budget_tokens: 31_999 } }));
+    await call(bench, anthropicRequest({ max_tokens: 512, thinking: { type: "enabled", budget_tokens: 1_024 } }));
+    expect(benches.provider.requests.map(({ body }) => body)).toMatchObject([
+      { max_tokens: 4_096, thinking: { type: "enabled", budget_tokens: 4_095 } },
+      { max_tokens: 512, thinking: { type: "disabled" } },
+    ]);
   });
 
   test("refuses an agent that repeats itself, and publishes it once", async () => {

@@ -4,7 +4,6 @@ import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { AnswerSink } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, type LlmPolicy, runOf } from "./call-context.ts";
 import type { ChatRequest } from "./codecs/chat-request.ts";
-import { refused } from "./codecs/request-checks.ts";
 import { isAllowed, type ModelTable, type Route } from "./models.ts";
 import { type ProviderCallDeps, type ProviderCallSettings, ProviderCalls } from "./provider-calls.ts";
 
@@ -64,6 +63,7 @@ export class ModelBroker {
       );
     }
     this.#guard(request, caller, policy);
+    sink.begin(outputTokens);
     const deadline = AbortSignal.timeout(this.#callMs);
     const context: CallContext = {
       request,
@@ -144,10 +144,6 @@ export class ModelBroker {
   }
 }
 
-function outputTokenLimit({ outputTokens }: ChatRequest, { outputTokensDefault, outputTokensMax }: LlmPolicy): number {
-  const limit = outputTokens ?? outputTokensDefault;
-  if (limit === undefined) throw refused("max_tokens", "The request does not bound its answer");
-  if (limit > outputTokensMax)
-    throw refused("max_tokens", `The request asks for ${limit} tokens; the policy allows at most ${outputTokensMax}`);
-  return limit;
-}
+/** The policy bounds an answer that the request does not bound, or asks to be longer. */
+const outputTokenLimit = ({ outputTokens }: ChatRequest, { outputTokensDefault, outputTokensMax }: LlmPolicy): number =>
+  Math.min(outputTokens ?? outputTokensDefault ?? outputTokensMax, outputTokensMax);

@@ -10,6 +10,8 @@ export class EndpointSink implements AnswerSink {
   readonly #response: ServerResponse;
   readonly #codec: EndpointDialect;
   readonly #encoder: StreamEncoder;
+  readonly #request: ChatRequest;
+  #outputTokens: number | undefined;
   #unwritten = "";
   /** The body of an answer that is not streamed. */
   whole: string | undefined;
@@ -18,7 +20,22 @@ export class EndpointSink implements AnswerSink {
     this.dialect = codec.name;
     this.#response = response;
     this.#codec = codec;
+    this.#request = request;
     this.#encoder = codec.streamEncoder(request);
+  }
+
+  begin(outputTokens: number): void {
+    this.#outputTokens = outputTokens;
+  }
+
+  /** What the bridge changed of the request. */
+  get changes(): Record<string, string> {
+    const { dropped, outputTokens: asked } = this.#request;
+    const isClamped = asked !== undefined && this.#outputTokens !== undefined && asked > this.#outputTokens;
+    return {
+      ...(dropped.length === 0 ? {} : { "x-armorclaw-dropped": dropped.map(headerText).join(",") }),
+      ...(isClamped ? { "x-armorclaw-clamped": `max_tokens=${this.#outputTokens}` } : {}),
+    };
   }
 
   take(events: readonly ModelEvent[], source: SseEvent | undefined): void {
@@ -43,7 +60,11 @@ export class EndpointSink implements AnswerSink {
     if (this.#unwritten === "") return undefined;
     const response = this.#response;
     if (!response.headersSent)
-      response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+      response.writeHead(200, {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        ...this.changes,
+      });
     const text = this.#unwritten;
     this.#unwritten = "";
     if (response.write(text) || response.closed) return undefined;
@@ -58,3 +79,5 @@ export class EndpointSink implements AnswerSink {
     });
   }
 }
+
+const headerText = (name: string): string => name.replace(/[^\x21-\x2b\x2d-\x7e]/g, "?");

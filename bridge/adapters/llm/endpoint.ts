@@ -175,7 +175,7 @@ export class LlmEndpoint implements Service {
     if (fault !== undefined) throw new BridgeError("INVALID_REQUEST", fault);
     const body = parseObject(held.text);
     if (body === undefined) throw new BridgeError("PARSE_ERROR", "The body is not a JSON object");
-    const chat = dialect.decodeRequest(body);
+    const chat = dialect.decodeRequest(body, request.headers);
     const sink = new EndpointSink(response, dialect, chat);
     const { model, costNanoUsd } = await this.#broker.chat(chat, caller, sink, signal);
     if (sink.whole === undefined) return;
@@ -183,6 +183,7 @@ export class LlmEndpoint implements Service {
       "content-type": "application/json",
       "x-armorclaw-model": model,
       "x-armorclaw-cost-nano-usd": costNanoUsd,
+      ...sink.changes,
     });
     response.end(sink.whole);
   }

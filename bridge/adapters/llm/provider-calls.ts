@@ -157,7 +157,8 @@ export class ProviderCalls {
     const reader = new AnswerReader(dialect, sink, outputTokens);
     try {
       reserved.wasSent = true;
-      const answer = await upstream.post(dialect.path, dialect.headers(key), body, signal);
+      const headers = { ...(request.source.dialect === dialect.name ? request.headers : {}), ...dialect.headers(key) };
+      const answer = await upstream.post(dialect.path, headers, body, signal);
       await (request.isStream ? reader.readStream(answer) : reader.readWhole(answer));
     } catch (error) {
       throw error instanceof UpstreamFailure && error.kind === "refused"

@@ -58,6 +58,7 @@ export async function call({ broker }: BrokerBench, request: ChatRequest, signal
   let whole: string | undefined;
   const sink = {
     dialect: codec.name,
+    begin: () => undefined,
     take: (decoded: readonly ModelEvent[], source: SseEvent | undefined) => {
       if (source === undefined) events.push(...decoded.flatMap((event) => encoder.encode(event)));
       else if (encoder.passesOn(source, decoded)) events.push(source);

@@ -12,15 +12,31 @@ import type {
   Turn,
   UserPart,
 } from "./chat-request.ts";
-import type { DialectError, EndpointDialect, StreamEncoder } from "./dialect.ts";
+import type { DialectError, EndpointDialect, RequestHeaders, StreamEncoder } from "./dialect.ts";
 import { arrayAt, isObject, type Json, objectAt, parseObject, stringAt } from "./json.ts";
-import { checkBody, refused } from "./request-checks.ts";
+import { checkBody, type FieldRules, refused } from "./request-checks.ts";
 import type { SseEvent } from "./sse.ts";
 
-const knownFields: ReadonlySet<string> = new Set(
-  `model messages system max_tokens stream temperature top_p top_k stop_sequences
-   tools tool_choice thinking metadata`.split(/\s+/),
+const rules: FieldRules = {
+  passed: new Set(
+    `model messages system max_tokens stream temperature top_p top_k stop_sequences
+     tools tool_choice thinking output_config context_management`.split(/\s+/),
+  ),
+  refused: {
+    container: "the provider's code execution is billed apart from tokens",
+    mcp_servers: "the provider would call servers in the agent's place",
+  },
+};
+
+/** Features in beta whose cost is bounded by the tokens of the prompt and the answer. Others are left out. */
+const boundedBetas: ReadonlySet<string> = new Set(
+  `claude-code-20250219 interleaved-thinking-2025-05-14 thinking-token-count-2026-05-13 context-management-2025-06-27
+   prompt-caching-2024-07-31 prompt-caching-scope-2026-01-05 extended-cache-ttl-2025-04-11 structured-outputs-2025-11-13
+   structured-outputs-2025-12-15 fine-grained-tool-streaming-2025-05-14 token-efficient-tools-2025-02-19
+   output-128k-2025-02-19 effort-2025-11-24 advanced-tool-use-2025-11-20 tool-examples-2025-10-29
+   computer-use-2025-01-24 computer-use-2025-11-24 pdfs-2024-09-25`.split(/\s+/),
 );
+const contextManagement = "context-management-";
 
 /** Anthropic's messages, as callers use them. */
 export const anthropicEndpoint: EndpointDialect = {
@@ -32,18 +48,36 @@ export const anthropicEndpoint: EndpointDialect = {
   errorEvent: (error) => ({ event: "error", data: JSON.stringify(encodeError(error)) }),
 };
 
-function decodeRequest(given: unknown): ChatRequest {
-  const { body, model, outputTokens, promptTokensBound } = checkBody(given, knownFields);
+function decodeRequest(given: unknown, headers: RequestHeaders = {}): ChatRequest {
+  const { body: checked, model, outputTokens, promptTokensBound, dropped } = checkBody(given, rules);
+  const betas = betasOf(headers["anthropic-beta"]);
+  const passed = betas.filter((beta) => boundedBetas.has(beta));
+  const left = betas.filter((beta) => !boundedBetas.has(beta)).map((beta) => `anthropic-beta:${beta}`);
+  const { context_management: management, ...others } = checked as Json & { context_management?: unknown };
+  const isManaged = management === undefined || passed.some((beta) => beta.startsWith(contextManagement));
+  const body = isManaged ? checked : others;
   return {
     model,
     isStream: body["stream"] === true,
     outputTokens,
     promptTokensBound,
+    dropped: [...dropped, ...left, ...(isManaged ? [] : ["context_management"])],
+    headers: passed.length === 0 ? {} : { "anthropic-beta": passed.join(",") },
     wantsUsage: true,
     source: { dialect: "anthropic", body },
     conversation: () => conversationOf(body),
   };
 }
+
+/** The header's features, of which no client sends more than a few. */
+const betasOf = (header: string | readonly string[] | undefined): string[] =>
+  [header ?? []]
+    .flat()
+    .join(",")
+    .slice(0, 4_096)
+    .split(",")
+    .map((beta) => beta.trim().slice(0, 100))
+    .filter((beta) => beta !== "");
 
 function conversationOf(body: Json): Conversation {
   if (typeof body["top_k"] === "number") throw refused("top_k", "top_k has no counterpart at this model's provider");

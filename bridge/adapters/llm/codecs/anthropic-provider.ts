@@ -31,8 +31,7 @@ export const anthropicProvider: ProviderDialect = {
 function encodeRequest(request: ChatRequest, { model, outputTokens }: ProviderRequestOptions): Json {
   const { source, isStream } = request;
   if (source.dialect === "anthropic") {
-    const { metadata: _metadata, ...passedOn } = source.body as Record<string, unknown>;
-    return { ...passedOn, model, max_tokens: outputTokens };
+    return { ...source.body, ...thinkingWithin(source.body, outputTokens), model, max_tokens: outputTokens };
   }
   return {
     model,
@@ -40,6 +39,17 @@ function encodeRequest(request: ChatRequest, { model, outputTokens }: ProviderRe
     ...encodeConversation(request.conversation()),
     ...(isStream ? { stream: true } : {}),
   };
+}
+
+/** The smallest budget for thinking that Anthropic accepts. */
+const thinkingTokensMin = 1_024;
+
+/** Anthropic wants the budget for thinking to be smaller than the bound of the whole answer. */
+function thinkingWithin({ thinking }: Json, outputTokens: number): Json {
+  const budget = countAt(thinking, "budget_tokens");
+  if (!isObject(thinking) || budget === undefined || budget < outputTokens) return {};
+  if (outputTokens <= thinkingTokensMin) return { thinking: { type: "disabled" } };
+  return { thinking: { ...thinking, budget_tokens: outputTokens - 1 } };
 }
 
 function encodeConversation(conversation: Conversation): Json {

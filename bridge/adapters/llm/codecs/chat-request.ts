@@ -12,6 +12,10 @@ export interface ChatRequest {
   readonly outputTokens: number | undefined;
   /** More tokens than the prompt can have, in any tokenizer. */
   readonly promptTokensBound: number;
+  /** Fields and features that were left out of `source`, because the bridge does not know what they cost. */
+  readonly dropped: readonly string[];
+  /** What a provider of the same dialect is sent besides its own headers. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Whether the caller of a streamed answer reads its usage. */
   readonly wantsUsage: boolean;
   /** The request as it came. A provider of the same dialect is sent this, with the bounds changed. */

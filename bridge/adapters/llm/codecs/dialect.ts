@@ -34,11 +34,14 @@ export interface StreamDecoder {
   decode(event: SseEvent): readonly ModelEvent[] | undefined;
 }
 
+/** The headers of a caller's request, by their names in lower case. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 /** A dialect at the caller's end: the bridge reads requests and sends answers. */
 export interface EndpointDialect {
   readonly name: DialectName;
   /** @throws BridgeError LLM_REQUEST_REFUSED, with the field that is wrong */
-  decodeRequest(body: unknown): ChatRequest;
+  decodeRequest(body: unknown, headers?: RequestHeaders): ChatRequest;
   encodeAnswer(events: readonly ModelEvent[]): Json;
   streamEncoder(request: ChatRequest): StreamEncoder;
   encodeError(error: DialectError): Json;

@@ -12,14 +12,24 @@ import type {
 } from "./chat-request.ts";
 import type { DialectError, EndpointDialect, StreamEncoder } from "./dialect.ts";
 import { arrayAt, isObject, type Json, objectAt, parseObject, stringAt } from "./json.ts";
-import { checkBody, refused } from "./request-checks.ts";
+import { checkBody, type FieldRules, refused } from "./request-checks.ts";
 import type { SseEvent } from "./sse.ts";
 
-const knownFields: ReadonlySet<string> = new Set(
-  `model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop n
-   tools tool_choice parallel_tool_calls response_format seed presence_penalty frequency_penalty
-   logprobs top_logprobs logit_bias reasoning_effort verbosity user`.split(/\s+/),
-);
+const rules: FieldRules = {
+  passed: new Set(
+    `model messages stream stream_options max_tokens max_completion_tokens temperature top_p top_k min_p stop n
+     tools tool_choice parallel_tool_calls functions function_call response_format seed presence_penalty frequency_penalty
+     repetition_penalty logprobs top_logprobs logit_bias reasoning_effort thinking verbosity prompt_cache_key`.split(
+      /\s+/,
+    ),
+  ),
+  refused: {
+    web_search_options: "a web search is billed apart from tokens",
+    prediction: "tokens that were predicted and not used are billed, too",
+    audio: "the tokens of audio have a price of their own",
+    previous_response_id: "the bridge keeps no conversation at a provider",
+  },
+};
 
 /** Fields without a counterpart in other dialects. They are refused there, because dropping them would change the answer. */
 const untranslatable = [
@@ -32,6 +42,12 @@ const untranslatable = [
   "verbosity",
   "presence_penalty",
   "frequency_penalty",
+  "repetition_penalty",
+  "top_k",
+  "min_p",
+  "thinking",
+  "functions",
+  "function_call",
 ];
 
 /** OpenAI's chat completions, as callers use them. */
@@ -45,12 +61,17 @@ export const openaiEndpoint: EndpointDialect = {
 };
 
 function decodeRequest(given: unknown): ChatRequest {
-  const { body, model, outputTokens, promptTokensBound } = checkBody(given, knownFields);
+  const { body, model, outputTokens, promptTokensBound, dropped } = checkBody(given, rules);
+  const modalities = isObject(given) ? arrayAt(given, "modalities") : [];
+  if (modalities.some((modality) => modality !== "text"))
+    throw refused("modalities", "The bridge does not pass on modalities: only text has a bounded cost");
   return {
     model,
     isStream: body["stream"] === true,
     outputTokens,
     promptTokensBound,
+    dropped,
+    headers: {},
     wantsUsage: objectAt(body, "stream_options")?.["include_usage"] === true,
     source: { dialect: "openai", body },
     conversation: () => conversationOf(body),

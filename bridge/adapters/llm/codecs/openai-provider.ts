@@ -36,7 +36,6 @@ function encodeRequest(request: ChatRequest, { model, outputTokens, outputCapFie
     max_tokens: _maxTokens,
     max_completion_tokens: _maxCompletionTokens,
     stream_options: _streamOptions,
-    user: _user,
     ...passedOn
   } = source.body as Record<string, unknown>;
   return { ...passedOn, ...bounds };

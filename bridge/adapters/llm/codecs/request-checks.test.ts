@@ -10,7 +10,15 @@ describe("a request whose shape could hide a cost", () => {
   test.each([
     ["tools that are no list", "tools", { tools: { type: "function" } }],
     ["a tool that is no object", "tools", { tools: ["web_search"] }],
-    ["a tool with more than a function", "tools", { tools: [{ type: "function", function: {}, web_search: {} }] }],
+    [
+      "a tool that the provider's code calls",
+      "tools",
+      { tools: [{ name: "f", input_schema: {}, allowed_callers: ["code_execution_20250825"] }] },
+      anthropic,
+    ],
+    ["code that runs at the provider", "container", { container: { id: "c" } }, anthropic],
+    ["a predicted answer", "prediction", { prediction: { type: "content", content: "x" } }],
+    ["a conversation that a provider keeps", "previous_response_id", { previous_response_id: "r" }],
     ["a provider's own tool", "tools", { tools: [{ type: "web_search" }] }],
     ["a stop that is no text", "stop", { stop: [1] }],
     ["many stops", "stop", { stop: Array.from({ length: 17 }, () => "x") }],
@@ -26,7 +34,8 @@ describe("a request whose shape could hide a cost", () => {
 
   test.each([
     ["one object in place of a list", image],
-    ["a text block with an image", [{ ...image, type: "text", text: "x" }]],
+    ["a document by its address", [{ type: "document", source: { type: "url", url: "https://example.org/a.pdf" } }]],
+    ["a document that the provider keeps", [{ type: "document", source: { type: "file", file_id: "f" } }]],
     ["an image by its address", [image]],
     ["a block that is no object", ["text"]],
     ["a block of a type that is no text", [{ type: ["text"] }]],
@@ -41,6 +50,57 @@ describe("a request whose shape could hide a cost", () => {
     expect(() => ask({}, "Hi", { audio: { id: "a1" } })).toThrow("audio");
     expect(() => openai.decodeRequest({ model: "m", messages: ["Hi"] })).toThrow("not a JSON object");
   });
+});
+
+describe("what the bridge does not know", () => {
+  test("is left out of a request at every level, and named", () => {
+    const { source, dropped } = ask(
+      {
+        metadata: { user_id: "u" },
+        service_tier: "priority",
+        store: true,
+        tools: [{ type: "function", function: {}, x: 1 }],
+      },
+      [{ ...image, type: "text", text: "x" }],
+      { y: 1 },
+    );
+    expect(source.body).toEqual({
+      model: "m",
+      messages: [{ role: "user", content: [{ type: "text", text: "x" }] }],
+      tools: [{ type: "function", function: {} }],
+    });
+    expect([...dropped].sort()).toEqual(["image_url", "metadata", "service_tier", "store", "x", "y"]);
+  });
+
+  test("is left out of the features in beta, with the field that needs one", () => {
+    const body = {
+      model: "m",
+      max_tokens: 5,
+      messages: [{ role: "user", content: "Hi" }],
+      context_management: { edits: [] },
+    };
+    const without = anthropic.decodeRequest(body, { "anthropic-beta": "context-1m-2025-08-07, claude-code-20250219" });
+    expect(without.headers).toEqual({ "anthropic-beta": "claude-code-20250219" });
+    expect(without.dropped).toEqual(["anthropic-beta:context-1m-2025-08-07", "context_management"]);
+    expect(without.source.body).not.toHaveProperty("context_management");
+    const beta = "context-management-2025-06-27";
+    const managed = anthropic.decodeRequest(body, { "anthropic-beta": beta });
+    expect(managed).toMatchObject({ dropped: [], headers: { "anthropic-beta": beta }, source: { body } });
+  });
+});
+
+test("tools that run where the caller is are passed on, and their descriptions count", () => {
+  const request = (tools: readonly object[]) =>
+    anthropic.decodeRequest({ model: "m", max_tokens: 5, messages: [{ role: "user", content: "Hi" }], tools });
+  const tool = { type: "bash_20250124", name: "bash" };
+  const [one, two] = [request([tool]), request([tool, tool])];
+  expect(one.source.body["tools"]).toEqual([tool]);
+  expect(two.promptTokensBound - one.promptTokensBound).toBeGreaterThan(1_000);
+});
+
+test("a PDF counts as the longest prompt there is, whatever its bytes", () => {
+  const source = { type: "base64", media_type: "application/pdf", data: "JVBERi0=" };
+  expect(ask({}, [{ type: "document", source }]).promptTokensBound).toBeGreaterThan(1_000_000);
 });
 
 test("a provider's own message is taken back with its empty fields", () => {
