@@ -4,7 +4,7 @@ import { serveEvents } from "./event-dispatch.ts";
 import { runLoop } from "./host.ts";
 import { serveInbox } from "./inbox.ts";
 import { type Hello, type Link, openLink } from "./link.ts";
-import type { LoopContext, LoopEntry } from "./loop.ts";
+import type { LoopContext, LoopEntry } from "./loops/loop.ts";
 
 const reportDeadlineMs = 1_000;
 

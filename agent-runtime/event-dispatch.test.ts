@@ -2,7 +2,7 @@ import { createClient } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
 import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { serveEvents } from "./event-dispatch.ts";
-import type { Loop, LoopContext } from "./loop.ts";
+import type { Loop, LoopContext } from "./loops/loop.ts";
 
 test("a loop's events come one at a time; one that it fails on is left unacknowledged and asked for again", async () => {
   let subscriptions = 0;

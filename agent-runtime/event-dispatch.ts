@@ -1,7 +1,7 @@
 import { type BridgeClient, ConnectionError } from "@armorclaw/client-sdk";
 import { backOff, pause } from "@armorclaw/client-sdk/retry";
 import type { EventEnvelope } from "@armorclaw/protocol";
-import type { Loop, LoopContext } from "./loop.ts";
+import type { Loop, LoopContext } from "./loops/loop.ts";
 
 /** Deliveries of an event before it becomes a dead letter: fewer than the restarts that make an agent fail. */
 const attemptsMax = 3;

@@ -2,7 +2,7 @@ import { ConnectionError } from "@armorclaw/client-sdk";
 import { describe, expect, test } from "@jest/globals";
 import { until } from "../tests/support/wire/line-server.ts";
 import { runLoop } from "./host.ts";
-import type { Loop, LoopContext } from "./loop.ts";
+import type { Loop, LoopContext } from "./loops/loop.ts";
 
 interface Running {
   readonly done: Promise<void>;

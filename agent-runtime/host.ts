@@ -1,7 +1,7 @@
 import { ConnectionError } from "@armorclaw/client-sdk";
 import { pause } from "@armorclaw/client-sdk/retry";
 import type { AgentActivity } from "@armorclaw/protocol";
-import type { Loop, LoopContext } from "./loop.ts";
+import type { Loop, LoopContext } from "./loops/loop.ts";
 
 /** The agent ends after this many failures of its loop in a row, and the bridge decides about a new start. */
 const failuresMax = 5;

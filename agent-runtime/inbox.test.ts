@@ -2,7 +2,7 @@ import { createClient } from "@armorclaw/client-sdk";
 import { expect, test } from "@jest/globals";
 import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { serveInbox } from "./inbox.ts";
-import type { IncomingMessage, Loop, LoopContext } from "./loop.ts";
+import type { IncomingMessage, Loop, LoopContext } from "./loops/loop.ts";
 
 const push = (server: LineServer, seq: number, kind: string, expects_reply: boolean) => {
   const data = { agent_id: "a-1", kind, data: { seq }, expects_reply, in_reply_to: null };

@@ -1,6 +1,6 @@
 import { type BridgeClient, ConnectionError } from "@armorclaw/client-sdk";
 import type { EventData } from "@armorclaw/protocol";
-import type { Loop, LoopContext } from "./loop.ts";
+import type { Loop, LoopContext } from "./loops/loop.ts";
 
 /** An agent that ends this often with the same message in hand is not given it again: fewer times than the restarts that make it fail. */
 const attemptsMax = 3;

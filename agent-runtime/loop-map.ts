@@ -1,5 +1,5 @@
-import type { LoopEntry } from "./loop.ts";
 import { heartbeatManifest } from "./loops/heartbeat.manifest.ts";
+import type { LoopEntry } from "./loops/loop.ts";
 import { sttManifest } from "./loops/stt.manifest.ts";
 import { systemMonitorManifest } from "./loops/system-monitor.manifest.ts";
 import { ttsManifest } from "./loops/tts.manifest.ts";

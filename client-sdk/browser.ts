@@ -1,12 +1,12 @@
-import { ConnectionError } from "./errors.ts";
 import { openClient } from "./open-client.ts";
 import { httpTransport } from "./transport/http-transport.ts";
 import { webSocketTransport } from "./transport/web-socket-transport.ts";
-import type { BridgeClient, ConnectionOptions, UrlOptions } from "./types.ts";
+import { ConnectionError } from "./types/errors.ts";
+import type { BridgeClient, ConnectionOptions, UrlOptions } from "./types/options.ts";
 
 export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
-export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";
-export type * from "./types.ts";
+export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./types/errors.ts";
+export type * from "./types/options.ts";
 
 /** The options of a client in a web page. */
 export interface BrowserOptions extends ConnectionOptions, UrlOptions {}

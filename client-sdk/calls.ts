@@ -7,8 +7,8 @@ import {
   type JSONRPCRequest,
   type JSONRPCResponse,
 } from "json-rpc-2.0";
-import { ConnectionError, errorFromWire } from "./errors.ts";
-import type { CallOptions } from "./types.ts";
+import { ConnectionError, errorFromWire } from "./types/errors.ts";
+import type { CallOptions } from "./types/options.ts";
 
 /** A `greeting` is sent before queued calls. An `alone` call never shares a batch with other calls. */
 export type CallKind = "call" | "greeting" | "alone";

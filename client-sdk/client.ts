@@ -1,10 +1,10 @@
-import { ConnectionError } from "./errors.ts";
 import { openClient } from "./open-client.ts";
 import { httpTransport } from "./transport/http-transport.ts";
 import { localTransport } from "./transport/local-transport.ts";
 import type { OpenTransport } from "./transport/transport.ts";
 import { webSocketTransport } from "./transport/web-socket-transport.ts";
-import type { BridgeClient, ClientOptions } from "./types.ts";
+import { ConnectionError } from "./types/errors.ts";
+import type { BridgeClient, ClientOptions } from "./types/options.ts";
 
 /** A client that connects when it is first used. It must be closed. */
 export function createClient(options: ClientOptions): BridgeClient {

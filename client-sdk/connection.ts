@@ -1,10 +1,10 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { CallKind } from "./calls.ts";
-import { ConnectionError } from "./errors.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { backOff, pause } from "./retry.ts";
 import type { OpenTransport, Transport } from "./transport/transport.ts";
-import type { ConnectionState, ReconnectOptions } from "./types.ts";
+import { ConnectionError } from "./types/errors.ts";
+import type { ConnectionState, ReconnectOptions } from "./types/options.ts";
 
 const connectDeadlineMs = 10_000;
 

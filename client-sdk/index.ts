@@ -1,6 +1,6 @@
 export { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
 export { connect, createClient } from "./client.ts";
-export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./errors.ts";
+export { ConnectionError, type ConnectionErrorCode, type ReceivedBridgeError, RemoteError } from "./types/errors.ts";
 export type {
   Answer,
   AnyName,
@@ -21,4 +21,4 @@ export type {
   SubscribeOptions,
   SubscribeParams,
   UrlOptions,
-} from "./types.ts";
+} from "./types/options.ts";

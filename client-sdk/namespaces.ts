@@ -1,4 +1,4 @@
-import type { BridgeClient, ClientCore } from "./types.ts";
+import type { BridgeClient, ClientCore } from "./types/options.ts";
 
 /** Adds `client.<domain>.<verb>(params, options)`, which calls `<domain>.<verb>`. The contract is in the types alone. */
 export function withNamespaces(core: ClientCore): BridgeClient {

@@ -2,14 +2,21 @@ import type { EventEnvelope } from "@armorclaw/protocol";
 import type { JSONRPCError, JSONRPCResponse } from "json-rpc-2.0";
 import { Calls } from "./calls.ts";
 import { Connection } from "./connection.ts";
-import { type ConnectionError, errorFromWire } from "./errors.ts";
 import { withNamespaces } from "./namespaces.ts";
 import { plainItem } from "./plain-item.ts";
 import { Streams } from "./streams.ts";
 import { type SubscriptionNotice, Subscriptions } from "./subscriptions.ts";
 import { batching } from "./transport/batching.ts";
 import type { OpenTransport } from "./transport/transport.ts";
-import type { BridgeClient, Call, CallOptions, ClientCore, ConnectionOptions, ConnectionState } from "./types.ts";
+import { type ConnectionError, errorFromWire } from "./types/errors.ts";
+import type {
+  BridgeClient,
+  Call,
+  CallOptions,
+  ClientCore,
+  ConnectionOptions,
+  ConnectionState,
+} from "./types/options.ts";
 
 const defaults = {
   reconnect: { initialMs: 100, maxMs: 5_000 },

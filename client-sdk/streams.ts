@@ -1,8 +1,8 @@
 import { limits } from "@armorclaw/protocol/limits";
 import { AsyncQueue } from "./async-queue.ts";
 import type { Calls } from "./calls.ts";
-import { ConnectionError } from "./errors.ts";
-import type { CallOptions, ItemStream } from "./types.ts";
+import { ConnectionError } from "./types/errors.ts";
+import type { CallOptions, ItemStream } from "./types/options.ts";
 
 /** Credit goes back in halves of the window, so that the producer need not wait and messages stay few. */
 const creditBatch = limits.streamCreditInitial / 2;

@@ -1,8 +1,8 @@
 import type { EventEnvelope, Result } from "@armorclaw/protocol";
 import { AsyncQueue } from "./async-queue.ts";
 import type { Calls } from "./calls.ts";
-import { ConnectionError } from "./errors.ts";
-import type { EventSubscription, SubscribeOptions, SubscribeParams } from "./types.ts";
+import { ConnectionError } from "./types/errors.ts";
+import type { EventSubscription, SubscribeOptions, SubscribeParams } from "./types/options.ts";
 
 const queueMaxDefault = 10_000;
 /** Events kept while the answer that names their subscription is still on its way. */

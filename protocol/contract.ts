@@ -1,5 +1,4 @@
 import type * as z from "zod";
-import type { AnyEvent, AnyMethod } from "./define.ts";
 import * as agentEvents from "./events/agent.ts";
 import * as alertEvents from "./events/alert.ts";
 import * as approvalEvents from "./events/approval.ts";
@@ -37,6 +36,7 @@ import * as system from "./methods/system.ts";
 import * as task from "./methods/task.ts";
 import * as token from "./methods/token.ts";
 import * as webrtc from "./methods/webrtc.ts";
+import type { AnyEvent, AnyMethod } from "./types/define.ts";
 
 /** Every method, by its one name. */
 export const methods = {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { methods } from "./contract.ts";
-import type { AnyMethod } from "./define.ts";
-import { errorCatalogue } from "./errors.ts";
+import { errorCatalogue } from "./errors/index.ts";
+import type { AnyMethod } from "./types/define.ts";
 
 interface JsonSchema {
   [key: string]: unknown;

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { circlesOf, graphOf } from "../scripts/structure/graph.ts";
 import { codeLines, isTest, type SourceFile, sourceFiles } from "../scripts/structure/source-files.ts";
 
 const files = sourceFiles();
@@ -240,9 +241,14 @@ describe("layers", () => {
     expect(circles).toEqual([]);
   });
 
+  test("no import of folders goes round in a circle", () => {
+    const circles = circlesOf(graphOf(production, dirname));
+    expect(circles.map((circle) => `${circle.join(" ↔ ")}: move what they share into a folder below`)).toEqual([]);
+  });
+
   test("every production file is reached from an entry", () => {
     const entries =
-      /^(?:bridge\/main\.ts|bridge\/adapters\/(?:matrix\/worker|webrtc\/media)\/main\.ts|agent-runtime\/(?:main|loop-map|host)\.ts|client-sdk\/(?:index|browser)\.ts|protocol\/(?:index|openrpc|errors|limits|nearest|agent-frames|pipe|seal)\.ts)$/;
+      /^(?:bridge\/main\.ts|bridge\/adapters\/(?:matrix\/worker|webrtc\/media)\/main\.ts|agent-runtime\/(?:main|loop-map|host)\.ts|client-sdk\/(?:index|browser)\.ts|protocol\/(?:index|openrpc|errors\/index|types\/limits|nearest|agent-frames|pipe|seal)\.ts)$/;
     const reached = new Set(production.map(({ path }) => path).filter((path) => entries.test(path)));
     for (const path of reached) {
       for (const { target } of production.find((file) => file.path === path)?.imports ?? [])

@@ -1,4 +1,4 @@
-import type { Loop } from "../loop.ts";
+import type { Loop } from "./loop.ts";
 
 /** Pulses on schedule, numbered from 1, and reports how far each was from its scheduled time. It publishes each event that it receives again, with the time. */
 export function createLoop(): Loop {

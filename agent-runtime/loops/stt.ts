@@ -1,8 +1,8 @@
-import type { Loop } from "../loop.ts";
 import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
 import { pocketsphinx, type SpeechRecognizer } from "../voice/speech-engines.ts";
 import { Utterances } from "../voice/utterances.ts";
+import type { Loop } from "./loop.ts";
 
 /** The questions that `voice-assistant` answers, in words of pocketsphinx's dictionary. */
 const grammar = `#JSGF V1.0;

@@ -1,5 +1,5 @@
 import type { AgentUsage, HostInfo } from "@armorclaw/protocol";
-import type { Loop } from "../loop.ts";
+import type { Loop } from "./loop.ts";
 
 /** Asks the bridge what the host and the agents use; the container itself sees neither. */
 export function createLoop(): Loop {

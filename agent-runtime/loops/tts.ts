@@ -1,8 +1,8 @@
 import { pause } from "@armorclaw/client-sdk/retry";
-import type { Loop } from "../loop.ts";
 import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
 import { espeak, type SpeechSynthesizer } from "../voice/speech-engines.ts";
+import type { Loop } from "./loop.ts";
 
 /** The bridge queues ten seconds of audio. The loop waits when it is further ahead of the playback than this. */
 const aheadMs = 5_000;

@@ -1,7 +1,7 @@
 import type { Result } from "@armorclaw/protocol";
-import type { Loop, LoopContext } from "../loop.ts";
 import { asCallMessage } from "../voice/call-messages.ts";
 import { openMedia } from "../voice/media-connection.ts";
+import type { Loop, LoopContext } from "./loop.ts";
 
 const farewell = "good bye";
 const numbers = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];

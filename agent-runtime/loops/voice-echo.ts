@@ -1,5 +1,5 @@
-import type { Loop } from "../loop.ts";
 import { openMedia } from "../voice/media-connection.ts";
+import type { Loop } from "./loop.ts";
 
 /** Plays a caller's audio back to the caller. */
 export function createLoop(): Loop {

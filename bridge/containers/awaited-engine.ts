@@ -1,5 +1,5 @@
 import { BridgeError, type ContainerId, type EngineStatus } from "@armorclaw/protocol";
-import type { Container, ContainerRecord, ContainerSpec, Engine } from "./engine.ts";
+import type { Container, ContainerRecord, ContainerSpec, Engine } from "./port/engine.ts";
 
 /** The Docker engine that still holds agents of this install and does not answer. It is opened as soon as it does. */
 export class AwaitedEngine implements Engine {

@@ -2,8 +2,8 @@ import { BridgeError } from "@armorclaw/protocol";
 import { socketsAreFiles } from "../platform/os/socket-path.ts";
 import { AwaitedEngine } from "./awaited-engine.ts";
 import { mayAnswer } from "./docker/docker-client.ts";
-import type { Engine, EngineKind } from "./engine.ts";
-import { type EngineOptions, messageOf } from "./engine-options.ts";
+import type { Engine, EngineKind } from "./port/engine.ts";
+import { type EngineOptions, messageOf } from "./port/engine-options.ts";
 
 /**
  * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,

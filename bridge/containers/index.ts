@@ -1,5 +1,6 @@
 export { agentBundlePath } from "./agent-image/agent-bundle.ts";
 export { selectEngine } from "./containers.ts";
+export { bootId } from "./kernel/proc.ts";
 export {
   type Container,
   type ContainerBase,
@@ -11,7 +12,6 @@ export {
   type LastSeen,
   type OutputLine,
   type Workspace,
-} from "./engine.ts";
-export type { EngineOptions } from "./engine-options.ts";
-export { bootId } from "./process/proc.ts";
+} from "./port/engine.ts";
+export type { EngineOptions } from "./port/engine-options.ts";
 export { type WorkspaceFill, Workspaces, workspaceFill } from "./sandbox/workspaces.ts";

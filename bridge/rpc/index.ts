@@ -5,7 +5,6 @@ export type { Call, CallOf, Handlers, Peer, StreamingCall } from "./dispatch/cal
 export type { CallPolicy, PolicedCall } from "./dispatch/call-policy.ts";
 export type { LocalAnswer, LocalCaller } from "./dispatch/local-caller.ts";
 export { type AnyHandler, createMethodTable, type MethodEntry, type MethodTable } from "./dispatch/method-table.ts";
-export { defaultRpcLimits, type RpcLimits } from "./limits.ts";
 export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./listen/agent-endpoint.ts";
 export { createAgentEndpoints, type RegisteredEndpoints, type SideSocket } from "./listen/agent-endpoints.ts";
 export { type ControlListenerOptions, createControlListener } from "./listen/listener.ts";
@@ -13,6 +12,7 @@ export { CallMetrics } from "./policy/call-metrics.ts";
 export type { GaugeSource } from "./policy/metrics-page.ts";
 export { metricsPage } from "./policy/metrics-page.ts";
 export { configuredRates, defaultRates, type RateLimitOptions, RateLimits } from "./policy/rate-limits.ts";
+export { defaultRpcLimits, type RpcLimits } from "./ports/limits.ts";
 export {
   createRpcServer,
   type HttpPages,

@@ -1,4 +1,4 @@
-import { ConnectionError, errorFromWire } from "../errors.ts";
+import { ConnectionError, errorFromWire } from "../types/errors.ts";
 import type { OpenTransport } from "./transport.ts";
 
 /**

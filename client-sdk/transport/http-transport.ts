@@ -1,5 +1,5 @@
-import { ConnectionError, errorFromWire } from "../errors.ts";
-import type { UrlOptions } from "../types.ts";
+import { ConnectionError, errorFromWire } from "../types/errors.ts";
+import type { UrlOptions } from "../types/options.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 
 /** The most concurrent requests. Further lines wait. */

@@ -1,4 +1,4 @@
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError } from "../types/errors.ts";
 
 const newline = 0x0a;
 /** The buffer that holds the line that has not ended is kept up to this size, and is new for each line above it. */

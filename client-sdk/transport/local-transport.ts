@@ -1,6 +1,6 @@
 import { limits } from "@armorclaw/protocol/limits";
 import { isPipePath } from "@armorclaw/protocol/pipe";
-import type { SocketOptions } from "../types.ts";
+import type { SocketOptions } from "../types/options.ts";
 import { answeredFirst } from "./first-call.ts";
 import { pipeTransport } from "./pipe-transport.ts";
 import { sealed } from "./sealed-transport.ts";

@@ -1,4 +1,4 @@
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError } from "../types/errors.ts";
 import { greetSealed, type Seal, type SealGreeting } from "./seal.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 

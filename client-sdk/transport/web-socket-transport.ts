@@ -1,5 +1,5 @@
-import { ConnectionError } from "../errors.ts";
-import type { UrlOptions } from "../types.ts";
+import { ConnectionError } from "../types/errors.ts";
+import type { UrlOptions } from "../types/options.ts";
 import { answeredFirst } from "./first-call.ts";
 import { sealed } from "./sealed-transport.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";

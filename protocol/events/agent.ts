@@ -1,8 +1,7 @@
 import * as z from "zod";
-import { AgentActivity, ExitInfo } from "../agent-info.ts";
-import { defineEvent } from "../define.ts";
-import { AgentId, ContainerId, LoopName } from "../ids.ts";
-import { Isolation } from "../methods/bridge.ts";
+import { AgentActivity, ExitInfo, Isolation } from "../types/agent-info.ts";
+import { defineEvent } from "../types/define.ts";
+import { AgentId, ContainerId, LoopName } from "../types/ids.ts";
 
 const who = { agent_id: AgentId, agent_type: LoopName, epoch: z.int() };
 const exampleWho = { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1 };

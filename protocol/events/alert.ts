@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
+import { defineEvent } from "../types/define.ts";
 
 const alert = {
   rule: z.string(),

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { AgentId, ApprovalId, PrincipalId, Timestamp } from "../ids.ts";
+import { defineEvent } from "../types/define.ts";
+import { AgentId, ApprovalId, PrincipalId, Timestamp } from "../types/ids.ts";
 
 const which = { agent_id: AgentId, approval_id: ApprovalId, method: z.string() };
 const exampleWhich = { agent_id: "gmail-1", approval_id: "ap_2f4a9c01d3e5b7f8", method: "http.request" };

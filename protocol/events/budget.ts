@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { Timestamp } from "../ids.ts";
 import { BudgetUnit, BudgetWindow } from "../methods/budget.ts";
+import { defineEvent } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
 
 const standing = {
   scope: z.string(),

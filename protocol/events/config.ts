@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { ConfigName } from "../ids.ts";
+import { defineEvent } from "../types/define.ts";
+import { ConfigName } from "../types/ids.ts";
 
 export const attached = defineEvent({
   summary: "A new version of a configuration was attached.",

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
+import { defineEvent } from "../types/define.ts";
 
 export const deadLettered = defineEvent({
   summary: "An event became a dead letter: it could not be delivered to a durable subscription.",

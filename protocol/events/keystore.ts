@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { KeyId, Timestamp } from "../ids.ts";
+import { defineEvent } from "../types/define.ts";
+import { KeyId, Timestamp } from "../types/ids.ts";
 
 const key = { id: KeyId, provider: z.string(), expires_at: Timestamp };
 const exampleKey = { id: "openai", provider: "openai", expires_at: "2026-12-01T08:00:00.000Z" };

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { Timestamp } from "../ids.ts";
+import { defineEvent } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
 
 export const providerUnavailable = defineEvent({
   summary: "A provider failed too often, and the bridge pauses calls to it; published once.",

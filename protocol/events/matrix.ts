@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { Timestamp } from "../ids.ts";
-import { MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../matrix-info.ts";
+import { defineEvent } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
+import { MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../types/matrix-info.ts";
 
 const exampleRoom = { room_id: "!abc:example.org", room: "!abc:example%2Eorg" };
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
+import { defineEvent } from "../types/define.ts";
 
 export const message = defineEvent({
   summary: "A message was sent to an agent.",

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
+import { defineEvent } from "../types/define.ts";
 
 const message = { message_id: z.int(), destination: z.string(), lane: z.string(), attempts: z.int() };
 const example = { message_id: 1, destination: "matrix", lane: "!room:example.org", attempts: 1 };

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { AgentId } from "../ids.ts";
+import { defineEvent } from "../types/define.ts";
+import { AgentId } from "../types/ids.ts";
 
 const task = { task_id: z.int(), title: z.string(), agent_id: AgentId.nullable() };
 const example = { task_id: 1, title: "Sort the inbox", agent_id: "heartbeat-1" };

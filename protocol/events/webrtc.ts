@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineEvent } from "../define.ts";
-import { AgentId, PrincipalId } from "../ids.ts";
 import { CallEndReason, CallSessionId, CallState } from "../methods/webrtc.ts";
+import { defineEvent } from "../types/define.ts";
+import { AgentId, PrincipalId } from "../types/ids.ts";
 
 const call = {
   session_id: CallSessionId,

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { KeyId, LoopName, PrincipalId, Timestamp } from "../ids.ts";
-import { SecretDestination, SecretMode, SecretName } from "../manifest.ts";
-import { everyone, people, Role } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { KeyId, LoopName, PrincipalId, Timestamp } from "../types/ids.ts";
+import { SecretDestination, SecretMode, SecretName } from "../types/manifest.ts";
+import { everyone, people, Role } from "../types/roles.ts";
 
 export const SecretGrant = z
   .object({

@@ -8,10 +8,10 @@ import {
   exampleAgent,
   exampleUsage,
   LogLine,
-} from "../agent-info.ts";
-import { defineMethod } from "../define.ts";
-import { AgentId, ChannelPattern, ContainerId, DurationMs, LoopName, Timestamp } from "../ids.ts";
-import { operators, people } from "../roles.ts";
+} from "../types/agent-info.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId, ChannelPattern, ContainerId, DurationMs, LoopName, Timestamp } from "../types/ids.ts";
+import { operators, people } from "../types/roles.ts";
 
 export const start = defineMethod({
   summary: "Start an agent of a loop.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { PrincipalId, Timestamp } from "../ids.ts";
-import { people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { PrincipalId, Timestamp } from "../types/ids.ts";
+import { people } from "../types/roles.ts";
 
 export const AuditRecord = z
   .object({

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { Timestamp } from "../ids.ts";
+import { defineMethod } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
 
 export const create = defineMethod({
   summary: "Make a consistent copy of the store in a file while the bridge runs.",

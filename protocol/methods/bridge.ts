@@ -1,12 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { ContainerId, DurationMs, Timestamp } from "../ids.ts";
-import { operators, people } from "../roles.ts";
-
-export const Isolation = z
-  .enum(["container", "sandbox", "none"])
-  .meta({ id: "Isolation", description: "container: Docker; sandbox: bubblewrap and seccomp; none: a plain process." });
-export type Isolation = z.output<typeof Isolation>;
+import { Isolation } from "../types/agent-info.ts";
+import { defineMethod } from "../types/define.ts";
+import { ContainerId, DurationMs, Timestamp } from "../types/ids.ts";
+import { operators, people } from "../types/roles.ts";
 
 /** One engine as it was found on this machine. */
 export const EngineStatus = z

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { AgentId, Timestamp } from "../ids.ts";
-import { operators, people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId, Timestamp } from "../types/ids.ts";
+import { operators, people } from "../types/roles.ts";
 
 const storeErrors = ["STORE_FULL", "STORE_FAILED", "STORE_BUSY", "SHUTTING_DOWN"] as const;
 

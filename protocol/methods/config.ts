@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { ConfigName, PrincipalId, Timestamp } from "../ids.ts";
-import { everyone, operators, people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { ConfigName, PrincipalId, Timestamp } from "../types/ids.ts";
+import { everyone, operators, people } from "../types/roles.ts";
 import { Approval } from "./approval.ts";
 
 const Encoding = z.enum(["raw", "base64"]);

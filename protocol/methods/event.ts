@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod, jsonBytes } from "../define.ts";
-import { Channel, ChannelPattern, Timestamp } from "../ids.ts";
-import { limits } from "../limits.ts";
-import { everyone, operators, people } from "../roles.ts";
+import { defineMethod, jsonBytes } from "../types/define.ts";
+import { Channel, ChannelPattern, Timestamp } from "../types/ids.ts";
+import { limits } from "../types/limits.ts";
+import { everyone, operators, people } from "../types/roles.ts";
 
 export const Priority = z.enum(["critical", "high", "normal", "low"]).meta({ id: "Priority" });
 

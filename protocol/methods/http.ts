@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { DurationMs } from "../ids.ts";
-import { HttpMethod } from "../manifest.ts";
+import { defineMethod } from "../types/define.ts";
+import { DurationMs } from "../types/ids.ts";
+import { HttpMethod } from "../types/manifest.ts";
 
 export const request = defineMethod({
   summary: "Make an HTTPS call with a secret that the agent never sees.",

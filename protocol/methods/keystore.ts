@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { KeyId, Timestamp } from "../ids.ts";
-import { operators, people } from "../roles.ts";
-import { SecretText } from "../secret.ts";
+import { defineMethod } from "../types/define.ts";
+import { KeyId, Timestamp } from "../types/ids.ts";
+import { operators, people } from "../types/roles.ts";
+import { SecretText } from "../types/secret.ts";
 
 const Provider = z
   .string()

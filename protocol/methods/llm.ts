@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
+import { defineMethod } from "../types/define.ts";
 
 const callers = ["admin", "operator", "agent"] as const;
 const name = z.string().min(1).max(200);

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { LoopName } from "../ids.ts";
-import { LoopManifest } from "../manifest.ts";
-import { people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { LoopName } from "../types/ids.ts";
+import { LoopManifest } from "../types/manifest.ts";
+import { people } from "../types/roles.ts";
 
 const LoopInfo = LoopManifest.extend({ agents: z.int().describe("How many agents of it run.") }).meta({
   id: "LoopInfo",

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { MatrixUserId } from "../matrix-info.ts";
-import { SecretText } from "../secret.ts";
+import { defineMethod } from "../types/define.ts";
+import { MatrixUserId } from "../types/matrix-info.ts";
+import { SecretText } from "../types/secret.ts";
 
 const Text = z.string().min(1).max(1000);
 

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { Timestamp } from "../ids.ts";
-import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../matrix-info.ts";
-import { operators, people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
+import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../types/matrix-info.ts";
+import { operators, people } from "../types/roles.ts";
 
 export const status = defineMethod({
   summary: "Show the state of the connection to the homeserver.",

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { AgentId } from "../ids.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId } from "../types/ids.ts";
 
 const Data = z.record(z.string(), z.unknown());
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { Timestamp } from "../ids.ts";
-import { operators, people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
+import { operators, people } from "../types/roles.ts";
 
 export const MessageState = z.enum(["queued", "sent", "dead"]);
 

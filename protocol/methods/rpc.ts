@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { PrincipalId } from "../ids.ts";
-import { everyone, Role } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { PrincipalId } from "../types/ids.ts";
+import { everyone, Role } from "../types/roles.ts";
 
 export const discover = defineMethod({
   summary: "Describe every method as an OpenRPC document.",

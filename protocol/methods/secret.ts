@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { Timestamp } from "../ids.ts";
-import { SecretName } from "../manifest.ts";
+import { defineMethod } from "../types/define.ts";
+import { Timestamp } from "../types/ids.ts";
+import { SecretName } from "../types/manifest.ts";
 
 export const claim = defineMethod({
   summary: "Take the secrets that this agent's loop was granted.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { AgentUsage, exampleUsage } from "../agent-info.ts";
-import { defineMethod } from "../define.ts";
-import { everyone } from "../roles.ts";
+import { AgentUsage, exampleUsage } from "../types/agent-info.ts";
+import { defineMethod } from "../types/define.ts";
+import { everyone } from "../types/roles.ts";
 
 export const HostInfo = z
   .object({

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { AgentId, Timestamp } from "../ids.ts";
-import { Capability } from "../manifest.ts";
-import { everyone, operators } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId, Timestamp } from "../types/ids.ts";
+import { Capability } from "../types/manifest.ts";
+import { everyone, operators } from "../types/roles.ts";
 
 export const TaskState = z.enum(["queued", "running", "done", "dead"]).meta({
   id: "TaskState",

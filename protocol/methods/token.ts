@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { AgentId, ChannelPattern, PrincipalId, Timestamp } from "../ids.ts";
-import { people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId, ChannelPattern, PrincipalId, Timestamp } from "../types/ids.ts";
+import { people } from "../types/roles.ts";
 
 const TokenName = z
   .string()

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { defineMethod } from "../define.ts";
-import { AgentId, DurationMs, PrincipalId, Timestamp } from "../ids.ts";
-import { MatrixUserId } from "../matrix-info.ts";
-import { operators, people } from "../roles.ts";
+import { defineMethod } from "../types/define.ts";
+import { AgentId, DurationMs, PrincipalId, Timestamp } from "../types/ids.ts";
+import { MatrixUserId } from "../types/matrix-info.ts";
+import { operators, people } from "../types/roles.ts";
 
 const RoomId = z.string().min(1).max(255).describe("The room that the call belongs to, e.g. !abc:example.org.");
 

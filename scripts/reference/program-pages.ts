@@ -67,7 +67,7 @@ export function configPage(): string {
 
 /** Each limit with its reason, taken from its doc comment. */
 export function limitsPage(): string {
-  const source = readFileSync(new URL("../../protocol/limits.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../../protocol/types/limits.ts", import.meta.url), "utf8");
   const rows = Object.entries(limits).map(([name, value]) => {
     const reason = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1];
     if (reason === undefined) throw new Error(`The limit ${name} has no doc comment that says why`);

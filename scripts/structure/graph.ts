@@ -19,7 +19,7 @@ export function graphOf(files: readonly SourceFile[], groupOf: (path: string) =>
   return graph;
 }
 
-/** `@armorclaw/protocol/errors` → `protocol/errors.ts`. */
+/** `@armorclaw/protocol/errors` → `protocol/errors/index.ts`. */
 function packageFile(specifier: string, known: ReadonlySet<string>): string | undefined {
   const [, name, part = "index"] = /^@armorclaw\/([\w-]+)(?:\/(.+))?$/.exec(specifier) ?? [];
   if (name === undefined) return undefined;

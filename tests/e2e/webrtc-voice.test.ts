@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import type { Loop } from "../../agent-runtime/loop.ts";
+import type { Loop } from "../../agent-runtime/loops/loop.ts";
 import { createLoop as createStt } from "../../agent-runtime/loops/stt.ts";
 import { createLoop as createTts } from "../../agent-runtime/loops/tts.ts";
 import { createLoop as createAssistant } from "../../agent-runtime/loops/voice-assistant.ts";

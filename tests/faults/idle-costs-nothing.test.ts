@@ -1,7 +1,7 @@
 import { loopMap } from "@armorclaw/agent-runtime";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { runLoop } from "../../agent-runtime/host.ts";
-import type { Loop, LoopContext } from "../../agent-runtime/loop.ts";
+import type { Loop, LoopContext } from "../../agent-runtime/loops/loop.ts";
 import { AnswerCollector, endpointDialects } from "../../bridge/adapters/llm/index.ts";
 import { type BrokerBench, openBroker, openPolicy } from "../support/budget/broker.ts";
 import { type StandInProvider, startStandInProvider } from "../support/budget/stand-in-provider.ts";

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
-import { messageOf } from "../engine-options.ts";
+import { messageOf } from "../port/engine-options.ts";
 import type { RuntimeFile, RuntimeFiles } from "./runtime-files.ts";
 
 /**

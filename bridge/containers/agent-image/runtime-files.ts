@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
-import { messageOf } from "../engine-options.ts";
+import { messageOf } from "../port/engine-options.ts";
 import { findLibraries } from "./elf.ts";
 
 /** A file of the agent's file system: a host file, or a few bytes of our own. */

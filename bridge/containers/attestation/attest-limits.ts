@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { cgroupDirectory, readKernelFile } from "../process/proc.ts";
+import { cgroupDirectory, readKernelFile } from "../kernel/proc.ts";
 
 /** What an engine promised for one container, as far as it is a number. */
 export interface PromisedLimits {

@@ -1,7 +1,7 @@
 import type { Isolation } from "@armorclaw/protocol";
 import { type Clock, delay } from "../../platform/clock.ts";
-import type { Attestation } from "../engine.ts";
-import { hasOwnNamespace, readKernelFile, statusField } from "../process/proc.ts";
+import { hasOwnNamespace, readKernelFile, statusField } from "../kernel/proc.ts";
+import type { Attestation } from "../port/engine.ts";
 import { checkLimits, type Fact, type PromisedLimits } from "./attest-limits.ts";
 
 /** What an engine promised for one container. */

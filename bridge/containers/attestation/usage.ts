@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import type { Usage } from "../engine.ts";
-import { cgroupDirectory, readKernelFile, statusField } from "../process/proc.ts";
+import { cgroupDirectory, readKernelFile, statusField } from "../kernel/proc.ts";
+import type { Usage } from "../port/engine.ts";
 
 /** USER_HZ, which the kernel fixes at 100 for all that it shows to programs on x86-64 and arm64. */
 const nsPerTick = 10_000_000;

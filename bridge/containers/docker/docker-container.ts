@@ -4,10 +4,10 @@ import { aborted } from "../../platform/abort.ts";
 import { type Clock, delay } from "../../platform/clock.ts";
 import { attestStarted, type Promised } from "../attestation/attest.ts";
 import { usageReader } from "../attestation/usage.ts";
-import type { Attestation, Container, LastSeen, OutputLine, Usage } from "../engine.ts";
+import { freeze, thaw } from "../kernel/freezer.ts";
+import { readKernelFile, startTicks } from "../kernel/proc.ts";
+import type { Attestation, Container, LastSeen, OutputLine, Usage } from "../port/engine.ts";
 import { explainExit } from "../process/exit-info.ts";
-import { readKernelFile, startTicks } from "../process/proc.ts";
-import { freeze, thaw } from "../sandbox/freezer.ts";
 import { statusOf, tolerate } from "./docker-errors.ts";
 import { DockerOutput } from "./docker-output.ts";
 

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
 import type Docker from "dockerode";
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
-import type { LastSeen, OutputLine } from "../engine.ts";
+import type { LastSeen, OutputLine } from "../port/engine.ts";
 import { DockerOutput } from "./docker-output.ts";
 
 const at = (nanoseconds: number) => `2026-11-21T08:00:00.${String(nanoseconds).padStart(9, "0")}Z`;

@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import type Docker from "dockerode";
 import { type Clock, delay } from "../../platform/clock.ts";
-import type { LastSeen, OutputLine } from "../engine.ts";
+import type { LastSeen, OutputLine } from "../port/engine.ts";
 import { LineSplitter } from "../process/line-splitter.ts";
 import { statusOf } from "./docker-errors.ts";
 

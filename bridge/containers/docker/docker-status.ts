@@ -1,5 +1,5 @@
 import { BridgeError, type EngineStatus } from "@armorclaw/protocol";
-import { firstAgentUid, ownUid, unboundedSwap } from "../engine-options.ts";
+import { firstAgentUid, ownUid, unboundedSwap } from "../port/engine-options.ts";
 import { workspaceStatus } from "../sandbox/workspaces.ts";
 
 /** The part of the engine's self-description that matters here. */

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HostMount } from "../agent-image/speech-programs.ts";
-import type { ContainerSpec, WorkspaceSource } from "../engine.ts";
-import { heapLimitMiB, openFilesMax, tmpFilesMax } from "../engine-options.ts";
+import type { ContainerSpec, WorkspaceSource } from "../port/engine.ts";
+import { heapLimitMiB, openFilesMax, tmpFilesMax } from "../port/engine-options.ts";
 import { workspaceOptions } from "../sandbox/workspaces.ts";
 import { loopProfile, programsProfile, toDockerProfile } from "../seccomp/seccomp.ts";
 

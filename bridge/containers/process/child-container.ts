@@ -2,11 +2,11 @@ import { BridgeError, type ContainerId, type ExitInfo } from "@armorclaw/protoco
 import type { Clock } from "../../platform/clock.ts";
 import { attestStarted, type Promised } from "../attestation/attest.ts";
 import { usageReader } from "../attestation/usage.ts";
-import type { Attestation, Container, OutputLine, Usage } from "../engine.ts";
-import { freeze, thaw } from "../sandbox/freezer.ts";
+import { freeze, thaw } from "../kernel/freezer.ts";
+import { startTicks } from "../kernel/proc.ts";
+import type { Attestation, Container, OutputLine, Usage } from "../port/engine.ts";
 import { explainExit, type RawExit } from "./exit-info.ts";
 import type { AgentOutput } from "./output.ts";
-import { startTicks } from "./proc.ts";
 import type { ProcessEnd } from "./process-end.ts";
 
 export interface ChildContainerParts {

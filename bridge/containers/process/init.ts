@@ -1,5 +1,5 @@
 import { type Clock, delay } from "../../platform/clock.ts";
-import { readKernelFile } from "./proc.ts";
+import { readKernelFile } from "../kernel/proc.ts";
 
 /** It starts its one process within milliseconds. */
 const startTimeoutMs = 5_000;

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
-import type { OutputLine } from "../engine.ts";
+import type { OutputLine } from "../port/engine.ts";
 import { AgentOutput } from "./output.ts";
 
 function reading() {

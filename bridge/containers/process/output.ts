@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { OutputLine } from "../engine.ts";
+import type { OutputLine } from "../port/engine.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** Lines kept for a listener that comes after the start. */

@@ -1,9 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import { type FSWatcher, watch } from "node:fs";
 import { type Clock, delay } from "../../platform/clock.ts";
+import { readKernelFile, startTicks } from "../kernel/proc.ts";
 import type { RawExit } from "./exit-info.ts";
 import type { AgentOutput } from "./output.ts";
-import { readKernelFile, startTicks } from "./proc.ts";
 
 /** How the end of a process is learnt. */
 export interface ProcessEnd {

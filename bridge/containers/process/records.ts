@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { basename, join } from "node:path";
 import { ContainerId } from "@armorclaw/protocol";
 import * as z from "zod";
-import { bootId, startTicks } from "./proc.ts";
+import { bootId, startTicks } from "../kernel/proc.ts";
 
 const ProcessRecord = z.object({
   install_id: z.string(),

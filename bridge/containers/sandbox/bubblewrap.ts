@@ -4,10 +4,10 @@ import type { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
 import { onAbort } from "../../platform/abort.ts";
 import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
-import { messageOf } from "../engine-options.ts";
+import { type Launcher, messageOf } from "../port/engine-options.ts";
 import type { AgentOutput } from "../process/output.ts";
 import { openPipes, pipeReader } from "../process/pipes.ts";
-import { type Launcher, launcherCommand, launcherEnvironment } from "./launcher.ts";
+import { launcherCommand, launcherEnvironment } from "./launcher.ts";
 import { bubblewrapCommand, bubblewrapOptions, descriptors, launcherSteps, type SandboxPlan } from "./sandbox-plan.ts";
 
 export const installHint = "install it with `apt-get install bubblewrap perl-base`";

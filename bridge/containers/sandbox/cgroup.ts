@@ -11,7 +11,7 @@ import {
 import { dirname, join } from "node:path";
 import type { AgentLimits } from "@armorclaw/protocol";
 import { type Clock, delay } from "../../platform/clock.ts";
-import { readKernelFile } from "../process/proc.ts";
+import { readKernelFile } from "../kernel/proc.ts";
 
 const controllers = ["memory", "pids", "cpu"] as const;
 type Controller = (typeof controllers)[number];

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { describeIf } from "../../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../../tests/support/temp.ts";
-import { type Launcher, type LauncherStep, launcherCommand, launcherEnvironment, step } from "./launcher.ts";
+import type { Launcher } from "../port/engine-options.ts";
+import { type LauncherStep, launcherCommand, launcherEnvironment, step } from "./launcher.ts";
 
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
 const isThere = { perl: has("perl"), "util-linux": has("setpriv") && has("prlimit") };

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Launcher } from "../port/engine-options.ts";
 
 /**
  * The two programs that prepare a sandbox's process and then turn it into bubblewrap. Both take the same steps:
  * `launcher.pl` by system calls, `launcher.sh` by a program of util-linux for each, which is slower.
  */
-export const launchers = ["perl", "util-linux"] as const;
-export type Launcher = (typeof launchers)[number];
+export const launchers: readonly Launcher[] = ["perl", "util-linux"];
 
 /** A step's name and its arguments, as `launcher.pl` describes them. */
 export type LauncherStep = readonly [name: string, ...args: string[]];

@@ -6,21 +6,23 @@ import { prepareRootfs, removeOldRootfs } from "../agent-image/rootfs.ts";
 import { collectRuntimeFiles } from "../agent-image/runtime-files.ts";
 import { speechMounts } from "../agent-image/speech-programs.ts";
 import { ownFilters, type Promised } from "../attestation/attest.ts";
-import type { ContainerRecord, ContainerSpec, Engine } from "../engine.ts";
+import { thaw } from "../kernel/freezer.ts";
+import { sharesContainer } from "../kernel/proc.ts";
+import type { ContainerRecord, ContainerSpec, Engine } from "../port/engine.ts";
 import {
   type EngineOptions,
   firstAgentUid,
   heapLimitMiB,
+  type Launcher,
   openFilesMax,
   ownUid,
   tmpFilesMax,
-} from "../engine-options.ts";
+} from "../port/engine-options.ts";
 import { ChildContainer } from "../process/child-container.ts";
 import { endProcess } from "../process/end-process.ts";
 import { startedBy } from "../process/init.ts";
 import { AgentOutput } from "../process/output.ts";
 import { reopenPipe } from "../process/pipes.ts";
-import { sharesContainer } from "../process/proc.ts";
 import { endOfAdopted, endOfChild, type ProcessEnd } from "../process/process-end.ts";
 import { isRunning, ProcessRecords } from "../process/records.ts";
 import { Removals } from "../process/removals.ts";
@@ -28,8 +30,7 @@ import { compileSeccomp } from "../seccomp/bpf.ts";
 import { loopProfile, programsProfile } from "../seccomp/seccomp.ts";
 import { agentPid, startBubblewrap, startFailure } from "./bubblewrap.ts";
 import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
-import { thaw } from "./freezer.ts";
-import { type Launcher, launcherOfHost } from "./launcher.ts";
+import { launcherOfHost } from "./launcher.ts";
 import type { SandboxPlan } from "./sandbox-plan.ts";
 import { probeSandbox } from "./sandbox-probe.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { HostMount } from "../agent-image/speech-programs.ts";
-import { openFilesMax, tmpFilesMax } from "../engine-options.ts";
+import { openFilesMax, tmpFilesMax } from "../port/engine-options.ts";
 import { type LauncherStep, step } from "./launcher.ts";
 
 /** What one sandbox is made of, and how the launcher and bubblewrap are to make it. */

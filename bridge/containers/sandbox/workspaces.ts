@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protocol";
 import { makeDirectory } from "../../platform/os/make-directory.ts";
-import type { Workspace } from "../engine.ts";
-import { messageOf, ownUid } from "../engine-options.ts";
+import type { Workspace } from "../port/engine.ts";
+import { messageOf, ownUid } from "../port/engine-options.ts";
 import { launcherEnvironment } from "./launcher.ts";
 
 export interface WorkspaceFill {

@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { RpcLimits } from "../limits.ts";
+import type { RpcLimits } from "../ports/limits.ts";
 import {
   errorCodeOf,
   errorText,

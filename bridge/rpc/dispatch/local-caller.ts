@@ -1,7 +1,7 @@
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError, type ErrorCode, errorCatalogue, type WireError } from "@armorclaw/protocol/errors";
 import type { Clock } from "../../platform/clock.ts";
-import type { RpcLimits } from "../limits.ts";
+import type { RpcLimits } from "../ports/limits.ts";
 import type { LentLine, LineBuffers } from "../wire/line-buffers.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { InFlight } from "./in-flight.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
-import type { LineServer } from "../line-server.ts";
+import type { LineServer } from "../ports/line-server.ts";
 import { httpExchange } from "./http-exchange.ts";
 
 export interface HttpFrontOptions {

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
-import type { LineServer } from "../line-server.ts";
+import type { LineServer } from "../ports/line-server.ts";
 import { errorText, unknownId } from "../wire/envelope.ts";
 import { readFirstMessage } from "./first-message.ts";
 

@@ -3,7 +3,7 @@ import type { Principal } from "@armorclaw/protocol";
 import type { BridgeError } from "@armorclaw/protocol/errors";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { HttpTakeover } from "../http/http-takeover.ts";
-import type { RpcLimits } from "../limits.ts";
+import type { RpcLimits } from "../ports/limits.ts";
 import type { Flusher } from "../wire/flusher.ts";
 import type { PartialBuffers } from "../wire/framing.ts";
 import type { JoinedLines } from "../wire/joined-lines.ts";

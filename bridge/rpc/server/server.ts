@@ -13,8 +13,8 @@ import { type LocalCaller, LocalCallers, type LocalService } from "../dispatch/l
 import type { MethodTable } from "../dispatch/method-table.ts";
 import type { RunningCall } from "../dispatch/running-call.ts";
 import { createHttpTakeover, type HttpTakeover } from "../http/http-takeover.ts";
-import { defaultRpcLimits, type RpcLimits } from "../limits.ts";
-import type { LineServer } from "../line-server.ts";
+import { defaultRpcLimits, type RpcLimits } from "../ports/limits.ts";
+import type { LineServer } from "../ports/line-server.ts";
 import { Flusher } from "../wire/flusher.ts";
 import { PartialBuffers } from "../wire/framing.ts";
 import { JoinedLines } from "../wire/joined-lines.ts";

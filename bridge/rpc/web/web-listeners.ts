@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { LineServer } from "../line-server.ts";
+import type { LineServer } from "../ports/line-server.ts";
 import type { HttpPages } from "../server/server.ts";
 import { createAuthenticator, type TokenVerifier } from "./authenticator.ts";
 import { createJwtVerifier } from "./jwt.ts";

@@ -4,9 +4,9 @@ import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocket, WebSocketServer } from "ws";
 import type { Logger } from "../../logging/index.ts";
-import type { LineServer } from "../line-server.ts";
 import { readFirstMessage } from "../listen/first-message.ts";
 import { sealedLines } from "../listen/sealed-lines.ts";
+import type { LineServer } from "../ports/line-server.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
 import { webSocketDuplex } from "./web-socket-duplex.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { defaultRpcLimits } from "../limits.ts";
+import { defaultRpcLimits } from "../ports/limits.ts";
 import { QueueWatch } from "./queue-watch.ts";
 
 test("a queue is overdue when it stays over its bound for the write deadline, or is four times over it", () => {

@@ -1,4 +1,4 @@
-import type { RpcLimits } from "../limits.ts";
+import type { RpcLimits } from "../ports/limits.ts";
 
 /** More unsent bytes than `queueBytesMax` start the write deadline. This many times more end the connection immediately. */
 const hardQueueFactor = 4;

@@ -1,5 +1,5 @@
-import { heapLimitMiB } from "../../../bridge/containers/engine-options.ts";
 import type { Container, Engine, EngineKind } from "../../../bridge/containers/index.ts";
+import { heapLimitMiB } from "../../../bridge/containers/port/engine-options.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "../../support/engines/engine-harness.ts";
 import { tempDirectory } from "../../support/temp.ts";
 import { startBareChild } from "./bare-child.ts";

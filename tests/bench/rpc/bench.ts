@@ -72,8 +72,8 @@ function packageSources(): Record<string, string> {
   const protocol = path("../../../protocol");
   return {
     "@armorclaw/protocol/openrpc": `${protocol}/openrpc.ts`,
-    "@armorclaw/protocol/errors": `${protocol}/errors.ts`,
-    "@armorclaw/protocol/limits": `${protocol}/limits.ts`,
+    "@armorclaw/protocol/errors": `${protocol}/errors/index.ts`,
+    "@armorclaw/protocol/limits": `${protocol}/types/limits.ts`,
     "@armorclaw/protocol/nearest": `${protocol}/nearest.ts`,
     "@armorclaw/protocol/pipe": `${protocol}/pipe.ts`,
     "@armorclaw/protocol/seal": `${protocol}/seal.ts`,

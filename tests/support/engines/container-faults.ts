@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { startTicks } from "../../../bridge/containers/process/proc.ts";
+import { startTicks } from "../../../bridge/containers/kernel/proc.ts";
 import { startTestDaemon, type TestDaemon } from "../daemon.ts";
 import { tempDirectory } from "../temp.ts";
 import { until } from "../until.ts";

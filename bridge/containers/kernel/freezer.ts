@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { type Clock, delay } from "../../platform/clock.ts";
-import { cgroupDirectory, readKernelFile, unifiedDirectory } from "../process/proc.ts";
+import { cgroupDirectory, readKernelFile, unifiedDirectory } from "./proc.ts";
 
 const frozenTimeoutMs = 2_000;
 

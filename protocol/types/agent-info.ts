@@ -1,6 +1,10 @@
 import * as z from "zod";
 import { AgentId, ContainerId, LoopName, Timestamp } from "./ids.ts";
-import { Isolation } from "./methods/bridge.ts";
+
+export const Isolation = z
+  .enum(["container", "sandbox", "none"])
+  .meta({ id: "Isolation", description: "container: Docker; sandbox: bubblewrap and seccomp; none: a plain process." });
+export type Isolation = z.output<typeof Isolation>;
 
 /** The states of an agent. */
 export const agentStates = [

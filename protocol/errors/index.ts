@@ -1,11 +1,11 @@
-import { agentsErrors } from "./errors/agents.ts";
-import { budgetErrors } from "./errors/budget.ts";
-import { eventsErrors } from "./errors/events.ts";
-import { guardsErrors } from "./errors/guards.ts";
-import { matrixErrors } from "./errors/matrix.ts";
-import { storeErrors } from "./errors/store.ts";
-import { webrtcErrors } from "./errors/webrtc.ts";
-import { wireErrors } from "./errors/wire.ts";
+import { agentsErrors } from "./agents.ts";
+import { budgetErrors } from "./budget.ts";
+import { eventsErrors } from "./events.ts";
+import { guardsErrors } from "./guards.ts";
+import { matrixErrors } from "./matrix.ts";
+import { storeErrors } from "./store.ts";
+import { webrtcErrors } from "./webrtc.ts";
+import { wireErrors } from "./wire.ts";
 
 /** One row of the catalogue: a condition that can happen in normal operation and that a caller can act on. */
 export interface ErrorSpec {

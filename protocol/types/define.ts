@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode } from "../errors/index.ts";
 import type { Role } from "./roles.ts";
 import type { MethodScope } from "./scope.ts";
 

@@ -1,8 +1,10 @@
-import type { Logger } from "../logging/index.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { NativeCalls } from "../platform/os/peer-credentials.ts";
+import type { Logger } from "../../logging/index.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 import type { EngineKind } from "./engine.ts";
-import type { Launcher } from "./sandbox/launcher.ts";
+
+/** What prepares a sandbox's process: system calls from Perl, or util-linux's programs. */
+export type Launcher = "perl" | "util-linux";
 
 export interface EngineOptions {
   readonly choice: "auto" | EngineKind;
