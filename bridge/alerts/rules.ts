@@ -1,4 +1,5 @@
 import type { EventEnvelope, EventType } from "@armorclaw/protocol";
+import type { DefaultAlertRule } from "../config/index.ts";
 import { type EventSelector, fieldOf } from "../events/index.ts";
 
 export const severities = ["info", "warning", "critical"] as const;
@@ -18,9 +19,13 @@ export interface AlertRule {
   readonly recoveredBy?: readonly string[] | undefined;
 }
 
-/** A rule for the contract's own event types, so that a renamed type does not compile. */
-const rule = (own: AlertRule & { readonly types: readonly EventType[]; readonly recoveredBy?: readonly EventType[] }) =>
-  own;
+/** A rule for the contract's own event types, so that a renamed type or rule does not compile. */
+type DefaultRule = AlertRule & {
+  readonly name: DefaultAlertRule;
+  readonly types: readonly EventType[];
+  readonly recoveredBy?: readonly EventType[];
+};
+const rule = (own: DefaultRule) => own;
 
 /** The default rules that are neither replaced nor switched off, and then the operator's own rules. */
 export function rulesOf({ rules, off }: { readonly rules: readonly AlertRule[]; readonly off: readonly string[] }) {

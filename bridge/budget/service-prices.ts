@@ -1,3 +1,4 @@
+import type { ListedService } from "../config/index.ts";
 import { nanoPerUsd } from "./amounts.ts";
 
 /** A price of something other than tokens, from a day on. */
@@ -10,7 +11,7 @@ interface DatedPrice {
  * List prices of services for one unit, in nano-dollars, with the day of the figure. A price is for one country or plan only where
  * its name says so. A service that is not listed has no price until an operator sets one.
  */
-const listed: Readonly<Record<string, readonly DatedPrice[]>> = {
+const listed: Readonly<Record<ListedService, readonly DatedPrice[]>> = {
   "twilio.sms.us": [{ from: "2025-01-01", nanoUsd: 8_300_000 }],
   "twilio.voice_out_minute.us": [{ from: "2025-01-01", nanoUsd: 14_000_000 }],
   "twilio.voice_in_minute.us": [{ from: "2025-01-01", nanoUsd: 8_500_000 }],
@@ -37,7 +38,8 @@ export class ServicePrices {
     const own = this.#configured.get(service);
     if (own !== undefined) return { nanoUsd: own, source: "configuration" };
     const day = at.toISOString().slice(0, 10);
-    const dated = (Object.hasOwn(listed, service) ? listed[service] : undefined)?.findLast(({ from }) => from <= day);
+    const prices: Readonly<Record<string, readonly DatedPrice[]>> = listed;
+    const dated = (Object.hasOwn(prices, service) ? prices[service] : undefined)?.findLast(({ from }) => from <= day);
     return dated === undefined ? undefined : { nanoUsd: dated.nanoUsd, source: `list of ${dated.from}` };
   }
 }

@@ -60,8 +60,8 @@ describe("loadConfig()", () => {
     const toml = [
       "agents.hang_after_ms = 2000",
       "loops.system-monitor.limits.memory_bytes = 67108864",
-      '[[alerts.rules]]\nname = "lost"\ntypes = ["agent.failed"]\ntext = "lost"\nrecovered_by = ["agent.started"]',
-      '[alerts.rules.data]\n"exit.exit_code" = 1',
+      '[[alerts.rules]]\nname = "lost"\ntypes = ["agent.exited"]\ntext = "lost"\nrecovered_by = ["agent.started"]',
+      '[alerts.rules.data]\n"exit.code" = 1',
       '[webhooks]\npager = "http://127.0.0.1:1"',
       '[llm.policies.system-monitor]\nmodels = ["*"]\noutput_tokens_max = 10',
     ].join("\n");
@@ -69,7 +69,7 @@ describe("loadConfig()", () => {
     expect(config.agents.hangAfterMs).toBe(2_000);
     expect(values.agents.hang_after_ms).toBe(2_000);
     expect(config.loops[LoopName.parse("system-monitor")]).toEqual({ limits: { memory_bytes: 67_108_864 } });
-    expect(config.alerts.rules).toMatchObject([{ recoveredBy: ["agent.started"], data: { "exit.exit_code": 1 } }]);
+    expect(config.alerts.rules).toMatchObject([{ recoveredBy: ["agent.started"], data: { "exit.code": 1 } }]);
     expect(config.llm.policies[LoopName.parse("system-monitor")]?.outputTokensMax).toBe(10);
   });
 
@@ -132,7 +132,8 @@ describe("loadConfig()", () => {
         "webhooks.pager": "http://127.0.0.1:1",
         'matrix.users."@ann=x:example.org"': "operator",
         "webrtc.rooms.'!a:example.org'": "user:1000, user:1001",
-        'llm.fallbacks."openai/gpt-5"': '["anthropic/x"]',
+        "llm.providers.openai": '{"kind":"openai","base_url":"http://127.0.0.1:1","models":["gpt-5","gpt-5-mini"]}',
+        'llm.fallbacks."openai/gpt-5"': '["openai/gpt-5-mini"]',
         "budget.service_prices.search": "0.5",
       },
     });
@@ -145,7 +146,7 @@ describe("loadConfig()", () => {
     expect(config.matrix.users).toEqual({ "@ann=x:example.org": "operator" });
     expect(config.webrtc.rooms).toEqual({ "!a:example.org": ["user:1000", "user:1001"] });
     expect(config.budget.servicePrices).toEqual({ search: 0.5 });
-    expect(config.llm.fallbacks).toEqual({ "openai/gpt-5": ["anthropic/x"] });
+    expect(config.llm.fallbacks).toEqual({ "openai/gpt-5": ["openai/gpt-5-mini"] });
     expect(origins.get("webhooks.pager")).toBe("flag --webhooks.pager");
   });
 

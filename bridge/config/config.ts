@@ -5,6 +5,7 @@ import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
 import { camelCased } from "./camel-case.ts";
+import { type NameFault, nameFaults } from "./name-checks.ts";
 import { type ConfigIssue, fromEnvironment, fromFlags, unknownKey } from "./overrides.ts";
 import { controlSocketPath, defaultPaths, type Environment } from "./paths.ts";
 import { type Config, ConfigSchema, type ConfigValues, leaves } from "./schema.ts";
@@ -48,7 +49,10 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   const parsed = ConfigSchema.safeParse(raw);
   if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => explain(issue, origins)));
-  if (parsed.success) issues.push(...unreachableLanes(parsed.data, origins));
+  if (parsed.success) {
+    const faults = [...nameFaults(parsed.data), ...unreachableLanes(parsed.data)];
+    issues.push(...faults.map(({ key, message }) => ({ key, message, origin: originOf(key, origins) })));
+  }
   if (issues.length > 0 || !parsed.success) throw invalid(issues);
   for (const { key } of leaves()) if (!hasOrigin(origins, key)) origins.set(key, "default");
   const { keystore, audit } = parsed.data;
@@ -137,31 +141,36 @@ const hasOrigin = (origins: ReadonlyMap<string, string>, key: string): boolean =
 
 function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, string>): ConfigIssue[] {
   const key = issue.path.join(".");
-  if (issue.code !== "unrecognized_keys")
-    return [{ key, message: issue.message, origin: origins.get(key) ?? "default" }];
+  if (issue.code !== "unrecognized_keys") return [{ key, message: issue.message, origin: originOf(key, origins) }];
   const known = leaves().map((leaf) => leaf.key);
   return issue.keys.map((name) => {
     const full = key === "" ? name : `${key}.${name}`;
     const near =
       nearest(full, known) ??
       known.find((candidate) => candidate.endsWith(`.${name}`) || candidate.startsWith(`${name}.`));
-    return { key: full, message: unknownKey(near), origin: origins.get(full) ?? "default" };
+    return { key: full, message: unknownKey(near), origin: originOf(full, origins) };
   });
 }
 
 /** Routes of alerts that lead nowhere: rooms that the bridge may not write to, and webhooks without a URL. */
-function unreachableLanes(
-  { alerts, matrix, webhooks }: z.output<typeof ConfigSchema>,
-  origins: ReadonlyMap<string, string>,
-): ConfigIssue[] {
+function unreachableLanes({ alerts, matrix, webhooks }: ConfigValues): NameFault[] {
   return alerts.to.flatMap(({ destination, lane }, at) => {
     const isKnown = destination === "matrix" ? matrix.rooms.includes(lane) : Object.hasOwn(webhooks, lane);
     if (isKnown) return [];
-    const key = `alerts.to.${at}.lane`;
-    const list = destination === "matrix" ? "matrix.rooms" : "webhooks";
-    const origin = origins.get("alerts.to") ?? origins.get(key) ?? "default";
-    return [{ key, message: `${lane} is not in ${list}, so alerts cannot reach it. Add it there`, origin }];
+    const known = destination === "matrix" ? "matrix.rooms" : "webhooks";
+    return [
+      { key: `alerts.to.${at}.lane`, message: `${lane} is not in ${known}, so alerts cannot reach it. Add it there` },
+    ];
   });
+}
+
+/** Where a key's value came from: its own origin, or that of the table or list that it stands in. */
+function originOf(key: string, origins: ReadonlyMap<string, string>): string {
+  for (let prefix = key; prefix !== ""; prefix = prefix.slice(0, Math.max(0, prefix.lastIndexOf(".")))) {
+    const origin = origins.get(prefix);
+    if (origin !== undefined) return origin;
+  }
+  return "default";
 }
 
 function invalid(issues: readonly ConfigIssue[], cause?: unknown): BridgeError {

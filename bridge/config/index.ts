@@ -1,6 +1,16 @@
 export { alertRoutes } from "./alert-routes.ts";
 export { clientSealKey } from "./client-seal-key.ts";
 export { type ConfigSources, configJsonSchema, type LoadedConfig, loadConfig } from "./config.ts";
+export {
+  type DefaultAlertRule,
+  type KnownNames,
+  knownNames,
+  type ListedService,
+  unknownAgent,
+  unknownChannel,
+  unknownMethod,
+  unknownScope,
+} from "./known-names.ts";
 export { environmentName } from "./leaves.ts";
 export type { ConfigIssue } from "./overrides.ts";
 export { clientSocketPaths, type Environment } from "./paths.ts";

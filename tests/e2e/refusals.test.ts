@@ -127,8 +127,8 @@ describe("armorclaw run refuses", () => {
       "an unknown loop in the default set",
       ["--set", "agents.start=hartbeat"],
       {},
-      3,
-      "LOOP_NOT_FOUND",
+      10,
+      "CONFIG_INVALID",
       "did you mean heartbeat?",
     ],
     [
