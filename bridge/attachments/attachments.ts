@@ -90,7 +90,7 @@ const digestOf = (content: Uint8Array): string => createHash("sha256").update(co
 function decode({ content, encoding }: Draft): Buffer {
   const bytes = Buffer.from(content, encoding === "raw" ? "utf8" : "base64");
   const isExact =
-    encoding === "raw" || bytes.toString("base64").replace(/=+$/, "") === content.trim().replace(/=+$/, "");
+    encoding === "raw" || bytes.toString("base64").replace(/={1,2}$/, "") === content.trim().replace(/={1,2}$/, "");
   if (!isExact) throw new BridgeError("CONFIG_TOO_LARGE", "The content is not valid base64");
   if (bytes.length > contentBytesMax)
     throw new BridgeError("CONFIG_TOO_LARGE", `The content has ${bytes.length} bytes; ${contentBytesMax} is the limit`);

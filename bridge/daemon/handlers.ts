@@ -24,6 +24,7 @@ import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
 import type { Outbox } from "../outbox/index.ts";
 import { timestamp } from "../platform/clock.ts";
 import { HostMeter } from "../platform/os/host-info.ts";
+import { withoutTrailingSlashes } from "../platform/trailing-slashes.ts";
 import { builtinHandlers, type Handlers, type RpcServer } from "../rpc/index.ts";
 import { backUp } from "../store/index.ts";
 import type { composeAgents } from "./agents.ts";
@@ -57,7 +58,8 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const { server, outbox, security, budget, llm, rooms, messaging, calls, listeners } = domains;
   const { supervisor, directory, consumers } = domains.agents;
   const { access, keystore, approvals, attachments, interceptor, http, audit } = security;
-  const callPageUrl = () => config.webrtc.publicUrl?.replace(/\/+$/, "") ?? listeners.httpUrl();
+  const { publicUrl } = config.webrtc;
+  const callPageUrl = () => (publicUrl === undefined ? listeners.httpUrl() : withoutTrailingSlashes(publicUrl));
   const doctor = new Doctor({ ...ground, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, rooms, rights: access });

@@ -3,6 +3,7 @@ import { type Duplex, pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Clock, Timer } from "../../platform/clock.ts";
+import { withoutTrailingSlashes } from "../../platform/trailing-slashes.ts";
 
 export interface UpstreamSettings {
   readonly baseUrl: string;
@@ -85,7 +86,7 @@ export class Upstream {
     signal: AbortSignal,
   ): Promise<UpstreamAnswer> {
     signal.throwIfAborted();
-    const url = new URL(`${this.#settings.baseUrl.replace(/\/+$/, "")}${path}`);
+    const url = new URL(`${withoutTrailingSlashes(this.#settings.baseUrl)}${path}`);
     // Node's HTTP is loaded with the first call: it takes 13 MB, which a bridge without model calls does not need.
     const http = process.getBuiltinModule(this.#isSecure ? "node:https" : "node:http");
     this.#agent ??= new http.Agent({ keepAlive: true, maxSockets: this.#settings.connectionsMax });

@@ -4,7 +4,7 @@ import type { EncryptedFile } from "../protocol/encrypted-file.ts";
 /** The file is not the one that the event describes. */
 export class AttachmentError extends Error {}
 
-const unpadded = (data: Buffer) => data.toString("base64").replace(/=+$/, "");
+const unpadded = (data: Buffer) => data.toString("base64").replace(/={1,2}$/, "");
 const digestOf = (ciphertext: Uint8Array) => createHash("sha256").update(ciphertext).digest();
 
 /** Encrypts a file by Matrix's specification: with a key of its own, which the encrypted event carries. */
