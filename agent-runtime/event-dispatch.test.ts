@@ -4,7 +4,7 @@ import { LineServer, until } from "../tests/support/wire/line-server.ts";
 import { serveEvents } from "./event-dispatch.ts";
 import type { Loop, LoopContext } from "./loops/loop.ts";
 
-test("a loop's events come one at a time; one that it fails on is left unacknowledged and asked for again", async () => {
+test("a loop handles its events one at a time; an event whose handler fails stays unacknowledged and is requested again", async () => {
   let subscriptions = 0;
   await using server = await LineServer.open(({ method }) => {
     if (method !== "event.subscribe") return { ok: true };

@@ -51,7 +51,7 @@ describe("runLoop", () => {
     expect(reports).toEqual(["active"]);
   });
 
-  test("never runs a tick twice at once, and says busy only when one takes long", async () => {
+  test("never runs two ticks at once, and reports busy only when a tick takes long", async () => {
     let running = 0;
     let most = 0;
     let ticks = 0;
@@ -68,7 +68,7 @@ describe("runLoop", () => {
     expect(reports).toEqual(["active", "busy", "active"]);
   });
 
-  test("a tick that throws is reported, and the loop goes on", async () => {
+  test("reports a tick that throws, and goes on", async () => {
     let ticks = 0;
     const tick = async () => {
       if (++ticks <= 2) throw new Error("no luck");
@@ -80,14 +80,14 @@ describe("runLoop", () => {
     expect(reports).toEqual(["active", "error: Failure 1 of 5: no luck", "error: Failure 2 of 5: no luck", "active"]);
   });
 
-  test("five failures in a row end it with the last one", async () => {
+  test("ends with the last failure after five in a row", async () => {
     let ticks = 0;
     const { done, reports } = run({ tick: () => Promise.reject(new Error(`failure ${++ticks}`)) });
     await expect(done).rejects.toThrow("failure 5");
     expect(reports).toHaveLength(6);
   });
 
-  test("a lost connection is no failure of the loop, which rests until the bridge is back", async () => {
+  test("does not count a lost connection as a failure, and pauses until the bridge is back", async () => {
     let there = true;
     let ticks = 0;
     const tick = async () => {

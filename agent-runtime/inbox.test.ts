@@ -19,7 +19,7 @@ const push = (server: LineServer, seq: number, kind: string, expects_reply: bool
   server.broadcast({ jsonrpc: "2.0", method: "event.push", params: { subscription_id: "s1", event } });
 };
 
-test("messages reach the loop one at a time; replies and failures are sent where they are waited for, and all are acknowledged", async () => {
+test("the loop receives messages one at a time; replies and failures are sent to senders that wait, and every message is acknowledged", async () => {
   await using server = await LineServer.open(({ method }) =>
     method === "event.subscribe"
       ? { subscription_id: "s1", cursor: 0, cursor_reset: false }

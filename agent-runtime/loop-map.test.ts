@@ -6,19 +6,19 @@ import { summary } from "./loops/system-monitor.ts";
 import { runtimeVersion } from "./version.ts";
 
 describe("the loop map", () => {
-  test.each(Object.entries(loopMap))("%s has a valid manifest of its own name, and code", async (name, entry) => {
+  test.each(Object.entries(loopMap))("%s has code and a valid manifest under its own name", async (name, entry) => {
     expect(LoopManifest.parse(entry.manifest).name).toBe(name);
     const { createLoop } = await entry.load();
     expect(createLoop().tick).toBeInstanceOf(Function);
   });
 
-  test("the version that an agent says is the package's", () => {
+  test("the version that an agent reports is the package's", () => {
     const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
     expect(runtimeVersion).toBe(version);
   });
 });
 
-test("system-monitor sums up in one line for people", () => {
+test("system-monitor writes its summary on one line", () => {
   const host = {
     cpus: 2,
     cpu_percent: 12.5,

@@ -81,7 +81,7 @@ describe("the agent bundle", () => {
     expect(code).not.toContain("node_modules/zod");
   });
 
-  test("says hello before anything else, then beats, counted up by one", async () => {
+  test("sends hello before anything else, then numbered heartbeats", async () => {
     start();
     await until(() => seqs().length >= 3, "three heartbeats");
     expect(server.received[0]).toMatchObject({
@@ -121,13 +121,13 @@ describe("the agent bundle", () => {
     expect(stdout).toBe("cpu 12.5 %  load 0.40  memory 8.0 of 16.0 GiB  disk 64.0 GiB free  0 agents\n");
   });
 
-  test("says hello again after the bridge was restarted, and goes on counting", async () => {
+  test("sends hello again after the bridge was restarted, and goes on counting", async () => {
     start();
     await until(() => seqs().length >= 2, "two heartbeats");
     await server.stop();
     const before = seqs().length;
     await server.listen();
-    await until(() => seqs().length >= before + 2, "two heartbeats more");
+    await until(() => seqs().length >= before + 2, "two more heartbeats");
     const second = server.received.filter(({ connection }) => connection === server.connections);
     expect(second[0]?.method).toBe("agent.hello");
     // One that was on its way when the connection dropped is counted and gone.
@@ -136,7 +136,7 @@ describe("the agent bundle", () => {
     expect(after).toEqual(after.map((_, index) => after[0] + index));
   });
 
-  test("ends with 0 on SIGTERM and says that it does", async () => {
+  test("ends with 0 on SIGTERM and reports the stop", async () => {
     const child = start();
     await until(() => seqs().length >= 1, "a heartbeat");
     child.kill("SIGTERM");
@@ -156,7 +156,7 @@ describe("the agent bundle", () => {
     expect(await ended(child)).toBe(0);
   });
 
-  test("a tick that fails is reported, and five in a row end the agent with 1 and one line", async () => {
+  test("reports a tick that fails, and ends with 1 and one line after five failures in a row", async () => {
     const data = { code: "FORBIDDEN", retryable: false };
     server.handler = (request, reply) =>
       request.method === "event.publish"
@@ -170,7 +170,7 @@ describe("the agent bundle", () => {
     expect(stderr).toBe("Not allowed\n");
   });
 
-  test("a bridge that refuses it ends it with 1 and one line", async () => {
+  test("ends with 1 and one line when the bridge refuses it", async () => {
     const data = { code: "FORBIDDEN", retryable: false };
     server.handler = ({ id }, reply) => reply({ id, error: { code: -32001, message: "Not this epoch", data } });
     const child = start();
@@ -178,7 +178,7 @@ describe("the agent bundle", () => {
     expect(stderr).toBe("The bridge refused the connection: Not this epoch\n");
   });
 
-  test("a loop that the image does not hold ends it with 1 and one line", async () => {
+  test("ends with 1 and one line when the image does not contain its loop", async () => {
     hello = { ...hello, agent_type: "gmail" };
     const child = start();
     expect(await ended(child)).toBe(1);

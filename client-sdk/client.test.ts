@@ -19,7 +19,7 @@ const open = async (options: Partial<ClientOptions> = {}) => {
 };
 
 describe("calls", () => {
-  test("go out as JSON-RPC requests and resolve with the result", async () => {
+  test("are sent as JSON-RPC requests and resolve with the result", async () => {
     server.handler = ({ params }) => ({ echoed: params });
     await open();
     expect(await client.agent.start({ agent_type: "heartbeat" })).toEqual({ echoed: { agent_type: "heartbeat" } });
@@ -41,7 +41,7 @@ describe("calls", () => {
     expect(client.agent.logs).toBeDefined();
   });
 
-  test("a thousand at once each get their own answer", async () => {
+  test("a thousand concurrent calls each get their own answer", async () => {
     server.handler = ({ params }) => params.n;
     await open();
     const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => client.call("x.echo", { n })));
@@ -132,7 +132,7 @@ describe("the connection", () => {
     expect(states).toEqual(["reconnecting", "connected"]);
   });
 
-  test("calls made without a connection wait for the next one, up to the bound", async () => {
+  test("calls without a connection wait for the next one, up to the bound", async () => {
     await open({ sendQueueMax: 2 });
     const lost = new Promise((resolve) => client.onState((state) => state === "reconnecting" && resolve(undefined)));
     await server.stop();
@@ -171,7 +171,7 @@ describe("the connection", () => {
     expect(error).toMatchObject({ code: "NOT_CONNECTED", cause: { code: "FORBIDDEN" } });
   });
 
-  test("gives up after the time that was set, and says so", async () => {
+  test("gives up after the configured time, and reports it", async () => {
     await open({ reconnect: { ...reconnect, giveUpAfterMs: 50 } });
     const closed = new Promise((resolve) => client.onState((state) => state === "closed" && resolve(state)));
     await server.stop();
@@ -179,7 +179,7 @@ describe("the connection", () => {
     expect(await caught(client.rpc.ping())).toMatchObject({ code: "CLOSED" });
   });
 
-  test("what the bridge says of the connection as a whole is the cause of its end", async () => {
+  test("an error of the bridge about the whole connection is the cause of its end", async () => {
     server.handler = () => undefined;
     await open({ reconnect: false });
     const call = caught(client.rpc.ping());
@@ -191,7 +191,7 @@ describe("the connection", () => {
     expect(await call).toMatchObject({ code: "CLOSED", cause: { code: "TOO_MANY_CONNECTIONS" } });
   });
 
-  test("a line that is no message ends the connection, and the next one works", async () => {
+  test("a line that is not a message ends the connection, and the next connection works", async () => {
     await open();
     await client.rpc.ping();
     server.raw("not json\n");

@@ -4,7 +4,7 @@ import { plainItem } from "./plain-item.ts";
 const line = (item: unknown) =>
   JSON.stringify({ jsonrpc: "2.0", method: "rpc.stream", params: { id: 7, seq: 3, item } });
 
-test.each(["", "QUJD", "ä€😀", "/+=="])("the text %p is taken as it stands", (item) => {
+test.each(["", "QUJD", "ä€😀", "/+=="])("the text %p is used without parsing", (item) => {
   expect(plainItem(line(item))).toEqual({ id: 7, item });
 });
 

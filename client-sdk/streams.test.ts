@@ -56,7 +56,7 @@ describe("a stream", () => {
     await expect(stream.result).rejects.toMatchObject({ code: "CANCELLED", cause: { code: "QUEUE_FULL" } });
   });
 
-  test("leaving the iteration cancels the call", async () => {
+  test("breaking out of the iteration cancels the call", async () => {
     const stream = await start();
     item(0);
     for await (const _ of stream) break;

@@ -97,7 +97,7 @@ describe("a subscription", () => {
     expect(gaps).toEqual([{ after: 7, resumedAt: 3, skippedLow: 0 }]);
   });
 
-  test("an event that went ahead of others is yielded once, and does not move the place to resume from", async () => {
+  test("an event that overtook others is yielded once, and does not change the cursor to resume from", async () => {
     await using subscription = client.subscribe({ channels: [">"] });
     const events = subscription[Symbol.asyncIterator]();
     await subscription.ready;
@@ -112,7 +112,7 @@ describe("a subscription", () => {
     expect(await take(events, 2)).toEqual([3, 10]);
   });
 
-  test("tells of events that were left out", async () => {
+  test("reports events that were left out", async () => {
     const gaps: Gap[] = [];
     await using subscription = client.subscribe({ channels: [">"] }, { onGap: (gap) => gaps.push(gap) });
     await subscription.ready;
@@ -122,7 +122,7 @@ describe("a subscription", () => {
     expect(gaps).toEqual([{ after: 3, resumedAt: 9, skippedLow: 2 }]);
   });
 
-  test("a durable one acknowledges, leaves its place to the bridge, and ends when another takes its name", async () => {
+  test("a durable subscription acknowledges, leaves its position to the bridge, and ends when another takes its name", async () => {
     await using subscription = client.subscribe({ channels: [">"], name: "pager" });
     const events = subscription[Symbol.asyncIterator]();
     await subscription.ready;
@@ -140,7 +140,7 @@ describe("a subscription", () => {
     await expect(subscription.ack(value)).rejects.toMatchObject({ code: "NOT_CONNECTED" });
   });
 
-  test("that is ended in one breath with the answer that names it is ended all the same", async () => {
+  test("that ends in the same chunk as the answer that names it ends all the same", async () => {
     server.handler = ({ id }, reply) => {
       reply({ id, result: { subscription_id: "s9", cursor: 0, cursor_reset: false } });
       reply({ method: "event.end", params: { subscription_id: "s9", reason: "taken" } });

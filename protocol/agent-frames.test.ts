@@ -8,7 +8,7 @@ const frames: AgentFrame[] = [
 ];
 
 describe.each(["binary", "json"] as const)("frames as %s", (mode) => {
-  test("come out as they went in, however the stream is cut", () => {
+  test("are decoded unchanged, however the stream is cut", () => {
     const bytes = Buffer.concat(frames.map((frame) => encodeFrame(frame, mode)));
     for (const size of [1, 7, 1_000]) {
       const reader = new FrameReader();

@@ -3,14 +3,14 @@ import { isPipePath, pipeTokenFile } from "./pipe.ts";
 
 describe("isPipePath()", () => {
   test.each(["\\\\.\\pipe\\armorclaw", "\\\\?\\pipe\\x", "//./pipe/x", "\\\\.\\PIPE\\x"])(
-    "takes %s for a pipe",
+    "accepts %s as a pipe",
     (path) => {
       expect(isPipePath(path)).toBe(true);
     },
   );
 
   test.each(["/run/armorclaw/bridge.sock", "C:\\pipe\\x", "\\\\server\\pipe\\x", "\\\\.\\pipes\\x", "pipe", ""])(
-    "takes %s for none",
+    "does not accept %s as a pipe",
     (path) => {
       expect(isPipePath(path)).toBe(false);
     },
@@ -18,14 +18,14 @@ describe("isPipePath()", () => {
 });
 
 describe("pipeTokenFile()", () => {
-  test("is one file for one pipe, however the pipe is written", () => {
+  test("is one file per pipe, however the pipe is written", () => {
     const file = "AppData/Local/ArmorClaw/pipes/armorclaw-0123.token";
     expect(pipeTokenFile("\\\\.\\pipe\\armorclaw-0123")).toBe(file);
     expect(pipeTokenFile("\\\\.\\PIPE\\ArmorClaw-0123")).toBe(file);
     expect(pipeTokenFile("//./pipe/armorclaw-0123")).toBe(file);
   });
 
-  test("stays in its directory, whatever the pipe's name", () => {
+  test("is always in the token directory, whatever the pipe's name", () => {
     expect(pipeTokenFile("\\\\.\\pipe\\..\\..\\x:y")).toBe("AppData/Local/ArmorClaw/pipes/______x_y.token");
   });
 });

@@ -212,7 +212,7 @@ describe("layers", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("the agent's bundle is reached from no bridge code", () => {
+  test("no bridge code imports the agent's bundle", () => {
     const reached = new Set<string>();
     const byPath = new Map(files.map((file) => [file.path, file]));
     const walk = (path: string) => {
@@ -226,7 +226,7 @@ describe("layers", () => {
     expect(reached.size).toBeGreaterThan(3);
   });
 
-  test("no import goes round in a circle", () => {
+  test("no imports form a circle", () => {
     const byPath = new Map(production.map((file) => [file.path, file]));
     const done = new Set<string>();
     const circles: string[] = [];
@@ -284,7 +284,7 @@ describe("adapters", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("the folders of an adapter import each other one way", () => {
+  test("the folders of an adapter import each other in one direction", () => {
     const wrong = problems(({ path, imports }) =>
       imports.flatMap(({ target = "" }) => {
         const [[adapter = "", from], [, to]] = [partsOf(path), partsOf(target)];
@@ -356,7 +356,7 @@ describe("house rules", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("nothing is left undone or switched off", () => {
+  test("no mark for later and no skipped test is left", () => {
     const marks = new RegExp(["TO" + "DO", "FIX" + "ME", "X" + "XX"].map((mark) => `\\b${mark}\\b`).join("|"));
     const off = new RegExp(`\\.${"skip"}\\(|\\.${"only"}\\(|\\bx(?:it|describe|test)\\(`);
     const wrong = files

@@ -34,7 +34,7 @@ console.log(JSON.stringify(await runJest([], process.env, process.cwd())));`;
   return JSON.parse(stdout) as Totals;
 }
 
-test("a suite with real parts that fails is run again alone, and named when it passes then", async () => {
+test("a suite with real parts that fails is run again alone, and is named when it then passes", async () => {
   expect(await totalsOf({ "tests/e2e/a.test.js": passesAlone, "bridge/b.test.js": passes })).toEqual({
     passed: 3,
     failed: 0,
@@ -43,7 +43,7 @@ test("a suite with real parts that fails is run again alone, and named when it p
   });
 });
 
-test("what fails twice has failed, and so has what fails in any other suite", async () => {
+test("a suite that fails twice has failed, and so has any other suite that fails", async () => {
   const twice = await totalsOf({
     "tests/faults/a.test.js": fails,
     "tests/e2e/b.test.js": "throw new Error('no suite')",

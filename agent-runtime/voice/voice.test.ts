@@ -15,14 +15,14 @@ describe("resampling", () => {
     [22_050, 16_000],
     [16_000, 48_000],
     [48_000, 16_000],
-  ])("from %i to %i Hz keeps a tone what it is", (from, to) => {
+  ])("from %i to %i Hz keeps the frequency of a tone", (from, to) => {
     const result = resample(tone(400, from, 1_000), from, to);
     expect(result.length).toBe(to);
     expect(Math.abs(crossings(result) - 400)).toBeLessThanOrEqual(1);
     expect(Math.max(...result.subarray(1_000, -1_000))).toBeGreaterThan(9_500);
   });
 
-  test("takes out what the lower rate cannot hold", () => {
+  test("removes frequencies above the lower rate's limit", () => {
     expect(Math.max(...resample(tone(12_000, 48_000, 500), 48_000, 16_000).subarray(500, -500))).toBeLessThan(300);
   });
 });
@@ -33,7 +33,7 @@ describe("utterances", () => {
     for (let at = 0; at < frames; at += 1) utterances.push(frame());
   };
 
-  test("hold what came shortly before the speech, and end with it", () => {
+  test("include the sound just before the speech, and end with the speech", () => {
     const found: number[] = [];
     const utterances = new Utterances(16_000, ({ length }) => found.push(length / 320));
     push(utterances, 100);
@@ -45,7 +45,7 @@ describe("utterances", () => {
     expect(found).toEqual([70]);
   });
 
-  test("do not grow without end", () => {
+  test("have a longest length", () => {
     const found: number[] = [];
     const utterances = new Utterances(16_000, ({ length }) => found.push(length / 320));
     utterances.speech("started");
@@ -68,7 +68,7 @@ describe("the voice assistant", () => {
     expect(createAssistant().tick).toBeInstanceOf(Function);
   });
 
-  test("names what is not well, and does not take other words for a farewell", async () => {
+  test("names what is unhealthy, and does not take other words for a farewell", async () => {
     const problems = ["heartbeat-1 is failed", "It is locked", "a", "b"];
     const ill = (async () => ({ health: { status: "degraded", agents_running: 1, problems } })) as never;
     expect(await answerTo("system status", { call: ill })).toBe(
@@ -79,7 +79,7 @@ describe("the voice assistant", () => {
   });
 });
 
-test("a WAV file from a pipe is read whatever length it claims", () => {
+test("a WAV file from a pipe is read whatever length its header states", () => {
   const wav = Buffer.alloc(50);
   wav.write("RIFF", 0);
   wav.writeUInt32LE(22_050, 24);

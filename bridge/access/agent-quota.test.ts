@@ -38,14 +38,14 @@ describe("An agent's quota", () => {
     expect(charges[0]).toBe('{"data":"x"}'.length);
   });
 
-  test("is not charged for reading, and people have none", () => {
+  test("does not count reads, and does not apply to people", () => {
     const { call, charges } = open(0);
     expect(call("event.history", {})).toBe("done");
     expect(call("event.publish", {}, person)).toBe("done");
     expect(charges).toEqual([]);
   });
 
-  test("covers each method by which agents write, but for those that have limits of their own", () => {
+  test("covers each method by which agents write, except those that have limits of their own", () => {
     const { call } = open(-1);
     const isCharged = (name: string) => {
       try {

@@ -46,7 +46,7 @@ describe("a token that a token creates", () => {
     expect(tokens.list().find(({ name }) => name === "child")).toMatchObject({ ...limits, createdBy: "token:parent" });
   });
 
-  test("of a JWT ends with the JWT", async () => {
+  test("that a JWT created expires with the JWT", async () => {
     const jwt: Principal = { kind: "token", id: "token:jwt-ann", role: "admin", expiresAtMs: 10_000 };
     expect(await principalOf({ name: "child", expiresAt: hourMs }, jwt)).toMatchObject({ expiresAtMs: 10_000 });
   });
@@ -61,7 +61,7 @@ describe("a token that a token creates", () => {
     ["a wider network", { addresses: ["10.0.0.0/16"] }, { addresses: ["10.0.0.0/8"] }],
     ["another address", { addresses: ["10.0.0.0/8"] }, { addresses: ["192.168.0.1"] }],
     ["an address of the other family", { addresses: ["10.0.0.0/8"] }, { addresses: ["::/0"] }],
-  ])("is refused %s that its creator has not", async (_, limits, wanted) => {
+  ])("cannot have %s that its creator does not have", async (_, limits, wanted) => {
     const parent: Principal = await parentOf({ ...limits, addresses: ["10.0.0.0/8"], ...limits }).catch(() => ({
       kind: "token",
       id: "token:parent",
@@ -81,7 +81,7 @@ describe("a token that a token creates", () => {
     });
   });
 
-  test("is revoked with its creator, over generations", async () => {
+  test("is revoked with its creator, through all generations", async () => {
     const parent = await parentOf({});
     const child = await principalOf({ name: "child" }, parent);
     await principalOf({ name: "grandchild" }, child);

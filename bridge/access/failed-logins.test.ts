@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { ManualClock } from "../../tests/support/manual-clock.ts";
 import { FailedLogins } from "./failed-logins.ts";
 
-test("failed log-ins are published at once and then together, and each is recorded", () => {
+test("the first failed log-in is published at once, later ones together, and each is recorded", () => {
   const clock = new ManualClock();
   const published: unknown[] = [];
   const recorded: string[] = [];

@@ -37,7 +37,7 @@ const question = (request = '{"to":"ann"}', requester = "agent:gmail-1") => ({
 });
 
 describe("Approvals", () => {
-  test("each no in a row makes the agent wait longer before it may ask again; a yes ends that, and nobody else waits", async () => {
+  test("each denial in a row makes the agent wait longer before it may ask again; an approval resets that, and no other agent waits", async () => {
     const approvals = open({ ttlMs: 1_000_000, pendingMax: 100 });
     const ask = (n: number, requester?: string) => approvals.request(question(`{"n":${n}}`, requester));
     const answer = async (status: "approved" | "denied", n: number) =>
@@ -58,7 +58,7 @@ describe("Approvals", () => {
     await ask(2_001);
   });
 
-  test("what was allowed passes once, and only as it was shown", async () => {
+  test("an approved call runs once, and only with the parameters that were shown", async () => {
     const approvals = open();
     const asked = await approvals.request(question());
     await expect(approvals.demand(question())).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe("Approvals", () => {
     await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
   });
 
-  test("the first answer counts, on whatever surface", async () => {
+  test("the first answer counts, from whatever surface", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
     const answers = await Promise.allSettled([
@@ -87,7 +87,7 @@ describe("Approvals", () => {
     expect(decided.map(({ status }) => status)).toEqual(["denied"]);
   });
 
-  test("unanswered is denied, and an answer that comes late changes nothing", async () => {
+  test("an unanswered question is denied, and a late answer changes nothing", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
     nowMs += 1_000;
@@ -100,7 +100,7 @@ describe("Approvals", () => {
     await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
   });
 
-  test("a yes that is not used in time is void", async () => {
+  test("an approval that is not used in time is void", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
     await approvals.answer("approved", { id, by: "user:0" });
@@ -108,7 +108,7 @@ describe("Approvals", () => {
     await expect(approvals.demand(question())).rejects.toMatchObject({ code: "APPROVAL_PENDING" });
   });
 
-  test("refuses another digest, others than who may answer, and too many questions", async () => {
+  test("refuses another digest, people who may not answer, and too many questions", async () => {
     const approvals = open();
     const { id } = await approvals.request(question(), "please", ["matrix:@ann:example.org"]);
     const answer = (by: string, digest?: string) => approvals.answer("approved", { id, by, digest });
@@ -124,7 +124,7 @@ describe("Approvals", () => {
     });
   });
 
-  test("a record that was changed behind the bridge's back is not acted on", async () => {
+  test("a record that was changed in the database is not acted on", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
     store.writeNow((sql) => sql.run('UPDATE approvals SET request = \'{"to":"eve"}\' WHERE id = ?', id));
@@ -133,7 +133,7 @@ describe("Approvals", () => {
     });
   });
 
-  test("an effect and its yes are one: when it fails, nothing was answered", async () => {
+  test("an effect and its approval are one transaction: when the effect fails, nothing was answered", async () => {
     const approvals = open();
     const { id } = await approvals.request(question());
     approvals.onApproved(question().method, () => {

@@ -31,7 +31,7 @@ const draft = (content: string, encoding: "raw" | "base64" = "raw") => ({
 const contents = () => store.read((sql) => Number(sql.get("SELECT count(*) AS n FROM attachment_contents")?.["n"]));
 
 describe("Attachments", () => {
-  test("keeps versions by their content, and tells of each", async () => {
+  test("keeps versions by their content, and publishes each", async () => {
     for (const content of ["one", "two", "one"]) await attachments.attach(draft(content), "user:0");
     expect(attachments.list()).toMatchObject([{ name: "a.env", version: 3, size: 3, metadata: { by: "x" } }]);
     expect(attachments.get("a.env", 2).content).toBe("two");
@@ -40,14 +40,14 @@ describe("Attachments", () => {
     expect(() => attachments.get("b.env")).toThrow(expect.objectContaining({ code: "CONFIG_NOT_FOUND" }));
   });
 
-  test("forgets versions beyond the twentieth, with their contents", async () => {
+  test("deletes versions beyond the twentieth, with their contents", async () => {
     for (let n = 0; n < 25; n++) await attachments.attach(draft(`${n}`), "user:0");
     expect(contents()).toBe(20);
     expect(() => attachments.get("a.env", 5)).toThrow();
     expect(attachments.get("a.env", 6).content).toBe("5");
   });
 
-  test("takes 1 MiB and no more, and base64 that is whole", async () => {
+  test("accepts at most 1 MiB, and only well-formed base64", async () => {
     await attachments.attach(draft("x".repeat(1_048_576)), "user:0");
     for (const bad of [draft("x".repeat(1_048_577)), draft("not base64!", "base64"), draft("QQ=Q", "base64")])
       await expect(attachments.attach(bad, "user:0")).rejects.toMatchObject({ code: "CONFIG_TOO_LARGE" });
@@ -56,7 +56,7 @@ describe("Attachments", () => {
   });
 });
 
-test("lineDiff() leaves nothing out", () => {
+test("lineDiff() shows every changed line", () => {
   expect(lineDiff("a\nb\nc", "a\nx\nc")).toBe(" a\n-b\n+x\n c");
   expect(lineDiff("", "a")).toBe("+a");
   expect(lineDiff("a", "a")).toBe(" a");

@@ -62,7 +62,7 @@ function editIndexAlone(change: string): void {
 }
 
 describe("Audit.record()", () => {
-  test("writes who did what and how it ended, without what is secret", async () => {
+  test("writes who did what and how it ended, without secrets", async () => {
     const audit = await open();
     expect(await audit.record(act({ id: "openai", token: Secret.fromText("canary") }), () => "value")).toBe("value");
     const failing = audit.record(act(), () => Promise.reject(new BridgeError("KEY_NOT_FOUND")));
@@ -78,7 +78,7 @@ describe("Audit.record()", () => {
     expect(await audit.verify()).toEqual({ ok: true, records: 6, anchors: 0 });
   });
 
-  test("calls that are refused are in the chain: each kind's first at once, the rest by their number at the stop", async () => {
+  test("refused calls are in the chain: the first of each kind at once, the others as a count at the stop", async () => {
     const audit = await open();
     for (let call = 0; call < 1_000; call++) audit.refused("agent:mail-1", "keystore.get", `c-${call}`);
     await fill(audit, 1);
@@ -96,7 +96,7 @@ describe("Audit.record()", () => {
     expect(await audit.verify()).toMatchObject({ ok: false, firstBad: 4 });
   });
 
-  test("an act that cannot be recorded does not run", async () => {
+  test("a call that cannot be recorded does not run", async () => {
     const audit = await open();
     store.writeNow((sql) => sql.run("DROP TABLE audit_entries"));
     let ran = false;
@@ -107,7 +107,7 @@ describe("Audit.record()", () => {
     expect(ran).toBe(false);
   });
 
-  test("an act whose end cannot be recorded is not answered", async () => {
+  test("a call whose end cannot be recorded is not answered", async () => {
     const audit = await open();
     const refused = audit.record(act(), () =>
       store.writeNow((sql) => sql.run("ALTER TABLE audit_entries RENAME TO gone")),
@@ -115,7 +115,7 @@ describe("Audit.record()", () => {
     await expect(refused).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   });
 
-  test("without its key nothing privileged runs, but the act that makes it available", async () => {
+  test("without its key no privileged call runs, except the call that unlocks the key", async () => {
     const audit = new Audit({ store, clock: systemClock, logger: silentLogger, sinks: [], entriesMax: 100 });
     await expect(audit.record(act(), () => 1)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
     expect(await audit.recordAfter({ ...act({}), method: "keystore.unlock" }, () => audit.useKey(key))).toBeUndefined();
@@ -160,23 +160,20 @@ describe("Audit.verify()", () => {
   test.each([
     ["changed places", "act = 4 - act", ["INTERNAL", "ok"]],
     ["is of no act", "act = act + 100", ["unfinished", "unfinished"]],
-  ])(
-    "finds an end that %s in the index, by which ends are shown, though every record is as it was",
-    async (_, change, shown) => {
-      const audit = await open();
-      await fill(audit, 1);
-      await expect(audit.record(act(), () => Promise.reject(new Error("x")))).rejects.toThrow();
-      await audit.stop();
-      store.close();
-      editIndexAlone(change);
-      store = new Store(join(directory.path, "store.db"), auditMigrations, now);
-      const after = await open();
-      expect(after.newest(2).map(({ outcome }) => outcome)).toEqual(shown);
-      expect(await after.verify()).toMatchObject({ ok: false, firstBad: 1 });
-    },
-  );
+  ])("finds an end that %s in the index of ends, even when every record is intact", async (_, change, shown) => {
+    const audit = await open();
+    await fill(audit, 1);
+    await expect(audit.record(act(), () => Promise.reject(new Error("x")))).rejects.toThrow();
+    await audit.stop();
+    store.close();
+    editIndexAlone(change);
+    store = new Store(join(directory.path, "store.db"), auditMigrations, now);
+    const after = await open();
+    expect(after.newest(2).map(({ outcome }) => outcome)).toEqual(shown);
+    expect(await after.verify()).toMatchObject({ ok: false, firstBad: 1 });
+  });
 
-  test("finds every byte of the anchors that is flipped, but for a last line's end", async () => {
+  test("finds every flipped byte of the anchors, except the last line's newline", async () => {
     const audit = await open();
     await fill(audit, 3);
     await audit.stop();
@@ -189,7 +186,7 @@ describe("Audit.verify()", () => {
     }
   });
 
-  test("the retention leaves a signed mark, after which the chain is whole", async () => {
+  test("the retention leaves a signed mark, and the chain verifies from there", async () => {
     const audit = await open(100);
     await fill(audit, 200);
     await audit.stop();
@@ -201,7 +198,7 @@ describe("Audit.verify()", () => {
     expect((await audit.verify()).ok).toBe(false);
   });
 
-  test("the flood of an agent removes no act of a person, and the chain still verifies", async () => {
+  test("a flood of an agent's calls removes no record of a person, and the chain still verifies", async () => {
     const audit = await open(200);
     await audit.record(act({ id: "evidence" }), () => "stored");
     audit.refused("user:0", "keystore.get", "c-2");
@@ -223,7 +220,7 @@ describe("Audit.verify()", () => {
   });
 });
 
-test("an act is exported as a JSON line and in the Common Event Format, with nothing to break out of either", async () => {
+test("a record is exported as a JSON line and in the Common Event Format, and cannot break out of either", async () => {
   const audit = await open();
   await audit.record(act({ id: "a=b|c\\d\nCEF:0|x" }), () => 1);
   const [record] = audit.newest(1);

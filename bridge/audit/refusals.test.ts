@@ -20,7 +20,7 @@ function open() {
 }
 
 describe("a flood of refused calls", () => {
-  test("of one method is two records a window, and no call is missing in them", () => {
+  test("of one method makes two records a window, which count every call", () => {
     const { clock, written, refusals } = open();
     for (let call = 0; call < 10_000; call++) refusals.count("agent:a-1", "keystore.get", `c-${call}`);
     expect(written).toEqual([{ principal: "agent:a-1", method: "keystore.get", correlationId: "c-0", calls: 1 }]);
@@ -32,7 +32,7 @@ describe("a flood of refused calls", () => {
     expect(written[2]).toMatchObject({ correlationId: "later", calls: 1 });
   });
 
-  test("over very many methods is bounded as well", () => {
+  test("over very many methods is bounded, too", () => {
     const { clock, written, refusals, sum } = open();
     for (let call = 0; call < 1_000; call++) refusals.count("agent:a-1", `m.${call % 200}`, "");
     clock.advance(tenMinutes);
@@ -41,7 +41,7 @@ describe("a flood of refused calls", () => {
     expect(sum()).toBe(1_000);
   });
 
-  test("by more principals than are kept apart is told as lost, by its number", () => {
+  test("by too many principals to distinguish is recorded as a count of lost calls", () => {
     const { clock, refusals, state, sum } = open();
     for (let user = 0; user < 300; user++) refusals.count(`user:${user}`, "keystore.get", "");
     clock.advance(tenMinutes);
@@ -49,7 +49,7 @@ describe("a flood of refused calls", () => {
   });
 });
 
-test("what cannot be written yet is written by the end of the window, and else told as lost", () => {
+test("refusals that cannot be written at once are written by the end of the window, or counted as lost", () => {
   const { clock, written, refusals, state } = open();
   state.canWrite = false;
   for (let call = 0; call < 5; call++) refusals.count("user:1", "a.b", "");

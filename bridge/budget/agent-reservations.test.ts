@@ -28,7 +28,7 @@ async function bench(...limits: ReturnType<typeof costLimit>[]) {
 }
 
 describe("AgentReservations.reserve()", () => {
-  test("refuses an agent that only shared limits bound", async () => {
+  test("refuses an agent that has only shared limits", async () => {
     const { reserve } = await bench(costLimit("agent:other-1", "day", 100), costLimit("loop:other", "day", 100));
     await expect(reserve("a", 0)).rejects.toMatchObject({ code: "BUDGET_NOT_GRANTED" });
   });
@@ -43,14 +43,14 @@ describe("AgentReservations.reserve()", () => {
   });
 
   test.each([{ unit: "calls" as const }, { hard: null, soft: 5 }])(
-    "does not take %j for a bound of cost",
+    "does not accept %j as a bound of cost",
     async (more) => {
       const { reserve } = await bench(costLimit("agent:mail-1", "day", 100, more));
       await expect(reserve("a", 1)).rejects.toMatchObject({ code: "BUDGET_NOT_GRANTED" });
     },
   );
 
-  test("bounds how fast and how many reservations come, whatever they cost", async () => {
+  test("bounds the rate and the number of reservations, whatever they cost", async () => {
     const { reserve, settle, clock } = await bench(costLimit("agent:mail-1", "day", 100));
     let made = 0;
     const flood = async () => {
@@ -74,7 +74,7 @@ describe("AgentReservations.reserve()", () => {
 });
 
 describe("AgentReservations.settle()", () => {
-  test("books no more than was held, in any unit, and leaves the reservation open", async () => {
+  test("books no more than was reserved, in any unit, and leaves the reservation open", async () => {
     const money = await bench(costLimit("agent:mail-1", "day", 100));
     await money.reserve("a", 50);
     await expect(money.settle("a", 51)).rejects.toMatchObject({ code: "INVALID_PARAMS" });
@@ -83,7 +83,7 @@ describe("AgentReservations.settle()", () => {
     expect(await spentIn(money)).toEqual({ held: 0, spent: 50 });
   });
 
-  test("books what expired only where the limits have room for it", async () => {
+  test("books an expired reservation only within the limits' room", async () => {
     const money = await bench(costLimit("agent:mail-1", "day", 100));
     await money.reserve("a", 90);
     money.clock.advance(60_000);
@@ -94,7 +94,7 @@ describe("AgentReservations.settle()", () => {
     await expect(money.settle("a", 0)).rejects.toMatchObject({ code: "RESERVATION_NOT_FOUND" });
   });
 
-  test("touches neither another agent's reservation nor one that the bridge made for the agent", async () => {
+  test("cannot settle another agent's reservation, nor one that the bridge made for the agent", async () => {
     const money = await bench(costLimit("agent:mail-1", "day", 100));
     await money.reserve("a", 10);
     await expect(money.settle("a", 1, "other-1")).rejects.toMatchObject({ code: "RESERVATION_NOT_FOUND" });
@@ -106,7 +106,7 @@ describe("AgentReservations.settle()", () => {
   });
 });
 
-describe("amounts that no sum can hold", () => {
+describe("amounts that overflow a sum", () => {
   test("are refused when they are reserved, and bounded when they are booked", async () => {
     const { budget, admin, clock } = await open({ limits: [costLimit("agent:*", "all", 1)] });
     const huge = { ...nothing, tokens: Number.MAX_SAFE_INTEGER };

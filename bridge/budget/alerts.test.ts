@@ -5,7 +5,7 @@ import { budgetBenches, levels, types } from "../../tests/support/budget/budget-
 const open = budgetBenches();
 
 describe("alerts", () => {
-  test("each level is told once in a window, also after a restart", async () => {
+  test("each level is published once in a window, also after a restart", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     for (let i = 0; i < 20; i++) {
       await bench.reserve(`r${i}`, 5);
@@ -20,7 +20,7 @@ describe("alerts", () => {
     expect(levels(bench)).toEqual(["50", "80", "95", "100", "50"]);
   });
 
-  test("a soft limit tells and refuses nothing", async () => {
+  test("a soft limit publishes an event and refuses nothing", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100, { soft: 10 })] });
     await bench.reserve("a", 20);
     await bench.settle("a", 20);
@@ -31,7 +31,7 @@ describe("alerts", () => {
     expect(levels(softOnly)).toEqual(["50", "80", "95", "100"]);
   });
 
-  test("what was recorded and not told is told by the next bridge", async () => {
+  test("what was recorded and not published is published by the next bridge", async () => {
     const first = await open({ limits: [costLimit("global", "day", 100)] });
     await first.reserve("a", 60);
     await first.settle("a", 60);
@@ -56,7 +56,7 @@ describe("a hard limit that acts on the agent", () => {
     await bench.reserve("d", 1, { agent: "mail-1" });
   });
 
-  test("thaws it when the limit is raised", async () => {
+  test("resumes it when the limit is raised", async () => {
     const bench = await open({ limits: [costLimit("agent:mail-1", "day", 10, { onHard: "freeze" })] });
     await expect(bench.reserve("b", 11, { agent: "mail-1" })).rejects.toThrow();
     await bench.admin.setLimit(costLimit("agent:mail-1", "day", 20, { onHard: "freeze" }), "user:0");

@@ -6,7 +6,7 @@ import { budgetBenches, types } from "../../tests/support/budget/budget-benches.
 const open = budgetBenches();
 
 describe("BudgetAdmin", () => {
-  test("a top-up is one more bound's worth in this window, and gone with it", async () => {
+  test("a top-up adds to the limit in this window, and ends with the window", async () => {
     const bench = await open({ limits: [costLimit("global", "day", usd(1))] });
     const topUp = {
       scope: "global",
@@ -25,7 +25,7 @@ describe("BudgetAdmin", () => {
     expect(types(bench)).toContain("budget.topped_up");
   });
 
-  test("a limit set by hand stands until the configuration of it changes", async () => {
+  test("a limit that was set by a call holds until its configuration changes", async () => {
     const first = await open({ limits: [costLimit("global", "day", 10)] });
     await first.admin.setLimit(costLimit("global", "day", 20), "user:0");
     const reopen = async (bench: BudgetBench, hard: number) => {
@@ -38,7 +38,7 @@ describe("BudgetAdmin", () => {
     expect((await changed.admin.status()).limits[0]?.standing.limit).toMatchObject({ hard: 15, origin: "config" });
   });
 
-  test("status says where a limit is going", async () => {
+  test("status forecasts when a limit is used up", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 1_000)] });
     await bench.reserve("a", 100);
     await bench.settle("a", 100);
@@ -46,7 +46,7 @@ describe("BudgetAdmin", () => {
     expect(limit).toMatchObject({ burnPerHour: 100, exhaustedInMs: 9 * 3_600_000, projected: 1_700 });
   });
 
-  test("report adds up by what is asked for", async () => {
+  test("report sums by the requested dimension", async () => {
     const bench = await open();
     for (const [id, agent, nano] of [
       ["a", "one-1", 10],
@@ -96,7 +96,7 @@ describe("the rollups", () => {
     costLimit("global", window, 1_000_000),
   ]);
 
-  test("show each limit as the entries have it", async () => {
+  test("show the same sums of each limit as the entries", async () => {
     const bench = await open({ limits });
     await fill(bench);
     const { limits: shown } = await bench.admin.status();
@@ -123,7 +123,7 @@ describe("the rollups", () => {
   });
 
   test.each<[BudgetDimension[]]>([[[]], [["agent"]], [["model", "day"]], [["agent", "hour"]]])(
-    "report by %j what the entries add up to, between any two moments",
+    "report by %j the sum of the entries between any two moments",
     async (by) => {
       const bench = await open();
       const startMs = bench.clock.now();
@@ -156,7 +156,7 @@ describe("the rollups", () => {
     },
   );
 
-  test("are added up without a scan of the entries", async () => {
+  test("are summed without a scan of the entries", async () => {
     const bench = await open({ limits });
     await bench.reserve("a", 1, { agent: "a-1", task: "t1", run: "r1" });
     const plan = (text: string, ...values: (string | number)[]) =>
@@ -171,7 +171,7 @@ describe("the rollups", () => {
   });
 });
 
-test("the last hour of a starred limit is each agent's own", async () => {
+test("the last hour of a limit for `*` is each agent's own", async () => {
   const bench = await open({ limits: [costLimit("agent:*", "day", 1_000)] });
   await bench.reserve("old", 500, { agent: "a-1" });
   await bench.settle("old", 500);

@@ -6,7 +6,7 @@ import { ManualClock } from "../../tests/support/manual-clock.ts";
 const open = budgetBenches();
 
 describe("Budget.reserve()", () => {
-  test("holds up to the limit and not a nano-dollar more", async () => {
+  test("reserves up to the limit and not a nano-dollar more", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 60);
     await bench.reserve("b", 40);
@@ -24,7 +24,7 @@ describe("Budget.reserve()", () => {
     });
   });
 
-  test("of many at once lets through exactly what fits", async () => {
+  test("admits exactly what fits of many reservations at once", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 1_000)] });
     const outcomes = await Promise.allSettled(Array.from({ length: 100 }, (_, i) => bench.reserve(`r${i}`, 30)));
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(33);
@@ -38,7 +38,7 @@ describe("Budget.reserve()", () => {
     ["agent:mail-1", { agent: "mail-1" }],
     ["task:t1", { task: "t1" }],
     ["run:r1", { run: "r1" }],
-  ])("passes only with room in the scope %s, and leaves others alone", async (scope, attribution) => {
+  ])("succeeds only with room in the scope %s, and does not affect others", async (scope, attribution) => {
     const bench = await open({ limits: [costLimit("global", "month", 1_000), costLimit(scope, "day", 10)] });
     await bench.reserve("a", 10, attribution);
     await expect(bench.reserve("b", 1, attribution)).rejects.toMatchObject({
@@ -67,7 +67,7 @@ describe("Budget.reserve()", () => {
     await expect(bench.reserve("b", 0, {}, { amounts })).rejects.toMatchObject({ details: { unit, window: "hour" } });
   });
 
-  test("refuses an id that it has seen", async () => {
+  test("refuses an id that was used before", async () => {
     const bench = await open();
     await bench.reserve("a", 1);
     await expect(bench.reserve("a", 1)).rejects.toThrow(/UNIQUE/);
@@ -75,7 +75,7 @@ describe("Budget.reserve()", () => {
 });
 
 describe("Budget.settle()", () => {
-  test("gives back what was held and books what it came to, once", async () => {
+  test("releases the reservation and books the actual cost, once", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 90);
     await bench.settle("a", 20);
@@ -84,7 +84,7 @@ describe("Budget.settle()", () => {
     await bench.reserve("b", 80);
   });
 
-  test("books the truth when it came to more than was held, and says so", async () => {
+  test("books the actual cost when it exceeds the reservation, and reports that", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 10);
     await bench.settle("a", 130);
@@ -95,7 +95,7 @@ describe("Budget.settle()", () => {
     });
   });
 
-  test("books into the window that it was reserved in", async () => {
+  test("books into the window of the reservation", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     bench.clock.advance(15.99 * 3_600_000);
     await bench.reserve("a", 90);
@@ -105,7 +105,7 @@ describe("Budget.settle()", () => {
     expect(await spentIn(bench)).toEqual({ held: 0, spent: 0 });
   });
 
-  test("a release gives all of it back", async () => {
+  test("a release returns the whole reservation", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 90);
     await bench.budget.release("a");
@@ -114,8 +114,8 @@ describe("Budget.settle()", () => {
   });
 });
 
-describe("a reservation that no one settles", () => {
-  test("is given back when its lease is over, and a late settle is still booked", async () => {
+describe("a reservation that nobody settles", () => {
+  test("is released when its lease ends, and a late settlement is still booked", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 90, { agent: "mail-1" });
     bench.clock.advance(60_000);
@@ -127,7 +127,7 @@ describe("a reservation that no one settles", () => {
     await expect(bench.settle("a", 30)).rejects.toMatchObject({ code: "RESERVATION_NOT_FOUND" });
   });
 
-  test("is booked in full when the money may be gone, and corrected when the truth is known", async () => {
+  test("is booked in full when the money may be spent, and corrected when the cost is known", async () => {
     const bench = await open({ limits: [costLimit("global", "day", 100)] });
     await bench.reserve("a", 90, {}, { onExpiry: "spend" });
     bench.clock.advance(60_000);
@@ -141,7 +141,7 @@ describe("a reservation that no one settles", () => {
 describe("windows", () => {
   const daily = { limits: [costLimit("global", "day", 100)] };
 
-  test("a new day brings new room", async () => {
+  test("a new day resets the limit", async () => {
     const bench = await open(daily);
     await bench.reserve("a", 100);
     await expect(bench.reserve("b", 1)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
@@ -165,7 +165,7 @@ describe("windows", () => {
     await expect(bench.reserve("tomorrow again", 1)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
   });
 
-  test("the next bridge goes on with what the last one had counted, from the entries alone", async () => {
+  test("the next bridge restores its sums from the entries alone", async () => {
     const first = await open(daily);
     await first.reserve("a", 70);
     await first.settle("a", 70);

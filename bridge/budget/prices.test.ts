@@ -25,7 +25,7 @@ const listed = (provider: string, model: string) => {
 };
 
 describe("PriceTable", () => {
-  test("knows listed models and the operator's own; others are unknown, not free", () => {
+  test("has prices of listed models and of the operator's own; others are unknown, not free", () => {
     expect(costNanoUsd(listed("anthropic", "claude-sonnet-4-5"), usage(1_000, 500))).toBe(10_500_000);
     expect(costNanoUsd(listed("local", "llama"), usage(1_000, 500))).toBe(0);
     expect(table.find("openai", "gpt-unheard-of", "openai", at)).toBeUndefined();
@@ -33,7 +33,7 @@ describe("PriceTable", () => {
     expect(table.find("nobody", "gpt-5", "nobody", at)).toBeUndefined();
   });
 
-  test("rounds up, and once", () => {
+  test("rounds up, and only once", () => {
     expect(costNanoUsd(listed("openai", "own"), usage(1, 0))).toBe(100);
     expect(costNanoUsd(listed("openai", "own"), usage(0, 1))).toBe(334);
     expect(costNanoUsd(listed("openai", "own"), usage(0, 3))).toBe(1_000);
@@ -44,7 +44,7 @@ describe("PriceTable", () => {
     ["openai", "gpt-5"],
     ["openai", "gpt-4o-mini"],
     ["google", "gemini-2.5-pro"],
-  ])("agrees with the list's own arithmetic for %s %s, tiers and caches included", (provider, model) => {
+  ])("agrees with the list's own arithmetic for %s %s, including tiers and caches", (provider, model) => {
     const tokens = fc.oneof(fc.nat(2_000), fc.integer({ min: 199_990, max: 200_010 }), fc.nat(900_000));
     fc.assert(
       fc.property(tokens, fc.nat(100_000), fc.double({ min: 0, max: 1, noNaN: true }), (input, output, share) => {

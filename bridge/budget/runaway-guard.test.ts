@@ -32,28 +32,28 @@ function world(settings: Partial<RunawayLimits>) {
 }
 
 describe("RunawayGuard", () => {
-  test("let so many calls a minute through", () => {
+  test("admits the configured number of calls a minute", () => {
     const { clock, call } = world({ callsPerMinuteMax: 2 });
     expect([call(), call(), call()]).toEqual(["through", "through", "calls_per_minute"]);
     clock.advance(60_000);
     expect(call()).toBe("through");
   });
 
-  test("hold the same call when it comes again and again, until a new run", () => {
+  test("refuses a call that is repeated, until a new run", () => {
     const { call } = world({ identicalCallsMax: 2 });
     const same = { request: "same" };
     expect([call(same), call(), call(same), call(same)]).toEqual(["through", "through", "through", "identical_calls"]);
     expect(call({ ...same, run: "mail-1.2" })).toBe("through");
   });
 
-  test("hold an agent that only calls, until it does something", () => {
+  test("refuses an agent that only calls models, until it does something else", () => {
     const { guard, call } = world({ callsWithoutProgressMax: 2 });
     expect([call(), call(), call()]).toEqual(["through", "through", "no_progress"]);
     guard.progressed("mail-1");
     expect(call()).toBe("through");
   });
 
-  test("hold a run that is too old", () => {
+  test("refuses a run that is too old", () => {
     const { clock, call } = world({ runMsMax: 1_000 });
     expect(call()).toBe("through");
     clock.advance(1_000);
@@ -61,7 +61,7 @@ describe("RunawayGuard", () => {
     expect(call({ run: "mail-1.2" })).toBe("through");
   });
 
-  test("the idle gate opens for a change, for one turn", () => {
+  test("the idle gate opens for one turn when an input is new", () => {
     const { clock, guard, call } = world({ idleGate: true, turnCallsMax: 2 });
     expect(call()).toBe("NO_NEW_INPUT");
     guard.changed("mail-1");
@@ -72,7 +72,7 @@ describe("RunawayGuard", () => {
     expect(call()).toBe("NO_NEW_INPUT");
   });
 
-  test("the idle gate opens for a state that is new, and not for one that was seen", () => {
+  test("the idle gate opens for a new state, and not for a known one", () => {
     const { clock, call } = world({ idleGate: true });
     expect(call({ state: "3 mails" })).toBe("through");
     clock.advance(600_000);

@@ -28,7 +28,7 @@ describe("help", () => {
       expect(out).toMatch(new RegExp(`^  ${name}\\b.*${summary.slice(0, 8)}`, "m"));
   });
 
-  test("lists only commands that can be run", async () => {
+  test("lists only commands that exist", async () => {
     // The process's entry answers these itself: they are no clients of the bridge.
     const ofTheEntry = ["run", "backup verify", "backup restore"];
     for (const { name } of commands) {
@@ -63,7 +63,7 @@ describe("help", () => {
     ["stop", "AGENT is missing", "Write `armorclaw stop AGENT`"],
     ["stop --grace-ms 5", "Give either agent_id or container_id", "`armorclaw agent stop --help` explains each flag"],
     ["keystore store --token @-", "PROVIDER is missing", "Write `armorclaw keystore store PROVIDER`"],
-  ])("`armorclaw %s` is a usage error that says what to type", async (line, message, remedy) => {
+  ])("`armorclaw %s` is a usage error that shows what to type", async (line, message, remedy) => {
     const { code, out, error } = await cli(line);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(error).toBe(`armorclaw: USAGE: ${message}\n  next: ${remedy}\n`);
@@ -81,7 +81,7 @@ describe("help", () => {
   });
 });
 
-describe("a command of the process's entry", () => {
+describe("a command of the process entry", () => {
   const seen: Invocation[] = [];
   const entry = { run: async () => async (invocation: Invocation) => seen.push(invocation) - seen.length };
 
@@ -104,7 +104,7 @@ describe("a command of the process's entry", () => {
     expect(to.errorText()).toBe(`armorclaw: USAGE: ${message}\n  next: ${remedy}\n`);
   });
 
-  test("is asked to stop by --timeout, and by no signal that it handles itself", async () => {
+  test("is stopped by --timeout, and not by a signal that it handles itself", async () => {
     const to = io();
     const waits = async () => async (invocation: Invocation) => {
       to.interrupt();
@@ -118,7 +118,7 @@ describe("a command of the process's entry", () => {
 });
 
 describe("a method's command", () => {
-  test("sends what the flags say and prints one JSON object", async () => {
+  test("sends the flags' params and prints one JSON object", async () => {
     server.handler = () => ({ agents: [] });
     expect(await cli("ps --json")).toEqual({ code: 0, out: '{"agents":[]}\n', error: "" });
     await cli("ps --all");
@@ -134,7 +134,7 @@ describe("a method's command", () => {
     ]);
   });
 
-  test("`rpc call` sends JSON from the command line or stdin as it is", async () => {
+  test("`rpc call` sends JSON from the command line or stdin unchanged", async () => {
     server.handler = ({ params }) => ({ echoed: params });
     expect((await cli(["rpc", "call", "x.y", '{"a":1}', "--json"])).out).toBe('{"echoed":{"a":1}}\n');
     expect((await cli("rpc call x.y @-", io({ stdin: '{"b":[2]}' }))).out).toBe(
@@ -143,20 +143,20 @@ describe("a method's command", () => {
     expect((await cli(["rpc", "call", "x.y", "{"])).code).toBe(2);
   });
 
-  test("takes a time as a duration ago", async () => {
+  test("accepts a time as a duration before now", async () => {
     server.handler = () => ({ lines: 0 });
     await cli("logs a --since 90s -n 5");
     expect(server.received[0]?.params).toEqual({ agent_id: "a", since: "2026-11-21T07:59:30.000Z", tail: 5 });
   });
 
-  test("`health` ends with 12 when not all is well", async () => {
+  test("`health` ends with 12 when something is unhealthy", async () => {
     server.handler = () => ({ status: "degraded", checks: [] });
     expect((await cli("health")).code).toBe(12);
     server.handler = () => ({ status: "ok", checks: [] });
     expect((await cli("health")).code).toBe(0);
   });
 
-  test("streams print a line for each item", async () => {
+  test("a stream prints a line for each item", async () => {
     server.handler = ({ id, method }, reply) => {
       if (method !== "agent.logs") return undefined;
       for (const line of ["one", "\u001b[2Jtwo"]) {
@@ -233,7 +233,7 @@ describe("errors", () => {
     expect((await cli("events --follow --timeout 0.1")).code).toBe(9);
   });
 
-  test("a reader that went away ends the command quietly", async () => {
+  test("a reader that closes the pipe ends the command without an error", async () => {
     server.handler = () => ({ agents: [] });
     const write = () => {
       throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
@@ -241,7 +241,7 @@ describe("errors", () => {
     expect(await cli("ps", io({ write }))).toEqual({ code: 0, out: "", error: "" });
   });
 
-  test("output that cannot be written ends with 1 and says so", async () => {
+  test("output that cannot be written ends with 1 and an error", async () => {
     const to = io();
     const full = new WriteError(new Error("ENOSPC: no space left on device, write"));
     const stdout = { ...to.stdout, flushed: () => Promise.reject(full) };

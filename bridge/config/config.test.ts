@@ -27,7 +27,7 @@ function issuesOf(load: () => unknown): ConfigIssue[] {
 }
 
 describe("loadConfig()", () => {
-  test("has a default for every key, and says so", () => {
+  test("has a default for every key, and marks its origin", () => {
     const { config, origins, file } = loadConfig(base);
     expect(config.engine).toBe("auto");
     expect(config.agents.start).toEqual(["heartbeat", "system-monitor"]);
@@ -37,7 +37,7 @@ describe("loadConfig()", () => {
     for (const { key } of leaves()) expect(origins.get(key)).toBe("default");
   });
 
-  test("refuses a file that somebody else may write or replace", () => {
+  test("refuses a file that another user may write or replace", () => {
     const open = join(directory, "open");
     mkdirSync(open);
     const file = join(open, "config.toml");
@@ -56,7 +56,7 @@ describe("loadConfig()", () => {
     expect(messageOf()).toBe(`User 65534 owns the file. Change its owner: chown 0 ${file}`);
   });
 
-  test("has its tables' keys in camelCase, and leaves names and the contract's values as they are", () => {
+  test("converts its tables' keys to camelCase, and leaves names and the contract's values unchanged", () => {
     const toml = [
       "agents.hang_after_ms = 2000",
       "loops.system-monitor.limits.memory_bytes = 67108864",
@@ -73,7 +73,7 @@ describe("loadConfig()", () => {
     expect(config.llm.policies[LoopName.parse("system-monitor")]?.outputTokensMax).toBe(10);
   });
 
-  test("refuses a route of alerts that leads to no room or webhook that is configured", () => {
+  test("refuses an alert route to a room or webhook that is not configured", () => {
     const routes = (text: string) => `matrix.rooms = ["!in:x"]\nwebhooks.pager = "http://127.0.0.1:1"\n${text}`;
     const to = (destination: string, lane: string) =>
       `[[alerts.to]]\ndestination = "${destination}"\nlane = "${lane}"\n`;
@@ -123,7 +123,7 @@ describe("loadConfig()", () => {
     expect(config.docker.host).toBe("unix:///run/other.sock");
   });
 
-  test("reads flags for entries of tables, also with quoted names, and leaves the rest of the table as it is", () => {
+  test("reads flags for entries of tables, also with quoted names, and leaves the rest of the table unchanged", () => {
     const toml = '[loops.system-monitor]\nttl_ms = 5000\n[webhooks]\nother = "http://127.0.0.1:2"\n';
     const { config, origins } = withFile(toml, {
       flags: {
@@ -226,7 +226,7 @@ describe("the schema", () => {
 });
 
 describe("clientSocketPaths()", () => {
-  test("is the one that was named, else the user's own and then the system's", () => {
+  test("is the configured path, or else the user's own and then the system's", () => {
     expect(clientSocketPaths({ ARMORCLAW_SOCKET: "/x/y.sock" }, 1000, "linux")).toEqual(["/x/y.sock"]);
     expect(clientSocketPaths({ HOME: "/h", XDG_RUNTIME_DIR: "/run/user/1000" }, 1000, "linux")).toEqual([
       "/run/user/1000/armorclaw/bridge.sock",
@@ -235,7 +235,7 @@ describe("clientSocketPaths()", () => {
     expect(clientSocketPaths({}, 0, "linux")).toEqual(["/run/armorclaw/bridge.sock"]);
   });
 
-  test("is one pipe for one directory on Windows, however that is written, and no other's", () => {
+  test("is one pipe per directory on Windows, however the directory is written", () => {
     const pipeOf = (directory: string) =>
       clientSocketPaths({ ARMORCLAW_RUNTIME_DIR: directory }, undefined, "win32").join();
     const own = pipeOf("C:\\Users\\Jürgen\\AppData\\Local\\ArmorClaw\\run");

@@ -6,7 +6,7 @@ import { tempDirectory } from "../../tests/support/temp.ts";
 import { type ContainerSpec, selectEngine } from "./index.ts";
 
 describe("selectEngine", () => {
-  test("auto takes what works, and without Docker that is not Docker", async () => {
+  test("auto selects an engine that works, and not Docker where there is none", async () => {
     using directory = tempDirectory();
     const dockerHost = `unix://${directory.path}/none.sock`;
     const engine = await selectEngine(probeOptions("auto", directory.path, { dockerHost }));
@@ -15,7 +15,7 @@ describe("selectEngine", () => {
     await engine.close();
   });
 
-  test("a Docker engine that is not there is told with the reason", async () => {
+  test("a missing Docker engine is reported with the reason", async () => {
     using directory = tempDirectory();
     const options = probeOptions("docker", directory.path, { dockerHost: `unix://${directory.path}/none.sock` });
     await expect(selectEngine(options)).rejects.toMatchObject({
@@ -24,7 +24,7 @@ describe("selectEngine", () => {
     });
   });
 
-  test("a Docker engine that hangs is given up on", async () => {
+  test("a Docker engine that hangs is given up", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "hangs.sock");
     await using _server = createServer((socket) => socket.on("error", () => socket.destroy()).resume()).listen(path);
@@ -35,7 +35,7 @@ describe("selectEngine", () => {
     });
   });
 
-  test("a Docker host that is not understood is told with the forms that are", async () => {
+  test("a Docker host that cannot be parsed is reported with the valid forms", async () => {
     using directory = tempDirectory();
     const options = probeOptions("docker", directory.path, { dockerHost: "ssh://me@there" });
     await expect(selectEngine(options)).rejects.toMatchObject({
@@ -44,7 +44,7 @@ describe("selectEngine", () => {
     });
   });
 
-  test("a bundle that is missing is told with its name", async () => {
+  test("a missing bundle is reported with its name", async () => {
     using directory = tempDirectory();
     const agentBundle = join(directory.path, "none.mjs");
     const engine = await selectEngine(probeOptions("process", directory.path, { agentBundle }));
@@ -67,7 +67,7 @@ describe("the process engine", () => {
     expect(harmless.container.pid).toBeGreaterThan(1);
   });
 
-  test("takes them when the operator accepts it", async () => {
+  test("accepts them when the operator allows it", async () => {
     using directory = tempDirectory();
     const engine = await openProbeEngine(probeOptions("process", directory.path, { allowUnsandboxed: true }));
     await using probe = await startProbe(engine, directory.path, guarded);

@@ -27,7 +27,7 @@ describe("DurableEventLog.publish()", () => {
     expect(t.log.history(all, 0, 10).events.map(({ channel }) => channel)).toEqual(["a", "b", "c"]);
   });
 
-  test("never gives out a number again after a crash, although a volatile event was not stored", async () => {
+  test("never reuses a number after a crash, even when a volatile event was not stored", async () => {
     await using t = await openTestLog();
     await t.log.publish(draft("a"));
     const seen = await t.log.publish(draft("b", { isVolatile: true }));
@@ -39,13 +39,13 @@ describe("DurableEventLog.publish()", () => {
     expect(reserved).toBeGreaterThanOrEqual(seen.seq);
   });
 
-  test("stores volatile events within a second, or before the next durable event, which they stay in order with", async () => {
+  test("stores volatile events within a second, or before the next durable event, in order", async () => {
     await using t = await openTestLog();
     const stored = () => t.store.read((sql) => sql.all("SELECT seq FROM events ORDER BY seq")).map(({ seq }) => seq);
     await t.log.publish(draft("alone", { isVolatile: true }));
     expect(stored()).toEqual([]);
     expect(t.log.history(all, 0, 10).events.map(({ channel }) => channel)).toEqual(["alone"]);
-    await until("it is stored", () => stored().length === 1);
+    await until("the event is stored", () => stored().length === 1);
     await t.log.publish(draft("before", { isVolatile: true }));
     const durable = t.log.publish(draft("durable"));
     await t.log.publish(draft("meanwhile", { isVolatile: true }));
@@ -55,7 +55,7 @@ describe("DurableEventLog.publish()", () => {
     expect(channels).toEqual(["alone", "before", "meanwhile", "durable"]);
   });
 
-  test("shows a durable event after its commit, a volatile one at once, both in the order of seq", async () => {
+  test("delivers a durable event after its commit, a volatile one at once, both in the order of seq", async () => {
     await using t = await openTestLog();
     const sink = new TestSink();
     subscribeLive(t.log, all, sink, {});
@@ -68,7 +68,7 @@ describe("DurableEventLog.publish()", () => {
     expect(sink.channels.slice(before)).toEqual(["volatile", "durable"]);
   });
 
-  test("refuses data over the limit and shows nothing of it", async () => {
+  test("refuses data over the limit and delivers none of it", async () => {
     await using t = await openTestLog();
     await expect(t.log.publish(draft("a", { data: { text: "x".repeat(300_000) } }))).rejects.toThrow(
       /262144 is the limit/,
@@ -78,7 +78,7 @@ describe("DurableEventLog.publish()", () => {
 });
 
 describe("DurableEventLog.transact()", () => {
-  test("keeps an event if and only if what caused it is kept", async () => {
+  test("stores an event if and only if its cause is stored", async () => {
     await using t = await openTestLog();
     const failed = t.log.transact((_, emit) => {
       emit(draft("lost"));
@@ -92,7 +92,7 @@ describe("DurableEventLog.transact()", () => {
 });
 
 describe("DurableEventLog.history()", () => {
-  test("pages, filters by type, priority, source and data, and says whether there is more", async () => {
+  test("pages, filters by type, priority, source and data, and reports whether there is more", async () => {
     await using t = await openTestLog();
     for (let i = 0; i < 25; i++)
       await t.log.publish(draft(i % 2 === 0 ? "even" : "odd", { data: { i, deep: { third: i % 3 === 0 } } }));
@@ -110,7 +110,7 @@ describe("DurableEventLog.history()", () => {
     expect(t.log.history({ ...all, minPriority: "high" }, 0, 100).events).toHaveLength(0);
   });
 
-  test("leaves out what has outlived its ttl", async () => {
+  test("omits events whose ttl has passed", async () => {
     let now = 1_000;
     await using t = await openTestLog({ clock: { ...systemClock, now: () => now } });
     await t.log.publish(draft("a", { ttlMs: 50 }));
@@ -119,7 +119,7 @@ describe("DurableEventLog.history()", () => {
     expect(t.log.history(all, 0, 10).events).toHaveLength(0);
   });
 
-  test("says when the cursor is of another log", async () => {
+  test("reports a cursor of another log", async () => {
     await using t = await openTestLog();
     await t.log.publish(draft("a"));
     const page = t.log.history(all, 99, 10);
@@ -129,7 +129,7 @@ describe("DurableEventLog.history()", () => {
 });
 
 describe("Retention", () => {
-  test("forgets by age, and by size from the oldest; a cursor before that is reset, one after it is not", async () => {
+  test("deletes by age, and by size from the oldest; an earlier cursor is reset, a later one is not", async () => {
     let now = 1_000_000;
     const clock = { ...systemClock, now: () => now };
     await using t = await openTestLog({ clock });
@@ -157,7 +157,7 @@ describe("Retention", () => {
     expect((await t.log.publish(draft("next"))).seq).toBe(22);
   });
 
-  test("takes from the publisher that takes the most: a flood costs nobody else an event, and no named subscription loses one", async () => {
+  test("deletes from the publisher with the most bytes: a flood costs nobody else an event, and no named subscription loses one", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock, retention: { retentionBytes: 64_000 } });
     const consumers = new Consumers({ log: t.log, store: t.store, logger: silentLogger });
@@ -179,13 +179,13 @@ describe("Retention", () => {
     const sink = new TestSink();
     const again = await consumers.connect(pager, { channels: ["note"] }, choices, sink, undefined);
     again.start();
-    await until("both notes", () => sink.pushed.length === 2);
+    await until("both gap notices", () => sink.pushed.length === 2);
     expect(again.cursorReset).toBe(false);
     expect(sink.gaps).toEqual([]);
     consumers.disconnect(pager, again);
   });
 
-  test("reports to a named subscription what it lost of a publisher that went over its own share", async () => {
+  test("reports to a named subscription what it lost of a publisher that exceeded its share", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock, retention: { retentionBytes: 64_000 } });
     const consumers = new Consumers({ log: t.log, store: t.store, logger: silentLogger });
@@ -203,7 +203,7 @@ describe("Retention", () => {
   });
 });
 
-test("a commit that is made again, with the room that was kept for a full disk, shows each event once and as it is stored", async () => {
+test("a commit that is repeated on the ballast delivers each event once and as it is stored", async () => {
   await using t = await openTestLog({ ballastBytes: 4_096 });
   const sink = new TestSink();
   subscribeLive(t.log, all, sink, {});

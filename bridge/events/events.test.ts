@@ -21,7 +21,7 @@ describe("compilePatterns()", () => {
     expect(compilePatterns([pattern])(channel)).toBe(expected);
   });
 
-  test("any channel matches itself, itself with a star anywhere, and its prefix with a tail", () => {
+  test("any channel matches itself, itself with a star for any segment, and its prefix with a tail wildcard", () => {
     const segment = fc.stringMatching(/^[a-z]{1,5}$/);
     fc.assert(
       fc.property(fc.array(segment, { minLength: 2, maxLength: 5 }), fc.nat(4), (segments, at) => {
@@ -52,7 +52,7 @@ describe("coversPattern()", () => {
     expect(coversPattern(right, pattern)).toBe(expected);
   });
 
-  test("what it covers, it matches", () => {
+  test("a pattern matches every channel that a covered pattern matches", () => {
     const segment = fc.constantFrom("a", "b", "*", ">");
     const pattern = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => {
       const end = segments.indexOf(">");

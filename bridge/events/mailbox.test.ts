@@ -8,7 +8,7 @@ const question = { from: "agent:asker-1", to: "agent:answerer-1", kind: "ask", d
 const inbox = (t: TestLog, agentId: string) => t.log.history({ channels: [`agent.${agentId}.message`] }, 0, 100).events;
 
 describe("Mailbox", () => {
-  test("gives the asker the reply, and puts it in no inbox", async () => {
+  test("returns the reply to the caller, and puts it in no inbox", async () => {
     await using t = await openTestLog();
     const mailbox = new Mailbox(t.log);
     const asked = mailbox.ask(question, 5_000, never);
@@ -33,7 +33,7 @@ describe("Mailbox", () => {
     expect(inbox(t, "asker-1")).toEqual([]);
   });
 
-  test("says so when no reply comes in time; one that comes late goes to the inbox", async () => {
+  test("reports when no reply arrives in time; a late reply goes to the inbox", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock });
     const mailbox = new Mailbox(t.log);
@@ -46,7 +46,7 @@ describe("Mailbox", () => {
     expect(inbox(t, "asker-1")).toHaveLength(1);
   });
 
-  test("remembers over a restart who may answer what", async () => {
+  test("keeps over a restart who may answer which message", async () => {
     await using t = await openTestLog();
     const id = await new Mailbox(t.log).send(question);
     await t.reopen();

@@ -24,7 +24,7 @@ const turn = async (turns = 6) => {
 };
 
 describe("a live subscription", () => {
-  test("replays after its cursor and goes on live, without a hole and without a repeat", async () => {
+  test("replays after its cursor and goes on live, without a gap or a repeat", async () => {
     await using t = await openTestLog();
     await publish(t, 500);
     const sink = new TestSink();
@@ -34,7 +34,7 @@ describe("a live subscription", () => {
     expect(sink.seqs).toEqual(range(101, 800));
   });
 
-  test("costs a slow reader nothing: it gets what it missed from the store, and no one else waits", async () => {
+  test("a slow reader gets missed events from the store, and no other reader waits", async () => {
     await using t = await openTestLog();
     const [slow, quick] = [new TestSink(), new TestSink()];
     subscribeLive(t.log, all, slow, {});
@@ -49,7 +49,7 @@ describe("a live subscription", () => {
     expect(slow.seqs).toEqual(range(1, 300));
   });
 
-  test("critical events go ahead of a slow reader's backlog, once, with the cursor to resume from; low ones yield and are counted", async () => {
+  test("critical events overtake a slow reader's backlog, once, with the cursor to resume from; low ones are dropped and counted", async () => {
     await using t = await openTestLog();
     const sink = new TestSink();
     subscribeLive(t.log, all, sink, {});
@@ -65,7 +65,7 @@ describe("a live subscription", () => {
     expect(sink.gaps).toEqual([{ after: 0, resumedAt: 6, skippedLow: 3 }]);
   });
 
-  test("with a window, pushes no more than that before an ack", async () => {
+  test("with a window, pushes no more events than the window before an ack", async () => {
     await using t = await openTestLog();
     const sink = new TestSink();
     const subscription = subscribeLive(t.log, all, sink, { unackedMax: 10 });
@@ -79,7 +79,7 @@ describe("a live subscription", () => {
     expect(sink.seqs).toEqual(range(1, 25));
   });
 
-  test("is told when what it had not read yet was forgotten", async () => {
+  test("is notified when events that it had not read were deleted", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock, retention: { retentionDays: 5_000 / 86_400_000 } });
     const sink = new TestSink();
@@ -87,7 +87,7 @@ describe("a live subscription", () => {
     subscribeLive(t.log, all, sink, { cursor: 0 });
     await publish(t, 10);
     clock.advance(30_000);
-    await until("the old ones to be forgotten", () => t.log.forgotten === 10);
+    await until("the old events to be deleted", () => t.log.forgotten === 10);
     await publish(t, 1);
     sink.unblock();
     await until("the rest", () => sink.pushed.length > 0);
@@ -98,7 +98,7 @@ describe("a live subscription", () => {
 });
 
 describe("dead letters", () => {
-  test("have a bound for each owner in number and in bytes, and the subscription that has the most loses its oldest", async () => {
+  test("are bounded for each owner in number and bytes, and the subscription with the most loses its oldest", async () => {
     await using t = await openTestLog();
     const event = await t.log.publish({ ...draft("a"), data: { text: "x".repeat(60_000) } });
     const small = await t.log.publish(draft("a"));
@@ -129,7 +129,7 @@ describe("dead letters", () => {
 });
 
 describe("a durable subscription", () => {
-  test("keeps its place over readers and restarts: each goes on after the last ack", async () => {
+  test("keeps its position over readers and restarts: each resumes after the last ack", async () => {
     await using t = await openTestLog();
     const first = new TestSink();
     const a = await consumersOf(t).connect(ada, all, options, first, undefined);
@@ -148,7 +148,7 @@ describe("a durable subscription", () => {
     expect(second.seqs).toEqual(range(4, 20));
   });
 
-  test("pushes again what is not acknowledged in time, and at last sets it aside and goes on", async () => {
+  test("redelivers an unacknowledged event, and at last makes it a dead letter and goes on", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock });
     const consumers = consumersOf(t);
@@ -187,7 +187,7 @@ describe("a durable subscription", () => {
     await expect(consumers.discard(1)).rejects.toMatchObject({ code: "DEAD_LETTER_NOT_FOUND" });
   });
 
-  test("does not blame a reader that stands still by order for what it does not acknowledge", async () => {
+  test("does not count an attempt while its reader is frozen", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ clock });
     const consumers = consumersOf(t);
@@ -207,7 +207,7 @@ describe("a durable subscription", () => {
     expect(consumers.deadLetters(0, 10)).toEqual([]);
   });
 
-  test("an event that makes every reader go away is set aside too", async () => {
+  test("an event at which every reader disconnects becomes a dead letter, too", async () => {
     await using t = await openTestLog();
     const consumers = consumersOf(t);
     await consumers.connect(ada, { channels: ["a"] }, options, new TestSink(), undefined).then((s) => s.close());
@@ -225,7 +225,7 @@ describe("a durable subscription", () => {
     expect(consumers.list()).toMatchObject([{ ...ada, cursor: 1, isConnected: false }]);
   });
 
-  test("has one reader: the newest, and the one before is told", async () => {
+  test("has one reader, the newest, and notifies the replaced one", async () => {
     await using t = await openTestLog();
     const consumers = consumersOf(t);
     const [first, second] = [new TestSink(), new TestSink()];
@@ -241,14 +241,14 @@ describe("a durable subscription", () => {
     await expect(consumers.forget(ada)).rejects.toMatchObject({ code: "SUBSCRIPTION_NOT_FOUND" });
   });
 
-  test("does not take an ack for what was never pushed", async () => {
+  test("refuses an ack for an event that was never pushed", async () => {
     await using t = await openTestLog();
     const subscription = await consumersOf(t).connect(ada, all, options, new TestSink(), undefined);
     subscription.start();
     await expect(subscription.ack(7)).rejects.toMatchObject({ code: "INVALID_PARAMS" });
   });
 
-  test("does not push what happened before it began, nor take events of others for its own", async () => {
+  test("does not push earlier events, nor acknowledge events of others", async () => {
     await using t = await openTestLog();
     await publish(t, 3);
     const sink = new TestSink();
@@ -276,7 +276,7 @@ describe("an effect consumer", () => {
       { name: "effects", selector: { channels: ["a"] }, handle },
     );
 
-  test("has each event's effect once, over failures and restarts", async () => {
+  test("runs each event's effect once, over failures and restarts", async () => {
     await using t = await openTestLog({ migrations: [table] });
     let calls = 0;
     const flaky = (event: EventEnvelope, sql: Sql) => {
@@ -295,7 +295,7 @@ describe("an effect consumer", () => {
     expect(effectsOf(t)).toEqual(range(1, 60));
   });
 
-  test("sets aside the one event that always fails, and has the effect of all others", async () => {
+  test("makes an event that always fails a dead letter, and runs the effect of all others", async () => {
     await using t = await openTestLog({ migrations: [table] });
     const consumer = consumerOf(t, (event, sql) => {
       if (event.seq === 3) throw new Error("never");

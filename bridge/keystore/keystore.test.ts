@@ -50,7 +50,7 @@ const put = (keys: Keystore, id: string, text = canary) =>
 const reveal = async (keys: Keystore, id: string) => (await keys.read(id)).value.reveal();
 
 describe("Secret", () => {
-  test("is not shown by anything but reveal() and use()", () => {
+  test("is shown only by reveal() and use()", () => {
     const secret = Secret.fromText(canary);
     const shown = [
       `${secret}`,
@@ -71,7 +71,7 @@ describe("the envelope", () => {
   const key = Buffer.alloc(32, 7);
   const aad = associated("a", "b");
 
-  test("opens only with its key and its associated data, and every flipped bit is found", () => {
+  test("opens only with its key and its associated data, and detects every flipped bit", () => {
     const sealed = seal(key, aad, Buffer.from("value"));
     expect(open(key, aad, sealed).toString()).toBe("value");
     expect(() => open(Buffer.alloc(32, 8), aad, sealed)).toThrow("altered, moved or removed");
@@ -83,14 +83,14 @@ describe("the envelope", () => {
     }
   });
 
-  test("associated data of other fields is never the same", () => {
+  test("associated data of different fields is never equal", () => {
     const lists = [["a", "b"], ["ab"], ["a", "", "b"], ["", "ab"], [null, "ab"], ["ab", null], ["a", "b", ""]];
     expect(new Set(lists.map((fields) => associated(...fields).toString("hex"))).size).toBe(lists.length);
   });
 });
 
 describe("Keystore", () => {
-  test("keeps a key sealed, and gives it back to the next bridge", async () => {
+  test("stores a key sealed, and returns it to the next bridge", async () => {
     const keys = await unlocked();
     const { info, warnings } = await put(keys, "openai");
     expect(info).toMatchObject({ id: "openai", version: 1, provider: "openai", displayName: "openai" });
@@ -101,7 +101,7 @@ describe("Keystore", () => {
     expect(await reveal(await unlocked(), "openai")).toBe(canary);
   });
 
-  test("stores again as the next version, and names keys after their provider", async () => {
+  test("stores another value as the next version, and names keys after their provider", async () => {
     const keys = await unlocked();
     await put(keys, "openai");
     expect((await put(keys, "openai", "sk-proj-other-0123456789abcdef")).info.version).toBe(2);
@@ -117,7 +117,7 @@ describe("Keystore", () => {
     await expect(keys.read("opena")).rejects.toThrow("did you mean openai?");
   });
 
-  test("warns of a key's shape without a part of it", async () => {
+  test("warns about a key's shape without showing any part of the key", async () => {
     const keys = await unlocked();
     const value = Secret.fromText("sk-ant-api03-0123456789abcdefghij");
     const { warnings } = await keys.put({ provider: "openai", value });
@@ -127,7 +127,7 @@ describe("Keystore", () => {
     ).toBe(true);
   });
 
-  test("does not give out an expired key, and tells which will expire", async () => {
+  test("does not return an expired key, and reports which keys will expire", async () => {
     const keys = await unlocked();
     await keys.put({ id: "old", provider: "openai", value: Secret.fromText("x"), expiresAt: Date.now() - 1 });
     await keys.put({ id: "soon", provider: "openai", value: Secret.fromText("x"), expiresAt: Date.now() + 86_400_000 });
@@ -136,7 +136,7 @@ describe("Keystore", () => {
     expect(keys.expiring()).toEqual(["old", "soon"]);
   });
 
-  test("a wrong or moved key is an error that changes nothing", async () => {
+  test("a wrong or moved master key is an error that changes nothing", async () => {
     await put(await unlocked(), "openai");
     const before = store.read((sql) => sql.all("SELECT * FROM keystore_masters"));
     const rightKey = readFileSync(keyFile());
@@ -163,7 +163,7 @@ describe("Keystore", () => {
     await expect(keystore().unlock()).rejects.toThrow("Others may read");
   });
 
-  test("opens with a passphrase, and not with another one", async () => {
+  test("opens with its passphrase, and with no other", async () => {
     const keys = await unlocked(source("passphrase"));
     await put(keys, "openai");
     keys.lock();
@@ -174,7 +174,7 @@ describe("Keystore", () => {
     expect(await reveal(keys, "openai")).toBe(canary);
   });
 
-  test("locks itself when it is not used", async () => {
+  test("locks itself when it is idle", async () => {
     let fire: (() => void) | undefined;
     const clock = {
       ...systemClock,
@@ -191,7 +191,7 @@ describe("Keystore", () => {
     expect(told.at(-1)).toEqual(["keystore.locked", { reason: "It was unused for 1000 ms" }]);
   });
 
-  test("says of each key once that it expires soon, and once that it has", async () => {
+  test("reports of each key once that it expires soon, and once that it has expired", async () => {
     const day = 86_400_000;
     let nowMs = day;
     const key = { id: "api", provider: "openai", expiresAt: 20 * day };
@@ -274,7 +274,7 @@ describe("Keystore", () => {
   });
 });
 
-test("a keyring and a credential unlock it too, and the key never stands in the command line", async () => {
+test("a keyring and a credential unlock it, too, and the key is never in a command line", async () => {
   const keyringTool = join(directory.path, "secret-tool");
   // Keeps what it is given on stdin, and all that it is called with.
   const program = `#!/bin/sh\necho "$@" >>${directory.path}/calls\ncase $1 in store) cat >${directory.path}/kept;; lookup) cat ${directory.path}/kept;; esac\n`;

@@ -45,7 +45,7 @@ async function unlocked(kind: UnlockSourceSettings["kind"], passphrase?: string)
 const put = (keys: Keystore, id: string) => keys.put({ id, provider: "openai", value: Secret.fromText(`sk-${id}`) });
 const reveal = async (keys: Keystore, id: string) => (await keys.read(id)).value.reveal();
 
-test("takes a new passphrase, and then the old one opens nothing", async () => {
+test("accepts a new passphrase, and the old one opens nothing afterwards", async () => {
   const keys = await unlocked("passphrase", "correct horse");
   await put(keys, "openai");
   expect(await keys.rekey("passphrase", Secret.fromText("battery staple"))).toBe(false);
@@ -57,7 +57,7 @@ test("takes a new passphrase, and then the old one opens nothing", async () => {
   expect(await reveal(keys, "openai")).toBe("sk-openai");
 });
 
-test("goes from a key file to a passphrase and back, also where the configuration names no source", async () => {
+test("changes from a key file to a passphrase and back, also without a configured source", async () => {
   const keys = await unlocked("auto");
   await put(keys, "openai");
   await expect(keys.rekey("key-file")).rejects.toMatchObject({ code: "INVALID_PARAMS" });
@@ -74,7 +74,7 @@ test("goes from a key file to a passphrase and back, also where the configuratio
   expect(await last.rekey("passphrase", Secret.fromText("x"))).toBe(true);
 });
 
-test("a change of what unlocks it that cannot be written leaves everything as it was", async () => {
+test("a change of the unlock source that cannot be written changes nothing", async () => {
   const keys = await unlocked("key-file");
   await put(keys, "openai");
   const failing = jest.spyOn(store, "write").mockRejectedValueOnce(new Error("disk"));

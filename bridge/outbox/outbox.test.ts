@@ -41,7 +41,7 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const typesOf = (t: TestLog) => t.log.history({ channels: ["queue.>"] }, 0, 1000).events.map(({ type }) => type);
 
 describe("Outbox", () => {
-  test("sends what its cause committed, once per key, and says so", async () => {
+  test("sends a committed message once per key, and reports the delivery", async () => {
     await using t = await openTestLog({ migrations: outboxMigrations });
     const room = new Room();
     const outbox = outboxOf(t, [room]);
@@ -59,7 +59,7 @@ describe("Outbox", () => {
     await outbox.stop();
   });
 
-  test("loses nothing, delivers nothing twice and keeps each lane's order, over failures on both sides of the delivery and restarts", async () => {
+  test("loses nothing, delivers nothing twice and keeps each lane's order, over restarts and failures before and after the delivery", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ migrations: outboxMigrations, clock });
     const room = new Room();
@@ -99,7 +99,7 @@ describe("Outbox", () => {
     await outbox.stop();
   });
 
-  test("waits as long as it was asked to, with all lanes, and no longer", async () => {
+  test("waits for the requested time, with all lanes, and no longer", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ migrations: outboxMigrations, clock });
     const room = new Room();
@@ -121,7 +121,7 @@ describe("Outbox", () => {
     await outbox.stop();
   });
 
-  test("gives up what is refused for good or for three days, says so, and lets the lane go on", async () => {
+  test("gives up a message that is refused for good or for three days, reports it, and goes on with the lane", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ migrations: outboxMigrations, clock });
     const room = new Room();
@@ -134,7 +134,7 @@ describe("Outbox", () => {
     for (const n of [1, 2, 3]) await queue(t, outbox, n);
     await until("the refusal", () => typesOf(t).includes("queue.dead"));
     expect(room.delivered.size).toBe(0);
-    await until("the late word", () => {
+    await until("the report of the delay", () => {
       clock.advance(60_000);
       return typesOf(t).includes("queue.late");
     });
@@ -145,14 +145,14 @@ describe("Outbox", () => {
 
     room.before = async () => undefined;
     await outbox.retry(1);
-    await until("the first after all", () => room.delivered.size === 2);
+    await until("the first message", () => room.delivered.size === 2);
     await outbox.drop(2);
     await expect(outbox.drop(2)).rejects.toMatchObject({ code: "QUEUE_MESSAGE_NOT_FOUND" });
     await expect(outbox.retry(3)).rejects.toMatchObject({ code: "QUEUE_MESSAGE_NOT_FOUND" });
     await outbox.stop();
   });
 
-  test("tries at once when the destination is back", async () => {
+  test("retries at once when the destination is back", async () => {
     const clock = new ManualClock();
     await using t = await openTestLog({ migrations: outboxMigrations, clock });
     const room = new Room();
@@ -171,7 +171,7 @@ describe("Outbox", () => {
   });
 });
 
-test("what was not tried waits as long as it says, keeps its place and counts no attempt", async () => {
+test("a deferred message waits for the given time, keeps its place and counts no attempt", async () => {
   const clock = new ManualClock();
   await using t = await openTestLog({ migrations: outboxMigrations, clock });
   const room = new Room();

@@ -58,7 +58,7 @@ describe("onAbort", () => {
   });
 });
 
-test("aborted resolves at the abort", async () => {
+test("aborted() resolves at the abort", async () => {
   const ending = new AbortController();
   const ended = aborted(ending.signal);
   ending.abort();

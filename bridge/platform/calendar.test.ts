@@ -23,7 +23,7 @@ describe("Calendar", () => {
     expect(at(timeZone, time)).toMatchObject(windows);
   });
 
-  test("the hour that comes twice when the clocks go back is two windows", () => {
+  test("the hour that repeats when the clocks go back is two windows", () => {
     expect(at("America/New_York", "2026-11-01T05:30:00Z").hour).toBe("2026-11-01T01-04:00");
     expect(at("America/New_York", "2026-11-01T06:30:00Z").hour).toBe("2026-11-01T01-05:00");
   });
@@ -39,7 +39,7 @@ describe("Calendar", () => {
     expect(end(timeZone, kind, time)).toBe(expected);
   });
 
-  test("a whole life has no end", () => {
+  test("a lifetime window has no end", () => {
     expect(new Calendar("UTC").endOf("all", 0)).toBeUndefined();
   });
 });

@@ -39,7 +39,7 @@ function smallDisk(bytes: number): { readonly path: string; fill(): void; free()
 const canMount = process.getuid?.() === 0 && process.platform === "linux";
 
 describeIf(canMount, "a file system can only be mounted by root", "a full disk", () => {
-  test("is survived on the ballast, then refuses writes with STORE_FULL while reads go on, then recovers by itself", async () => {
+  test("first uses the ballast, then refuses writes with STORE_FULL while reads go on, then recovers by itself", async () => {
     using disk = smallDisk(12 * mib);
     using store = new Store(join(disk.path, "store.db"), [tables], now, { ballastBytes: 2 * mib });
     const add = (name: string, bytes: number) =>
@@ -78,7 +78,7 @@ describe("a backup", () => {
     return { target, header };
   };
 
-  test("gives back the database as it was, and is its owner's alone", () => {
+  test("restores the database unchanged, and only its owner may read it", () => {
     const { target, header } = make();
     const out = join(directory.path, "out.db");
     expect(unpackBackup(target, out)).toEqual(header);

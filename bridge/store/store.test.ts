@@ -23,7 +23,7 @@ const add = (store: Store, name: string) =>
   store.write((sql) => sql.run("INSERT INTO things VALUES (?)", name).changes);
 
 describe("Store.write()", () => {
-  test("commits all writes of a turn together, and undoes only the one that throws", async () => {
+  test("commits all writes of a tick together, and undoes only the one that throws", async () => {
     const store = open();
     const results = await Promise.allSettled([add(store, "a"), add(store, "a"), add(store, "b")]);
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
@@ -61,7 +61,7 @@ test("writeNow() undoes everything when its work throws", () => {
   store.close();
 });
 
-test("the file is its owner's alone, and a second bridge is refused while the first lives, even after kill -9 of others", async () => {
+test("only its owner may read the file, and a second bridge is refused while the first runs, even after kill -9 of others", async () => {
   const store = open();
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(() => open()).toThrow(expect.objectContaining({ code: "ALREADY_RUNNING" }));
@@ -81,7 +81,7 @@ test("the file is its owner's alone, and a second bridge is refused while the fi
 describe("migrations", () => {
   const second: Migration = { domain: "test", version: 2, sql: "ALTER TABLE things ADD COLUMN size INTEGER" };
 
-  test("run once, in order, after a backup when there was anything to lose", async () => {
+  test("run once, in order, after a backup when the store had data", async () => {
     const store = open();
     await add(store, "a");
     store.close();
@@ -108,7 +108,7 @@ describe("migrations", () => {
     expect(() => open(mine)).toThrow(expect.objectContaining({ code: "STATE_UNUSABLE" }));
   });
 
-  test("refuse a file that is no database", async () => {
+  test("refuse a file that is not a database", async () => {
     const { writeFileSync } = await import("node:fs");
     writeFileSync(
       path,

@@ -45,7 +45,7 @@ async function setUp() {
 }
 
 describe("Tasks", () => {
-  test("a task goes to one agent that can do it, whose word moves it on", async () => {
+  test("a task is offered to one agent that can do it, and that agent's reports change its state", async () => {
     await using s = await setUp();
     const { id } = await s.tasks.create(draft);
     expect(s.types()).toEqual([
@@ -89,7 +89,7 @@ describe("Tasks", () => {
     expect(s.types().at(-1)).toBe(`task.dead task.${id}.dead`);
   });
 
-  test("one agent's tasks keep out nobody else's; what nobody can do is reported, and given up after a day", async () => {
+  test("one agent's tasks do not delay those of others; a task that nobody can do is reported, and given up after a day", async () => {
     await using s = await setUp();
     const flood = { ...draft, capability: "nobody-has-it", createdBy: "agent:loud-1" };
     await Promise.all(Array.from({ length: 1_000 }, () => s.tasks.create(flood)));

@@ -14,7 +14,7 @@ describe("LineSplitter", () => {
     }
   });
 
-  test("keeps no chunk, so that all of them may come in one buffer", () => {
+  test("keeps no chunk, so that a caller may reuse one buffer", () => {
     const buffer = Buffer.alloc(4);
     const lines: string[] = [];
     const splitter = new LineSplitter(100);
@@ -24,13 +24,13 @@ describe("LineSplitter", () => {
     expect(lines).toEqual(["abcdefg", "h", "i"]);
   });
 
-  test("refuses a line over the bound, also when it comes in pieces", () => {
+  test("refuses a line over the bound, also when it arrives in pieces", () => {
     const splitter = new LineSplitter(10);
     splitter.push(Buffer.from("0123456789"), () => {});
     expect(() => splitter.push(Buffer.from("x"), () => {})).toThrow("longer than 10 bytes");
   });
 
-  test("8 MiB in pieces of 1 KiB takes time linear in its size: what it holds is moved each time it has doubled, and no more", () => {
+  test("reads 8 MiB in pieces of 1 KiB in linear time: the unfinished line is copied only each time it has doubled", () => {
     using buffers = jest.spyOn(Buffer, "allocUnsafeSlow");
     const bytes = 8 * 1024 * 1024;
     const splitter = new LineSplitter(bytes);

@@ -8,7 +8,7 @@ import { openWebListener } from "../../tests/support/wire/web-listeners.ts";
 import { BridgeError, connect, createClient } from "../index.ts";
 
 describe("a client at a TCP listener", () => {
-  test.each(["ws", "http"])("calls, streams and is told errors over %s", async (scheme) => {
+  test.each(["ws", "http"])("calls, streams and receives errors over %s", async (scheme) => {
     await using open = await openWebListener();
     const url = `${scheme}://127.0.0.1:${open.listener.port}`;
     await using client = await connect({ url, token: await open.mint(), reconnect: false });
@@ -31,7 +31,7 @@ describe("a client at a TCP listener", () => {
   });
 
   test.each([{}, { sealKey: new Uint8Array(32) }])(
-    "goes no further with a listener that speaks no JSON (%j)",
+    "gives up on a listener that does not answer with JSON (%j)",
     async (how) => {
       const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: ([first = ""]) => first });
       await once(server, "listening");
@@ -47,7 +47,7 @@ describe("a client at a TCP listener", () => {
     },
   );
 
-  test("comes back when the listener has dropped it, and finishes what waited", async () => {
+  test("reconnects when the listener has dropped it, and finishes the waiting calls", async () => {
     await using open = await openWebListener();
     const url = `ws://127.0.0.1:${open.listener.port}`;
     await using client = await connect({ url, token: await open.mint(), reconnect: { initialMs: 10, maxMs: 50 } });
@@ -92,7 +92,7 @@ describe("batching", () => {
 });
 
 describe("a heartbeat", () => {
-  test("drops a connection on which nothing comes any more", async () => {
+  test("drops a connection that is silent", async () => {
     await using server = await LineServer.open((request) => (request.connection === 1 ? undefined : {}));
     await using client = await connect({
       socketPath: server.path,

@@ -6,7 +6,7 @@ import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { openSocket } from "./open-socket.ts";
 
-test("a bridge whose queue of connections is full is asked again until it takes them", async () => {
+test("a connection to a bridge with a full backlog is retried until it is accepted", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "busy.sock");
   const script =

@@ -9,7 +9,7 @@ const rows = [...text.matchAll(/^\| `(.+?)` \| `(.+?)` \| `([0-9a-f]+)` \|$/gm)]
   ([, a = "", b = "", c = ""]) => [a, b, c] as const,
 );
 
-test("the known answers in docs/internals/keystore-format.md are those of the code", async () => {
+test("the code gives the known answers in docs/internals/keystore-format.md", async () => {
   const key = Buffer.alloc(32, 7);
   const nonce = Buffer.from("000102030405060708090a0b", "hex");
   const envelopes = rows.filter(([fields]) => fields.startsWith("["));

@@ -17,13 +17,13 @@ const manifestOf = (folder: string) =>
 const root = manifestOf(".");
 
 describe("the four packages", () => {
-  test.each(packages)("%s has the project's version and asks for the others at that version", (folder) => {
+  test.each(packages)("%s has the project's version and depends on the others at that version", (folder) => {
     const { version, dependencies } = manifestOf(folder);
     const own = Object.entries(dependencies).filter(([name]) => name.startsWith("@armorclaw/"));
     expect({ version, own }).toEqual({ version: root.version, own: own.map(([name]) => [name, root.version]) });
   });
 
-  test("the agent names that version too, and so does the lockfile", () => {
+  test("the agent reports that version, and the lockfile has it", () => {
     const lock = JSON.parse(readFileSync(join(repositoryRoot, "package-lock.json"), "utf8")) as {
       readonly packages: Readonly<Record<string, { readonly version: string }>>;
     };

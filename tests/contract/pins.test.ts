@@ -196,7 +196,7 @@ describe("methods", () => {
   });
 
   const grid = methodEntries.flatMap(([name, method]) => roles.map((role) => [role, name, method] as const));
-  test.each(grid)("%s × %s is as frozen", (role, name, method) => {
+  test.each(grid)("%s × %s is as pinned", (role, name, method) => {
     expect(method.roles.includes(role)).toBe((methodRoles[name] ?? "").split(" ").includes(role));
   });
 
@@ -228,7 +228,7 @@ describe("errors", () => {
     expect(remedy).toMatch(/[^.]$/);
   });
 
-  test("each end the command line with an exit code", () => {
+  test("each have an exit code of the command line", () => {
     expect(rows.map(([code]) => code).filter((code) => !Object.hasOwn(exitOfErrorCode, code))).toEqual([]);
   });
 });
@@ -240,7 +240,7 @@ describe("events", () => {
     ).toEqual(eventTypes);
   });
 
-  test.each(eventEntries)("%s: its example parses, and its channel ends with what happened", (type, event) => {
+  test.each(eventEntries)("%s: its example parses, and its channel ends with the event's name", (type, event) => {
     event.data.parse(event.example);
     // On the channel of another domain, such as an agent's own, the last segment names this one too.
     const [domain, happened] = [type.split(".")[0], type.split(".").at(-1)];
@@ -248,6 +248,6 @@ describe("events", () => {
   });
 });
 
-test("exit codes are these", () => {
+test("these are the exit codes", () => {
   expect(exitCodes).toEqual(exits);
 });

@@ -63,7 +63,7 @@ describe("the limits of a token, over all methods", () => {
     expect([name, ...texts.filter((text) => showsMore.test(text))]).toEqual([name]);
   });
 
-  test("what a token reaches is answered", async () => {
+  test("a call within a token's scope is answered", async () => {
     const own = { agents: ["heartbeat-1"] };
     expect(await call("agent.stop", own, { agent_id: "heartbeat-1" })).toBeDefined();
     expect(await call("agent.list", own)).toMatchObject({ agents: [{ agent_id: "heartbeat-1" }] });
@@ -75,7 +75,7 @@ describe("the limits of a token, over all methods", () => {
     expect(await call("event.dead_letters", letters)).toMatchObject({ dead_letters: [{ dead_letter_id: 1 }] });
   });
 
-  test("an agent is named by its id, and not by what stands for it", async () => {
+  test("a call with a limited token must name the agent by its id", async () => {
     const own = { channels: ["agent.heartbeat-1.>"] };
     await expect(call("agent.stop", own, { container_id: "heartbeat-2.1" })).rejects.toMatchObject({
       code: "FORBIDDEN",

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 const wide = (values: number) =>
   Object.fromEntries(Array.from({ length: values }, (_, at) => [`field${at}`, "x".repeat(20)]));
 
-test("what an agent makes the bridge store by a subscription or a question has a bound in bytes", () => {
+test("the bytes that an agent stores by a subscription or a question are bounded", () => {
   const subscribe = (values: number) =>
     methods["event.subscribe"].params.safeParse({ channels: ["a.>"], filter: { data: wide(values) } });
   expect(subscribe(1_000).success).toBe(true);

@@ -19,7 +19,7 @@ const eventOf = (daemon: TestDaemon, type: string): Promise<EventEnvelope> =>
 const agentOf = (daemon: TestDaemon, agent_id: string) => daemon.client.agent.get({ agent_id });
 
 describeOnEngines("control of agents", (engine, engineEnv) => {
-  test("pause freezes it for as long as it is wanted, over a kill -9 of the bridge too, and resume lets it go on", async () => {
+  test("pause freezes an agent, also over a kill -9 of the bridge, until resume", async () => {
     await using first = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
     await running(first, 1);
     expect(await first.cli(["pause", "heartbeat-1"])).toMatchObject({
@@ -50,7 +50,7 @@ describeOnEngines("control of agents", (engine, engineEnv) => {
     });
   }, 90_000);
 
-  test("an agent that hangs is found by its silence, killed and replaced, and so it is told", async () => {
+  test("an agent that sends no heartbeats is killed, replaced and reported as hung", async () => {
     const flags = ["--set", "agents.hang_after_ms=3000"];
     await using daemon = await startTestDaemon({ engine, env: engineEnv(), flags, start: ["heartbeat"] });
     await running(daemon, 1);
@@ -65,7 +65,7 @@ describeOnEngines("control of agents", (engine, engineEnv) => {
     expect(existsSync(`/proc/${pid}`)).toBe(false);
   }, 60_000);
 
-  test("panic freezes and kills all, lasts over restarts of any kind, and ends with bridge.resume", async () => {
+  test("panic freezes and kills all agents, lasts over restarts of any kind, and ends with bridge.resume", async () => {
     const start = ["heartbeat", "system-monitor"];
     await using first = await startTestDaemon({ engine, env: engineEnv(), start });
     await running(first, 2);
@@ -109,7 +109,7 @@ describeOnEngines("control of agents", (engine, engineEnv) => {
     await running(second, 1);
     expect((await lines(second, { grep: "pulse", tail: 1_000 }))[0]).toEqual(pulse);
     const now = new Date(Date.parse(pulse?.time ?? "") + 1).toISOString();
-    const after = await until("a line after that", async () => {
+    const after = await until("a later line", async () => {
       const found = await lines(second, { since: now });
       return found.length > 0 ? found : undefined;
     });
@@ -117,7 +117,7 @@ describeOnEngines("control of agents", (engine, engineEnv) => {
     expect(readFileSync(join(second.directories.state, "logs/heartbeat-1.ndjson"), "utf8")).toContain("pulse");
   }, 60_000);
 
-  test("an agent waits for those that it comes after, and ends with its time to live", async () => {
+  test("an agent waits for its dependencies, and ends with its time to live", async () => {
     const flags = ["--set", `loops=${JSON.stringify({ heartbeat: { after: ["system-monitor"] } })}`];
     await using daemon = await startTestDaemon({ engine, env: engineEnv(), flags, start: ["heartbeat"] });
     const waiting = await until("it waits", async () => {

@@ -49,7 +49,7 @@ describeOnEngines(
   "suspended agents",
   (engine, engineEnv) => {
     for (const mode of ["stop", "freeze"] as const) {
-      test(`one that is suspended by ${mode} is woken by an event that its loop subscribes to and handles it, over kill -9 of the bridge too`, async () => {
+      test(`an agent that is suspended by ${mode} is woken by a subscribed event and handles it, also over kill -9 of the bridge`, async () => {
         using options = suspended(engine, engineEnv(), mode);
         let daemon = await startTestDaemon(options);
         const ids: string[] = [];
@@ -79,7 +79,7 @@ describeOnEngines(
       }, 120_000);
     }
 
-    test("a task wakes it, and so does a person; while it is stopped by a person nothing does, and it begins anew after", async () => {
+    test("a task or a person wakes a suspended agent; nothing wakes an agent that a person stopped, until a new start", async () => {
       using options = suspended(engine, engineEnv(), "stop");
       await using daemon = await startTestDaemon(options);
       const { client } = daemon;

@@ -15,7 +15,7 @@ const parsed = (ndjson: string): EventEnvelope[] =>
 const agentOf = async ({ client }: TestDaemon, agent_id: string) => await client.agent.get({ agent_id });
 
 describeOnEngines("the life of an agent", (engine, engineEnv) => {
-  test("start, hello, event at a CLI subscriber, kill -9, back again with an event that says so, stop", async () => {
+  test("start, hello, event at a CLI subscriber, kill -9, restart with an event, stop", async () => {
     await using daemon = await startTestDaemon({ engine, env: engineEnv() });
     const follower = daemon.follow(["events", "--follow", "--json", "--channel", "agent.heartbeat-1.>"]);
     const seen = (type: string) => parsed(follower.output.stdout).filter((event) => event.type === type);
@@ -75,7 +75,7 @@ describeOnEngines("the life of an agent", (engine, engineEnv) => {
     expect(usage?.memory_bytes).toBeLessThan(134_217_728);
   }, 60_000);
 
-  test("the system monitor tells real figures of the host and of each agent", async () => {
+  test("the system monitor publishes real figures of the host and of each agent", async () => {
     await using daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat", "system-monitor"] });
     const metrics = await until(
       "metrics with processor shares",
@@ -97,7 +97,7 @@ describeOnEngines("the life of an agent", (engine, engineEnv) => {
     expect(agents.map(({ agent_id }) => agent_id).sort()).toEqual(["heartbeat-1", "system-monitor-1"]);
   }, 60_000);
 
-  test("SIGTERM ends everything in the documented order and leaves nothing", async () => {
+  test("SIGTERM stops everything in the documented order and leaves nothing", async () => {
     await using daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat", "system-monitor"] });
     await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
     const { agents } = await daemon.client.agent.list();
@@ -130,7 +130,7 @@ describeOnEngines("the life of an agent", (engine, engineEnv) => {
     follower.child.kill("SIGKILL");
   }, 60_000);
 
-  test("kill -9 of the bridge and a start after it: the agent goes on, is watched again, and nothing is doubled", async () => {
+  test("after kill -9 of the bridge and a new start, the agent goes on, is supervised again, and nothing is duplicated", async () => {
     await using first = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
     await until("it runs", async () => (await first.client.bridge.status()).agents.running === 1);
     const before = await agentOf(first, "heartbeat-1");

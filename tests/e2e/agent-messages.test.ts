@@ -13,7 +13,7 @@ describeOnEngines(
       return daemon;
     };
 
-    test("a person asks an agent and gets its reply; no other agent may answer, listen or write unasked", async () => {
+    test("a person asks an agent and gets its reply; no other agent may answer, subscribe or send without a grant", async () => {
       await using daemon = await start();
       const { client } = daemon;
       const asked = client.agent.send({
@@ -50,7 +50,7 @@ describeOnEngines(
       await expect(late).rejects.toMatchObject({ code: "TIMED_OUT" });
     });
 
-    test("a task goes to the agent that it is for, and its progress is shown as a bar", async () => {
+    test("a task is offered to its agent, and its progress is shown as a bar", async () => {
       await using daemon = await start();
       const { client } = daemon;
       const { task } = await client.task.create({ title: "Sort", agent_id: "heartbeat-1", payload: { box: 1 } });
@@ -71,7 +71,7 @@ describeOnEngines(
       expect((await client.task.list({})).tasks).toMatchObject([{ state: "done", progress: 1, result: { moved: 3 } }]);
     });
 
-    test("a task that its agent says nothing of goes back to the queue, and is dead after its last attempt", async () => {
+    test("a task without a report of its agent goes back to the queue, and is dead after its last attempt", async () => {
       await using daemon = await start();
       const { client } = daemon;
       const { task } = await client.task.create({

@@ -7,7 +7,7 @@ import { unixFetch } from "../support/wire/unix-fetch.ts";
 describeOnEngines(
   "figures of agents",
   (engine, engineEnv) => {
-    test("tell their states, ends, restarts and use", async () => {
+    test("show their states, ends, restarts and use", async () => {
       await using daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat", "heartbeat"] });
       await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
       const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });

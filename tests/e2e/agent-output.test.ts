@@ -21,7 +21,7 @@ async function write(pid: number, stop: AbortSignal): Promise<number> {
 describeOnEngines(
   "what an agent writes",
   (engine, engineEnv) => {
-    test("while no bridge runs is read back by the next one: no line lost, none doubled", async () => {
+    test("while no bridge runs is read back by the next one, without a lost or repeated line", async () => {
       await using first = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
       await until("it runs", () => runs(first));
       const { pid } = await first.client.agent.get({ agent_id: "heartbeat-1" });

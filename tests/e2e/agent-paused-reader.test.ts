@@ -15,7 +15,7 @@ const script = `const s=require("node:net").connect("/run/bridge/agent.sock");s.
 describeOnEngines(
   "an agent that is paused with an event in hand",
   (engine, env) => {
-    test("is not blamed for it: the event becomes a dead letter only once it goes on and leaves it lying", async () => {
+    test("counts no attempt: the event becomes a dead letter only after the agent resumes and does not acknowledge it", async () => {
       await using daemon = await startTestDaemon({ engine, env: env(), start: ["heartbeat"] });
       const { client } = daemon;
       const pid = await until("the agent", async () => {

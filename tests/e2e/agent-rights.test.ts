@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 describeOnEngines(
   "an agent on its own socket",
   (engine, engineEnv) => {
-    test("is refused every method that its role lacks, and another agent's name changes nothing", async () => {
+    test("is refused every method that its role lacks, also with another agent's id as a parameter", async () => {
       await using daemon = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat", "system-monitor"] });
       await until("both run", async () => (await daemon.client.bridge.status()).agents.running === 2);
 

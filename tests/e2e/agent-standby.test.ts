@@ -10,7 +10,7 @@ const agentOf = async ({ client }: TestDaemon) => await client.agent.get({ agent
 
 /** Waits until the agent runs, in this start where one is given, and a standby that is none of these stands by. */
 const standing = async (daemon: TestDaemon, epoch: number | undefined, not: readonly (number | null)[]) =>
-  await until("a standby stands by", async () => {
+  await until("a standby is ready", async () => {
     const agent = await agentOf(daemon);
     const isNew = agent.standby_pid !== null && !not.includes(agent.standby_pid);
     return agent.state === "running" && (epoch ?? agent.epoch) === agent.epoch && isNew ? agent : undefined;
@@ -39,7 +39,7 @@ describeOnEngines(
   (engine, engineEnv) => {
     const options = () => ({ engine, env: engineEnv(), flags: ["--set", "loops.heartbeat.standby=true"] });
 
-    test("stands by unheard, takes over from a dead agent, and is made anew", async () => {
+    test("is ready without subscriptions, takes over from a dead agent, and is replaced", async () => {
       await using daemon = await startTestDaemon({ ...options(), start: ["heartbeat"] });
       const before = await standing(daemon, 1, []);
       expect(before.standby_pid).not.toBe(before.pid);
@@ -61,7 +61,7 @@ describeOnEngines(
       expect(await standing(daemon, 2, [after.standby_pid])).toMatchObject({ pid: after.pid, restarts: 1 });
     }, 60_000);
 
-    test("goes with a bridge that was killed, with a panic and with its agent", async () => {
+    test("ends with a killed bridge, with a panic and with its agent", async () => {
       await using killed = await startTestDaemon({ ...options(), start: ["heartbeat"] });
       const first = await standing(killed, 1, []);
       await killed.end("SIGKILL");

@@ -18,7 +18,7 @@ describeIf(process.getuid?.() === 0, "only root can bound a workspace", "workspa
   describeOnEngines(
     "an agent's workspace",
     (engine, engineEnv) => {
-      test("is kept over restarts of agent and bridge, bounded by the kernel, and removed by an operator alone", async () => {
+      test("is kept over restarts of agent and bridge, bounded by the kernel, and removed only by an operator", async () => {
         const env = {
           ...engineEnv(),
           ARMORCLAW_LOOPS: JSON.stringify({ heartbeat: { workspace: { size_bytes: sizeBytes } } }),

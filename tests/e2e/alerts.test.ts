@@ -40,7 +40,7 @@ async function startAlerting(settings: string, { flags = [], ...options }: Parti
   };
 }
 
-test("what can wait is told together, what is over is said, and what was not told yet is taken back", async () => {
+test("alerts that can wait are sent together, recoveries are sent, and alerts that recover before they are sent are dropped", async () => {
   await using bridge = await startAlerting("digest_ms = 6000");
   const { told, say } = bridge;
   await say("test.note", "the door");
@@ -60,7 +60,7 @@ test("what can wait is told together, what is over is said, and what was not tol
   await until("the end of it", () => told().at(-1) === "Resolved: Look at the door", 30_000);
 }, 90_000);
 
-test("in quiet hours only what is critical is told, such as a disk that fills up", async () => {
+test("in quiet hours only critical alerts are sent, for example of a full disk", async () => {
   const time = (inHours: number) => new Date(Date.now() + inHours * 3_600_000).toISOString().slice(11, 16);
   const quiet = `quiet_hours = { from = "${time(-1)}", to = "${time(1)}" }`;
   await using bridge = await startAlerting(`${quiet}\ndisk_free_bytes_min = ${2 ** 52}`);
@@ -73,19 +73,19 @@ test("in quiet hours only what is critical is told, such as a disk that fills up
   expect(events.map(({ data }) => data["rule"]).toSorted()).toEqual(["disk-low", "fire", "note"]);
 }, 60_000);
 
-test("a watcher outside hears the pulse, and a person hears when the watcher does not answer, and again", async () => {
+test("an external watcher receives the pulse, and an alert reports when the watcher does not answer and when it is back", async () => {
   await using watcher = await startPager();
   await using bridge = await startAlerting(`digest_ms = 0\npulse_url = "${watcher.url}/pulse"\npulse_every_ms = 1000`);
   await until("two pulses", () => watcher.told.filter(({ path }) => path === "/pulse").length >= 2);
   watcher.status = 500;
   await until(
-    "word of it",
+    "the alert of its loss",
     () => bridge.told().some((text) => text.startsWith("The watcher of the bridge's pulse")),
     30_000,
   );
   watcher.status = 200;
   await until(
-    "word of its return",
+    "the alert of its return",
     () => bridge.told().some((text) => text.startsWith("Resolved: The watcher")),
     30_000,
   );
@@ -96,7 +96,7 @@ test("a watcher outside hears the pulse, and a person hears when the watcher doe
   expect(watcher.told.length).toBeLessThanOrEqual(pulses + 1);
 }, 90_000);
 
-test("by the bridge's own rules an agent that hangs is told, and that it is back; so is one that fails again and again", async () => {
+test("the default rules report an agent that hangs and its return, and an agent that fails repeatedly", async () => {
   const set = ["--set", "agents.hang_after_ms=2000", "--set", "restart.failures_max=2"];
   await using bridge = await startAlerting("digest_ms = 0", { start: ["heartbeat"], flags: set });
   const { told, daemon } = bridge;
@@ -120,7 +120,7 @@ test("by the bridge's own rules an agent that hangs is told, and that it is back
   expect(told().filter((text) => failure.test(text) || hang.test(text))).toHaveLength(2);
 }, 90_000);
 
-test("by the bridge's own rules each threshold of a budget is told once, and that it is used up", async () => {
+test("the default rules report each threshold of a budget once, and its end", async () => {
   await using bridge = await startAlerting("digest_ms = 0");
   const { told, daemon } = bridge;
   const { budget } = daemon.client;
@@ -130,13 +130,13 @@ test("by the bridge's own rules each threshold of a budget is told once, and tha
     await budget.settle({ reservation_id, cost_nano_usd: cost });
   };
   await spend(600_000_000);
-  await until("half of it", () => told().length === 1, 30_000);
+  await until("the alert at half of the budget", () => told().length === 1, 30_000);
   await spend(400_000_000);
   await expect(spend(1)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
   const used = (level: number, spent: number) =>
     `Spending of global per day reached its threshold ${level}: $${(spent / 10).toFixed(2)} of $1.00`;
   const expected = [used(50, 6), used(80, 10), used(95, 10), "The budget of global is used up (budget.exhausted)"];
   const lines = () => told().flatMap((text) => text.split("\n- "));
-  await until("the rest", () => expected.every((text) => lines().includes(text)), 30_000);
+  await until("the other alerts", () => expected.every((text) => lines().includes(text)), 30_000);
   for (const text of expected) expect(lines().filter((line) => line === text)).toHaveLength(1);
 }, 60_000);

@@ -40,7 +40,7 @@ async function startHost() {
   return { host, port, [Symbol.asyncDispose]: close };
 }
 
-test("a host that fails is asked again for an agent's GET, then left alone at once for all its calls, and called again when it is back", async () => {
+test("a failing host is retried for an agent's GET, then gets no calls of that agent, and is called again when it is back", async () => {
   await using served = await startHost();
   const { host, port } = served;
   using temp = tempDirectory();
@@ -85,7 +85,7 @@ destinations = [{ host = "127.0.0.1", port = ${port}, methods = ["GET", "POST"],
   expect([await circuits(daemon, "http", "open"), await circuits(daemon, "http", "closed")]).toEqual([0, 1]);
 }, 90_000);
 
-test("two webhooks at a receiver that is down leave it alone together, and lose nothing and no order when it is back", async () => {
+test("two webhooks at a receiver that is down share a circuit, and deliver everything in order when it is back", async () => {
   await using receiver = await startPager();
   using temp = tempDirectory();
   const config = join(temp.path, "config.toml");
@@ -104,7 +104,7 @@ test("two webhooks at a receiver that is down leave it alone together, and lose 
   const texts = Array.from({ length: 6 }, (_, n) => `fire ${n}`);
   for (const n of texts.keys())
     await daemon.client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { n } });
-  await until("the receiver is left alone", async () => (await circuits(daemon, "webhook", "open")) === 1);
+  await until("the circuit of the receiver is open", async () => (await circuits(daemon, "webhook", "open")) === 1);
   // Both webhooks may be under way when the last failure is counted.
   const atFirst = failuresMax + lanes.length - 1;
   expect(receiver.told.length).toBeLessThanOrEqual(atFirst);

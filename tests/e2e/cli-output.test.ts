@@ -16,7 +16,7 @@ describeIf(existsSync("/dev/full"), "there is no /dev/full", "output on a full d
   });
 });
 
-test("a reader that goes away early is no failure", async () => {
+test("a reader that closes the pipe early is not a failure", async () => {
   const { code, stdout, stderr } = await shell(`${armorclaw} config schema | head -n 1`, {});
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "{\n", stderr: "" });
 });

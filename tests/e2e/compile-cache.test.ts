@@ -52,7 +52,7 @@ const damages: readonly ((bytes: Buffer) => Buffer)[] = [
 // Above this a bridge runs on what an earlier start has compiled; fewer modules than that it never loads.
 const many = 300;
 
-test("a bridge that is killed has kept what it compiled, and damage to that stops no start and is mended by it", async () => {
+test("a killed bridge has stored its compiled code, and a start survives and repairs a damaged cache", async () => {
   using directory = tempDirectory();
   const { cache, command } = treeWithoutCache(directory.path);
   const first = await startAndKill(command);
@@ -68,7 +68,7 @@ test("a bridge that is killed has kept what it compiled, and damage to that stop
   expect((await startAndKill(command)).read).toBeGreaterThan(many);
 }, 60_000);
 
-test("a bridge starts where nothing can be kept", async () => {
+test("a bridge starts where no cache can be stored", async () => {
   using directory = tempDirectory();
   const { cache, command } = treeWithoutCache(directory.path);
   writeFileSync(cache, "not a directory");
@@ -76,7 +76,7 @@ test("a bridge starts where nothing can be kept", async () => {
 }, 60_000);
 
 describeIf(hasBubblewrap(), "bubblewrap is not installed", "a cache that is read-only", () => {
-  test("is read and left as it is", async () => {
+  test("is read and left unchanged", async () => {
     using directory = tempDirectory();
     const { cache, command } = treeWithoutCache(directory.path);
     await startAndKill(command);

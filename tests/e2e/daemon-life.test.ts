@@ -7,7 +7,7 @@ import { tempDirectory } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
 describe("the daemon", () => {
-  test("makes its socket anew when something removes the file, and keeps the connections that it has", async () => {
+  test("creates its socket again when something removes the file, and keeps its connections", async () => {
     await using daemon = await startTestDaemon({ engine: "process" });
     rmSync(daemon.socket);
     await until("the socket is back", async () => lstatSync(daemon.socket, { throwIfNoEntry: false })?.isSocket());
@@ -24,7 +24,7 @@ describe("the daemon", () => {
     expect(lstatSync(daemon.socket, { throwIfNoEntry: false })).toBeUndefined();
   });
 
-  test("opens no inspector at SIGUSR1", async () => {
+  test("does not open an inspector at SIGUSR1", async () => {
     await using daemon = await startTestDaemon({ engine: "process" });
     daemon.process.child.kill("SIGUSR1");
     expect(await daemon.client.rpc.ping()).toEqual({ pong: true });
@@ -38,7 +38,7 @@ describe("the daemon", () => {
     });
   });
 
-  test("lives on when nobody reads its log any more", async () => {
+  test("keeps running when nobody reads its log any more", async () => {
     await using daemon = await startTestDaemon({ engine: "process" });
     daemon.process.child.stderr?.destroy();
     daemon.process.child.stdout?.destroy();
@@ -47,7 +47,7 @@ describe("the daemon", () => {
     expect(agents.total).toBe(3);
   });
 
-  test("counts its uptime by a clock that nobody sets", async () => {
+  test("measures its uptime by the monotonic clock", async () => {
     using temp = tempDirectory();
     const [preload, mark] = [join(temp.path, "yesterday.mjs"), join(temp.path, "mark")];
     const dayMs = 86_400_000;

@@ -12,7 +12,7 @@ import { until } from "../support/until.ts";
 describeOnEngines(
   "an agent",
   (engine) => {
-    test("gets no descriptor that the bridge inherited from whatever started it", async () => {
+    test("gets no descriptor that the bridge inherited", async () => {
       using directory = tempDirectory();
       const [runtime, state] = [join(directory.path, "r"), join(directory.path, "s")];
       const args = [

@@ -18,7 +18,7 @@ const unsafely = ["--set", "allow_unsandboxed=true"];
 /** Nothing listens at TCP port 1 of any machine that this runs on. */
 const deadRelay = "turn:127.0.0.1:1?transport=tcp";
 
-test("the doctor of a bridge that is down says so, what the machine has, and what starts it", async () => {
+test("the doctor of a bridge that is down reports that, the machine's programs, and the command that starts the bridge", async () => {
   using temp = tempDirectory();
   const places = ["--runtime-dir", join(temp.path, "r"), "--state-dir", join(temp.path, "s")];
   const env = { ARMORCLAW_SOCKET: join(temp.path, "r/bridge.sock") };
@@ -39,7 +39,7 @@ test("the doctor of a bridge that is down says so, what the machine has, and wha
   expect(wrong.stdout).toMatch(/trouble +configuration +.*cannot be read \(ENOENT\)/);
 });
 
-test("the doctor shows what is open to others, locked, unbounded or not isolated, and ends with 1", async () => {
+test("the doctor reports what is open to others, locked, unbounded or not isolated, and ends with 1", async () => {
   await using bridge = await startTestDaemon({ engine: "process", flags: unsafely });
   chmodSync(bridge.directories.state, 0o755);
   await bridge.client.keystore.lock({});
@@ -53,7 +53,7 @@ test("the doctor shows what is open to others, locked, unbounded or not isolated
 });
 
 describeIf(hasCoturn && existsSync("/usr/bin/bwrap"), "coturn or bubblewrap is not installed", "the doctor", () => {
-  test("allocates at the relay, and finds nothing wrong in a bridge that is well", async () => {
+  test("allocates at the relay, and finds no fault in a healthy bridge", async () => {
     using temp = tempDirectory();
     await using relay = await startCoturn();
     await using bridge = await startTestDaemon({
@@ -69,7 +69,7 @@ describeIf(hasCoturn && existsSync("/usr/bin/bwrap"), "coturn or bubblewrap is n
     expect({ code: finished.code, status }).toEqual({ code: 0, status: "ok" });
   });
 
-  test("tells a wrong secret from a relay that cannot be reached, each with what mends it", async () => {
+  test("distinguishes a wrong secret from an unreachable relay, each with its remedy", async () => {
     using temp = tempDirectory();
     await using relay = await startCoturn();
     await using bridge = await startTestDaemon({

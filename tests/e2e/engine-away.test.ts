@@ -39,7 +39,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
       .split("\n")
       .filter(Boolean).length;
 
-  test("runs agents under the runtime that the configuration names, and knows it when it is not that one", async () => {
+  test("runs agents under the configured runtime, and notices a container under another runtime", async () => {
     await using daemon = await start(undefined, ["--set", "docker.runtime=runc2"]);
     await until("the agent runs", () => runs(daemon), 60_000);
     expect((await daemon.client.bridge.status()).engine.version).toMatch(/^Docker .* with runc2$/);
@@ -55,7 +55,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     expect(anew.container_id).not.toBe(container_id);
   }, 120_000);
 
-  test("tells a runtime that Docker does not know, and what to do, and takes no weaker engine instead", async () => {
+  test("reports a runtime that Docker does not know with a remedy, and does not fall back to a weaker engine", async () => {
     const { code, stderr } = await run(["run", "--engine", "auto", "--set", "docker.runtime=runq"], {
       DOCKER_HOST: dockerd.host,
       HOME: directory.path,
@@ -66,7 +66,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     expect(stderr).toMatch(/RUNTIME_UNKNOWN: Docker knows no runtime runq; it knows .*runc2.*\n {2}next: Register it/);
   }, 30_000);
 
-  test("waits for the engine that holds its living agents, says so, and takes them over when it is back", async () => {
+  test("waits for the engine that holds its running agents, reports that, and adopts them when it is back", async () => {
     await using pager = await startPager();
     const config = join(directory.path, "alerting.toml");
     const to = '[[alerts.to]]\ndestination = "webhook"\nlane = "pager"';
@@ -83,7 +83,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     await first.end("SIGKILL");
     await using second = await start(first.directories, alerting);
     await until(
-      "it knows that the engine is away",
+      "the bridge reports that the engine is away",
       async () => !(await second.client.bridge.status()).engine_reachable,
     );
     const waiting = await second.cli(["status"]);
@@ -99,7 +99,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     await dockerd.start();
     await until("the agent is taken over", () => runs(second), 30_000);
     await until(
-      "word of its return",
+      "the report of its return",
       () => pager.told.some(({ text }) => text.startsWith(`Resolved: ${lost}`)),
       30_000,
     );

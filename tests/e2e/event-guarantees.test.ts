@@ -16,7 +16,7 @@ interface Push {
 const pushesOf = ({ lines }: WireClient): Push[] => lines.map((line) => JSON.parse(line) as Push);
 
 describe("what is guaranteed of events", () => {
-  test("history and subscribers are told of a gap: of what was forgotten, and of a cursor that is of another log", async () => {
+  test("history and subscribers are notified of a gap: of deleted events, and of a cursor of another log", async () => {
     using temp = tempDirectory();
     const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };
     const channels = ["load.>"];
@@ -51,7 +51,7 @@ describe("what is guaranteed of events", () => {
     expect(gaps[0]?.resumedAt).toBeGreaterThanOrEqual(first);
   }, 60_000);
 
-  test("filters by priority, source, type and data; what has outlived its ttl is not delivered; the correlation is kept", async () => {
+  test("filters by priority, source, type and data; an event is not delivered after its ttl; the correlation id is kept", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     const { client } = daemon;
     const publish = (params: object) => client.event.publish({ channel: "a.b", type: "a.b", ...params });
@@ -76,7 +76,7 @@ describe("what is guaranteed of events", () => {
     expect(next.value?.seq).toBe(lasting.seq);
   });
 
-  test("an event is the same line on every connection, and a subscription's name is not given twice on one", async () => {
+  test("an event is the same line on every connection, and a connection cannot use one subscription name twice", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     await using first = await WireClient.open(daemon.socket);
     await using second = await WireClient.open(daemon.socket);
@@ -101,7 +101,7 @@ describe("what is guaranteed of events", () => {
     expect(JSON.parse(other).params.event).toEqual(JSON.parse(lines[0] ?? "").params.event);
   });
 
-  test("a subscriber with credit gets no more than that before it acknowledges", async () => {
+  test("a subscriber with a window gets no more events than the window before it acknowledges", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     for (const name of [undefined, "careful"]) {
       await using reader = await WireClient.open(daemon.socket);
@@ -124,7 +124,7 @@ describe("what is guaranteed of events", () => {
     }
   });
 
-  test("to a reader that is behind, critical events come first and low ones yield, which it is told; nothing else is lost", async () => {
+  test("a reader that is behind gets critical events first and a notice of dropped low ones; nothing else is lost", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     await using reader = await WireClient.open(daemon.socket);
     await reader.call("event.subscribe", { channels: ["a.>"] });
@@ -143,7 +143,7 @@ describe("what is guaranteed of events", () => {
     const events = () => pushesOf(reader).filter(({ method }) => method === "event.push");
     const of = (priority: string) =>
       events().flatMap(({ params: { event } }) => (event?.priority === priority ? [event.seq] : []));
-    const gap = await until("word of what yielded", () =>
+    const gap = await until("the notice of dropped events", () =>
       pushesOf(reader).find(({ method }) => method === "event.gap"),
     );
     expect(of("normal")).toEqual(normal);
@@ -155,7 +155,7 @@ describe("what is guaranteed of events", () => {
   });
 });
 
-test("progress is drawn as a bar while it goes on", async () => {
+test("progress is drawn as a bar while a task runs", async () => {
   await using daemon = await startTestDaemon(daemonOptions);
   const publish = (progress: number) =>
     daemon.client.event.publish({

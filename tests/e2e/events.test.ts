@@ -71,7 +71,7 @@ describe("events through the daemon", () => {
     expect(events).toHaveLength(1);
   });
 
-  test("filters by data, refuses what is reserved, and says what a delivery is", async () => {
+  test("filters by data, refuses reserved types, and reports what a delivery is", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     const { client } = daemon;
     await using subscription = client.subscribe({ channels: ["a.>"], filter: { data: { "who.name": "ann" } } });
@@ -90,7 +90,7 @@ describe("events through the daemon", () => {
     });
   });
 
-  test("an event that is not taken becomes a dead letter, which a person can give again or delete", async () => {
+  test("an event that is not acknowledged becomes a dead letter, which a person can redeliver or delete", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     const { client } = daemon;
     const params = { channels: ["a.>"], name: "slow", ack_deadline_ms: 100, attempts_max: 2 };
@@ -115,7 +115,7 @@ describe("events through the daemon", () => {
     await expect(client.event.forget({ name: "slow" })).rejects.toMatchObject({ code: "SUBSCRIPTION_NOT_FOUND" });
   });
 
-  test("the command line follows durably, and picks up where it left off", async () => {
+  test("the command line follows durably, and resumes at its position", async () => {
     await using daemon = await startTestDaemon(daemonOptions);
     const { client } = daemon;
     const publish = (n: number) => client.event.publish({ channel: "a.b", type: "a.b", data: { n } });
@@ -141,7 +141,7 @@ describe("events through the daemon", () => {
 });
 
 describe("tasks and the outbox through the daemon", () => {
-  test("a failed delivery is told at once to the other route, and the queue is the operator's", async () => {
+  test("a failed delivery is reported at once by the other route, and an operator manages the queue", async () => {
     await using server = await startPager((_, path) => (path === "/pager" ? undefined : { status: 404 }));
     const isTold = (words: string) => server.told.some(({ text, isTaken }) => isTaken && text.includes(words));
     using temp = tempDirectory();
@@ -162,7 +162,7 @@ describe("tasks and the outbox through the daemon", () => {
     await client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { place: "the kitchen" } });
     await until("the alarm", () => isTold("Fire in the kitchen"));
     process.stderr.write(`event to webhook ${Math.round(performance.now() - begun)} ms\n`);
-    await until("word of the failed delivery", () => isTold("could not be delivered: gone answered 404"));
+    await until("the alert of the failed delivery", () => isTold("could not be delivered: gone answered 404"));
     const dead = await daemon.cli(["queue", "ls", "--state", "dead", "--json"]);
     expect(dead.stderr).toBe("");
     const { messages } = JSON.parse(dead.stdout) as { messages: { message_id: number; lane: string }[] };
@@ -177,7 +177,7 @@ describe("tasks and the outbox through the daemon", () => {
     expect((await daemon.cli(["queue", "drop", id])).code).toBe(3);
   });
 
-  test("a person hears within seconds of an agent that is killed", async () => {
+  test("a person is alerted within seconds of an agent that is killed", async () => {
     await using pager = await startPager();
     const to = JSON.stringify([{ destination: "webhook", lane: "pager" }]);
     await using daemon = await startTestDaemon({

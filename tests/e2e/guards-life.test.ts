@@ -54,7 +54,7 @@ destinations = [{ host = "127.0.0.1", port = ${port}, methods = ["GET", "POST"],
 const code = (answer: { error?: { data: { code: string } } }) => answer.error?.data.code;
 
 describe("a key through the real daemon", () => {
-  test("comes by stdin, is kept sealed, is granted, claimed once, and taken back", async () => {
+  test("is read from stdin, stored sealed, granted, claimed once, and revoked", async () => {
     await using daemon = await start();
     const stored = await daemon.cli(["keystore", "store", "--provider", "openai", "--json"], `${key}\n`);
     expect(JSON.parse(stored.stdout)).toMatchObject({ id: "openai", key_id: "openai", warnings: [] });
@@ -92,7 +92,7 @@ describe("a key through the real daemon", () => {
     expect(readFileSync(join(daemon.directories.state, "store.db")).includes(key)).toBe(false);
   }, 60_000);
 
-  test("is used for an agent that never sees it, where its grant reaches and nowhere else", async () => {
+  test("is used for an agent that never sees it, and only at the hosts of its grant", async () => {
     const seen: IncomingHttpHeaders[] = [];
     const server = createServer((request, response) => {
       seen.push(request.headers);
@@ -219,7 +219,7 @@ test("without the means to record them, privileged acts are refused and reads go
   ]);
 }, 60_000);
 
-test("every method × every role is as the contract says, and no parameter makes a caller someone else", async () => {
+test("every method × every role is as the contract declares, and no parameter changes who the caller is", async () => {
   await using daemon = await start();
   const table = Object.entries(methods) as [string, AnyMethod][];
   for (const role of roles.filter((one) => one !== "agent")) {

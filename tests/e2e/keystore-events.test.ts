@@ -15,7 +15,7 @@ const eventsOf = async ({ client }: TestDaemon) =>
 const keystoreHealth = async ({ client }: TestDaemon) =>
   (await client.bridge.health()).checks.filter(({ name }) => name === "keystore" || name === "store");
 
-test("what happens to the keystore is told: locked, opened, expiring, rotated, damaged; a person hears of the trouble", async () => {
+test("the keystore publishes that it is locked, opened, expiring, rotated or damaged; a person is alerted of trouble", async () => {
   await using pager = await startPager();
   const heard = (words: RegExp) => until(`${words}`, () => pager.told.some(({ text }) => words.test(text)));
   using temp = tempDirectory();

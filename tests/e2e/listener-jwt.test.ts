@@ -95,7 +95,7 @@ afterAll(async () => {
   directory[Symbol.dispose]();
 });
 
-test.each(["viewer", "operator", "admin"])("the issuer's token for a %s comes in as one", async (role) => {
+test.each(["viewer", "operator", "admin"])("the issuer's token for a %s has that role", async (role) => {
   const { status, result } = await whoAmI(await sign(first, { role, subject: `${role}-1` }));
   expect([status, result]).toEqual([200, { principal: `token:jwt-${role}-1`, role }]);
 });
@@ -151,7 +151,7 @@ test.each<[string, () => string | Promise<string>]>([
   expect(await whoAmI(await make())).toMatchObject({ status: 401, code: "UNAUTHENTICATED" });
 });
 
-test("keys that are published later are taken at once, and those that are withdrawn open no listener any more", async () => {
+test("keys that are published later are accepted at once, and withdrawn keys are no longer accepted", async () => {
   const [old, recent] = [await sign(first), await sign(second)];
   expect((await whoAmI(recent)).status).toBe(401);
   publish(first, second);
@@ -166,7 +166,7 @@ test("keys that are published later are taken at once, and those that are withdr
   await until("the keys to be read again", async () => (await whoAmI(old)).status === 200);
 });
 
-test("a WebSocket that a token has opened ends with the token", async () => {
+test("a WebSocket that a token has opened closes when the token expires", async () => {
   // The clocks of issuer and bridge may differ by half a minute.
   const token = await sign(first, { endsIn: 4 - minute / 2, role: "operator" });
   await using client = await connect({ url: `ws://127.0.0.1:${port}`, token });

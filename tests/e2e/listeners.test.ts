@@ -57,7 +57,7 @@ describe("every listener of the real daemon", () => {
     return (JSON.parse(stdout) as { token: string }).token;
   };
 
-  test("socat is answered by each in its order", () => {
+  test("socat gets each answer in order", () => {
     expect(expected).toMatchObject([
       { id: 1, result: { loops: expect.any(Array) } },
       { id: "ü-2", error: { code: -2, data: { code: "AGENT_NOT_FOUND" } } },
@@ -109,7 +109,7 @@ print(json.dumps(answers))
     expect(event).toEqual({ n: 1 });
   });
 
-  test("a token opens HTTP over TCP until it is revoked, and what it opened is closed", async () => {
+  test("a token opens HTTP over TCP until it is revoked, and its connections are closed then", async () => {
     const token = await mint("dashboard");
     const post = () =>
       fetch(`http://127.0.0.1:${port}/rpc`, {

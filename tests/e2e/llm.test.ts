@@ -81,7 +81,7 @@ const chat = async ({ client }: TestDaemon, more: object = {}) => {
 };
 
 describe("llm.chat through the real bridge", () => {
-  test("streams, settles to the provider's figures, and shows it in status, report and the command line", async () => {
+  test("streams, settles to the provider's figures, and shows them in status, report and the command line", async () => {
     await using daemon = await start("process");
     const answer = await chat(daemon);
     const [entry] = provider.books;
@@ -110,7 +110,7 @@ describe("llm.chat through the real bridge", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ rows: [{ cost_nano_usd: cost }] });
   }, 60_000);
 
-  test("refuses past the limit, tells of it once, and lets through what is topped up", async () => {
+  test("refuses past the limit, publishes one event, and accepts calls again after a top-up", async () => {
     await using daemon = await start("process");
     expect((await daemon.cli(["budget", "set", "global", "--per", "hour", "--hard", "0.0001"])).code).toBe(0);
     await expect(chat(daemon)).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
@@ -137,7 +137,7 @@ describe("llm.chat through the real bridge", () => {
     ]);
   }, 60_000);
 
-  test("a call that is cancelled ends at the provider, too", async () => {
+  test("a cancelled call ends at the provider, too", async () => {
     await using daemon = await start("process");
     provider.next({ tokens: 50, tokenDelayMs: 50 });
     for await (const _ of daemon.client.stream("llm.chat", {
@@ -155,7 +155,7 @@ describe("llm.chat through the real bridge", () => {
     expect(after).toBeLessThan(50);
   }, 60_000);
 
-  test("what was in flight when the bridge was killed is booked when its lease is over, and nothing more is lent on it", async () => {
+  test("a call in flight when the bridge was killed is booked when its lease ends, and its budget is not spent twice", async () => {
     const daemon = await start("process", { config: "llm.call_ms = 100" });
     provider.next({ stallAt: "head" });
     const lost = chat(daemon).catch((error: unknown) => error);
@@ -226,7 +226,7 @@ describeOnEngines(
       expect([stolen, fromOutside]).toEqual(["refused", "refused"]);
     }, 120_000);
 
-    test("asks for more, and has it when a person says yes; it is paused when its limit says so", async () => {
+    test("asks for more budget, and gets it when a person approves; is paused when its limit requires that", async () => {
       await using daemon = await start(engine as "sandbox", { env: engineEnv(), start: ["heartbeat"] });
       const { client } = daemon;
       const running = async () => (await client.agent.get({ agent_id: "heartbeat-1" })).state === "running";

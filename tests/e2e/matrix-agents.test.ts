@@ -18,7 +18,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
   }, 120_000);
   afterAll(async () => await world[Symbol.asyncDispose]());
 
-  test("is handed what is written there in its own handler, is woken by it over kill -9 of the bridge, and hears no other room", async () => {
+  test("gets its room's messages in its handler, is woken by them over kill -9 of the bridge, and gets no other room's", async () => {
     const { room, openRoom } = world;
     const heard: string[] = [];
     const handed = async (client: Awaited<ReturnType<MatrixWorld["startBridge"]>>["client"], body: string) => {
@@ -64,7 +64,7 @@ describeIf(synapseIsThere(), "no Synapse", "an agent that is given a room", () =
     expect(heard.filter((type) => type === "matrix.message").length).toBeGreaterThanOrEqual(3);
   }, 120_000);
 
-  test("reads the files of its room, and none of another's, whatever it calls them", async () => {
+  test("reads the files of its room, and none of another room, whatever id it sends", async () => {
     const { room, openRoom, ann } = world;
     await using bridge = await world.startBridge();
     const bytes = randomBytes(40_000);

@@ -87,7 +87,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   };
 
   test(
-    "are answered in the encrypted room, heard by the agent and heard back, also after an ICE restart",
+    "are answered in the encrypted room, with audio in both directions, also after an ICE restart",
     async () => {
       await call();
       expect((await stateIs("connected")).streams).toBe(1);
@@ -121,7 +121,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   );
 
   test(
-    "are hung up by the bridge as well, and the client is told",
+    "are hung up by the bridge, too, and the client is notified",
     async () => {
       await call();
       await stateIs("connected");
@@ -152,7 +152,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   );
 
   test(
-    "are not answered to strangers, in the clear, or too late; each is on record",
+    "are not answered for strangers, unencrypted, or too late; each is recorded",
     async () => {
       await using far = await openFarEnd();
       const invite = {
@@ -205,7 +205,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
     testMs,
   );
 
-  test("that rang while the bridge was dead are not answered by the next", async () => {
+  test("that were offered while the bridge was down are not answered by the next bridge", async () => {
     await bridge.client.close();
     await bridge.end("SIGKILL");
     await using far = await openFarEnd();
@@ -229,7 +229,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
     });
 
   test(
-    "are for those who are in it, and for no one else",
+    "are controlled only by their participants",
     async () => {
       const hers = await start({ user_id: "@ann:localhost" });
       const { sessions } = await bridge.client.webrtc.list({});
@@ -264,7 +264,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   );
 
   test(
-    "end when their agent dies, and its return is for the next call",
+    "end when their agent dies, and the restarted agent takes the next call",
     async () => {
       const { session_id } = await start({ agent_id: "voice-echo-1" });
       const { pid } = await bridge.client.agent.get({ agent_id: "voice-echo-1" });
@@ -282,7 +282,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
   );
 
   test(
-    "end with the bridge's own place in the room",
+    "end when the bridge leaves the room",
     async () => {
       const { session_id } = await start();
       await world.ann.request("POST", `rooms/${world.room}/kick`, { user_id: world.bridgeId });

@@ -56,7 +56,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
   const question = async (action: string) => {
     // After a no, an agent has to wait before its next question.
     const result = await until(
-      "the pause after a no",
+      "the pause after a denial",
       async () => (await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } })).result,
     );
     const code = String(result?.["approval_id"]).replace("ap_", "");
@@ -79,18 +79,18 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
   };
   const statusOf = async (id: string) => (await daemon.client.approval.get({ approval_id: id })).status;
 
-  test("freezes an agent and lets it go on", async () => {
+  test("pauses an agent and resumes it", async () => {
     expect(await ask("!pause heartbeat-1")).toBe("heartbeat-1: paused");
     expect(await stateOf("heartbeat-1")).toBe("paused");
     expect(await ask("!resume heartbeat-1")).toBe("heartbeat-1: running");
     expect(await stateOf("heartbeat-1")).toBe("running");
   });
 
-  test("tells what was spent, in money", async () => {
+  test("reports what was spent, in money", async () => {
     expect(await ask("!budget")).toMatch(/^global per day: \$0\.00 of \$5\.00 \(0 %\)/);
   });
 
-  test("puts an agent's question to the room, whole and so that a phone rings, and takes the answer once", async () => {
+  test("sends an agent's question to the room, whole and with a notification, and accepts one answer", async () => {
     const { code, id, asked } = await question("mail.send");
     expect(asked).toMatchObject({ kind: "text", trust: "verified", room_id: world.room });
     expect(asked).toMatchObject({ body: expect.stringContaining('{"action":"mail.send","details":{"n":1}}') });
@@ -130,7 +130,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask(`!deny ${code}`)).toBe("Denied.");
   });
 
-  test("refuses what changes something to a device that its owner has not signed, and to a role that may not", async () => {
+  test("refuses a command that changes something from a device that its owner has not signed, and from a role without the right", async () => {
     expect(await ask("!pause heartbeat-1", world.room, annOnNewDevice)).toMatch(/^Your device is not verified/);
     expect(await ask("!ps", world.room, annOnNewDevice)).toMatch(/^heartbeat-1: running/);
     expect(await ask("!pause heartbeat-1", world.room, bob)).toMatch(/^FORBIDDEN: .*viewer/);
@@ -149,7 +149,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await stateOf("heartbeat-1")).toBe("running");
   });
 
-  test("does not hear strangers, edits, or what is too old", async () => {
+  test("ignores strangers, edits, and old messages", async () => {
     const { synapse, person, room, openRoom } = world;
     const eveId = await synapse.register("eve", "secret");
     await person.request("POST", `rooms/${openRoom}/invite`, { user_id: eveId });
@@ -181,7 +181,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await stateOf("heartbeat-1")).toBe("running");
   });
 
-  test("stops everything at once, until somebody at the machine resumes", async () => {
+  test("stops everything at once, until somebody resumes on the machine", async () => {
     expect(await ask("!panic")).toMatch(/^All agents are stopped\./);
     expect(await ask("!start heartbeat")).toMatch(/^[A-Z_]+: .*panic/i);
     expect((await daemon.client.bridge.status()).agents.running).toBe(0);
@@ -193,7 +193,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask("!start heartbeat")).toMatch(/^heartbeat-\d+: /);
   });
 
-  test("takes reactions as answers where the operator trusts the homeserver, and only from who may answer", async () => {
+  test("accepts reactions as answers where the operator trusts the homeserver, and only from people who may answer", async () => {
     await daemon.client.close();
     await daemon.end("SIGTERM");
     daemon = await world.startBridge({ flags: ["--set", "matrix.reaction_approvals=true"] });
@@ -202,12 +202,12 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     await react(first.asked.event_id, "✅", bob);
     expect(await world.answerTo(first.asked.event_id)).toMatch(/^FORBIDDEN: .*viewer/);
     await react(first.asked.event_id, "✅");
-    await until("the yes", async () => (await statusOf(first.id)) === "approved");
+    await until("the approval", async () => (await statusOf(first.id)) === "approved");
     const second = await question("react to it again");
     await react(second.asked.event_id, "❎");
-    await until("the no", async () => (await statusOf(second.id)) === "denied");
+    await until("the denial", async () => (await statusOf(second.id)) === "denied");
     await react(second.asked.event_id, "👍");
-    await until("the answer to a late yes", () =>
+    await until("the answer to a late approval", () =>
       world.ann.inbound.some(
         (one) =>
           one.type === "matrix.message" &&

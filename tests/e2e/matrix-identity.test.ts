@@ -46,7 +46,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
     temp[Symbol.dispose]();
   });
 
-  test("two devices compare emoji, and know each other from then on", async () => {
+  test("two devices compare emoji, and are verified from then on", async () => {
     const [mine, hers] = await Promise.all([
       bridge.adapter.verifications.verify("@ann:localhost", soon()),
       until("ann's side", () => ann.adapter.status().verifications.find(({ state }) => state === "compare")),
@@ -60,7 +60,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
     expect(ends.map(({ state }) => state)).toEqual(["done", "done"]);
   });
 
-  test("a comparison that differs is called off on both sides", async () => {
+  test("a comparison that differs is cancelled on both sides", async () => {
     const [mine] = await Promise.all([
       bridge.adapter.verifications.verify("@ann:localhost", soon()),
       until("ann's side", () => ann.adapter.status().verifications.find(({ state }) => state === "compare")),
@@ -71,7 +71,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
     );
   });
 
-  test("a device that its owner has not signed is heard as unverified", async () => {
+  test("a message of a device that its owner has not signed is read as unverified", async () => {
     await using second = await startAccount({ directory: join(temp.path, "ann2") });
     const { identity } = await second.adapter.logIn(synapse.url, credentials("ann"));
     expect(identity?.isCrossSigned).toBe(false);
@@ -82,7 +82,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
     expect(heard).toMatchObject({ data: { trust: "unverified" } });
   });
 
-  test("after the keys were lost, the recovery key brings the same identity back, and messages are read again", async () => {
+  test("after the keys were lost, the recovery key restores the same identity, and messages are read again", async () => {
     await say(ann, "before the loss");
     await until("it", () => bodies(bridge.inbound).includes("before the loss"));
     const { recoveryKey } = JSON.parse(secrets.values.get("matrix-session") ?? "{}") as { recoveryKey: string };
@@ -100,7 +100,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's identity on Matrix", ()
     expect(heard).toMatchObject({ data: { trust: "verified" } });
   });
 
-  test("no recovery key and no other device: the identity stays as it is, and others are told", async () => {
+  test("without a recovery key and another device the identity is unchanged, and that is reported", async () => {
     await using stranger = await startAccount({ directory: join(temp.path, "bridge-unsigned") });
     const { identity } = await stranger.adapter.logIn(synapse.url, credentials("bridge"));
     expect(identity?.isCrossSigned).toBe(false);

@@ -70,7 +70,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
   const wasTold = (start: string) => pager.told.some(({ text }) => text.startsWith(start));
   const times = (body: string) => bodies(world.ann.inbound).filter((one) => one === body).length;
 
-  test("logs in with the token of a single sign-on; not while the device's keys could not be kept", async () => {
+  test("logs in with the token of a single sign-on, and refuses that while the device's keys cannot be stored", async () => {
     const { request } = await elsewhere();
     const { devices } = await request("GET", "devices");
     expect(await logIn(["--username", "bridge", "--password", "@-"], "secret")).toMatch(/keystore is locked/);
@@ -83,7 +83,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     device = await live();
   }, 120_000);
 
-  test("a sync that never comes back is noticed and begun anew, and nothing is lost", async () => {
+  test("a sync that hangs is noticed and restarted, and nothing is lost", async () => {
     const { restarts } = await status();
     proxy.fault = "sync-stalls";
     await until("the stall", () => proxy.stalled > 0);
@@ -98,14 +98,14 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     );
     expect(error).toMatch(/^no sync came back for \d+ s$/);
     proxy.fault = "none";
-    await until("what was said", async () => (await heard()).includes("while it stalls"), 40_000);
+    await until("the messages sent meanwhile", async () => (await heard()).includes("while it stalls"), 40_000);
     expect(await live()).toEqual(device);
     await world.say(world.room, "and after");
     await until("the rest", async () => (await heard()).includes("and after"));
     expect(await heard()).toEqual(["while it stalls", "and after"]);
   }, 120_000);
 
-  test("a homeserver that is away for long is told by another route, and its return by the next bridge too", async () => {
+  test("a homeserver that is unreachable for long is reported by another route, and so is its return, also by the next bridge", async () => {
     const lost = `The homeserver ${proxy.url} has not answered since `;
     proxy.fault = "refuse";
     await until("the alert", () => wasTold(lost), 30_000);
@@ -114,7 +114,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     daemon = await start();
     await unlock();
     proxy.fault = "none";
-    await until("word of its return", () => wasTold(`Resolved: ${lost}`), 40_000);
+    await until("the alert of its return", () => wasTold(`Resolved: ${lost}`), 40_000);
     expect(await live()).toEqual(device);
     const { events } = await daemon.client.event.history({
       channels: ["matrix.>"],
@@ -123,7 +123,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(events.map(({ type }) => type).slice(-2)).toEqual(["matrix.link_lost", "matrix.link_restored"]);
   }, 120_000);
 
-  test("waits for a keystore that is locked at the start, and goes on where it was when it is unlocked", async () => {
+  test("waits for a keystore that is locked at the start, and resumes at its position when it is unlocked", async () => {
     await daemon.client.close();
     await daemon.end("SIGKILL");
     await world.say(world.room, "while it is away");
@@ -140,14 +140,14 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(await live()).toEqual(device);
     const isAlert = (body: string) => body.includes("ended without an orderly stop");
     await until("the alert", () => bodies(world.ann.inbound).some(isAlert), 30_000);
-    await until("what was said", async () => (await heard()).includes("while it is away"));
+    await until("the messages sent meanwhile", async () => (await heard()).includes("while it is away"));
     expect((await heard()).filter((body) => body === "while it is away")).toHaveLength(1);
     expect(bodies(world.ann.inbound).filter(isAlert)).toHaveLength(1);
   }, 120_000);
 
-  test("an ended login is said and told by another route, asked for only once, and the same account goes on", async () => {
+  test("an ended login is reported, also by another route, is not tried again, and a new login continues the account", async () => {
     await (await elsewhere()).request("POST", "logout/all", {});
-    await until("the word of it", () => wasTold("The homeserver has ended the login of"));
+    await until("the alert of the ended login", () => wasTold("The homeserver has ended the login of"));
     expect(await status()).toMatchObject({ status: "logged_out", logged_in: false, connected: false });
     const shown = (await daemon.cli(["matrix", "status"])).stdout;
     expect(shown).toMatch(/no longer accepts the login of @bridge:localhost: .*Invalid access token/);
@@ -162,7 +162,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(login).toMatchObject({ is_cross_signed: true });
     await arrives("queued while logged out");
     expect(times("queued while logged out")).toBe(1);
-    await until("word that it is over", () => wasTold("Resolved: The homeserver has ended"));
+    await until("the alert of the recovery", () => wasTold("Resolved: The homeserver has ended"));
     for (const suffix of ["", "-wal"])
       expect(readFileSync(join(daemon.directories.state, `store.db${suffix}`)).includes(token)).toBe(false);
     expect(daemon.process.output.stderr).not.toContain(token);
@@ -183,7 +183,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     const login = await logIn(["--username", "bridge", "--password", "@-"], "secret");
     expect(login).toMatchObject({ device_id: device.device_id, is_cross_signed: true });
     expect(await live()).toEqual(device);
-    await until("what was said", async () => (await heard()).includes("while it is logged out"));
+    await until("the messages sent meanwhile", async () => (await heard()).includes("while it is logged out"));
     const { events } = await daemon.client.event.history({
       channels: ["matrix.>"],
       filter: { types: ["matrix.logged_out"] },
@@ -191,7 +191,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(events.map(({ data }) => data["is_soft"])).toEqual([false, true]);
   }, 120_000);
 
-  test("the recovery key is shown, survives a logout unless it is to be forgotten, and opens the account again", async () => {
+  test("the recovery key is shown, is kept at a logout unless it is to be deleted, and restores the account", async () => {
     const shown = await daemon.cli(["matrix", "recovery-key", "--json"]);
     expect(shown.stderr).toBe("");
     const { user_id, recovery_key } = JSON.parse(shown.stdout) as Record<"user_id" | "recovery_key", string>;
@@ -217,7 +217,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     await live();
   }, 120_000);
 
-  test("what a gap holds beyond the bound is told as missed, and the rest is heard", async () => {
+  test("messages of a gap beyond the bound are reported as missed, and the rest is read", async () => {
     await daemon.client.close();
     await daemon.end("SIGKILL");
     // More than a first sync brings along.

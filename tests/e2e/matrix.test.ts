@@ -93,7 +93,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
         )[0],
     );
 
-  test("logs in from the command line, and joins what a trusted person invites it to and the configuration names", async () => {
+  test("logs in from the command line, and joins configured rooms to which a trusted person invites it", async () => {
     expect((await daemon.cli(["matrix", "status"])).stdout).toMatch(/Not logged in/);
     const refused = await daemon.cli(["matrix", "login", "--username", "bridge", "--password", "@-"], "wrong\n");
     expect(refused.stderr).toMatch(/MATRIX_LOGIN_FAILED/);
@@ -164,7 +164,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     });
   });
 
-  test("fetches the file of a message: opened, held to its hash and its bound, and only where the bridge hears", async () => {
+  test("fetches the file of a message: decrypted, checked against its hash and bound, and only in trusted rooms", async () => {
     const bytes = randomBytes(200_000);
     const uploaded = await ann.adapter.media.upload(
       { roomId: secret, bytes, mimetype: "application/pdf", name: "plan.pdf" },
@@ -196,13 +196,13 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     await expect(read({ ...params, room_id: strange })).rejects.toMatchObject({ code: "MATRIX_ROOM_NOT_TRUSTED" });
     const { eventId: without } = await say(secret, "no file");
     await expect(read({ ...params, event_id: without })).rejects.toThrow("has no file");
-    await until("the last of it", async () => {
+    await until("the last of the file", async () => {
       const { events: later } = await daemon.client.call("matrix.receive", { cursor });
       return later.some(({ body }) => body === "no file");
     });
   });
 
-  test("hears trusted people, by subscription and by pull; nobody else, no edits, nothing of other rooms", async () => {
+  test("reads trusted people, by subscription and by pull; nobody else, no edits, no other rooms", async () => {
     const { cursor } = await daemon.client.call("matrix.receive", {});
     const eve = await logInPerson(synapse, "@eve:localhost", "secret");
     await eve.request("PUT", "profile/@eve:localhost/displayname", { displayname: "@ann:localhost" });
@@ -229,7 +229,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     expect((await daemon.cli(["agent", "get", "heartbeat-1", "--json"])).stdout).toMatch(/"state":"running"/);
   });
 
-  test("takes commands: those that change something only in the encrypted room, with the person's own role", async () => {
+  test("runs commands: those that change something only in the encrypted room, with the person's own role", async () => {
     expect((await answerTo((await say(open, "!ps")).eventId)).body).toMatch(/^heartbeat-1: running/);
     expect((await answerTo((await say(open, "!stop heartbeat-1")).eventId)).body).toMatch(/only in an encrypted room/);
     expect((await answerTo((await say(secret, "!logs heartbeat-1")).eventId)).body).not.toBe("");
@@ -241,7 +241,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     expect(JSON.stringify(records)).toContain("matrix:@ann:localhost");
   });
 
-  test("is killed and goes on: the same device, and what was queued meanwhile comes once", async () => {
+  test("goes on after kill -9 with the same device, and sends what was queued meanwhile once", async () => {
     const before = await daemon.client.call("matrix.status", {});
     await synapse.kill();
     const queued = await daemon.client.call("matrix.send", {
@@ -257,9 +257,9 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     await say(secret, "are you there?");
     daemon = await startBridge();
     await until("the link", async () => (await daemon.client.call("matrix.status", {})).connected, 30_000);
-    await until("what was queued", () => bodies(ann.inbound).includes("while away"));
+    await until("the queued messages", () => bodies(ann.inbound).includes("while away"));
     expect(bodies(ann.inbound).filter((body) => body === "while away")).toHaveLength(1);
-    const heard = await until("what was said meanwhile", async () => {
+    const heard = await until("the messages sent meanwhile", async () => {
       const { events } = await daemon.client.call("matrix.receive", { cursor: 0, limit: 1000 });
       return events.find(({ body }) => body === "are you there?");
     });
@@ -268,7 +268,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     expect([after.device_id, after.fingerprint]).toEqual([before.device_id, before.fingerprint]);
   }, 60_000);
 
-  test("tells the room of an agent's death", async () => {
+  test("alerts the room of an agent's death", async () => {
     const { pid } = await until("the agent", async () => {
       const info = await daemon.client.call("agent.get", { agent_id: "heartbeat-1" });
       return info.state === "running" && info.pid !== null ? info : undefined;
@@ -285,13 +285,13 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     process.stderr.write(`Matrix: an agent's death was in the room after ${tookMs} ms\n`);
     // By the bridge's own rule and with its own times: at once, or with what else is told in the minute.
     await until(
-      "the bridge's own word of it",
+      "the bridge's own event",
       () => bodies(ann.inbound.slice(known)).find((body) => body.includes("heartbeat-1 exited unexpectedly")),
       80_000,
     );
   }, 120_000);
 
-  test("logs out: the device is gone, and the keys with it", async () => {
+  test("logs out, and deletes the device and its keys", async () => {
     expect((await daemon.cli(["matrix", "logout"])).code).toBe(0);
     expect((await daemon.cli(["matrix", "rooms"])).stderr).toMatch(/MATRIX_LOGGED_OUT/);
     expect(await daemon.client.call("matrix.status", {})).toMatchObject({ logged_in: false, status: "not_configured" });

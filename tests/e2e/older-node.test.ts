@@ -18,7 +18,7 @@ function olderNode(directory: string): [string, ...string[]] {
 }
 
 test.each(["SIGINT", "SIGTERM"] as const)(
-  "under an older Node, %s to the program alone stops the bridge in order",
+  "under an older Node, %s to the program alone stops the bridge in an orderly way",
   async (signal) => {
     using directory = tempDirectory();
     await using daemon = await startTestDaemon({ command: olderNode(directory.path), engine: "process" });
@@ -31,7 +31,7 @@ test.each(["SIGINT", "SIGTERM"] as const)(
 );
 
 test.each(["SIGQUIT", "SIGKILL"] as const)(
-  "under an older Node, the program ends by the %s that ended the bridge",
+  "under an older Node, the program ends by the same %s that ended the bridge",
   async (signal) => {
     using directory = tempDirectory();
     await using daemon = await startTestDaemon({ command: olderNode(directory.path), engine: "process" });

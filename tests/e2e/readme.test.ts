@@ -22,7 +22,7 @@ function markdownBelow(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-test("every command of the README and the guides does what it says", async () => {
+test("every command of the README and the guides works", async () => {
   expect(commandsOf("README.md").slice(0, 2)).toEqual(["npm ci", "npm start"]);
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   expect(scripts["start"]).toMatch(/^node (?:--\S+ )?bin\/armorclaw\.mjs run$/);
@@ -44,7 +44,7 @@ test("every command of the README and the guides does what it says", async () =>
   expect(typed.length).toBeGreaterThan(10);
 }, 180_000);
 
-test("what the README shows of the start is what a person sees", async () => {
+test("the banner in the README is the one that a person sees", async () => {
   await using daemon = await startTestDaemon({ engine: "auto" });
   const shown = /```text\n([\s\S]*?)```/.exec(read("README.md"))?.[1]?.split("\n") ?? [];
   const labels = shown.flatMap((line) => /^ {2}(\w+) /.exec(line)?.[1] ?? []);
@@ -57,7 +57,7 @@ test("what the README shows of the start is what a person sees", async () => {
   expect(seen).toContain(daemon.socket);
 }, 30_000);
 
-test("every file that a document links to is there", () => {
+test("every file that a document links to exists", () => {
   const broken = documents.flatMap((document) =>
     [...read(document).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].flatMap(([, target = ""]) =>
       existsSync(join(repositoryRoot, dirname(document), target)) ? [] : [`${document}: ${target}`],
@@ -66,7 +66,7 @@ test("every file that a document links to is there", () => {
   expect(broken).toEqual([]);
 });
 
-test("armorclaw alone tells a newcomer what there is", async () => {
+test("armorclaw without arguments shows a newcomer the commands", async () => {
   const { code, stdout } = await run([]).finished;
   expect(code).toBe(0);
   for (const command of ["status", "ps", "events", "logs", "start", "stop", "rpc", "config", "run"])

@@ -89,7 +89,7 @@ describe("a call that cannot be answered", () => {
 });
 
 describe("armorclaw without a bridge", () => {
-  test("says that none answers and how to start one, and ends with 5", async () => {
+  test("reports that no bridge answers and how to start one, and ends with 5", async () => {
     using directory = tempDirectory();
     const { code, stderr, stdout } = await run(["status"], { ARMORCLAW_SOCKET: join(directory.path, "none.sock") })
       .finished;

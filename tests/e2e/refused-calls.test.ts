@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 const principal = `user:${process.getuid?.() ?? 0}`;
 const refused = { principal, method: "agent.hello", result: "FORBIDDEN" };
 
-test("calls that a role does not reach are on record, and a flood of them is two lines of it", async () => {
+test("calls that a role may not make are recorded, and a flood of them makes two records", async () => {
   await using first = await startTestDaemon({ engine: "process" });
   const calls = 2_000;
   const line = '{"jsonrpc":"2.0","id":1,"method":"agent.hello","params":{"runtime_version":"1","pid":1}}\n';

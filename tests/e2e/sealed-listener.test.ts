@@ -54,13 +54,13 @@ describe("the sealed listener of the real daemon", () => {
     await expectSealedTraffic(client, 50);
   });
 
-  test("turns away who does not seal, and who seals under another key", async () => {
+  test("refuses a peer that does not seal, or seals under another key", async () => {
     await expect(open({})).rejects.toThrow("No bridge answers");
     await expect(open({ sealKey: new Uint8Array(32).fill(1) })).rejects.toThrow("No bridge answers");
     await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was closed"));
   });
 
-  test("is not for HTTP, which would go unsealed", async () => {
+  test("does not serve HTTP, which would be unsealed", async () => {
     await expect(open({ url: "http://127.0.0.1:1", sealKey })).rejects.toThrow("HTTP is not sealed");
   });
 
@@ -99,7 +99,7 @@ describe("the sealed listener of the real daemon", () => {
     return stdout.split("sealed.attack").length - 1;
   };
 
-  test("shows who sits between nothing, and runs a call once that is sent twice", async () => {
+  test("shows an interceptor no plain text, and runs a call once that is sent twice", async () => {
     // The greeting and the token come first.
     using middle = await between((message, index) => (index === 2 ? [message, message] : [message]));
     await using client = await open({ url: middle.url, sealKey });
@@ -126,7 +126,7 @@ describe("the sealed listener of the real daemon", () => {
   });
 
   describeIf(hasChromium, "chromium is not installed", "a page in Chromium", () => {
-    test("seals its calls and opens its events, and gets nowhere under another key", async () => {
+    test("seals its calls and opens its events, and is refused under another key", async () => {
       await using browser = await startChromium();
       const tab = await browser.newPage();
       const sent: string[] = [];

@@ -37,7 +37,7 @@ describe("the bridge's own socket, sealed", () => {
     await expectSealedTraffic(client, 500);
   });
 
-  test("a bridge whose key file others may read does not start", async () => {
+  test("a bridge does not start with a key file that others may read", async () => {
     const open = join(directory.path, "open.key");
     writeFileSync(open, Buffer.from(sealKey).toString("base64"), { mode: 0o644 });
     const places = ["--runtime-dir", join(directory.path, "r2"), "--state-dir", join(directory.path, "s2")];
@@ -46,7 +46,7 @@ describe("the bridge's own socket, sealed", () => {
     expect(stderr).toContain("chmod 600");
   });
 
-  test("lets the command line in by the key file of the environment or of the configuration", async () => {
+  test("admits the command line with the key file of the environment or of the configuration", async () => {
     const status = await daemon.cli(["status", "--json"]);
     expect(JSON.parse(status.stdout)).toMatchObject({ socket: daemon.socket, state: "running" });
     const config = join(directory.path, "config.toml");
@@ -59,14 +59,14 @@ describe("the bridge's own socket, sealed", () => {
     expect(without.stderr).toContain("rpc.seal_key_file");
   });
 
-  test("leaves agents' own sockets as they are", async () => {
+  test("does not change the agents' own sockets", async () => {
     await until("the agent", async () => {
       const { agents } = await daemon.client.agent.list();
       return agents.some(({ state }) => state === "running");
     });
   });
 
-  test("tells who does not seal so, in HTTP too, and serves nothing of it", async () => {
+  test("answers a peer that does not seal with an error, also in HTTP, and runs none of its calls", async () => {
     await using peer = await WireClient.open(daemon.socket);
     peer.send('{"jsonrpc":"2.0","id":1,"method":"bridge.shutdown"}');
     await until("the refusal", () => peer.lines.length > 0);
@@ -82,17 +82,17 @@ describe("the bridge's own socket, sealed", () => {
     expect((await daemon.client.bridge.status()).state).toBe("running");
   });
 
-  test("turns away who seals under another key, and the client says so when it connects", async () => {
+  test("refuses a peer that seals under another key, and the client reports that when it connects", async () => {
     await expect(open({ sealKey: new Uint8Array(32).fill(1) })).rejects.toThrow("No bridge answers");
     await until("the log", () => daemon.process.output.stderr.includes("A sealed connection was closed"));
   });
 
-  test("a client that seals goes no further with a bridge that does not", async () => {
+  test("a client that seals refuses a bridge that does not", async () => {
     await using plain = await startTestDaemon({ engine: "process" });
     await expect(open({ socketPath: plain.socket })).rejects.toThrow("does not seal");
   }, 60_000);
 
-  test("ends a connection whose line never ends at its bound", async () => {
+  test("closes a connection when a line exceeds its bound", async () => {
     await using peer = await WireClient.open(daemon.socket);
     peer.send(JSON.stringify({ armorclaw_seal_v1: Buffer.alloc(32).toString("base64") }));
     await peer.until(() => peer.lines.length > 0, "the greeting");
@@ -143,7 +143,7 @@ describe("the bridge's own socket, sealed", () => {
   const ended = (client: BridgeClient) =>
     until("the end", async () => (await client.call("rpc.ping").catch(() => "ended")) === "ended");
 
-  test("shows who sits between nothing, and runs a call once that is sent twice", async () => {
+  test("shows an interceptor no plain text, and runs a call once that is sent twice", async () => {
     // The greeting and the first ping come before.
     using middle = await between("twice", (line, index) => (index === 2 ? [line, line] : [line]));
     await using client = await open({ socketPath: middle.socketPath });
@@ -183,7 +183,7 @@ describe("the bridge's own socket, sealed", () => {
     expect(await published()).toBe(before);
   });
 
-  test("ends a connection that its own words are sent back on", async () => {
+  test("closes a connection on which the bridge's own messages are sent back", async () => {
     using middle = await between(
       "back",
       (line) => [line],
@@ -196,7 +196,7 @@ describe("the bridge's own socket, sealed", () => {
     await ended(client);
   });
 
-  test("runs nothing of a connection that is replayed as a whole", async () => {
+  test("runs no call of a connection that is replayed as a whole", async () => {
     using middle = await between("recorded", (line) => [line]);
     await using client = await open({ socketPath: middle.socketPath });
     await publish(client);

@@ -11,7 +11,7 @@ const storeHealth = async ({ client }: TestDaemon) =>
   (await client.bridge.health()).checks.find(({ name }) => name === "store");
 
 describeIf(process.getuid?.() === 0, "mounting a small disk needs root", "a bridge whose disk is full", () => {
-  test("goes on with the room that was kept, says so in its health, and is well again when there is room", async () => {
+  test("goes on with the ballast, reports that in its health, and is healthy again when there is room", async () => {
     using disk = tempDirectory();
     expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk.path]).status).toBe(0);
     try {
@@ -45,7 +45,7 @@ describeIf(process.getuid?.() === 0, "mounting a small disk needs root", "a brid
     }
   }, 90_000);
 
-  test("comes back after it was killed there, and leaves nothing half-written", async () => {
+  test("starts again after kill -9 on a full disk, and leaves nothing half-written", async () => {
     using disk = tempDirectory();
     expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", disk.path]).status).toBe(0);
     try {

@@ -11,7 +11,7 @@ const file = join(repositoryRoot, "packaging/systemd/armorclaw.service");
 const hasSystemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 
 describeIf(hasSystemd, "systemd is not installed", "the systemd unit", () => {
-  test("is what systemd understands, to the last setting", () => {
+  test("contains only settings that systemd knows", () => {
     using directory = tempDirectory();
     const unit = join(directory.path, "armorclaw.service");
     copyFileSync(file, unit);
@@ -33,14 +33,14 @@ describe("the systemd unit's settings", () => {
       }),
   );
 
-  test("leave agents and what finds them to the next bridge when this one dies", () => {
+  test("keep agents and their sockets for the next bridge when this one dies", () => {
     expect(settings.get("KillMode")).toBe("process");
     expect(settings.get("RuntimeDirectoryPreserve")).toBe("yes");
     expect(settings.get("Delegate")).toBe("yes");
     expect(settings.get("OOMPolicy")).toBe("continue");
   });
 
-  test("start the bridge again for as long as it takes, unless only a person can mend it", () => {
+  test("restart the bridge without a limit, unless only a person can repair the cause", () => {
     expect(settings.get("Restart")).toBe("on-failure");
     expect(settings.get("StartLimitIntervalSec")).toBe("0");
     const { usage, conflict, configInvalid } = exitCodes;

@@ -81,7 +81,7 @@ output = 15
         directory[Symbol.dispose]();
       });
 
-      test("draws what agents use and how long the money lasts, follows what changes, and acts on keys", async () => {
+      test("draws the agents' use and the budget's forecast, follows changes, and acts on keys", async () => {
         await daemon.client.keystore.store({ provider: "custom", id: "the-key", token: canaryKey });
         const terminal = atTerminal(daemon);
         await terminal.shows(/>heartbeat-1 +running +\d+\.\d % +\d/);
@@ -107,7 +107,7 @@ output = 15
         ["Ctrl-C", "0", (terminal: ReturnType<typeof atTerminal>) => terminal.press("\u0003")],
         ["SIGTERM", "130", (terminal: ReturnType<typeof atTerminal>) => terminal.tell("SIGTERM")],
       ])(
-        "leaves the terminal as it found it on %s",
+        "restores the terminal on %s",
         async (_, code, leave) => {
           const terminal = atTerminal(daemon);
           await terminal.shows(/heartbeat-1 +running/);

@@ -21,7 +21,7 @@ function options(url: string, directory: string, alerts = "") {
   return { engine: "process" as const, flags, directories };
 }
 
-test("a webhook that asks to wait, fails and is cut off by kill -9 gets every message, in order, each under one key", async () => {
+test("a webhook gets every message in order, each under one key, over a requested wait, failures and kill -9", async () => {
   const troubles: Record<number, PagerAnswer> = {
     1: { status: 429, headers: { "retry-after": "2" } },
     3: { status: 503 },
@@ -42,7 +42,7 @@ test("a webhook that asks to wait, fails and is cut off by kill -9 gets every me
   }
   await using daemon = await startTestDaemon(daemonOptions);
   await until("all are taken", () => taken().length >= texts.length, 60_000);
-  await until("nothing waits", async () => {
+  await until("the queue to be empty", async () => {
     const { messages } = await daemon.client.queue.list({});
     return messages.every(({ state }) => state === "sent");
   });
@@ -57,7 +57,7 @@ test("a webhook that asks to wait, fails and is cut off by kill -9 gets every me
   process.stderr.write(`webhook: ${pager.told.length} requests for ${texts.length} messages, ${byKey.size} taken\n`);
 }, 120_000);
 
-test("under the default digest the first alert that can wait is told at once, the next are gathered, and a critical one does not wait", async () => {
+test("with the default digest the first alert that can wait is sent at once, the next are grouped, and a critical one does not wait", async () => {
   await using pager = await startPager();
   using temp = tempDirectory();
   await using daemon = await startTestDaemon(options(`${pager.url}/`, temp.path));

@@ -12,7 +12,7 @@ const answers = "#JSGF V1.0;\ngrammar g;\npublic <a> = all systems are running |
 describeOnEngines(
   "agents that understand and speak",
   (engine, env) => {
-    test("hear, answer and speak in a call through the real bridge", async () => {
+    test("understand, answer and speak in a call through the real bridge", async () => {
       assert(hasSpeech, "espeak-ng and pocketsphinx are installed");
       await using bridge = await startTestDaemon({
         engine,

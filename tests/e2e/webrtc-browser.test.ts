@@ -69,7 +69,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     return page;
   }
 
-  test("is heard on both sides over host candidates, muted, held, and ended", async () => {
+  test("carries audio both ways over host candidates, and is muted, held, and ended", async () => {
     await using page = await openPage(440);
     await call(page);
     await stateIs(page, "Connected");
@@ -94,7 +94,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await until("the end", () => agent.messages("ended").some(({ reason }) => reason === "hang_up"));
   });
 
-  test("tells the agent which keys were pressed, and lets the page hear those that the agent presses", async () => {
+  test("reports to the agent which keys were pressed, and plays the agent's keys in the page", async () => {
     await using page = await openPage(440);
     await call(page);
     await stateIs(page, "Connected");
@@ -112,7 +112,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await page.getByRole("button", { name: "Hang up" }).click();
   });
 
-  test("goes over the relay alone when it is asked to", async () => {
+  test("uses only the relay when that is requested", async () => {
     await using page = await openPage(620, { relayOnly: true });
     await call(page);
     await stateIs(page, "Connected");
@@ -136,7 +136,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     ["", 0, false],
     [" whose answer is slow", 2_000, false],
     [" over the relay", 0, true],
-  ])("is heard on both sides during and after ICE restarts%s", async (_, answerDelayMs, relayOnly) => {
+  ])("carries audio both ways during and after ICE restarts%s", async (_, answerDelayMs, relayOnly) => {
     await using page = await openPage(700, { relayOnly });
     await call(page);
     await stateIs(page, "Connected");
@@ -160,7 +160,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     expect(bridge.calls.list().at(-1)?.state).toBe("active");
   });
 
-  test("survives that its page is loaded anew", async () => {
+  test("survives a reload of its page", async () => {
     await using page = await openPage(850);
     await call(page);
     await stateIs(page, "Connected");
@@ -174,7 +174,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     expect(bridge.calls.list().at(-1)).toBe(session);
   });
 
-  test("is made by the ten lines of the documentation", async () => {
+  test("works with the ten lines of the documentation", async () => {
     const text = readFileSync(join(repositoryRoot, "docs/guides/voice-page.md"), "utf8");
     const lines = /```js\n([\s\S]+?)\n```/.exec(text)?.[1]?.split("\n") ?? [];
     expect(lines.length).toBe(10);
@@ -189,7 +189,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await until("the end", () => session.endReason === "hang_up");
   });
 
-  test("can be made with the keyboard alone, and each control has a name", async () => {
+  test("can be controlled with the keyboard alone, and each control has a name", async () => {
     await using page = await openPage(440);
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");

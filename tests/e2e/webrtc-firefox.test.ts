@@ -82,7 +82,7 @@ describeIf(
       });
     }
 
-    test("is heard on both sides over host candidates, keys and an ICE restart included", async () => {
+    test("carries audio both ways over host candidates, including keys and an ICE restart", async () => {
       const page = await callFromPage();
       await agentHears(agent, microphoneHertz);
       await pageHears(page, 1_000);
@@ -108,7 +108,7 @@ describeIf(
       await until("the end", () => agent.messages("ended").some(({ reason }) => reason === "hang_up"));
     }, 60_000);
 
-    test("goes over the relay alone when it is asked to", async () => {
+    test("uses only the relay when that is requested", async () => {
       const page = await callFromPage({ relayOnly: true });
       expect(await pathOf(page)).toBe("relay");
       const heardBefore = agent.heard().length;

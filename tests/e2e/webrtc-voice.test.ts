@@ -18,7 +18,7 @@ public <a> = (one | two | three | four) agents are running | all systems are run
 `;
 
 describeIf(hasChromium && hasSpeech, "chromium, espeak-ng or pocketsphinx is not installed", "a spoken call", () => {
-  test("is understood by one agent, answered by another, spoken by a third, and heard", async () => {
+  test("is transcribed by one agent, answered by another, spoken by a third, and played to the caller", async () => {
     using temp = tempDirectory();
     const microphone = join(temp.path, "microphone.wav");
     sayIntoFile(microphone, "how many agents are running");

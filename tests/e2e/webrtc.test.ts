@@ -68,7 +68,7 @@ describe("calls through the real bridge", () => {
     );
   });
 
-  test("a call is cut when its time reaches a limit of the budget, and told with the reason", async () => {
+  test("a call ends when its time reaches a limit of the budget, and the reason is reported", async () => {
     const { client } = bridge;
     const room = { room_id: "!voice:example.org" };
     const limit = { scope: "provider:webrtc", window: "day", unit: "duration_ms" } as const;
@@ -100,7 +100,7 @@ describe("calls through the real bridge", () => {
     await client.budget.set(limit);
   });
 
-  test("limits, hostile offers and unknown sessions are told in their own codes", async () => {
+  test("limits, hostile offers and unknown sessions are answered with their own codes", async () => {
     const { client } = bridge;
     const room = { room_id: "!voice:example.org" };
     await expect(client.webrtc.start({ ...room, agent_id: "nobody-1" })).rejects.toMatchObject({
@@ -127,7 +127,7 @@ describe("calls through the real bridge", () => {
   });
 });
 
-test("a bridge without calls says so", async () => {
+test("a bridge without calls answers with an error", async () => {
   await using bridge = await startTestDaemon({ engine: "process", flags: ["--set", "allow_unsandboxed=true"] });
   await expect(bridge.client.webrtc.start({ room_id: "!a:b" })).rejects.toMatchObject({ code: "CALLS_DISABLED" });
 });

@@ -40,7 +40,7 @@ describeOnEngines(
     });
 
     test.each(Object.entries(bombs))(
-      "leave others' calls within twice their p99: %s",
+      "leave other principals' calls within twice their p99: %s",
       async (name, code) => {
         const calls = () => p99Of(bystander, "rpc.ping");
         const quiet = await bestP99(calls);

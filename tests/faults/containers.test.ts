@@ -20,13 +20,13 @@ async function expectNothingLost(engine: "sandbox" | "docker", sizes: FaultSizes
 }
 
 describeIf(isRoot && has("bwrap"), "it needs root and bubblewrap", "kills on the sandbox engine", () => {
-  test("of agents and the bridge leave every agent once, nothing else, and strangers alone", async () => {
+  test("of agents and the bridge leave each agent running once, no other container, and other installs untouched", async () => {
     await expectNothingLost("sandbox", { agentKills: 4, bridgeKills: 2, engineKills: 0 });
   }, 180_000);
 });
 
 describeIf(isRoot && has("dockerd"), "it needs root and dockerd", "kills on the docker engine", () => {
-  test("of agents, the bridge and dockerd leave every agent once, nothing else, and strangers alone", async () => {
+  test("of agents, the bridge and dockerd leave each agent running once, no other container, and other installs untouched", async () => {
     await expectNothingLost("docker", { agentKills: 2, bridgeKills: 1, engineKills: 2 });
   }, 180_000);
 });

@@ -59,7 +59,7 @@ async function fanOut(
   return { ms, lost: counts.reduce((sum, count) => sum + events - count, 0) };
 }
 
-test(`${readers} readers get each of ${events} events as soon as without one that never reads, and one that reads a byte at a time`, async () => {
+test(`${readers} readers get each of ${events} events as soon as without two more readers, one that never reads and one that reads a byte at a time`, async () => {
   await using daemon = await startTestDaemon(options);
   const publisher = daemon.client;
   await fanOut(publisher, daemon.socket);

@@ -9,7 +9,7 @@ const inputs = Number(process.env["ARMORCLAW_TEST_FUZZ_INPUTS"] ?? 10_000);
 const timeLimitMs = 60_000 + inputs * 10;
 
 test(
-  "no bytes that are nearly a request crash the server, hang it, change its state or get an answer that is none",
+  "bytes that are nearly a request neither crash nor hang the server, change no state and get only valid answers",
   async () => {
     const { cases } = JSON.parse(readFileSync(join(import.meta.dirname, "../conformance/cases.json"), "utf8")) as {
       readonly cases: readonly { readonly send?: unknown }[];
@@ -43,7 +43,7 @@ test(
 );
 
 test(
-  "no value that JSON can hold does, alone, as a request's parts or in a batch",
+  "JSON values alone, as parts of a request or in a batch neither crash nor hang the server",
   async () => {
     await using target = openFuzzTarget();
     const method = fc.oneof(fc.constantFrom("ping", "echo", "set", "subtract", "stream", "rpc.cancel"), fc.jsonValue());

@@ -29,7 +29,7 @@ function filesUnder(directory: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-test("40 marked secrets go through every method and error; nothing that is written or shown holds one", async () => {
+test("40 marked secrets go through every method and error; no file and no output contains one", async () => {
   using work = tempDirectory();
   const config = join(work.path, "config.toml");
   const asks = canaries
@@ -126,7 +126,7 @@ test("40 marked secrets go through every method and error; nothing that is writt
 describeOnEngines(
   "what Docker tells of a container",
   (engine, env) => {
-    test("holds no secret that the agent in it was given", async () => {
+    test("contains no secret that its agent was given", async () => {
       using work = tempDirectory();
       const config = join(work.path, "config.toml");
       writeFileSync(config, '[[loops.heartbeat.secrets]]\nname = "s0"\nmode = "inject"\npurpose = "test"\n');

@@ -34,7 +34,7 @@ async function everything({ keystore, audit }: KeysAndRecord): Promise<string> {
   return JSON.stringify([keys, acts]);
 }
 
-test("every byte of every value in the keystore's and the record's tables, flipped in turn, is found out", async () => {
+test("every flipped byte of every value in the keystore's and the audit record's tables is detected", async () => {
   using directory = tempDirectory();
   await fill(directory.path, ["openai", "anthropic", "github"]);
   const guards = await keysAndRecordOn(directory.path);
@@ -107,7 +107,7 @@ function snapshot({ store }: KeysAndRecord, sql: string, at: number): string | n
 const rowidAfter = (sql: string, value: unknown, at: number): number =>
   /SET (?:seq|one) = /.test(sql) && typeof value === "number" ? value : at;
 
-test("every byte of the store's file, flipped in turn, is found out or changes nothing that is read", async () => {
+test("every flipped byte of the store's file is detected or changes nothing that is read", async () => {
   using directory = tempDirectory(memory);
   await fill(directory.path, ["openai"]);
   const path = join(directory.path, "store.db");

@@ -18,7 +18,7 @@ describeIf(hasStrace, "strace cannot be used here", "a disk that fails at the k-
     ["EIO", "pwrite64"],
     ["EIO", "fdatasync,fsync"],
   ])(
-    "%s in %s: a typed error or none, and nothing is corrupt",
+    "%s in %s causes a typed error or none, and no corruption",
     async (error, calls) => {
       using seed = tempDirectory();
       using tools = tempDirectory();

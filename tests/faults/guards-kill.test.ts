@@ -94,7 +94,7 @@ async function check(directory: string, seen: Acknowledged): Promise<number> {
 }
 
 test(
-  `${kills} times kill -9 during writes: nothing acknowledged is lost, no chain breaks, no approval is used twice`,
+  `${kills} times kill -9 during writes: no acknowledged write is lost, no chain breaks, no approval is used twice`,
   async () => {
     const recoveries: number[] = [];
     using tools = tempDirectory();

@@ -33,7 +33,7 @@ describe("a server with default settings", () => {
     return longest;
   }
 
-  test("keeps its memory bounded while 100 MiB come without a newline, and says why it ends them", async () => {
+  test("keeps its memory bounded while 100 MiB arrive without a newline, and closes the connection with a reason", async () => {
     const before = server.residentBytes();
     await using attacker = await WireClient.open(server.path);
     const piece = "x".repeat(mebibyte);
@@ -78,7 +78,7 @@ describe("a server with default settings", () => {
     await slow.ended();
   });
 
-  test("lets new peers in while thousands of connections hang with half a line", async () => {
+  test("accepts new peers while thousands of connections hang with half a line", async () => {
     const attackers: WireClient[] = [];
     for (let opened = 0; opened < 2 * defaultRpcLimits.connectionsMax; opened++) {
       const attacker = await WireClient.open(server.path);
@@ -91,7 +91,7 @@ describe("a server with default settings", () => {
     }
     await using bystander = await WireClient.open(server.path);
     expect((await bystander.call("ping")).result).toBe("pong");
-    await until("the oldest to be ended", () => attackers[0]?.isEnded === true);
+    await until("the oldest connection to be closed", () => attackers[0]?.isEnded === true);
     for (const attacker of attackers) await attacker[Symbol.asyncDispose]();
   });
 
@@ -120,7 +120,7 @@ describe("a server with default settings", () => {
 });
 
 describe("a slow peer", () => {
-  test("that sends a line a byte at a time is ended when the line takes too long", async () => {
+  test("that sends a line a byte at a time is disconnected when the line takes too long", async () => {
     await using served = await serveFixtures({ limits: { lineDeadlineMs: 200 } });
     await using client = await WireClient.open(served.path);
     client.socket.write('{"jsonrpc"');
@@ -128,7 +128,7 @@ describe("a slow peer", () => {
     await client.ended();
   });
 
-  test("whose lines each end in time is kept, even when there is always one unfinished", async () => {
+  test("whose lines each end in time is kept, even when one is always unfinished", async () => {
     await using served = await serveFixtures({ limits: { lineDeadlineMs: 200 } });
     await using client = await WireClient.open(served.path);
     const [head, tail] = ['{"jsonrpc":"2.0","id":1,', '"method":"ping"}\n'];
@@ -140,7 +140,7 @@ describe("a slow peer", () => {
     }
   });
 
-  test("that leaves more than the bound unread past the write deadline is ended and counted", async () => {
+  test("that leaves more than the bound unread past the write deadline is disconnected and counted", async () => {
     const limits = { queueBytesMax: mebibyte, writeDeadlineMs: 200 };
     await using served = await serveFixtures({ limits });
     await using slow = await WireClient.open(served.path);
@@ -148,7 +148,7 @@ describe("a slow peer", () => {
     await slow.call("subscribe", ["t"]);
     slow.socket.pause();
     await publisher.call("publish", ["t", 200, 10_000]);
-    await until("the slow peer to be ended", () => served.server.stats.slowConsumers === 1);
+    await until("the slow peer to be disconnected", () => served.server.stats.slowConsumers === 1);
     expect((await publisher.call("ping")).result).toBe("pong");
   });
 
@@ -174,13 +174,13 @@ describe("a slow peer", () => {
       client.socket.write("x".repeat(100_000));
       clients.push(client);
     }
-    await until("one to be ended", () => clients.some(({ isEnded }) => isEnded));
+    await until("one connection to be closed", () => clients.some(({ isEnded }) => isEnded));
     expect(served.server.stats.cut).toBeGreaterThan(0);
   });
 });
 
 describe("connections beyond the bound", () => {
-  test("are refused when all the others have spoken, and let in again when one has gone", async () => {
+  test("are refused when all others have sent a line, and accepted again when one has closed", async () => {
     await using served = await serveFixtures({ limits: { connectionsMax: 2 } });
     await using one = await WireClient.open(served.path);
     await using two = await WireClient.open(served.path);
@@ -190,14 +190,14 @@ describe("connections beyond the bound", () => {
     expect((await three.next()).error?.data.code).toBe("TOO_MANY_CONNECTIONS");
     await three.ended();
     one.socket.destroy();
-    await until("room", () => served.server.stats.connections < 2);
+    await until("room for a connection", () => served.server.stats.connections < 2);
     await using four = await WireClient.open(served.path);
     expect((await four.call("ping")).result).toBe("pong");
     expect(served.server.stats).toMatchObject({ refused: 1, evicted: 0 });
   });
 });
 
-test("a stream of 64 MiB moves with flat memory, however slowly it is granted", async () => {
+test("a stream of 64 MiB uses bounded memory, however slowly credit is granted", async () => {
   await using served = await serveFixtures();
   const take = async () => {
     await using client = await WireClient.open(served.path);

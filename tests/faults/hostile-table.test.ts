@@ -33,7 +33,7 @@ describe("what others notice of a hostile peer", () => {
     expect(grown).toBeLessThan(memoryMibMax);
   }
 
-  test("that opens 10,000 connections and says nothing", async () => {
+  test("that opens 10,000 connections and sends nothing", async () => {
     const idle: WireClient[] = [];
     await using _ = endOf(idle);
     await row(`${idleConnections} idle connections`, 200, async () => {

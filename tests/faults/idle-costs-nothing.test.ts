@@ -114,7 +114,7 @@ test("a day of a loop that asks a model at every tick, while nothing changes, co
   expect(spent()?.spent.costNanoUsd).toBe(0);
 }, 60_000);
 
-test("the same loop is let through when something reached it, or when it saw something new", async () => {
+test("the same loop may call the model when an input reached it, or when it reported a new state", async () => {
   const abort = new AbortController();
   const { chat } = contextOf("eager", 60_000, abort.signal);
   const ask = (state?: string) =>

@@ -11,7 +11,7 @@ const pagesOfOneLife = 1;
 const livesMax = 6;
 
 describeIf(synapseIsThere(), "no Synapse", "a bridge that has much to catch up on", () => {
-  test("keeps what it read of a room's past when it is killed before it has read it all", async () => {
+  test("keeps what it read of a room's history when it is killed before the end of the history", async () => {
     let pages = 0;
     const isHeld = (url: string) => url.includes("/messages?") && ++pages > pagesOfOneLife;
     const proxies = new AsyncDisposableStack();
@@ -36,7 +36,7 @@ describeIf(synapseIsThere(), "no Synapse", "a bridge that has much to catch up o
     for (; heard.length <= written && lives < livesMax; lives++) {
       pages = 0;
       await using bridge = await world.startBridge();
-      await until("all that this life can read", async () => {
+      await until("all messages that this run can read", async () => {
         heard = await everythingHeard(bridge);
         return pages > pagesOfOneLife || heard.length > written;
       });

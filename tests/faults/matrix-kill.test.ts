@@ -12,7 +12,7 @@ const numbered = (who: string, length: number) => Array.from({ length }, (_, n) 
 
 describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge is killed again and again", () => {
   test(
-    `${kills} times kill -9: every message once, in order and readable, both ways; the same device all along`,
+    `${kills} times kill -9: every message arrives once, in order and readable, both ways, from the same device`,
     async () => {
       await using world = await startMatrixWorld();
       const { ann, room } = world;

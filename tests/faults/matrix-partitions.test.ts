@@ -23,7 +23,7 @@ const perFault = 4;
 
 describeIf(synapseIsThere(), "no Synapse", "a homeserver that comes and goes", () => {
   test(
-    `${partitions} faults: everything queued arrives once, in its room's order, and so does what people write meanwhile`,
+    `${partitions} faults: all queued messages arrive once, in their room's order, and so do people's messages`,
     async () => {
       using temp = tempDirectory();
       await using synapse = await startSynapse();
@@ -66,7 +66,7 @@ describeIf(synapseIsThere(), "no Synapse", "a homeserver that comes and goes", (
       const count = partitions * perFault;
       const expected = Array.from({ length: count }, (_, n) => `alert ${n}`);
       await until(
-        "all that was queued",
+        "all queued messages",
         () => bodies(ann.inbound).filter((body) => body.startsWith("alert")).length >= 2 * count,
       );
       for (const room of rooms) {
@@ -79,7 +79,7 @@ describeIf(synapseIsThere(), "no Synapse", "a homeserver that comes and goes", (
       const words = Array.from({ length: count }, (_, n) => n)
         .filter((n) => faults[Math.floor(n / perFault) % faults.length] !== "restart")
         .map((n) => `word ${n}`);
-      await until("all that was said", () => bodies(bridge.inbound).length >= words.length);
+      await until("all messages of people", () => bodies(bridge.inbound).length >= words.length);
       expect(bodies(bridge.inbound)).toEqual(words);
       process.stderr.write(
         `Matrix, ${partitions} faults (${proxy.hits} requests hit): ${2 * count} queued, ${2 * count} arrived, 0 twice; ` +

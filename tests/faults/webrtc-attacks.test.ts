@@ -85,13 +85,13 @@ describe("attacks on calls", () => {
   const recorded = (wanted: (record: StoredCallRecord) => boolean) =>
     until("the record", () => bridge.calls.records.read({ limit: 100 }).find(wanted));
 
-  test("whoever is not in the room may not call there, and it is recorded", async () => {
+  test("a person who is not in the room cannot call there, and the attempt is recorded", async () => {
     const stranger = { id: "token:stranger", role: "operator" } as const;
     await expect(bridge.calls.open(stranger, plainCall)).rejects.toMatchObject({ code: "FORBIDDEN" });
     await recorded(({ event, principal }) => event === "session.denied" && principal === "token:stranger");
   });
 
-  test("no token, a forged one, a truncated one: refused, and the connection ends", async () => {
+  test("a missing, forged or truncated token is refused, and the connection ends", async () => {
     const { token } = await start();
     const [version, claims = "", signature = ""] = token.split(".");
     const other = JSON.parse(Buffer.from(claims, "base64url").toString());
@@ -106,7 +106,7 @@ describe("attacks on calls", () => {
     await recorded(({ event, detail }) => event === "token.refused" && detail["fault"] === "forged");
   });
 
-  test("a token that was used, has expired, is for another use or another session's end: refused and recorded", async () => {
+  test("a token that was used, has expired, or is for another use or session is refused and recorded", async () => {
     const { token, session } = await start();
     await using first = await Caller.open(bridge.origin);
     const hello = await first.call("rtc.hello", { token });
@@ -126,7 +126,7 @@ describe("attacks on calls", () => {
     await refused({ resume_token: hello.result?.["resume_token"] }, "expired");
   });
 
-  test("a token opens its own session alone: nothing that is sent names another", async () => {
+  test("a token opens only its own session: no message can name another", async () => {
     const [mine, theirs] = [await start(), await start({ roomId: "!other:example.org" })];
     await using caller = await Caller.open(bridge.origin);
     await using victim = await Caller.open(bridge.origin);
@@ -145,7 +145,7 @@ describe("attacks on calls", () => {
     expect(() => bridge.calls.get(theirs.session.id, viewer)).toThrow(/no call/);
   });
 
-  test("a fingerprint that was swapped on the way never connects", async () => {
+  test("a fingerprint that was replaced in transit never connects", async () => {
     const { token, session } = await start();
     await using caller = await Caller.open(bridge.origin);
     await using far = await openFarEnd();
@@ -199,7 +199,7 @@ describe("attacks on calls", () => {
     await recorded(({ event, sessionId }) => event === "candidate.refused" && sessionId === session.id);
   });
 
-  test("a flood is cut off and costs the record one line", async () => {
+  test("a flood is cut off and makes one record", async () => {
     const { token, session } = await start();
     await using caller = await Caller.open(bridge.origin);
     await caller.call("rtc.hello", { token });
@@ -211,7 +211,7 @@ describe("attacks on calls", () => {
     await until("the end", () => large.closeCode === 1009 || large.closeCode === 1006);
   });
 
-  test("a page of another origin, another path and another protocol are turned away", async () => {
+  test("a page of another origin, another path and another protocol are refused", async () => {
     const status = async (path: string, protocol: string, headers: Record<string, string> = {}) => {
       const socket = new WebSocket(`${bridge.origin.replace("http", "ws")}${path}`, protocol, { headers });
       socket.on("error", () => undefined);
@@ -228,7 +228,7 @@ describe("attacks on calls", () => {
     expect(own.socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test("the page's files are what they are, whatever path is asked for", async () => {
+  test("only the page's files are served, whatever path is requested", async () => {
     for (const path of ["/call/../../../etc/passwd", "/call/%2e%2e/webrtc.ts", "/call/call.mjs/x", "/call/__proto__"]) {
       expect((await fetch(bridge.origin + path)).status).toBe(404);
     }
@@ -237,7 +237,7 @@ describe("attacks on calls", () => {
     expect((await fetch(`${bridge.origin}/call/`, { method: "POST" })).status).toBe(405);
   });
 
-  test("many refusals are bounded in the record", async () => {
+  test("the records of many refusals are bounded", async () => {
     for (let at = 0; at < 300; at += 1)
       expect(() => bridge.calls.credentials.redeem("v1.x.y", "join", () => undefined)).toThrow();
     const recent = await until("the bound", () => {

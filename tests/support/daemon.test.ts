@@ -3,7 +3,7 @@ import { startTestDaemon } from "./daemon.ts";
 
 describe("startTestDaemon()", () => {
   // The test's own deadline is well below the one that a bridge has to come up.
-  test("does not wait for a bridge that has ended, and quotes what it said", async () => {
+  test("does not wait for a bridge that has ended, and quotes its output", async () => {
     const wrong = startTestDaemon({ engine: "process", flags: ["--set", "no.such_key=1"] });
     await expect(wrong).rejects.toThrow(/did not serve and ended with 10; it said: .*no\.such_key/s);
   }, 30_000);

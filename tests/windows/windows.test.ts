@@ -10,7 +10,7 @@ describeIf(
   reason ?? "no Wine here: `npm run nightly -- windows` gets it",
   "on Windows, as Wine has it",
   () => {
-    test("the bridge, its pipe, the client SDK and every conformance case do as they do here", async () => {
+    test("the bridge, its pipe, the client SDK and every conformance case behave as on Linux", async () => {
       const said: string[] = [];
       const outcomes = await runOnWindows((line) => said.push(line));
       expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);

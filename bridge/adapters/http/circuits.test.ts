@@ -32,7 +32,7 @@ function world() {
 }
 
 describe("Circuits", () => {
-  test("open after failures in a row, for that destination alone, and let one attempt through after the pause", async () => {
+  test("open after failures in a row, for that destination alone, and admit one attempt after the pause", async () => {
     const { clock, logged, circuits, attempt, attempts } = world();
     for (const health of ["failing", "failing", "healthy", "failing", "failing", "failing"] as const)
       expect(await attempt(health)).toBe(health);
@@ -51,7 +51,7 @@ describe("Circuits", () => {
     expect(logged).toEqual(["The destination failed too often in a row; calls pause", "The destination answers again"]);
   });
 
-  test("refuse other attempts at once while the one attempt is under way", async () => {
+  test("refuse other attempts at once while that attempt is in flight", async () => {
     const { clock, circuits, attempt } = world();
     for (const _ of [1, 2, 3]) await attempt("failing");
     clock.advance(openMs);
@@ -67,7 +67,7 @@ describe("Circuits", () => {
     expect(await attempt("healthy")).toBe("healthy");
   });
 
-  test("count an attempt whose caller left neither as a failure nor as a recovery", async () => {
+  test("count an abandoned attempt neither as a failure nor as a recovery", async () => {
     const { clock, circuits, attempt } = world();
     for (const health of ["failing", "failing", "unknown"] as const) await attempt(health);
     expect(await attempt("unknown")).toBe("the caller left");
@@ -80,7 +80,7 @@ describe("Circuits", () => {
     expect(circuits.states).toEqual(["closed"]);
   });
 
-  test("are bounded in number: the one that was used least recently is dropped", async () => {
+  test("are bounded in number: the least recently used one is dropped", async () => {
     const { circuits, attempt } = world();
     for (const _ of [1, 2, 3]) await attempt("failing", "kept");
     for (let n = 0; n < 1_500; n++) {

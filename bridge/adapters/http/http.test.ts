@@ -76,13 +76,13 @@ const request = (over: Partial<HttpCall> = {}, from = broker(), agentId = "gmail
   from.request(agentId, call(over), new AbortController().signal);
 
 describe("HttpBroker", () => {
-  test("puts the secret where the token stands, and the server alone sees it", async () => {
+  test("replaces the token by the secret, which only the server receives", async () => {
     const result = await request({ method: "POST", body: `{"key":"${token}"}` });
     expect(received[0]).toMatchObject({ body: `{"key":"${secret}"}`, headers: { authorization: `Bearer ${secret}` } });
     expect(result).toMatchObject({ status: 200, body: "{}", encoding: "raw" });
   });
 
-  test("gives the token back where a server echoes the secret, in whatever encoding", async () => {
+  test("replaces a secret that a server echoes by its token, in every encoding", async () => {
     answer = (_, { authorization = "" }) => ({
       headers: { "x-echo": authorization, "x-basic": Buffer.from(`user:${secret}`).toString("base64") },
       body: `<${authorization}> and more`,
@@ -132,7 +132,7 @@ describe("HttpBroker", () => {
     ["is compressed, although the request asked for no coding", { "content-encoding": "gzip" }, 200],
     ["has a coding that nobody knows", { "content-encoding": "x-rot13" }, 200],
     ["is a piece", { "content-range": "bytes 0-4/100" }, 206],
-  ])("takes no answer that %s", async (_, headers, status) => {
+  ])("refuses an answer that %s", async (_, headers, status) => {
     answer = () => ({ status, headers, body: secret });
     await expect(request()).rejects.toMatchObject({ code: "HTTP_FAILED" });
   });
@@ -172,7 +172,7 @@ describe("HttpBroker", () => {
     ["JSON", { method: "POST", body: `{"\\u005fmethod" : "DELETE"}` }],
     ["a multipart form", { method: "POST", body: `content-disposition: form-data; name="_method"` }],
     ["a body in base64", { method: "POST", encoding: "base64", body: Buffer.from("_method=PUT").toString("base64") }],
-  ])("sends no other method in %s", async (_, over) => {
+  ])("does not let %s carry another method", async (_, over) => {
     const url = `http://127.0.0.1:${port}${over.url ?? "/v1/x"}`;
     await expect(request({ ...over, url })).rejects.toMatchObject({ code: "DESTINATION_REFUSED" });
     expect(received).toEqual([]);
@@ -184,7 +184,7 @@ describe("HttpBroker", () => {
     expect(received.length).toBe(1);
   });
 
-  test("ends what takes too long or sends too much", async () => {
+  test("aborts a call that takes too long or an answer that is too large", async () => {
     answer = () => ({ body: Buffer.alloc(9 * 1024 * 1024) });
     await expect(request()).rejects.toMatchObject({ code: "HTTP_FAILED" });
     server.removeAllListeners("request");
@@ -197,7 +197,7 @@ describe("a host that fails", () => {
     answer = () => ({ status, headers, body: "" });
   };
 
-  test("is asked again by GET and HEAD, twice at most, and answers after all", async () => {
+  test("is retried with GET and HEAD, at most twice, until it answers", async () => {
     let n = 0;
     answer = () => ({ status: ++n < 3 ? 503 : 200, body: "there" });
     expect(await request()).toMatchObject({ status: 200, body: "there" });
@@ -211,13 +211,13 @@ describe("a host that fails", () => {
     ["by POST", { method: "POST", body: "{}" }, () => failing(503)],
     ["when it says when to come back", {}, () => failing(503, { "retry-after": "1" })],
     ["when it refuses", {}, () => failing(429)],
-  ])("is not asked again %s", async (_, over, fail) => {
+  ])("is not retried %s", async (_, over, fail) => {
     fail();
     expect((await request(over)).status).toBeGreaterThanOrEqual(400);
     expect(received.length).toBe(1);
   });
 
-  test("is left alone after failures in a row, by that agent, and asked again after a while", async () => {
+  test("gets no more calls from that agent after failures in a row, and is tried again after a pause", async () => {
     const one = broker();
     const post = () => request({ method: "POST", body: "{}" }, one);
     failing(404);
@@ -231,11 +231,11 @@ describe("a host that fails", () => {
     });
     expect([received.length, one.circuits]).toEqual([sent, ["open"]]);
     failing(200);
-    await until("it is asked again", async () => (await post()).status === 200);
+    await until("the second attempt", async () => (await post()).status === 200);
     expect([received.length, one.circuits]).toEqual([sent + 1, ["closed"]]);
   });
 
-  test("is told by what it said last when it is left alone in the middle of a call", async () => {
+  test("is reported with its last answer when its circuit opens in the middle of a call", async () => {
     const one = broker();
     failing(500);
     expect(await request({}, one)).toMatchObject({ status: 500 });
@@ -243,7 +243,7 @@ describe("a host that fails", () => {
     expect([received.length, one.circuits]).toEqual([4, ["open"]]);
   });
 
-  test("is one that refuses connections or takes too long, not one whose answers are too large", async () => {
+  test("counts as failed when it refuses connections or takes too long, not when its answers are too large", async () => {
     const one = broker();
     answer = () => ({ body: Buffer.alloc(9 * 1024 * 1024) });
     for (let n = 0; n < 5; n++)
@@ -287,14 +287,14 @@ describe("scrub()", () => {
     ["lines", secret.replaceAll(/(.{5})/g, "$1\r\n ")],
     ["itself after a percent sign", `100%${secret}`],
     ["reversed", [...secret].reverse().join("")],
-  ])("finds a secret that comes back as %s", async (_, echo) => {
+  ])("finds a secret that is echoed as %s", async (_, echo) => {
     const answer = Buffer.concat([Buffer.from('{"echo":"'), Buffer.from(echo), Buffer.from('"}')]);
     const clean = await scrub(answer, new Map([[token, secret]]));
     expect(clean.toString("latin1")).toContain(token);
     expect(clean.toString("latin1").length).toBeLessThan(token.length + 220);
   });
 
-  test("leaves what is no secret as it is, and gives the loop its turns in a long answer", async () => {
+  test("leaves other text unchanged, and yields to the event loop during a long answer", async () => {
     const long = Buffer.alloc(4 * 1024 * 1024, "%41&amp;-_ Lorem\r\n");
     let turns = 0;
     const count = setInterval(() => {
@@ -311,7 +311,7 @@ describe("scrub()", () => {
   });
 });
 
-test("allowedUrl() holds a URL to exact host, port, method and path", () => {
+test("allowedUrl() compares host, port, method and path exactly", () => {
   const reach: Destination[] = [{ host: "api.example.org", port: 443, methods: ["GET"], path: "/v1" }];
   const at = (url: string) => () => allowedUrl(url, "GET", reach, []);
   for (const url of [

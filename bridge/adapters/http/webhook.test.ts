@@ -8,7 +8,7 @@ import { Circuits } from "./circuits.ts";
 import { webhook } from "./webhook.ts";
 
 describe("webhook()", () => {
-  test("posts with an idempotency key, and classifies what comes back", async () => {
+  test("posts with an idempotency key, and classifies the answer", async () => {
     const seen: { key: unknown; body: string }[] = [];
     const answers = [200, 429, 503, 404];
     const server = createServer((request, response) => {

@@ -11,7 +11,7 @@ describe("ModelBroker.chat()", () => {
     ["openai to openai", openaiRequest],
     ["anthropic to anthropic", anthropicRequest],
     ["openai to anthropic", (more: object = {}) => openaiRequest({ model: "ant/m", ...more })],
-  ])("%s: answers whole and streamed, and books what the provider bills to the nano-dollar", async (_, ask) => {
+  ])("%s: answers whole and streamed, and books the provider's price to the nano-dollar", async (_, ask) => {
     const bench = await benches.open({ limits: [costLimit("global", "day", usd(1))] });
     const whole = await call(bench, ask());
     const streamed = await call(bench, ask({ stream: true }));
@@ -22,7 +22,7 @@ describe("ModelBroker.chat()", () => {
     expect(streamed.costNanoUsd + whole.costNanoUsd).toBe(benches.billed().cost);
   });
 
-  test("passes tools through, also to the other dialect", async () => {
+  test("passes tools through, also between dialects", async () => {
     const bench = await benches.open();
     const tools = [
       { type: "function", function: { name: "look", description: "Looks", parameters: { type: "object" } } },
@@ -43,7 +43,7 @@ describe("ModelBroker.chat()", () => {
     });
   });
 
-  test("gives the provider a bound on the answer, and its own key", async () => {
+  test("sends the provider a bound on the answer, and the provider's key", async () => {
     const bench = await benches.open();
     await call(bench, openaiRequest({ max_tokens: undefined }));
     await call(bench, anthropicRequest({ max_tokens: 12 }));
@@ -57,7 +57,7 @@ describe("ModelBroker.chat()", () => {
     });
   });
 
-  test("refuses before the call what the budget has no room for", async () => {
+  test("refuses a call that the budget has no room for before it is made", async () => {
     const bench = await benches.open({ limits: [costLimit("agent:mail-1", "day", 64 * outputNano)] });
     await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "BUDGET_EXCEEDED" });
     expect(benches.provider.requests).toHaveLength(0);
@@ -113,7 +113,7 @@ describe("ModelBroker.chat()", () => {
     ]);
   });
 
-  test("refuses an agent that repeats itself, and publishes it once", async () => {
+  test("refuses an agent that repeats a request, and publishes one event for it", async () => {
     const runawayLimits = {
       callsPerMinuteMax: 100,
       identicalCallsMax: 2,

@@ -70,7 +70,7 @@ describe("the official OpenAI SDK at the endpoint", () => {
     expect(data.map(({ id }) => id)).toEqual(["oai/m"]);
   });
 
-  test("is told of a spent budget once, without trying again", async () => {
+  test("receives the refusal of a spent budget, and does not retry", async () => {
     const { openai, bench } = await open({ limits: [costLimit("global", "day", 1)] });
     const failed = openai.chat.completions.create({ model: "oai/m", messages });
     await expect(failed).rejects.toMatchObject({ status: 402, code: "budget_exceeded" });
@@ -78,7 +78,7 @@ describe("the official OpenAI SDK at the endpoint", () => {
     expect(benches.provider.requests).toHaveLength(0);
   });
 
-  test("is told of a stream that broke", async () => {
+  test("receives an error when the stream breaks", async () => {
     const { openai } = await open();
     benches.provider.next({ errorAt: 2 });
     const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
@@ -88,7 +88,7 @@ describe("the official OpenAI SDK at the endpoint", () => {
     await expect(read).rejects.toThrow("Overloaded");
   });
 
-  test("calls the provider off when it stops reading", async () => {
+  test("aborts the provider's request when it stops reading", async () => {
     const { openai, bench } = await open();
     benches.provider.next({ tokens: 60, tokenDelayMs: 20 });
     const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
@@ -120,7 +120,7 @@ describe("the official Anthropic SDK at the endpoint", () => {
     expect(message.content[0]).toMatchObject({ type: "tool_use", name: "look", input: { at: 1 } });
   });
 
-  test("is told what is wrong", async () => {
+  test("receives the bridge's errors", async () => {
     const { anthropic } = await open({ policy: { models: [] } });
     const failed = anthropic.messages.create({ model: "ant/m", messages, max_tokens: 20 });
     await expect(failed).rejects.toMatchObject({ status: 403, error: { error: { type: "llm_model_not_allowed" } } });
@@ -136,7 +136,7 @@ describe("the phantom key", () => {
         .end();
     });
 
-  test("opens its own agent's endpoint and no other, not the next start's, and none when the start is over", async () => {
+  test("opens only its own agent's endpoint, for this start alone", async () => {
     const { bench, socketPath, apiKey } = await open();
     const other = await bench.listen({ ...holder, agentId: "notes-1" });
     const later = await bench.listen({ ...holder, epoch: 2 });
@@ -154,7 +154,7 @@ describe("the phantom key", () => {
     expect(await statusOf(socketPath, apiKey)).toBe(401);
   });
 
-  test("is all that an agent ever sees: the provider's key is in nothing that comes out of the endpoint", async () => {
+  test("is the only key that an agent sees: no answer of the endpoint contains the provider's key", async () => {
     const { socketPath, apiKey } = await open();
     const refusals = [400, 401, 403, 404, 422].map((status) => ({ status, refusal: "You sent KEY" }));
     benches.provider.next(

@@ -61,14 +61,14 @@ describe("an error inside a 200", () => {
     ["an object without a message", data({ error: { type: "backend_exploded" } })],
     ["an event of the type error", event("error", { message: "backend exploded" })],
     ["an error with its status", data({ error: { code: 503, message: "backend exploded" } })],
-  ])("is tried again when it comes as %s before any output, and costs nothing", async (_, verbatim) => {
+  ])("is retried when it comes as %s before any output, and costs nothing", async (_, verbatim) => {
     const bench = await benches.open();
     benches.provider.next({ verbatim }, { verbatim: hello + done });
     expect((await chat(bench)).text).toBe("hello");
     expect(ledger(bench)).toMatchObject({ cost: helloCost, bounded: 0, held: 0 });
   });
 
-  test("is a refusal when it has the status of one", async () => {
+  test("is a refusal when its status code is that of a refusal", async () => {
     const bench = await benches.open();
     benches.provider.next({ verbatim: data({ error: { code: 400, message: "No such parameter" } }) });
     await expect(chat(bench)).rejects.toMatchObject({ code: "LLM_PROVIDER_REFUSED", details: { status: 400 } });
@@ -85,7 +85,7 @@ describe("an error inside a 200", () => {
     expect(benches.provider.requests).toHaveLength(6);
   });
 
-  test("leaves a whole JSON answer to a streamed request as an answer", async () => {
+  test("does not mistake a whole JSON answer to a streamed request for an error", async () => {
     const bench = await benches.open();
     const answer = {
       id: "c1",
@@ -98,7 +98,7 @@ describe("an error inside a 200", () => {
   });
 });
 
-describe("an answer that is dearer than the provider reports", () => {
+describe("an answer that costs more than the provider reports", () => {
   const whole = (text: string, input: number, output: number) => ({
     verbatim: JSON.stringify({
       id: "c1",
@@ -109,7 +109,7 @@ describe("an answer that is dearer than the provider reports", () => {
     headers: { "content-type": "application/json" },
   });
 
-  test("is cut when it is not streamed, too, and booked by its length", async () => {
+  test("is cut, also when it is not streamed, and booked by its length", async () => {
     const bench = await benches.open();
     benches.provider.next(whole("x".repeat(16_000), 10, 20));
     await expect(call(bench, openaiRequest({ max_tokens: 50 }))).rejects.toMatchObject({ code: "LLM_CUT" });
@@ -139,7 +139,7 @@ describe("an answer that the bridge cannot read", () => {
     ["text in place of JSON", false, "<html>hello</html>"],
     ["text in place of a stream", true, "<html>hello</html>"],
     ["JSON that calls itself a stream", true, '{"choices":[]}'],
-  ])("is bought once: %s", async (_, stream, verbatim) => {
+  ])("is not retried: %s", async (_, stream, verbatim) => {
     const bench = await benches.open();
     benches.provider.next({ verbatim }, { verbatim }, { verbatim });
     await expect(chat(bench, { stream })).rejects.toMatchObject({ code: "LLM_STREAM_FAILED" });
@@ -154,13 +154,13 @@ describe("a stream's form", () => {
     ["without the last event's blank line", `${hello}data: [DONE]`],
     ["without the end mark", hello],
     ["with white space around the end mark", `${hello}data: [DONE] \n\n`],
-  ])("%s is read, and the known usage booked", async (_, verbatim) => {
+  ])("%s is read, and the reported usage is booked", async (_, verbatim) => {
     const bench = await benches.open();
     benches.provider.next({ verbatim });
     expect(await chat(bench)).toMatchObject({ text: "hello", costNanoUsd: helloCost, basis: "provider" });
   });
 
-  test("without the end mark gets one for the caller of the same dialect", async () => {
+  test("without an end mark gets one for a caller of the same dialect", async () => {
     const bench = await benches.open();
     benches.provider.next({ verbatim: hello });
     expect((await call(bench, openaiRequest({ stream: true }))).text).toMatch(/data: \[DONE\]\n\n$/);
@@ -191,7 +191,7 @@ describe("usage", () => {
   const end = (figures: object) =>
     event("message_delta", { delta: { stop_reason: "end_turn" }, usage: figures }) + event("message_stop", {});
 
-  test("stands when a later event has null for it", async () => {
+  test("is kept when a later event has null in its place", async () => {
     const bench = await benches.open();
     benches.provider.next({
       verbatim: start({ input_tokens: 100, output_tokens: 1 }) + text + end({ input_tokens: null, output_tokens: 5 }),
@@ -199,13 +199,13 @@ describe("usage", () => {
     expect(await chat(bench, { model: "ant/m" })).toMatchObject({ usage: { input: 100, output: 5 } });
   });
 
-  test("counts the reasoning that a provider has in the total alone", async () => {
+  test("includes reasoning that a provider reports only in the total", async () => {
     const bench = await benches.open();
     benches.provider.next({ verbatim: chunk({ content: "hi" }, "stop") + usage(10, 2, { total_tokens: 42 }) + done });
     expect(await chat(bench)).toMatchObject({ usage: { input: 10, output: 32 } });
   });
 
-  test("has the cached tokens in OpenAI's stream of an answer of Anthropic's", async () => {
+  test("includes the cached tokens when an answer of Anthropic is streamed in OpenAI's dialect", async () => {
     const bench = await benches.open();
     const figures = { input_tokens: 10, cache_read_input_tokens: 90, output_tokens: 1 };
     benches.provider.next({ verbatim: start(figures) + text + end({ output_tokens: 5 }) });
@@ -213,7 +213,7 @@ describe("usage", () => {
     expect((await call(bench, request)).text).toContain('"prompt_tokens_details":{"cached_tokens":90}');
   });
 
-  test("that no answer can have is no usage", async () => {
+  test("with impossible numbers is ignored", async () => {
     const bench = await benches.open();
     benches.provider.next({ verbatim: chunk({ content: "hi" }, "stop") + usage(10, Number.MAX_SAFE_INTEGER) + done });
     expect(await chat(bench)).toMatchObject({ usage: undefined, basis: "bound" });
@@ -228,7 +228,7 @@ describe("usage", () => {
   });
 });
 
-describe("a conversation for Anthropic", () => {
+describe("a conversation in Anthropic's dialect", () => {
   const sent = async (messages: readonly object[]) => {
     const bench = await benches.open();
     await chat(bench, { model: "ant/m", messages });
@@ -265,7 +265,7 @@ describe("a conversation for Anthropic", () => {
       "an image in an assistant's turn",
       { content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AA" } }] },
     ],
-  ])("is refused with %s, and nothing is held", async (_, message) => {
+  ])("is refused with %s, and nothing is reserved", async (_, message) => {
     const bench = await benches.open();
     const messages = [
       { role: "user", content: "a" },
@@ -277,7 +277,7 @@ describe("a conversation for Anthropic", () => {
   });
 });
 
-test("an image is held at an image's tokens, not at a token for each byte", async () => {
+test("an image reserves an image's tokens, not a token for each byte", async () => {
   const bench = await benches.open({ limits: [costLimit("global", "day", usd(1))] });
   const url = `data:image/jpeg;base64,${Buffer.alloc(1_048_576, 1).toString("base64")}`;
   const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }];
@@ -285,7 +285,7 @@ test("an image is held at an image's tokens, not at a token for each byte", asyn
   expect((await chat(bench, { messages })).text).toBe("hello");
 });
 
-test("a limited rate of one model leaves the provider's other models alone, and pauses it for a minute at most", async () => {
+test("a rate limit on one model does not affect the provider's other models, and pauses that model for at most a minute", async () => {
   const bench = await benches.open({ limits: [costLimit("global", "day", 1e9, { unit: "tokens" })] });
   benches.provider.next({ status: 429, headers: { "retry-after": "3600" } });
   await expect(chat(bench)).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
@@ -300,7 +300,7 @@ test("a limited rate of one model leaves the provider's other models alone, and 
   ]);
 });
 
-test("a key that no header can hold is named, and costs nothing", async () => {
+test("a key that no header can carry is refused by name, and costs nothing", async () => {
   const bench = await benches.open({ secrets: { "the-key": "sk-abc\r\nx-other: 1" } });
   await expect(chat(bench)).rejects.toMatchObject({ code: "LLM_REQUEST_REFUSED", details: { field: "secret" } });
   expect(benches.provider.requests).toHaveLength(0);

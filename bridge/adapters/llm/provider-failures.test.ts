@@ -16,7 +16,7 @@ describe("a provider in trouble", () => {
     expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
   });
 
-  test("is given up after so many tries, and the reservation given back", async () => {
+  test("is given up after the last attempt, and the reservation is released", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 500 }, { status: 502 }, { status: 503 });
     await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "LLM_PROVIDER_UNAVAILABLE" });
@@ -24,7 +24,7 @@ describe("a provider in trouble", () => {
     expect(ledger(bench)).toMatchObject({ held: 0, cost: 0 });
   });
 
-  test("is not waited for longer than is allowed", async () => {
+  test("is not waited for longer than the configured time", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 429, headers: { "retry-after": "60" } });
     await expect(call(bench, openaiRequest())).rejects.toMatchObject({
@@ -35,7 +35,7 @@ describe("a provider in trouble", () => {
     expect(benches.provider.requests).toHaveLength(1);
   });
 
-  test("is stood in for by the fallback", async () => {
+  test("is replaced by the fallback", async () => {
     const bench = await benches.open({ fallbacks: { "oai/m": ["ant/m"] } });
     benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
     const { model } = await call(bench, openaiRequest());
@@ -44,7 +44,7 @@ describe("a provider in trouble", () => {
     expect(ledger(bench)).toEqual({ ...benches.billed(), held: 0, calls: 1, bounded: 0 });
   });
 
-  test("is left alone when it fails again and again, told of once, and tried again later", async () => {
+  test("gets no more calls after failures in a row, is reported once, and is tried again later", async () => {
     const bench = await benches.open({ failuresMax: 3, openMs: 200 });
     benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
     await expect(call(bench, openaiRequest())).rejects.toThrow();
@@ -58,7 +58,7 @@ describe("a provider in trouble", () => {
     expect(bench.published.map(({ type }) => type)).toEqual(["llm.provider_unavailable", "llm.provider_recovered"]);
   });
 
-  test("that refuses is quoted, but never about the key", async () => {
+  test("that refuses is quoted, but not when its text is about the key", async () => {
     const bench = await benches.open();
     benches.provider.next({ status: 400, refusal: "Bad request with KEY" }, { status: 401, refusal: "Wrong key KEY" });
     const errors = [await call(bench, openaiRequest()).catch(String), await call(bench, openaiRequest()).catch(String)];
@@ -77,7 +77,7 @@ describe("a provider in trouble", () => {
   test.each([
     ["does not begin to answer", { stallAt: "head" as const }],
     ["breaks off before the answer", { breakAt: "head" as const }],
-  ])("that %s is tried again, and the lost try booked at its bound", async (_, behaviour) => {
+  ])("that %s is tried again, and the lost attempt is booked at its bound", async (_, behaviour) => {
     const bench = await benches.open({ headMs: 150 });
     benches.provider.next(behaviour);
     await call(bench, openaiRequest());
@@ -103,7 +103,7 @@ describe("a provider in trouble", () => {
   test.each([
     ["openai", openaiRequest],
     ["anthropic", anthropicRequest],
-  ])("that writes more than it was asked to is cut (%s)", async (_, ask) => {
+  ])("that writes more than the requested maximum is cut off (%s)", async (_, ask) => {
     const bench = await benches.open();
     benches.provider.next({ tokens: 500, tokenDelayMs: 1 });
     await expect(call(bench, ask({ stream: true, max_tokens: 10 }))).rejects.toMatchObject({ code: "LLM_CUT" });
@@ -122,7 +122,7 @@ describe("a provider in trouble", () => {
     expect(ledger(bench).cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
 
-  test("that bills more than it may is believed, and told of", async () => {
+  test("that bills more than the bound is booked at its figure, and reported", async () => {
     const bench = await benches.open();
     benches.provider.next({ usageFactor: 100 });
     await call(bench, openaiRequest());
@@ -131,7 +131,7 @@ describe("a provider in trouble", () => {
   });
 });
 
-describe("a call that is called off", () => {
+describe("a call that is cancelled", () => {
   test("ends at the provider, too, and is booked at its bound", async () => {
     const bench = await benches.open();
     benches.provider.next({ tokens: 60, tokenDelayMs: 20 });
@@ -146,14 +146,14 @@ describe("a call that is called off", () => {
     expect(ledger(bench).cost).toBeGreaterThanOrEqual(benches.billed().cost);
   });
 
-  test("by its own deadline says so", async () => {
+  test("by its own deadline is reported as a timeout", async () => {
     const bench = await benches.open({ callMs: 150 });
     benches.provider.next({ stallAt: "head" });
     await expect(call(bench, openaiRequest())).rejects.toMatchObject({ code: "TIMED_OUT" });
   });
 });
 
-test("many calls at once, of all kinds, leave no drift between the ledger and the provider", async () => {
+test("after many calls of all kinds at once, the ledger and the provider agree", async () => {
   const bench = await benches.open({ limits: [costLimit("global", "day", usd(5))] });
   for (let i = 0; i < 40; i++) benches.provider.next(i % 5 === 0 ? { status: 500 } : i % 7 === 0 ? { tokens: 3 } : {});
   const all = Array.from({ length: 120 }, (_, i) =>

@@ -69,7 +69,7 @@ describe("a connection of the model endpoint", () => {
     const { bench, socketPath, apiKey } = await open();
     const all = await Promise.all(Array.from({ length: 6 }, () => dial(socketPath, head(apiKey, 16 * mebibyte))));
     for (const { socket } of all) socket.write(Buffer.alloc(15 * mebibyte, 32));
-    await until("four to be refused", () => all.filter(({ isClosed }) => isClosed).length >= 4, 20_000);
+    await until("four refusals", () => all.filter(({ isClosed }) => isClosed).length >= 4, 20_000);
     const refusals = all.filter(({ text }) => text.startsWith("HTTP/1.1 429") && text.includes("too_many_in_flight"));
     expect(refusals.length).toBeGreaterThan(0);
     const other = { ...holder, agentId: "notes-1" };
@@ -105,13 +105,13 @@ describe("a body", () => {
     expect(answer.status).toBe(400);
   });
 
-  test("that is nested deeper than a frame may be is refused, and no bug", async () => {
+  test("that is nested deeper than a frame may be is refused, and is not reported as a bug", async () => {
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
     const answer = await post(await open(), `{"model":"oai/m","messages":[{"role":"user","content":${deep}}]}`);
     expect(answer.status).toBe(400);
   });
 
-  test("counts against the agent's bytes a second", async () => {
+  test("counts towards the agent's bytes per second", async () => {
     const bench = await open();
     const body = `{"model":"oai/m"${" ".repeat(15 * mebibyte)}}`;
     const statuses: number[] = [];

@@ -37,7 +37,7 @@ describe("liveness", () => {
     await supervisor.stop();
   });
 
-  test("a bridge that stalled itself kills no agent", async () => {
+  test("a bridge that stalled kills no agent", async () => {
     const clock = new ManualClock();
     const { supervisor, engine } = setUp({ hangAfterMs: 10_000 }, { clock });
     await supervisor.launch("pulse");
@@ -64,7 +64,7 @@ describe("a restart of the bridge", () => {
     ...more,
   });
 
-  test("takes over what runs at its own epoch, removes the rest of the install, starts what is missing", async () => {
+  test("adopts containers at their recorded epoch, removes the install's other containers, and starts missing agents", async () => {
     const engine = new FakeEngine();
     const records = new MemoryRecords();
     for (const [agentId, epoch] of [
@@ -93,7 +93,7 @@ describe("a restart of the bridge", () => {
     await supervisor.stop();
   });
 
-  test("starts anew what cannot be taken over, without counting it as its failure", async () => {
+  test("restarts an agent that cannot be adopted, without counting a crash", async () => {
     const engine = new FakeEngine();
     const records = new MemoryRecords();
     await records.put(record("pulse-1", 4) as never);
@@ -105,7 +105,7 @@ describe("a restart of the bridge", () => {
     expect(records.get("pulse-1")).toMatchObject({ desired: "run", epoch: 5 });
   });
 
-  test("forgets agents that were stopped, but never gives an epoch twice", async () => {
+  test("forgets agents that were stopped, but never uses an epoch twice", async () => {
     const records = new MemoryRecords();
     const first = setUp({}, { records });
     await (await first.supervisor.launch("pulse")).stop(0);
@@ -116,7 +116,7 @@ describe("a restart of the bridge", () => {
     await second.supervisor.stop();
   });
 
-  test("starts no agent of a default set that it no longer has", async () => {
+  test("starts no agent that is no longer in the default set", async () => {
     const records = new MemoryRecords();
     await records.put(record("pulse-1", 1, { origin: "default" }) as never);
     const { supervisor } = setUp({ start: ["errand"] }, { records });
@@ -128,7 +128,7 @@ describe("a restart of the bridge", () => {
 });
 
 describe("panic", () => {
-  test("freezes and kills all, starts nothing until resume, also not in the next bridge", async () => {
+  test("freezes and kills all agents, and starts none until resume, also in the next bridge", async () => {
     const records = new MemoryRecords();
     const { supervisor, engine, types } = setUp({ start: ["pulse", "errand"] }, { records });
     supervisor.begin();
@@ -152,7 +152,7 @@ describe("panic", () => {
 });
 
 describe("an engine that goes away", () => {
-  test("is reported once, costs agents no restarts, and what should run starts when it is back", async () => {
+  test("is reported once, counts as no crash of an agent, and wanted agents start when it is back", async () => {
     const { supervisor, engine, types } = setUp({ start: ["pulse"] });
     const gone = new BridgeError("ENGINE_UNAVAILABLE", "It is away");
     engine.outage = gone;
@@ -160,7 +160,7 @@ describe("an engine that goes away", () => {
       if (engine.outage !== undefined) throw engine.outage;
     };
     supervisor.begin();
-    await until("its state", () => supervisor.list(true)[0]?.state === "engine-unreachable");
+    await until("the reported state", () => supervisor.list(true)[0]?.state === "engine-unreachable");
     expect(supervisor.isEngineReachable).toBe(false);
     engine.outage = undefined;
     expect(await whenRunning(supervisor, "pulse-1")).toMatchObject({ restarts: 0 });
@@ -173,13 +173,13 @@ describe("an engine that goes away", () => {
   });
 });
 
-describe("loops that come after others", () => {
+describe("loops that start after others", () => {
   const comesAfter = (loops: string[]): LoopManifestInput[] => [
     manifest("pulse"),
     { ...manifest("late"), after: loops } as never,
   ];
 
-  test("wait until one of those is ready", async () => {
+  test("wait until an agent of such a loop is ready", async () => {
     const { supervisor, engine } = setUp({ start: ["late", "pulse"] }, { manifests: comesAfter(["pulse"]) });
     supervisor.begin();
     await whenRunning(supervisor, "pulse-1");
@@ -205,7 +205,7 @@ describe("loops that come after others", () => {
   });
 });
 
-test("a loop with a workspace may have no standby", async () => {
+test("a loop with a workspace cannot have a standby", async () => {
   const loops = { pulse: { workspace: { size_bytes: 8 * 1024 * 1024 }, standby: true } };
   const { supervisor } = setUp({ loops });
   await expect(supervisor.start()).rejects.toMatchObject({
@@ -214,7 +214,7 @@ test("a loop with a workspace may have no standby", async () => {
   });
 });
 
-test("an agent's time to live ends it for good", async () => {
+test("an agent is stopped for good when its time to live is over", async () => {
   const { supervisor, records } = setUp();
   const agent = await supervisor.launch("pulse", undefined, 100);
   await until("stopped", () => agent.state === "stopped");
@@ -222,7 +222,7 @@ test("an agent's time to live ends it for good", async () => {
   expect(records.get("pulse-1")?.desired).toBe("rest");
 });
 
-test("a restart by hand ends a crash loop and counts anew", async () => {
+test("a manual restart ends a crash loop and resets the count", async () => {
   const { supervisor, engine, seen } = setUp();
   await supervisor.launch("pulse");
   for (let i = 0; i < 4; i++) (await until(`start ${i + 1}`, () => engine.started[i])).end(killed);
@@ -253,7 +253,7 @@ test("StartLimiter runs no more than its maximum, and an aborted start leaves th
   expect(most).toBe(2);
 });
 
-test("planStart() adopts only a running container of the recorded epoch, and never goes back behind an epoch", () => {
+test("planStart() adopts only a running container of the recorded epoch, and never uses an earlier epoch", () => {
   const wanted = { agentId: "pulse-1", desired: "run", epoch: 3 } as never;
   const at = (epoch: number, running = true) => ({
     id: `c${epoch}` as ContainerId,
@@ -268,7 +268,7 @@ test("planStart() adopts only a running container of the recorded epoch, and nev
   });
 });
 
-test("findOrphans() gives what nobody holds at two looks in a row", () => {
+test("findOrphans() returns containers that no agent holds in two inspections in a row", () => {
   const held = [{ agentId: "pulse-1", epoch: 1 }];
   const containers = [1, 2].map((epoch) => ({
     id: `c${epoch}` as ContainerId,
@@ -289,7 +289,7 @@ test.each([
   ["pulse 12  up 3.4 s", "pulse 12  up 3.4 s"],
 ])("redact(%j)", (line, kept) => expect(redact(line)).toBe(kept));
 
-test("completed agents that are not restarted are wanted no more", async () => {
+test("completed agents that are not restarted are no longer wanted", async () => {
   const { supervisor, engine, records } = setUp();
   await supervisor.launch("errand");
   engine.started[0]?.end(completed);

@@ -45,7 +45,7 @@ describe("AgentSupervisor.launch()", () => {
     await supervisor.stop();
   });
 
-  test("rejects, fails and gives its socket back when the agent ends before its hello", async () => {
+  test("rejects, fails and removes its socket when the agent ends before its hello", async () => {
     const { supervisor, engine, types, opened, closed } = setUp({}, { hello: false });
     const launch = supervisor.launch("pulse");
     (await until("a container", () => engine.started[0])).end({ ...killed, message: "It was killed" });
@@ -76,7 +76,7 @@ describe("AgentSupervisor.launch()", () => {
 });
 
 describe("an agent that ends", () => {
-  test("is started again under its id, with events that say so", async () => {
+  test("is started again under its id, and events report it", async () => {
     const { supervisor, engine, types, seen } = setUp();
     await supervisor.launch("pulse");
     engine.started[0]?.end(killed);
@@ -93,7 +93,7 @@ describe("an agent that ends", () => {
     await supervisor.stop();
   });
 
-  test("too often comes to rest in failed, told with critical priority", async () => {
+  test("too often ends in the state failed, reported with critical priority", async () => {
     const { supervisor, engine, seen } = setUp();
     await supervisor.launch("pulse");
     for (let i = 0; i < 4; i++) (await until(`start ${i + 1}`, () => engine.started[i])).end(killed);
@@ -121,7 +121,7 @@ describe("an agent that ends", () => {
 });
 
 describe("stopping", () => {
-  test("ends an agent whatever it is doing: starting, running, waiting to be started again", async () => {
+  test("ends an agent in each state: starting, running, waiting for a restart", async () => {
     const { supervisor, engine, closed, opened } = setUp({
       restart: { ...settings.restart, initialMs: 60_000, maxMs: 60_000 },
     });
@@ -162,7 +162,7 @@ describe("stopping", () => {
 });
 
 describe("a start of the bridge", () => {
-  test("removes what an earlier bridge left before it starts the default set", async () => {
+  test("removes containers of an earlier bridge before it starts the default set", async () => {
     const { supervisor, engine } = setUp({ start: ["pulse", "errand"] });
     engine.leftovers = [{ id: "pulse-1.7" as never, agentId: "pulse-1", epoch: 7, running: true }];
     engine.onStart = async () => expect(engine.removed).toEqual(["pulse-1.7"]);
@@ -176,7 +176,7 @@ describe("a start of the bridge", () => {
     await expect(supervisor.start()).rejects.toMatchObject({ code: "LOOP_NOT_FOUND" });
   });
 
-  test("keeps trying an agent of the default set", async () => {
+  test("keeps trying to start an agent of the default set", async () => {
     const { supervisor, engine } = setUp({ start: ["pulse"] });
     let tries = 0;
     engine.onStart = async () => {

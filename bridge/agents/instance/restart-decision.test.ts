@@ -4,7 +4,7 @@ import { decideNext, RestartPolicy, type RunEnd } from "./restart-decision.ts";
 
 const settings = { initialMs: 500, maxMs: 4_000, healthyAfterMs: 10_000, failuresMax: 100, windowMs: 1_000_000 };
 
-test("the first restart is at once, then waits double up to the longest, of which 20 % is random, and start over after a healthy time", () => {
+test("the first restart is immediate, then waits double up to a longest with 20 % jitter, and start over after a healthy time", () => {
   const policy = new RestartPolicy(settings, () => 0.999_999);
   const waits = [0, 0, 0, 0, 0, 20_000].map((ranMs, at) => policy.failed(at, ranMs));
   expect(waits).toEqual([0, 500, 1_000, 2_000, 4_000, 0]);

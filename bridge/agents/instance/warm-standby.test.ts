@@ -49,7 +49,7 @@ function setUp() {
   return { engine, clock, standby, ready, logged };
 }
 
-test("a standby that ends after a long time is replaced, however often that happens", async () => {
+test("a standby that ends after a long time is replaced, any number of times", async () => {
   const { engine, clock, standby, ready } = setUp();
   standby.prepare(1);
   for (let number = 1; number <= 8; number++) {
@@ -62,7 +62,7 @@ test("a standby that ends after a long time is replaced, however often that happ
   await standby.release();
 });
 
-test("a standby that ends again and again as soon as it is ready is not replaced any more, which is logged", async () => {
+test("a standby that ends repeatedly as soon as it is ready is no longer replaced, and that is logged", async () => {
   const { engine, clock, standby, ready, logged } = setUp();
   standby.prepare(1);
   for (let number = 1; number <= 5; number++) {

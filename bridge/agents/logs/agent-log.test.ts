@@ -13,13 +13,13 @@ const open = (bytesMax: number) =>
 const never = () => new AbortController().signal;
 const texts = async (lines: AsyncIterable<{ line: string }>) => (await Array.fromAsync(lines)).map(({ line }) => line);
 
-test("AgentLog.read() gives the last lines", async () => {
+test("AgentLog.read() returns the last lines", async () => {
   const book = open(10_000);
   for (let i = 1; i <= 5; i++) book.writeOutput({ stream: "stdout", line: `line ${i}` });
   expect(await texts(book.read({ tail: 2, follow: false }, never()))).toEqual(["line 4", "line 5"]);
 });
 
-test("AgentLog keeps to its bound and drops the oldest lines", async () => {
+test("AgentLog drops the oldest lines at its bound", async () => {
   const book = open(1_000);
   for (let i = 0; i < 100; i++) book.writeOutput({ stream: "stdout", line: "x".repeat(36) });
   expect(await texts(book.read({ tail: 1_000, follow: false }, never()))).toHaveLength(10);
@@ -43,7 +43,7 @@ test("AgentLog.read() follows until its signal, and reports to a slow reader how
   expect((await texts(lines)).length).toBeLessThanOrEqual(10);
 });
 
-test("a later AgentLog knows up to where the engine's log was kept, also behind a line that was cut off", async () => {
+test("a later AgentLog resumes the engine's log where it was kept, also after a line that was cut off", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "a.ndjson");
   const file = () => new LogFile(path, 2_000, systemClock, silentLogger);
@@ -71,7 +71,7 @@ test("a later AgentLog knows up to where the engine's log was kept, also behind 
   expect(book().lastSeen().stderr).toMatch(/^2026-11-21T08:00:[12]/);
 });
 
-test("what was written while no bridge ran is not over the quota", async () => {
+test("output that was written while no bridge ran does not count towards the quota", async () => {
   const quota = new Quota(systemClock, { perSecond: 1, burst: 100 });
   const book = new AgentLog({ clock: systemClock, bytesMax: 10_000, quota });
   for (let i = 0; i < 5; i++) book.writeOutput({ stream: "stdout", line: `missed ${i}`, wasMissed: true });
@@ -82,7 +82,7 @@ test("what was written while no bridge ran is not over the quota", async () => {
   ]);
 });
 
-test("AgentLog keeps no line of a private key that an agent prints, also where the quota drops its first line", async () => {
+test("AgentLog stores no line of a private key that an agent prints, even when the quota drops the key's first line", async () => {
   const key = ["-----BEGIN RSA PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "-----END RSA PRIVATE KEY-----"];
   const log = open(10_000);
   for (const line of [...key, "after"]) log.writeOutput({ stream: "stdout", line });

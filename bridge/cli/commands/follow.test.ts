@@ -35,7 +35,7 @@ describe("events --follow", () => {
       method === "event.subscribe" ? { subscription_id: "s1", cursor: 0, cursor_reset: false } : { ok: true };
   };
 
-  test("prints events as they come, goes on after a restart of the bridge, and ends with 130 at Ctrl-C", async () => {
+  test("prints events as they arrive, goes on after a restart of the bridge, and ends with 130 at Ctrl-C", async () => {
     subscribed();
     const io = person();
     const running = runLine("events -f --channel agent.> --type agent.heartbeat --json", io);
@@ -70,7 +70,7 @@ describe("events --follow", () => {
     expect(await running).toMatchObject({ code: 130, error: "" });
   });
 
-  test("without it past events are pulled", async () => {
+  test("without --follow prints past events", async () => {
     server.handler = () => ({ events: [event(1)], cursor: 1, cursor_reset: false });
     const { code, out } = await runLine("events --since 0 --limit 1", person());
     expect(code).toBe(0);

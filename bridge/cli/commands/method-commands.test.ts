@@ -5,7 +5,7 @@ import { globalFlags } from "../core/global-flags.ts";
 import { commandNameOf, methodFlags, methodNames, methodOfCommand } from "../core/method-flags.ts";
 
 describe("a method as a command", () => {
-  test.each(methodNames)("%s: its example's params come back from their flags", async (name) => {
+  test.each(methodNames)("%s: the flags of its example are parsed back to the example's params", async (name) => {
     const { params } = methods[name].example;
     const { flags: specs } = methodFlags(name);
     const args = formatArgs(params, specs);
@@ -15,7 +15,7 @@ describe("a method as a command", () => {
     expect(await parseArgs(args, specs, () => Promise.resolve(stdin))).toEqual({ values: params, positionals: [] });
   });
 
-  test.each(methodNames)("%s: is found under its own name, and no flag of it hides a global one", (name) => {
+  test.each(methodNames)("%s: is found under its own name, and none of its flags hides a global flag", (name) => {
     const [domain = "", verb = ""] = commandNameOf(name).split(" ");
     expect(methodOfCommand(domain, verb)).toBe(name);
     const global = globalFlags.map((flag) => flag.name);

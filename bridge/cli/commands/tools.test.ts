@@ -31,7 +31,7 @@ describe("tools", () => {
     for (const { name } of commands) expect(out).toContain(name.split(" ").at(-1));
   });
 
-  test("`config show --origin` says where each value comes from", async () => {
+  test("`config show --origin` shows where each value comes from", async () => {
     const io = testIo({ socket: "/no.sock", env: { ARMORCLAW_ENGINE: "process" } });
     expect((await cli("config show --origin", io)).out).toContain('engine = "process"  # env ARMORCLAW_ENGINE');
     const parsed = JSON.parse((await cli("config show --origin --json")).out);
@@ -40,7 +40,7 @@ describe("tools", () => {
     expect((await cli("config validate")).code).toBe(0);
   });
 
-  test("`config show` with `--set` is a configuration file that says the same", async () => {
+  test("`config show` with `--set` prints a configuration file with the same values", async () => {
     const set = [
       'matrix.users."@ann=x:example.org"=operator',
       "loops.system-monitor.idle.suspend_after_ms=1500",
@@ -60,7 +60,7 @@ describe("tools", () => {
     expect([wrong.code, wrong.error]).toEqual([2, expect.stringContaining("--set takes KEY=VALUE, not agents.max")]);
   });
 
-  test("`version` is the program's", async () => {
+  test("`version` prints the program's version", async () => {
     expect(JSON.parse((await cli("version --json")).out)).toMatchObject({
       version: expect.stringMatching(/^\d+\.\d+/),
     });

@@ -23,7 +23,7 @@ const limit = {
 const view = { nowMs: 0, columns: undefined, paint: (_: unknown, text: string) => text };
 
 describe("the budget for people", () => {
-  test("says what is spent of what, and when it runs out", () => {
+  test("shows what is spent of each limit, and when it runs out", () => {
     const shown = renderBudget(
       { time_zone: "UTC", limits: [limit], frozen: [{ agent_id: "mail-1", scope: "global", reason: "used up" }] },
       view,
@@ -43,7 +43,7 @@ describe("the budget for people", () => {
     expect(formatUsd(nano)).toBe(text);
   });
 
-  test("a report as CSV is exact, quoted, and no formula for a spreadsheet", () => {
+  test("a report as CSV is exact, quoted, and contains no formula for a spreadsheet", () => {
     const figures = { calls: 1, input_tokens: 2, output_tokens: 3, duration_ms: 4, held_nano_usd: 0, bounded: 0 };
     const rows = [
       { keys: ["a,b", null], cost_nano_usd: 1_000_000_001, ...figures },

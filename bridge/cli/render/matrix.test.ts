@@ -12,21 +12,21 @@ const comparison = {
   emoji: [{ symbol: "🐙", name: "Octopus" }],
 };
 
-test("what is to be typed next survives a shell, for a yes and for a no", () => {
+test("the commands to type next are quoted for a shell, for a match and for a mismatch", () => {
   const text = renderVerification(comparison);
   expect(text).toContain("🐙 Octopus");
   expect(text).toContain("armorclaw matrix verify --flow-id '$U1q2' --is-equal");
   expect(text).toContain("armorclaw matrix verify --flow-id '$U1q2' --no-is-equal");
 });
 
-test("the status shows a comparison that somebody else began", () => {
+test("the status shows a verification that somebody else began", () => {
   expect(renderMatrixStatus(status, view)).not.toContain("--flow-id");
   expect(renderMatrixStatus({ ...status, verifications: [comparison] }, view)).toContain(
     "--flow-id '$U1q2' --is-equal",
   );
 });
 
-test("a login says who it is, and when others will be warned of it", () => {
+test("a login shows the account, and when others will be warned of the device", () => {
   const login = methods["matrix.login"].result.parse(methods["matrix.login"].example.result);
   expect(renderMatrixLogin(login)).toMatch(/^Logged in to https:.* as @bridge:example\.org, device ABCDEFGHIJ\nsigned/);
   expect(renderMatrixLogin({ ...login, is_cross_signed: false })).toContain("--recovery-key @-");
@@ -35,7 +35,7 @@ test("a login says who it is, and when others will be warned of it", () => {
 test.each([
   ["locked", /keystore.*locked/],
   ["logged_out", /no longer accepts the login[\s\S]*armorclaw matrix login --username @bridge/],
-] as const)("the status %s says what to do", (state, expected) => {
+] as const)("the status %s shows what to do", (state, expected) => {
   const ended = { ...status, status: state, logged_in: false, connected: false, error: "Invalid access token passed." };
   expect(renderMatrixStatus(ended, view)).toMatch(expected);
 });

@@ -20,7 +20,7 @@ const event: EventEnvelope = {
   data: { agent_id: "a", exit: { code: 1 }, message: "died" },
 };
 
-describe("what a person sees", () => {
+describe("the output for people", () => {
   test("of the agents", () => {
     expect(renderResult("agent.list", example("agent.list"), view)).toBe(
       [
@@ -30,13 +30,13 @@ describe("what a person sees", () => {
     );
   });
 
-  test("of the agents on a narrow terminal: the least telling columns go", () => {
+  test("of the agents drops the least important columns on a narrow terminal", () => {
     const narrow = renderResult("agent.list", example("agent.list"), { ...view, columns: 40 });
     expect(narrow.split("\n")[0]).toBe("AGENT        STATE    UPTIME   HEARTBEAT");
     expect(Math.max(...narrow.split("\n").map((line) => line.length))).toBeLessThanOrEqual(40);
   });
 
-  test("of the bridge: where it is, how strongly agents are isolated and what is missing", () => {
+  test("of the bridge shows where it is, how strongly agents are isolated and what is missing", () => {
     const status = { ...methods["bridge.status"].example.result };
     expect(renderResult("bridge.status", status, view)).toBe(
       [
@@ -65,7 +65,7 @@ describe("what a person sees", () => {
     expect(renderResult("agent.usage", example("agent.usage"), view)).toContain("heartbeat-1  10.5 MiB  0.2 %  8");
   });
 
-  test("of a stop is the reason only when the agent did not end cleanly", () => {
+  test("of a stop shows the reason only when the agent did not end cleanly", () => {
     const killed = {
       ...methods["agent.stop"].example.result,
       exit: { reason: "killed", code: null, message: "It was killed (SIGKILL)" },
@@ -73,7 +73,7 @@ describe("what a person sees", () => {
     expect(renderResult("agent.stop", killed, view)).toBe("heartbeat-1 is stopped: It was killed (SIGKILL)");
   });
 
-  test("of the caller is its role, and its methods by domain", () => {
+  test("of the caller shows its role, and its methods by domain", () => {
     const who = {
       principal: "user:1000",
       role: "admin",
@@ -92,13 +92,13 @@ describe("what a person sees", () => {
     );
   });
 
-  test("of a backup says what a restore needs besides", () => {
+  test("of a backup names what a restore needs besides the file", () => {
     const text = renderResult("backup.create", methods["backup.create"].example.result, view);
     expect(text).toMatch(/keystore\.key/);
     expect(text).toMatch(/armorclaw backup restore/);
   });
 
-  test("of a time is the time of day, with the date when it is not of today", () => {
+  test("of a time is the time of day, with the date when it is not today", () => {
     const now = new Date(2026, 10, 21, 0, 5);
     expect(formatTime(new Date(2026, 10, 21, 0, 3, 1).toISOString(), now.getTime())).toBe("00:03:01");
     expect(formatTime(new Date(2026, 10, 20, 23, 49, 29).toISOString(), now.getTime())).toBe("2026-11-20 23:49:29");
@@ -116,7 +116,7 @@ describe("what a person sees", () => {
     expect(renderResult(name, example(name), view)).toMatch(/\S/);
   });
 
-  test("of a result without a renderer: keys and values, tables for lists", () => {
+  test("of a result without a renderer is keys and values, with tables for lists", () => {
     expect(renderResult("x.y", { ok: true, list: [1, 2], items: [{ a: 1 }, { a: 2, b: "x" }], none: [] }, view)).toBe(
       "ok: true\nlist: 1, 2\nitems:\n  A  B\n  1  -\n  2  x\nnone: none",
     );
@@ -127,12 +127,12 @@ describe("text that came from agents", () => {
   const evil = "\u001b]0;owned\u0007\u001b[2J\u009b31m\u202egnp.exe\r\nok";
   const dangerous = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
 
-  test("has its control characters spelled out", () => {
+  test("is shown with its control characters escaped", () => {
     expect(visible(evil)).toBe("\\x1b]0;owned\\x07\\x1b[2J\\x9b31m\\u{202e}gnp.exe\\r\\nok");
     expect(visible("ünïcode 日本 🦀")).toBe("ünïcode 日本 🦀");
   });
 
-  test("cannot reach the terminal through any renderer", () => {
+  test("cannot send control characters to the terminal through any renderer", () => {
     const agent = { ...methods["agent.get"].example.result, message: evil, agent_id: evil };
     const line = { time: event.time, stream: "stdout", line: evil };
     const printed = [

@@ -18,7 +18,7 @@ const state: TopState = {
 };
 const view = { nowMs: 0, columns: 100, rows: 12, paint: (_: unknown, text: string) => text };
 
-test("more agents than the terminal has lines: those around the selected one, and how many more", () => {
+test("shows the agents around the selected one, and the number of others, when the terminal has too few lines", () => {
   const lines = renderTop(state, view).split("\n");
   expect(lines.length).toBe(12);
   expect(lines[1]).toMatch(/^ heartbeat-27 /);
@@ -26,7 +26,7 @@ test("more agents than the terminal has lines: those around the selected one, an
   expect(lines[7]).toBe(" and 34 more");
 });
 
-test("logs take half of the lines at most, the newest of them", () => {
+test("shows the newest log lines, on at most half of the terminal", () => {
   const logs = Array.from({ length: 50 }, (_, index) => ({
     time: "2026-11-21T08:00:00.000Z",
     stream: "stdout" as const,

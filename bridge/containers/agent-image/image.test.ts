@@ -18,7 +18,7 @@ function smallFiles(directory: string, agentText: string): RuntimeFiles {
   return { ...files, runtime: [{ path: "bin/node", mode: 0o755, from: { text: "node" } }, ...runtime] };
 }
 
-test("the same files give the same image, another agent gives another", () => {
+test("the same files give the same image, and another agent bundle gives another", () => {
   using directory = tempDirectory();
   const first = buildImage(smallFiles(directory.path, "1"), "x64", quiet);
   const again = buildImage(smallFiles(directory.path, "1"), "x64", quiet);
@@ -27,7 +27,7 @@ test("the same files give the same image, another agent gives another", () => {
   expect(other.content).not.toBe(first.content);
 });
 
-test("the archive is one that tar and Docker read, with a /tmp that anyone may write to", () => {
+test("tar and Docker can read the archive, and its /tmp is writable for everyone", () => {
   using directory = tempDirectory();
   const { archive, content, tag } = buildImage(smallFiles(directory.path, "agent"), "arm64", quiet);
   const out = join(directory.path, "out");
@@ -45,13 +45,13 @@ test("the archive is one that tar and Docker read, with a /tmp that anyone may w
   expect(listing).not.toMatch(/bin\/sh/);
 });
 
-test("Node's libraries are found by reading it", () => {
+test("Node's libraries are found by reading its ELF file", () => {
   const { interpreter, needed } = readElf(process.execPath);
   expect(interpreter).toMatch(/^\/lib.*ld-.*\.so/);
   expect(needed).toContain("libc.so.6");
 });
 
-test("what is no program is refused with the file that was wrong", () => {
+test("a file that is not a program is refused by name", () => {
   using directory = tempDirectory();
   const file = join(directory.path, "node");
   writeFileSync(file, "#!/bin/sh");

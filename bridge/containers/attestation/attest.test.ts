@@ -11,7 +11,7 @@ import { attestProcess } from "./attest.ts";
 const isThere = process.getuid?.() === 0 && spawnSync("bwrap", ["--version"]).status === 0;
 
 describeIf(isThere, "it needs root and bubblewrap", "attestation of a sandbox", () => {
-  test("does not take a filter that came from the bridge for the agent's own", async () => {
+  test("does not count a filter that was inherited from the bridge as the agent's own", async () => {
     using directory = tempDirectory();
     const engine = await openProbeEngine(probeOptions("sandbox", directory.path));
     {
@@ -24,7 +24,7 @@ describeIf(isThere, "it needs root and bubblewrap", "attestation of a sandbox", 
     await engine.close();
   }, 30_000);
 
-  test("holds under a bridge that has a filter itself, as systemd's hardening gives it one", async () => {
+  test("succeeds under a bridge that has a filter itself, for example from systemd's hardening", async () => {
     using directory = tempDirectory();
     const filter = join(directory.path, "filter");
     const allowAll = Buffer.alloc(8);

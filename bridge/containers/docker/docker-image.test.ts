@@ -9,7 +9,7 @@ const image = (layers: readonly string[], entrypoint: readonly string[] = ["/bin
   Config: { Entrypoint: entrypoint },
 });
 
-test("an image that bears our label or tag is taken only when its layers and its entry point are ours", () => {
+test("an image with the bridge's label or tag is used only when its layers and its entry point match", () => {
   expect(isGenuine(image(digests), content)).toBe(true);
   expect(isGenuine(image([digests[0] ?? "", "c".repeat(64)]), content)).toBe(false);
   expect(isGenuine(image(digests.toReversed()), content)).toBe(false);

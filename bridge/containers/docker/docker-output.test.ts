@@ -44,7 +44,7 @@ async function follow(connections: readonly (readonly Buffer[])[], after: LastSe
 
 const texts = (lines: readonly OutputLine[]) => lines.map(({ stream, line }) => `${stream} ${line}`);
 
-test("an entry that was kept before is left out, each stream by its own time", async () => {
+test("an entry that is already stored is skipped, by the time of its own stream", async () => {
   const log = [
     entry("stdout", 1, "a\n"),
     entry("stderr", 2, "b\n"),
@@ -55,7 +55,7 @@ test("an entry that was kept before is left out, each stream by its own time", a
   expect(texts(await follow([log], { stdout: at(3) }))).toEqual(["stderr b", "stderr d"]);
 });
 
-test("over a cut connection nothing is lost and nothing doubled, wherever it was cut", async () => {
+test("a connection that is cut anywhere loses no line and repeats none", async () => {
   const log = [entry("stdout", 1, "a\n"), entry("stdout", 2, "b\n"), entry("stdout", 3, "c\n")];
   const bytes = Buffer.concat(log);
   for (const cut of [1, 20, 60, 90, bytes.length]) {
@@ -64,7 +64,7 @@ test("over a cut connection nothing is lost and nothing doubled, wherever it was
   }
 });
 
-test("a long line that the engine keeps in parts of one time is one line, and the next is whole", async () => {
+test("a long line that the engine stores in parts with one timestamp is one line, and the next line is whole", async () => {
   const log = [entry("stdout", 1, "x".repeat(16_384)), entry("stdout", 1, "yy\n"), entry("stdout", 2, "next\n")];
   const lines = await follow([log]);
   expect(lines.map(({ line, at: time }) => [line.length, time])).toEqual([
@@ -73,7 +73,7 @@ test("a long line that the engine keeps in parts of one time is one line, and th
   ]);
 });
 
-test("characters that were cut between two entries are whole", async () => {
+test("characters that are split between two entries are whole", async () => {
   const [first, second] = [Buffer.from("é").subarray(0, 1), Buffer.from("é\n").subarray(1)];
   const [a, b] = [entry("stdout", 1, "?"), entry("stdout", 1, "??")];
   a.set(first, a.length - 1);

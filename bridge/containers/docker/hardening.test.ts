@@ -13,7 +13,7 @@ const spec = {
 };
 const context = { installId: "4f1c", imageId: "sha256:abc", containerUid: 300_005, arch: "x64", programs: [] };
 
-test("a container is asked for with every lock that Docker has", () => {
+test("a container is created with every restriction that Docker has", () => {
   const { HostConfig, ...body } = createBody(spec, context);
   const { SecurityOpt, ...host } = HostConfig;
   expect(body).toEqual({
@@ -57,7 +57,7 @@ test("a container is asked for with every lock that Docker has", () => {
   });
 });
 
-test("a workspace is a volume of its own device that runs nothing, and nothing else changes", () => {
+test("a workspace is a noexec volume on its own device, and nothing else changes", () => {
   const plain = createBody(spec, context).HostConfig;
   const source = { directory: "/state/workspaces/heartbeat-1.mount", device: "/dev/loop7" };
   const { Mounts, ...other } = createBody(
@@ -87,7 +87,7 @@ test("another runtime is passed on, and nothing else changes", () => {
   expect(other).toEqual({ ...plain, HostConfig: { ...plain.HostConfig, Runtime: "runsc" } });
 });
 
-test("Podman gets its filter as a file, its writable directories closed, and no option that it does not know", () => {
+test("Podman gets the filter as a file, noexec writable directories, and no option that it does not know", () => {
   const { HostConfig } = createBody(spec, { ...context, podmanProfiles: "/state/seccomp" });
   expect(HostConfig.SecurityOpt).toEqual(["no-new-privileges:true", "seccomp=/state/seccomp/loop.json"]);
   expect(HostConfig.Tmpfs).toEqual({
@@ -97,7 +97,7 @@ test("Podman gets its filter as a file, its writable directories closed, and no 
   });
 });
 
-test("a grant of the host's programs adds read-only mounts, and child processes without namespaces of their own, which an init buries", () => {
+test("a grant of the host's programs adds read-only mounts, child processes without new namespaces, and an init that reaps them", () => {
   const programs = [{ from: "/usr/bin/espeak-ng", to: "/tmp/speech/bin/espeak-ng" }];
   const { HostConfig: plain } = createBody(spec, context);
   const { HostConfig: granted } = createBody(spec, { ...context, programs });

@@ -12,7 +12,7 @@ function reading() {
 
 const flushed = () => new Promise((resolve) => setImmediate(resolve));
 
-test("lines written before the listener came are kept for it, a bounded number of them", async () => {
+test("lines that were written before a listener was added are kept for it, up to a bound", async () => {
   const { output, source } = reading();
   source.write("x\n".repeat(10_000));
   await flushed();
@@ -24,7 +24,7 @@ test("lines written before the listener came are kept for it, a bounded number o
   expect(lines.at(-1)).toEqual({ stream: "stdout", line: "last" });
 });
 
-test("a line without an end is cut once and holds no memory", async () => {
+test("a line without an end is cut once and uses no more memory", async () => {
   const { output, source } = reading();
   const lines: OutputLine[] = [];
   output.listen((line) => lines.push(line));

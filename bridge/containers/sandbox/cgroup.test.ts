@@ -59,7 +59,7 @@ test("in cgroup v2 one directory gets the limits", () => {
   expect(cgroup.joinFiles).toEqual([join(root.path, "armorclaw-t/a.1/cgroup.procs")]);
 });
 
-test("without a cgroup file system there are no limits and nothing is made", () => {
+test("without a cgroup file system there are no limits and no directories", () => {
   using root = tempDirectory();
   const tree = openCgroupTree({ ...options, root: root.path });
   expect(tree.controllers).toEqual([]);

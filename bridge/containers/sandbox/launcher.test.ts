@@ -17,7 +17,7 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
       return spawnSync(command, args, { encoding: "utf8", env: launcherEnvironment });
     };
 
-    test("and takes any text for itself, whatever it means to an interpreter", () => {
+    test("passes any text unchanged, whatever it means to an interpreter", () => {
       using directory = tempDirectory();
       const odd = `it's $HOME @ARGV %s \\ "q" \\' {} \`id\` $(id) \n ;`;
       const file = join(directory.path, "a 'file' $x @y");
@@ -27,7 +27,7 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
       expect(readFileSync(`${file}.link`, "utf8")).toBe(odd);
     });
 
-    test("and sets limits that the program cannot raise", () => {
+    test("sets limits that the program cannot raise", () => {
       const { stdout } = run(
         [step.limit("nofile", 77), step.limit("core", 0)],
         ["sh", "-c", "ulimit -Hn; ulimit -Sn; ulimit -Hc"],
@@ -35,7 +35,7 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
       expect(stdout.split("\n")).toEqual(["77", "77", "0", ""]);
     });
 
-    test("and ends at the first step that fails, with one line that names it, and runs nothing", () => {
+    test("ends at the first step that fails, with one line that names the step, and runs nothing", () => {
       using directory = tempDirectory();
       const file = join(directory.path, "file");
       writeFileSync(file, "");
@@ -46,7 +46,7 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
       expect(readFileSync(file, "utf8")).toBe("");
     });
 
-    test("and refuses a step that it does not know, and a list without an end", () => {
+    test("refuses an unknown step, and a list without an end", () => {
       const unknown: LauncherStep = ["destroy", "/"];
       expect(run([unknown], ["echo", "ran"]).stderr).toMatch(/destroy is unknown/);
       const [command, args] = launcherCommand(launcher, [], ["true"]);
@@ -55,12 +55,12 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
       expect(status).not.toBe(0);
     });
 
-    test("and names a program that is not there", () => {
+    test("names a program that does not exist", () => {
       expect(run([], ["/no/such/program"]).stderr).toMatch(/\/no\/such\/program: .*(not found|No such file)/);
     });
 
     describeIf(process.getuid?.() === 0, "it needs root", "as root", () => {
-      test("gives up root for good", () => {
+      test("drops root for good", () => {
         const script = 'grep -E "^(Uid|Gid|Groups|NoNewPrivs|CapPrm|CapEff):" /proc/self/status | tr -s "\\t " " "';
         const { stdout } = run([step.become(300_123)], ["sh", "-c", script]);
         expect(stdout.split("\n").map((line) => line.trim())).toEqual([
@@ -74,7 +74,7 @@ describe.each<Launcher>(["perl", "util-linux"])("the launcher with %s", (launche
         ]);
       });
 
-      test("mounts for itself alone, with the flags that were asked for", () => {
+      test("mounts in its own namespace, with the requested flags", () => {
         using directory = tempDirectory();
         const place = directory.path;
         const steps = [

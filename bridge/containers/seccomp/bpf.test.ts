@@ -38,7 +38,7 @@ describe("the compiled filter", () => {
   const program = compiled("x64");
   const call = (name: string, argument?: bigint) => run(program, x64, syscallsX64.get(name) ?? -1, argument);
 
-  test("allows every plain call of the profile and refuses every other number", () => {
+  test("allows every unconditional call of the profile and refuses every other number", () => {
     const allowed = new Set(
       loopProfile.rules
         .filter(({ errno, argument }) => errno === undefined && argument === undefined)
@@ -54,7 +54,7 @@ describe("the compiled filter", () => {
         expect([number, run(program, x64, number)]).toEqual([number, allowed.has(number) ? allow : errno(1)]);
   });
 
-  test("allows Unix sockets only, and looks at all 64 bits", () => {
+  test("allows Unix sockets only, and compares all 64 bits", () => {
     expect(call("socket", 1n)).toBe(allow);
     for (const domain of [2n, 10n, 16n, 17n, 40n, 0x1_0000_0001n]) expect(call("socket", domain)).toBe(errno(1));
   });
@@ -65,7 +65,7 @@ describe("the compiled filter", () => {
     expect(call("clone3")).toBe(errno(38));
   });
 
-  test("kills what comes by another architecture or by x32", () => {
+  test("kills calls of another architecture or of x32", () => {
     expect(run(program, 0x40000003, 1)).toBe(kill);
     expect(run(program, x64, 0x40000000 + 1)).toBe(kill);
   });

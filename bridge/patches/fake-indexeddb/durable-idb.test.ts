@@ -56,7 +56,7 @@ async function open(path: string, onFatal: (error: unknown) => void = () => unde
 }
 
 describe("openDurableIdb", () => {
-  test("keeps what a completed transaction put, deleted and cleared, with its types", async () => {
+  test("stores what a completed transaction put, deleted and cleared, with the values' types", async () => {
     using temp = tempDirectory();
     const path = `${temp.path}/crypto.db`;
     {
@@ -78,7 +78,7 @@ describe("openDurableIdb", () => {
     expect((await all()).keys).toEqual(["b"]);
   });
 
-  test("has, after reopening, whatever it had: any sequence of changes", async () => {
+  test("has the same contents after reopening, for any sequence of changes", async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant("put" as const), key: fc.string({ maxLength: 4 }), value: fc.jsonValue() }),
       fc.record({ kind: fc.constant("delete" as const), key: fc.string({ maxLength: 4 }) }),

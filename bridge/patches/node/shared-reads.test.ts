@@ -40,7 +40,7 @@ async function textOf(socket: Socket): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-test("connections that share a buffer each get their own bytes, to the last", async () => {
+test("connections that share a buffer each get all their own bytes", async () => {
   await using all = await connected(3);
   const texts = all.pairs.map((_, index) => String(index).repeat(700_000));
   const received = all.pairs.map(({ socket }) => textOf(socket));
@@ -48,7 +48,7 @@ test("connections that share a buffer each get their own bytes, to the last", as
   expect((await Promise.all(received)).map((text, index) => text === texts[index])).toEqual([true, true, true]);
 });
 
-test("nothing is read before it is resumed, and an answer still goes out after the peer's end", async () => {
+test("a connection reads nothing before it is resumed, and sends an answer after the peer's end", async () => {
   await using all = await connected(1);
   const [pair] = all.pairs;
   if (pair === undefined) throw new Error("There is no connection");
@@ -62,7 +62,7 @@ test("nothing is read before it is resumed, and an answer still goes out after t
   expect(await answer).toBe("answer");
 });
 
-test("a connection leaves no descriptor behind", async () => {
+test("a connection leaks no descriptor", async () => {
   const count = async () => (await readdir("/proc/self/fd")).length;
   const before = await count();
   {

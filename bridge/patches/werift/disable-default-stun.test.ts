@@ -7,7 +7,7 @@ import { WeriftTransport } from "../../adapters/webrtc/media/werift-transport.ts
 import { StunGuard } from "./stun-guard.ts";
 
 describe("a transport without STUN servers", () => {
-  test("looks up no name and sends nothing but to the caller", async () => {
+  test("resolves no name and sends packets only to the caller", async () => {
     const targets: unknown[] = [];
     const { lookup } = dns;
     const { send } = Socket.prototype;

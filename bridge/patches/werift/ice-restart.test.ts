@@ -63,8 +63,8 @@ async function openCall(restartsFirst = 0) {
   };
 }
 
-describe("a far end that restarts ICE", () => {
-  test("is sent to over the pair in use until there is an answer, and over a pair of the new generation then", async () => {
+describe("a remote peer that restarts ICE", () => {
+  test("is reached over the pair in use until the answer, and then over a pair of the new generation", async () => {
     await using call = await openCall();
     for (const round of ["first", "second"]) {
       const before = call.nearIce.nominated;
@@ -80,7 +80,7 @@ describe("a far end that restarts ICE", () => {
   });
 
   test.each([1, 3])(
-    "before the call is connected, and %d times, is called with its last credentials",
+    "is checked with its last credentials when it restarts before the call is connected, %d times",
     async (restarts) => {
       await using call = await openCall(restarts);
       const first = call.nearIce.nominated;
@@ -94,7 +94,7 @@ describe("a far end that restarts ICE", () => {
     },
   );
 
-  test("keeps its pair when its offer restarts nothing", async () => {
+  test("keeps its pair when its offer restarts no ICE", async () => {
     await using call = await openCall();
     const before = call.nearIce.nominated;
     await call.take(false);
@@ -102,7 +102,7 @@ describe("a far end that restarts ICE", () => {
     expect(call.nearIce.nominated).toBe(before);
   });
 
-  test("has no pair made of a check that it sent with its credentials from before", async () => {
+  test("gets no pair from a check with its earlier credentials", async () => {
     await using call = await openCall();
     const { nearIce } = call;
     const [protocol, before] = [nearIce.nominated?.protocol, nearIce.remoteUsername];
@@ -114,7 +114,7 @@ describe("a far end that restarts ICE", () => {
     expect(pairs()).toHaveLength(1);
   });
 
-  test("is asked for its consent with those of the bridge's credentials that it checks the pair with", async () => {
+  test("receives consent checks with the bridge's credentials of the pair's generation", async () => {
     await using call = await openCall();
     const { nearIce } = call;
     const before = nearIce.localUsername;

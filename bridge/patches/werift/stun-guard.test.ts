@@ -40,7 +40,7 @@ function bindingRequest(user: string, password?: string): Buffer {
 }
 
 describe("the STUN guard", () => {
-  test("lets only requests through that know the session's password", async () => {
+  test("passes only requests that are signed with the session's password", async () => {
     const candidates: IceCandidate[] = [];
     using guard = new StunGuard();
     await using far = await openFarEnd();

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { programText } from "./peer-credentials.ts";
 
-test("only Node's own text is dropped: executable, read-only, mapped from its file", () => {
+test("only Node's own code is released: executable, read-only, mapped from its file", () => {
   const maps = [
     "00400000-00b00000 r--p 00000000 fe:00 11 /opt/node/bin/node",
     "00c00000-02f00000 r-xp 00700000 fe:00 11 /opt/node/bin/node",
@@ -16,7 +16,7 @@ test("only Node's own text is dropped: executable, read-only, mapped from its fi
   expect(programText(maps, "/opt/node/bin/node")).toEqual([{ start: 0xc00000, end: 0x2f00000 }]);
 });
 
-test("a process that has released its memory is smaller, and works on", async () => {
+test("a process that has released its memory is smaller, and still works", async () => {
   const script = `
     const { loadNativeCalls } = await import(${JSON.stringify(new URL("peer-credentials.ts", import.meta.url).href)});
     const native = loadNativeCalls();

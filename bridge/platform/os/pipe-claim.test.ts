@@ -8,7 +8,7 @@ import { claimPipe } from "./pipe-claim.ts";
 
 const pipe = "\\\\.\\pipe\\armorclaw-test";
 
-test("a claim writes its token for its owner alone, and takes it away when it is released", () => {
+test("a claim writes its token readable by its owner alone, and removes it when released", () => {
   using home = tempDirectory();
   const file = join(home.path, pipeTokenFile(pipe));
   const claim = claimPipe(pipe, home.path);
@@ -21,7 +21,7 @@ test("a claim writes its token for its owner alone, and takes it away when it is
   expect(existsSync(file)).toBe(false);
 });
 
-test("each claim has another token, also over one that was never released", () => {
+test("each claim has a new token, also when an earlier one was never released", () => {
   using home = tempDirectory();
   const first = claimPipe(pipe, home.path);
   const second = claimPipe(pipe, home.path);
@@ -31,7 +31,7 @@ test("each claim has another token, also over one that was never released", () =
   second.release();
 });
 
-test("a mode says who may reach a file, except on Windows", () => {
+test("a mode shows who may open a file, except on Windows", () => {
   expect(othersMayReach({ mode: 0o100600 }, "linux")).toBe(false);
   expect(othersMayReach({ mode: 0o100640 }, "linux")).toBe(true);
   expect(othersMayReach({ mode: 0o100666 }, "win32")).toBe(false);

@@ -16,7 +16,7 @@ test.each([
   expect(Buffer.from(readSealKey(path, "rpc.seal_key_file"))).toEqual(key);
 });
 
-test("a seal key that others may read, that is none, or that is not there is refused by name", () => {
+test("a seal key file that others may read, that is malformed, or that is missing is refused by name", () => {
   using directory = tempDirectory();
   const path = join(directory.path, "key");
   expect(() => readSealKey(path, "rpc.seal_key_file")).toThrow("cannot be read");

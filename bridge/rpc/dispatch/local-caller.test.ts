@@ -10,7 +10,7 @@ const ann: Principal = { kind: "matrix", id: "matrix:@ann:example.org", role: "o
 const correlationOf: AnyHandler = (_, { correlationId }) => correlationId;
 
 describe("a local call", () => {
-  test("has a correlation id of its own, counted with those of the connections", async () => {
+  test("has its own correlation id, numbered together with those of the connections", async () => {
     await using served = await serveFixtures({ methods: { id: [fixture(z.strictObject({})), correlationOf] } });
     const results = [];
     for (let calls = 0; calls < 3; calls++) results.push((await served.server.local.call("id", {}, ann)).result);
@@ -66,7 +66,7 @@ describe("a local call", () => {
     expect([result, items.length, items[199]]).toEqual(["done", 200, 199]);
   });
 
-  test("keeps the limits: answers have a longest, and a principal has so many in flight", async () => {
+  test("respects the limits of an answer's length and of a principal's calls in flight", async () => {
     const long = fixture(z.strictObject({}));
     await using served = await serveFixtures({
       limits: { replyBytesMax: 100, inFlightMax: 1 },
@@ -95,13 +95,13 @@ describe("a local call", () => {
     await expect(call).rejects.toMatchObject({ code: "TIMED_OUT" });
   });
 
-  test("that fails by a bug is told the correlation id, and the log has the rest", async () => {
+  test("that fails by a bug returns the correlation id, and the log has the rest", async () => {
     await using served = await serveFixtures();
     await expect(served.server.local.call("fail_async", {}, ann)).rejects.toMatchObject({ code: "INTERNAL" });
     expect(served.log.map(({ fields }) => fields["method"])).toEqual(["fail_async"]);
   });
 
-  test("is refused while the server drains, when it writes", async () => {
+  test("is refused while the server drains, if the method writes", async () => {
     const write = { ...fixture(z.strictObject({})), effect: "write" } as const;
     await using served = await serveFixtures({ methods: { write: [write, () => 1] } });
     await served.server.drain(AbortSignal.timeout(1_000));

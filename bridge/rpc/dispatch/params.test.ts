@@ -15,28 +15,28 @@ function issuesOf(action: () => unknown): unknown {
 }
 
 describe("paramsReader", () => {
-  test("takes params by name, by position, or none", () => {
+  test("reads params by name, by position, or none", () => {
     expect(read({ agent_id: "a" }, false)).toEqual({ agent_id: "a", grace_ms: 5 });
     expect(read(["a", 7], false)).toEqual({ agent_id: "a", grace_ms: 7 });
     expect(paramsReader(z.strictObject({}))(undefined, false)).toEqual({});
     expect(paramsReader(z.tuple([z.number()]))([1], false)).toEqual([1]);
   });
 
-  test("names the field that was probably meant", () => {
+  test("names the field that the caller probably meant", () => {
     expect(issuesOf(() => read({ agentid: "a" }, false))).toEqual([
       { path: "agent_id", message: expect.stringContaining("string") },
       { path: "agentid", message: 'Unknown field "agentid"; did you mean "agent_id"?' },
     ]);
   });
 
-  test("refuses more values than there are fields, and what is no structure", () => {
+  test("refuses more values than there are fields, and params that are no structure", () => {
     expect(issuesOf(() => read(["a", 1, 2], false))).toEqual([
       { path: "", message: "Expected at most 2 values (agent_id, grace_ms), got 3" },
     ]);
     for (const params of ["a", 1, null, false]) expect(() => read(params, false)).toThrow("Expected an object");
   });
 
-  test("gives the param that names a request as it was written, whatever a double holds", () => {
+  test("returns the id of a request as it was written, even beyond a double's precision", () => {
     const cancel = paramsReader(z.strictObject({ id: z.union([z.string(), z.number()]) }), "id");
     const textOf = (params: string) => (cancel(parseExact(params), true) as { id: WrittenNumber }).id.text;
     expect(textOf('{"id":1234567890123456789}')).toBe("1234567890123456789");
@@ -44,13 +44,13 @@ describe("paramsReader", () => {
     expect(textOf('{"id":1.0}')).toBe("1.0");
   });
 
-  test("refuses a number that would change", () => {
+  test("refuses a number that a double cannot represent", () => {
     expect(issuesOf(() => read(parseExact('{"agent_id":12345678901234567890}'), true))).toEqual([
       { path: "agent_id", message: "The number 12345678901234567890 cannot be kept exactly; send it as a string" },
     ]);
   });
 
-  test("reports a prototype key as an unknown field and says back little of a long one", () => {
+  test("reports a prototype key as an unknown field and shortens a long name", () => {
     expect(issuesOf(() => read(JSON.parse('{"agent_id":"a","__proto__":{"x":1}}'), false))).toEqual([
       { path: "__proto__", message: 'Unknown field "__proto__"' },
     ]);

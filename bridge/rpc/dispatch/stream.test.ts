@@ -35,7 +35,7 @@ describe("a stream", () => {
     await wire.client.until(() => wire.client.lines.at(-1)?.includes("CANCELLED") === true, "the answer");
   });
 
-  test("needs an id, and a connection has only so many", async () => {
+  test("needs an id, and a connection has a maximum number of streams", async () => {
     await using wire = await openWire({ limits: { streamCredit: 1, streamsMax: 1 } });
     wire.client.send('{"jsonrpc":"2.0","method":"stream","params":{"count":5,"bytes":1},"id":null}');
     expect((await wire.client.next()).error?.data.code).toBe("INVALID_REQUEST");
@@ -43,14 +43,14 @@ describe("a stream", () => {
     expect((await wire.client.call("stream", { count: 5, bytes: 1 }, 2)).error?.data.code).toBe("TOO_MANY_IN_FLIGHT");
   });
 
-  test("goes on without credit for a peer that has half-closed, which can grant none", async () => {
+  test("goes on without credit for a peer that has half-closed, since it can grant none", async () => {
     await using wire = await openWire({ limits: { streamCredit: 1 } });
     wire.client.socket.end('{"jsonrpc":"2.0","method":"stream","params":{"count":100,"bytes":1},"id":1}\n');
     await wire.client.ended();
     expect(wire.client.lines).toHaveLength(101);
   });
 
-  test("of bytes arrives whole beside others, also to readers that stop in between", async () => {
+  test("of bytes arrives whole beside others, also at readers that pause", async () => {
     const file = randomBytes(3_000_001);
     const read: AnyHandler = async (_, call) => {
       for (let at = 0; at < file.length; at += itemBytes)

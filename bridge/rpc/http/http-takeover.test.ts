@@ -46,7 +46,7 @@ describe("HTTP on the Unix socket", () => {
     expect((await curl(served.path, spread)).body).toBe(pong);
   });
 
-  test("sends a large answer whole, and what streams as lines", async () => {
+  test("sends a large answer whole, and a stream as lines", async () => {
     await using served = await serveFixtures({ pages });
     const big = await curl(served.path, post('{"jsonrpc":"2.0","id":1,"method":"big","params":[3000000]}'));
     expect(JSON.parse(big.body).result).toHaveLength(3_000_000);
@@ -58,7 +58,7 @@ describe("HTTP on the Unix socket", () => {
     expect(JSON.parse(lines[200] ?? "")).toEqual({ jsonrpc: "2.0", id: 1, result: 200 });
   });
 
-  test("serves the health and the metrics, and says what else there is", async () => {
+  test("serves the health and the metrics, and lists its paths", async () => {
     await using served = await serveFixtures({ pages });
     expect((await curl(served.path, ["http://bridge/health"])).body).toBe('{"status":"ok"}\n');
     expect((await curl(served.path, ["http://bridge/metrics"])).body).toBe("up 1\n");
@@ -66,7 +66,7 @@ describe("HTTP on the Unix socket", () => {
     expect((await curl(served.path, ["http://bridge/rpc"])).status).toBe("405");
   });
 
-  test("is cut when a request does not come in whole in time, or its body is too long", async () => {
+  test("is closed when a request does not arrive in time, or its body is too long", async () => {
     await using served = await serveFixtures({ pages, limits: { lineDeadlineMs: 200, frameBytesMax: 1024 } });
     await using slow = await WireClient.open(served.path);
     slow.socket.write("POST /rpc HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\n{");
@@ -74,7 +74,7 @@ describe("HTTP on the Unix socket", () => {
     expect((await curl(served.path, post(`"${"x".repeat(2000)}"`))).status).toBe("413");
   });
 
-  test("aborts the call when its caller is gone, and counts as a connection until then", async () => {
+  test("aborts the call when its caller disconnects, and counts as a connection until then", async () => {
     const aborted = Promise.withResolvers<void>();
     const hang = fixture(z.unknown());
     const methods = {
@@ -99,7 +99,7 @@ describe("HTTP on the Unix socket", () => {
     await client.until(() => served.server.stats.connections === 0, "the end of both");
   });
 
-  test("is not spoken to agents", async () => {
+  test("is not served to agents", async () => {
     const principal = { kind: "agent", id: "agent:a-1", agentId: "a-1", role: "agent" } as never;
     await using served = await serveFixtures({ pages, principal });
     await using client = await WireClient.open(served.path);

@@ -29,7 +29,7 @@ function endpoints(root: string) {
 }
 
 describe("an agent's endpoint", () => {
-  test("is a directory with one socket of the agent's own, and whoever connects is that agent", async () => {
+  test("is a directory with the agent's own socket, and whoever connects is that agent", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
     const endpoint = await port.open(agentId, 3, ownUid, anyone);
@@ -50,7 +50,7 @@ describe("an agent's endpoint", () => {
     expect(readdirSync(join(directory.path, "agents"))).toEqual([]);
   });
 
-  test("uses the directory of an earlier run as it is, and replaces the socket in it", async () => {
+  test("uses the directory of an earlier run unchanged, and replaces the socket in it", async () => {
     using directory = tempDirectory();
     await using port = endpoints(directory.path.concat("/agents"));
     const before = await port.open(agentId, 1, ownUid, anyone);
@@ -63,7 +63,7 @@ describe("an agent's endpoint", () => {
     await after.close();
   });
 
-  test("lets in two connections and tells the third that they are too many", async () => {
+  test("accepts two connections and refuses the third with the limit", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
     const endpoint = await port.open(agentId, 1, ownUid, anyone);
@@ -78,7 +78,7 @@ describe("an agent's endpoint", () => {
     await endpoint.close();
   });
 
-  test("belongs to the uid that the agent runs as, and no other uid gets in by it", async () => {
+  test("belongs to the uid that the agent runs as, and no other uid can connect", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
     const endpoint = await port.open(agentId, 1, 300_001, anyone);
@@ -90,7 +90,7 @@ describe("an agent's endpoint", () => {
     await endpoint.close();
   });
 
-  test("lets few wait until it is known who they are, and those that came first", async () => {
+  test("keeps a bounded number of connections whose uid is not yet known, the earliest first", async () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
     const isKnown = Promise.withResolvers<void>();
@@ -107,7 +107,7 @@ describe("an agent's endpoint", () => {
         .on("error", () => undefined)
         .resume(),
     );
-    await until("those beyond the bound are sent away", () => knocks.filter(({ closed }) => closed).length >= 35);
+    await until("connections beyond the bound are closed", () => knocks.filter(({ closed }) => closed).length >= 35);
     for (const socket of knocks) socket.destroy();
     isKnown.resolve();
     expect((await first.call("whoami")).error).toBeUndefined();

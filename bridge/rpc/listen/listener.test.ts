@@ -41,7 +41,7 @@ async function ping(path: string): Promise<unknown> {
 }
 
 describe("the control listener", () => {
-  test("makes a private directory and a socket that is 0600 from the first, and leaves neither socket nor lock", async () => {
+  test("creates a private directory and a socket that is 0600 from its first instant, and removes socket and lock", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "run", "bridge.sock");
     await using listener = listenerAt(path);
@@ -54,7 +54,7 @@ describe("the control listener", () => {
     expect(readdirSync(join(directory.path, "run"))).toEqual([]);
   });
 
-  test("answers those who are connected when it has stopped listening", async () => {
+  test("answers connected peers after it has stopped listening", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "bridge.sock");
     await using listener = listenerAt(path);
@@ -66,7 +66,7 @@ describe("the control listener", () => {
     await expect(WireClient.open(path)).rejects.toThrow("ENOENT");
   });
 
-  test("refuses a second bridge, by the lock and by the answer", async () => {
+  test("refuses a second bridge, because of the lock and because the first one answers", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "bridge.sock");
     await using first = listenerAt(path);
@@ -78,7 +78,7 @@ describe("the control listener", () => {
     expect(await ping(path)).toEqual({ pong: true });
   });
 
-  test("lets one of two win that start at once", async () => {
+  test("lets exactly one of two concurrent starts succeed", async () => {
     using directory = tempDirectory();
     const path = join(directory.path, "bridge.sock");
     await using one = listenerAt(path);
@@ -140,7 +140,7 @@ describe("the control listener", () => {
 });
 
 describeIf(isRoot && native !== undefined, "it takes root to connect as another user", "another user", () => {
-  test("turns another user away even where the mode lets it in", async () => {
+  test("refuses another user even where the socket's mode admits that user", async () => {
     using directory = tempDirectory();
     chmodSync(directory.path, 0o755);
     const path = join(directory.path, "bridge.sock");

@@ -48,7 +48,7 @@ async function sealedPair(clientKey = key, greetingOf?: string, options?: Partia
 }
 
 describe("sealed lines", () => {
-  test("carry text both ways, and show none of it", async () => {
+  test("carry text both ways, and contain none of the plain text", async () => {
     using pair = await sealedPair();
     pair.deliver(await pair.seal.seal('{"secret":"ü"}'));
     await until("the text", () => pair.received() !== "");
@@ -90,7 +90,7 @@ describe("sealed lines", () => {
     expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
   });
 
-  test("end the connection at a message that is sent back to who sealed it", async () => {
+  test("end the connection at a message that is sent back to its sender", async () => {
     using pair = await sealedPair();
     pair.server.write("{}\n");
     pair.deliver(await pair.nextLine());
@@ -98,7 +98,7 @@ describe("sealed lines", () => {
     expect(pair.received()).toBe("");
   });
 
-  test("end a connection that is replayed as a whole", async () => {
+  test("end a connection whose messages are all replayed", async () => {
     using recorded = await sealedPair();
     const message = await recorded.seal.seal('{"pay":1}');
     using replayed = await sealedPair(key, recorded.first);
@@ -114,7 +114,7 @@ describe("sealed lines", () => {
     expect(pair.refusals).toEqual(["UNAUTHENTICATED"]);
   });
 
-  test("end the connection at a line that is too long, sooner before anything has opened", async () => {
+  test("end the connection at a line that is too long, with a lower limit before the first message has opened", async () => {
     using first = await sealedPair(key, undefined, { lineBytesMax: 2_000, firstLineBytesMax: 200 });
     first.deliver("A".repeat(300));
     await first.ended;
@@ -127,7 +127,7 @@ describe("sealed lines", () => {
     expect([first.refusals, later.refusals]).toEqual([["FRAME_TOO_LARGE"], ["FRAME_TOO_LARGE"]]);
   });
 
-  test("the client opens no message twice, and none that is another's turn", async () => {
+  test("the client opens no message twice, and none out of order", async () => {
     using pair = await sealedPair();
     pair.server.write("1\n");
     const first = await pair.nextLine();

@@ -47,7 +47,7 @@ const authenticate = (token: unknown) =>
   JSON.stringify({ jsonrpc: "2.0", id: 9, method: "rpc.authenticate", params: { token } });
 
 describe("a listener that knows its peers by a token", () => {
-  test("lets in who shows it first, and serves what was sent with it", async () => {
+  test("admits a peer whose first line is the token, and serves what follows in the same bytes", async () => {
     await using listener = await serve();
     await using peer = await WireClient.open(listener.path);
     peer.send(`${authenticate("right")}\n{"jsonrpc":"2.0","id":10,"method":"rpc.ping"}`);
@@ -56,7 +56,7 @@ describe("a listener that knows its peers by a token", () => {
     expect((await peer.call("rpc.ping")).result).toEqual({ pong: true });
   });
 
-  test("lets in who shows it byte by byte", async () => {
+  test("admits a peer that sends the token byte by byte", async () => {
     await using listener = await serve();
     await using peer = await WireClient.open(listener.path);
     for (const byte of `${authenticate("right")}\n`) {
@@ -85,7 +85,7 @@ describe("a listener that knows its peers by a token", () => {
     expect(listener.server.stats.accepted).toBe(0);
   });
 
-  test("refuses a first line without an end, and counts a peer that says nothing and goes", async () => {
+  test("refuses a first line without an end, and counts a peer that sends nothing and disconnects", async () => {
     await using listener = await serve();
     await using endless = await WireClient.open(listener.path);
     endless.send("x".repeat(20_000));
@@ -96,7 +96,7 @@ describe("a listener that knows its peers by a token", () => {
     expect(listener.server.stats.accepted).toBe(0);
   });
 
-  test("keeps no more than 256 waiting, and ends those when it closes", async () => {
+  test("keeps at most 256 unadmitted peers, and disconnects them when it closes", async () => {
     await using listener = await serve();
     await using peers = new AsyncDisposableStack();
     const waiting: WireClient[] = [];
@@ -106,7 +106,7 @@ describe("a listener that knows its peers by a token", () => {
     waiting[0]?.send(authenticate("right"));
     expect((await waiting[0]?.next())?.result).toEqual({ principal: "user:0", role: "admin" });
     listener.admission.close();
-    await until("the end of those that wait", () => waiting.slice(1).every(({ isEnded }) => isEnded));
+    await until("the end of the unadmitted peers", () => waiting.slice(1).every(({ isEnded }) => isEnded));
     expect(waiting[0]?.isEnded).toBe(false);
   });
 });

@@ -21,7 +21,7 @@ function limits(penalty = 1) {
 }
 
 describe("a principal", () => {
-  test("may call a burst at once, and after it as fast as its bucket fills", () => {
+  test("may call a burst at once, and then as fast as its bucket fills", () => {
     const { time, retryAfter } = limits(0);
     expect([1, 2, 3].map(() => retryAfter(read))).toEqual([undefined, undefined, undefined]);
     expect(retryAfter(read)).toBe(100);
@@ -32,7 +32,7 @@ describe("a principal", () => {
     expect(retryAfter(read)).toBe(100);
   });
 
-  test("that waits as long as it was told is let in", () => {
+  test("that waits for the reported time is admitted", () => {
     const { time, retryAfter } = limits();
     for (let call = 0; call < 10; call++) retryAfter(read);
     const wait = retryAfter(read);
@@ -40,13 +40,13 @@ describe("a principal", () => {
     expect(retryAfter(read)).toBeUndefined();
   });
 
-  test("that goes on calling is kept waiting longer, for as long as one burst at most", () => {
+  test("that goes on calling waits longer, at most as long as one burst takes to refill", () => {
     const { retryAfter } = limits();
     for (let call = 0; call < 3; call++) retryAfter(read);
     expect([1, 2, 3, 4, 5].map(() => retryAfter(read))).toEqual([200, 300, 400, 400, 400]);
   });
 
-  test("has a bucket for each class of methods, and none of another's", () => {
+  test("has its own bucket for each class of methods", () => {
     const { rateLimits, retryAfter } = limits();
     for (let call = 0; call < 4; call++) retryAfter(read);
     expect(retryAfter(read)).toBeDefined();

@@ -36,7 +36,7 @@ describe("a call", () => {
     expect((await wire.client.next()).result).toEqual({ cancelled: true });
   });
 
-  test("is cancelled by the spelling of its id also where that stands by position", async () => {
+  test("is cancelled by the spelling of its id, also as a positional param", async () => {
     await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":1.0}');
     wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":[1],"id":"another"}');
@@ -46,7 +46,7 @@ describe("a call", () => {
     expect((await wire.client.next()).result).toEqual({ cancelled: true });
   });
 
-  test("of an unknown method is told the nearest one", async () => {
+  test("of an unknown method is answered with the nearest method", async () => {
     await using wire = await openWire();
     expect((await wire.client.call("subtrct")).error).toMatchObject({
       code: -32601,
@@ -56,7 +56,7 @@ describe("a call", () => {
   });
 
   test.each([65_000, 66_000, 1_000_000])(
-    "is answered with %i characters as they are, among the others and in a batch",
+    "is answered with %i characters unchanged, among other calls and in a batch",
     async (length) => {
       await using wire = await openWire();
       const params = ["ä€😀\n".repeat(length / 4), length];
@@ -98,7 +98,7 @@ describe("a call", () => {
     expect((await wire.client.call("ping")).result).toBe("pong");
   });
 
-  test("that meets a bug is told only a correlation id, and the log has the rest under it", async () => {
+  test("that meets a bug is answered with only a correlation id, and the log has the rest under that id", async () => {
     await using wire = await openWire();
     const { error } = await wire.client.call("fail_async");
     expect(error).toMatchObject({ code: -32603, data: { code: "INTERNAL" } });
@@ -138,7 +138,7 @@ describe("a call", () => {
     expect((await wire.client.call("ping", undefined, "a")).result).toBe("pong");
   });
 
-  test("that is cancelled is answered so, its handler's signal aborts, and what it then does is dropped", async () => {
+  test("that is cancelled is answered with CANCELLED, its handler's signal aborts, and its later result is dropped", async () => {
     await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":"h"}');
     wire.client.send('{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":"h"},"id":2}');
@@ -148,7 +148,7 @@ describe("a call", () => {
     expect(wire.log.map(({ level }) => level)).toEqual(["debug"]);
   });
 
-  test("that passes its deadline is answered so", async () => {
+  test("that passes its deadline is answered with TIMEOUT", async () => {
     await using wire = await openWire({
       limits: { callDeadlineMs: 100 },
       methods: { hang: [fixture(z.unknown()), hang] },
@@ -171,7 +171,7 @@ describe("a call", () => {
 });
 
 describe("a line", () => {
-  test("that holds a part of a value is told how to send it whole", async () => {
+  test("with a part of a value is refused with a hint to send the value on one line", async () => {
     await using wire = await openWire();
     wire.client.send('{\n"jsonrpc": "2.0",\n"method": "ping"\n}');
     const { error } = await wire.client.next();
@@ -179,7 +179,7 @@ describe("a line", () => {
     expect(error?.message).toContain("jq -c");
   });
 
-  test("of HTTP ends the connection before its body is run", async () => {
+  test("of HTTP ends the connection before its body is parsed", async () => {
     await using wire = await openWire();
     wire.client.socket.write('POST / HTTP/1.1\r\n\r\n{"jsonrpc":"2.0","method":"ping","id":1}\n');
     await wire.client.ended();
@@ -205,7 +205,7 @@ describe("a line", () => {
 });
 
 describe("a batch", () => {
-  test("is answered as one array, with what each element deserves", async () => {
+  test("is answered as one array, with a result or error for each element", async () => {
     await using wire = await openWire();
     wire.client.send(
       '[1,null,[],{"jsonrpc":"2.0","method":"slow","params":[5],"id":1},{"jsonrpc":"2.0","method":"update"},{"jsonrpc":"2.0","method":"ping","id":"p"}]',
@@ -241,7 +241,7 @@ describe("a batch", () => {
 describe("validateResults", () => {
   const declared = { ...fixture(z.unknown(), z.number()), result: z.object({ n: z.number() }) };
 
-  test("holds results, items and errors to the contract", async () => {
+  test("checks results, items and errors against the contract", async () => {
     const methods = {
       wrong_result: [declared, () => ({ n: "1" })],
       wrong_error: [declared, () => Promise.reject(new BridgeError("AGENT_NOT_FOUND"))],
@@ -263,7 +263,7 @@ describe("validateResults", () => {
 });
 
 describe("a push", () => {
-  test("made while a call is answered comes after the answer", async () => {
+  test("that is made while a call is answered is sent after the answer", async () => {
     const greet: AnyHandler = (_, call) => {
       call.peer.push(Buffer.from('{"jsonrpc":"2.0","method":"greeting"}\n'));
       return "done";

@@ -19,7 +19,7 @@ describe("drain", () => {
     expect((await wire.client.call("ping")).result).toBe("pong");
   });
 
-  test("ends at its deadline, and what has not finished is told", async () => {
+  test("ends at its deadline, and reports the calls that have not finished", async () => {
     await using wire = await openWire({ methods: { hang: [fixture(z.unknown()), hang] } });
     wire.client.send('{"jsonrpc":"2.0","method":"hang","id":1}');
     await wire.client.call("ping", undefined, 2);
@@ -28,7 +28,7 @@ describe("drain", () => {
   });
 });
 
-test("a connection ends when what opened it expires, and one that has no end does not", async () => {
+test("a connection ends when its token expires, and a connection without an expiry does not", async () => {
   const clock = new ManualClock();
   const token = { kind: "token", id: "token:brief", role: "viewer" } as const;
   await using brief = await openWire({ clock, principal: { ...token, expiresAtMs: clock.now() + 60_000 } });
@@ -43,7 +43,7 @@ test("a connection ends when what opened it expires, and one that has no end doe
   expect((await lasting.client.call("ping")).result).toBe("pong");
 });
 
-test("close ends every connection", async () => {
+test("close() ends every connection", async () => {
   await using wire = await openWire();
   await wire.client.call("ping");
   await wire.server.close();

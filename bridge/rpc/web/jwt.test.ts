@@ -29,7 +29,7 @@ const settingsOf = (jwks: string) => ({
 });
 const noTokens = { isToken: (text: string) => text.startsWith("act_"), verify: () => undefined };
 
-test("keys that are missing at the first token are asked for again after a pause, and no address is blamed meanwhile", async () => {
+test("keys that are missing at the first token are fetched again after a pause, and no address has a failed log-in meanwhile", async () => {
   using directory = tempDirectory();
   const jwks = join(directory.path, "jwks.json");
   const clock = new ManualClock();
@@ -45,7 +45,7 @@ test("keys that are missing at the first token are asked for again after a pause
   expect(await authenticate(token, "10.0.0.1")).toMatchObject({ id: "token:jwt-ann", role: "viewer" });
 });
 
-test("a file of keys is read again when it has changed, and keys are not taken from one that cannot be read", async () => {
+test("a file of keys is read again when it has changed, and an unreadable file has no keys", async () => {
   using directory = tempDirectory();
   const jwks = join(directory.path, "jwks.json");
   writeFileSync(jwks, '{"keys":[]}');

@@ -25,7 +25,7 @@ const post = (port: number, token: string | undefined, body: unknown = ping) =>
   });
 
 describe("HTTP over TCP", () => {
-  test("answers who shows a token, and no one else", async () => {
+  test("answers only callers with a token", async () => {
     await using open = await openWebListener();
     const { port } = open.listener;
     const token = await open.mint();
@@ -36,7 +36,7 @@ describe("HTTP over TCP", () => {
     expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
   });
 
-  test("opens to a right token whatever came from its address, and tells wrong ones to wait after three", async () => {
+  test("always accepts a valid token, and makes an address wait after three invalid ones", async () => {
     await using open = await openWebListener();
     const { port } = open.listener;
     const token = await open.mint();
@@ -54,7 +54,7 @@ describe("HTTP over TCP", () => {
     ["no origin (null)", { origin: "null" }],
     ["a name of their own for this address", { host: "evil.example" }],
     ["a name that begins like this address", { host: "127.0.0.1.evil.example" }],
-  ])("refuses pages of %s, with a right token too", async (_, headers) => {
+  ])("refuses pages of %s, also with a valid token", async (_, headers) => {
     await using open = await openWebListener();
     const token = await open.mint();
     const status = await new Promise((resolve, reject) => {
@@ -80,7 +80,7 @@ describe("HTTP over TCP", () => {
     expect(((await answer.json()) as Reply).error?.code).toBe(-32700);
   });
 
-  test("holds a token to its methods, its addresses and its time", async () => {
+  test("limits a token to its methods, its addresses and its time", async () => {
     await using open = await openWebListener();
     const { port } = open.listener;
     const narrow = await open.mint({ methods: ["echo.x", "rpc.ping"] });
@@ -96,7 +96,7 @@ describe("HTTP over TCP", () => {
     expect((await post(port, brief)).status).toBe(401);
   });
 
-  test("takes the JWTs of the configured issuer, with the role that they name", async () => {
+  test("accepts JWTs of the configured issuer, with the role that they name", async () => {
     using directory = tempDirectory();
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const jwks = join(directory.path, "jwks.json");
@@ -122,7 +122,7 @@ describe("HTTP over TCP", () => {
 });
 
 describe("WebSocket over TCP", () => {
-  test("speaks one value per message, after a header or a first message that shows a token", async () => {
+  test("carries one value per message, after a token in a header or in the first message", async () => {
     await using open = await openWebListener();
     const token = await open.mint();
     await using byHeader = await openWebSocket(open.listener.port, { token });
@@ -139,7 +139,7 @@ describe("WebSocket over TCP", () => {
     expect(byMessage.socket.protocol).toBe("armorclaw.jsonrpc.v1");
   });
 
-  test("closes on a first message that shows no good token", async () => {
+  test("closes on a first message without a valid token", async () => {
     await using open = await openWebListener();
     for (const first of [ping, authenticate("act_wrong")]) {
       await using peer = await openWebSocket(open.listener.port);
@@ -174,7 +174,7 @@ describe("WebSocket over TCP", () => {
     await expect(openWebSocket(open.listener.port, { token: "act_gone" })).rejects.toThrow("401");
   });
 
-  test("takes back a message that is too long, and a peer that does not read", async () => {
+  test("closes on a message that is too long, and on a peer that does not read", async () => {
     const limits = { queueBytesMax: 100_000, writeDeadlineMs: 100 };
     await using open = await openWebListener({ serve: { limits } });
     const token = await open.mint();
@@ -196,7 +196,7 @@ describe("a listener beyond loopback", () => {
     await expect(openWebListener({ address: "0.0.0.0:0" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 
-  test("speaks TLS 1.3 and nothing older", async () => {
+  test("accepts TLS 1.3 and nothing older", async () => {
     using directory = tempDirectory();
     const [certFile, keyFile] = ["cert.pem", "key.pem"].map((name) => join(directory.path, name)) as [string, string];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];

@@ -30,7 +30,7 @@ describe("parseExact", () => {
     },
   );
 
-  test("keeps the text of a marked number, and tells where it stands", () => {
+  test("keeps the text of a marked number, and returns its path", () => {
     expect(settleNumbers(parseExact('{"a":[0,{"b":9007199254740993}]}') as object)).toEqual({
       path: "a.1.b",
       text: "9007199254740993",
@@ -48,7 +48,7 @@ describe("parseExact", () => {
   });
 
   test.each(['{"params":[1.0]}', '{"params" : [ 1E2]}', '{"p\\u0061rams":[-0.50, 1]}'])(
-    "keeps the spelling of the id that stands first in %s",
+    "keeps the spelling of the first id in %s",
     (text) => {
       expect(mayHoldRiskyNumber(text)).toBe(true);
       const value = parseExact(text) as { params: unknown[] };
@@ -82,7 +82,7 @@ describe("parseExact", () => {
     );
   });
 
-  test("finds no number risky that a double always keeps", () => {
+  test("marks no number that a double always represents", () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 0, max: 999_999 }), (whole, fraction) => {
         const number = `${whole}.${fraction}`;

@@ -31,19 +31,19 @@ describe("LineReader", () => {
     expect(found).toEqual(["a", "b"]);
   });
 
-  test("tells a line that is not UTF-8 and goes on at the next", () => {
+  test("reports a line that is not UTF-8 and goes on at the next", () => {
     const { reader, found } = collect();
     reader.push(Buffer.concat([Buffer.from("a\n"), Buffer.from([0xff, 0x0a]), Buffer.from("b\n")]));
     expect(found).toEqual(["a", undefined, "b"]);
   });
 
-  test("takes U+FFFD that was sent as such", () => {
+  test("accepts U+FFFD that was sent as such", () => {
     const { reader, found } = collect();
     reader.push(Buffer.from("\ufffd\n"));
     expect(found).toEqual(["\ufffd"]);
   });
 
-  test("takes 8 MiB in 16-byte pieces in linear time: what it holds back is moved each time it has doubled, and no more", () => {
+  test("reads 8 MiB in 16-byte pieces in linear time: the unfinished line is copied only each time it has doubled", () => {
     const { reader, found } = collect();
     using buffers = jest.spyOn(Buffer, "allocUnsafeSlow");
     const piece = Buffer.from("0123456789abcdef");

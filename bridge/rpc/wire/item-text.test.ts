@@ -21,7 +21,7 @@ test.each([0, 1, 2, 3, 48 * 1024, itemBytes, 1_000_000])(
   },
 );
 
-test("many bytes are a line of bytes with its newline, and few are text", () => {
+test("a long item is a line of bytes with its newline, and a short one is text", () => {
   const line = itemLine(head, new Base64(Buffer.alloc(itemBytes)), tail, new LineBuffers());
   expect(typeof line === "string" ? line : line.bytes.at(-1)).toBe("\n".charCodeAt(0));
   expect(typeof itemLine(head, new Base64(Buffer.alloc(1000)), tail, new LineBuffers())).toBe("string");
@@ -33,6 +33,6 @@ test.each([
   ["nothing", null],
   ["an array", [1, "x"]],
   ["an object", { a: { b: [1] } }],
-])("%s is as JSON.stringify has it", (_, item) => {
+])("%s is written as JSON.stringify writes it", (_, item) => {
   expect(textOf(item)).toBe(`${head}${JSON.stringify(item)}${tail}`);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { LineBuffers } from "./line-buffers.ts";
 
-test("a buffer is lent again once its line was written, and not before", () => {
+test("a buffer is reused once its line was written, and not before", () => {
   const buffers = new LineBuffers();
   const [first, second] = [buffers.lend(100), buffers.lend(200)];
   expect(second.bytes.buffer).not.toBe(first.bytes.buffer);
@@ -11,14 +11,14 @@ test("a buffer is lent again once its line was written, and not before", () => {
   expect(third.bytes).toHaveLength(300);
 });
 
-test("a buffer whose write has failed may still be read from, and is let go", () => {
+test("a buffer whose write has failed may still be in use, and is not reused", () => {
   const buffers = new LineBuffers();
   const first = buffers.lend(100);
   first.onWritten(new Error("gone"));
   expect(buffers.lend(100).bytes.buffer).not.toBe(first.bytes.buffer);
 });
 
-test("few buffers are kept, and no long one", () => {
+test("only a few buffers are kept, and no long one", () => {
   const buffers = new LineBuffers();
   const lent = Array.from({ length: 100 }, () => buffers.lend(100));
   lent.push(buffers.lend(10_000_000));

@@ -6,13 +6,13 @@ const bounds = { depthMax: 4, keysMax: 10, elementsMax: 20, containersMax: 50 };
 const long = (text: string) => text.padEnd(70_000, " ");
 
 describe("structureFault", () => {
-  test("lets values through that are as deep as allowed, and none deeper", () => {
+  test("accepts values of the allowed depth, and none deeper", () => {
     expect(structureFault("[[[[1]]]]".padEnd(20), bounds)).toBeUndefined();
     expect(structureFault("[[[[[1]]]]]", bounds)).toContain("deeper than 4 levels");
     expect(structureFault('{"a":{"a":{"a":{"a":{}}}}}', bounds)).toContain("deeper than 4 levels");
   });
 
-  test("does not count what stands in strings", () => {
+  test("does not count brackets inside strings", () => {
     expect(structureFault(`["${"[".repeat(30)}","\\"${"{".repeat(30)}\\\\"]`, bounds)).toBeUndefined();
     expect(structureFault(`["\\\\",[[[[1]]]]]`.padEnd(20), bounds)).toContain("deeper");
   });

@@ -18,7 +18,7 @@ function open(joined = new JoinedLines(), flusher = new Flusher()) {
 
 const line = (text: string) => Buffer.from(`${text}\n`);
 
-test("answers, pushes and items go out in the order they came in", () => {
+test("answers, pushes and items are sent in the order in which they were queued", () => {
   const { queue, writes } = open();
   const lent = new LineBuffers().lend(5);
   lent.bytes.write("item\n");
@@ -35,7 +35,7 @@ test("answers, pushes and items go out in the order they came in", () => {
   expect(queue.unsent).toBe(0);
 });
 
-test("a push that comes while a line is answered goes out after the answer", () => {
+test("a push that is queued while a line is answered is sent after the answer", () => {
   const { queue, writes } = open();
   queue.hold();
   queue.push(line("push"), true);
@@ -46,7 +46,7 @@ test("a push that comes while a line is answered goes out after the answer", () 
   expect(Buffer.concat(writes).toString()).toBe("answer\npush\n");
 });
 
-test("what many connections are to get is put together once for all of them", () => {
+test("text for many connections is encoded once for all of them", () => {
   const joined = new JoinedLines();
   const connections = Array.from({ length: 100 }, () => open(joined));
   const other = open(joined);
@@ -60,7 +60,7 @@ test("what many connections are to get is put together once for all of them", ()
   expect(other.writes.map(String)).toEqual(["d\ne\nf\n"]);
 });
 
-test("what may not wait goes out at the end of the tick, once for each connection", async () => {
+test("urgent text is sent at the end of the tick, once for each connection", async () => {
   const [joined, flusher] = [new JoinedLines(), new Flusher()];
   const connections = Array.from({ length: 3 }, () => open(joined, flusher));
   const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -78,7 +78,7 @@ test("what may not wait goes out at the end of the tick, once for each connectio
   }
 });
 
-test("a single push goes out uncopied, and a long burst in pieces", () => {
+test("a single push is sent without a copy, and a long burst in pieces", () => {
   const { queue, writes } = open();
   const single = line("single");
   queue.push(single, true);
@@ -90,7 +90,7 @@ test("a single push goes out uncopied, and a long burst in pieces", () => {
   expect(Math.max(...writes.map(({ length }) => length))).toBeLessThanOrEqual(32 * 1024);
 });
 
-test("what is queued for a peer that is gone is dropped", () => {
+test("text that is queued for a closed connection is dropped", () => {
   const { queue, writes, socket } = open();
   queue.push(line("push"), true);
   queue.add("answer", true);

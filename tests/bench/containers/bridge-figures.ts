@@ -65,7 +65,7 @@ async function replacementsByStandby(start: Start, times: number) {
   const heard = await listen(daemon);
   const replaced: number[] = [];
   for (let i = 0; i < times; i++) {
-    const { pid, epoch } = await until("a standby stands by", async () => {
+    const { pid, epoch } = await until("a standby is ready", async () => {
       const agent = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
       return agent.standby_pid === null ? undefined : agent;
     });

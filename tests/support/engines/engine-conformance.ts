@@ -58,7 +58,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       if (limitsMemory()) expect(facts["memory_limit_bytes"]).toBe(probeLimits.memory_bytes);
     });
 
-    test("stops what an agent might try", async () => {
+    test("stops what an attacker in an agent might try", async () => {
       await using probe = await startProbe(engine, directory.path);
       const open: string[] = [];
       for (const { name, code, isStopped } of attacks(targets.list)) {
@@ -77,7 +77,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
     });
 
     const bounds = isolates && process.getuid?.() === 0;
-    test(`${bounds ? "gives" : "refuses"} a workspace that is kept, bounded, its agent's alone and runs nothing`, async () => {
+    test(`${bounds ? "gives" : "refuses"} a workspace that is kept, bounded, private to its agent and not executable`, async () => {
       const workspaces = new Workspaces(join(directory.path, "state"));
       const sizeBytes = 16 * 1024 * 1024;
       const signal = AbortSignal.timeout(60_000);
@@ -110,7 +110,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       await expect(workspaces.mount(AgentId.parse("keeper-3"), 4096, 0, signal)).rejects.toThrow(/cannot be used/);
     }, 60_000);
 
-    test("gives agents nothing of each other's socket", async () => {
+    test("gives agents no access to each other's socket", async () => {
       await using first = await startProbe(engine, directory.path);
       await using second = await startProbe(engine, directory.path);
       const path = JSON.stringify(join(second.spec.endpointDirectory, "agent.sock"));
@@ -124,13 +124,13 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
   });
 
   describe("a container's end", () => {
-    test("by its own code is told with that code", async () => {
+    test("by its own code is reported with that code", async () => {
       await using probe = await startProbe(engine, directory.path);
       probe.tell("process.exit(7)");
       expect(await probe.container.exited).toMatchObject({ code: 7, signal: null, reason: "error" });
     });
 
-    test("by kill is known at once", async () => {
+    test("by kill is reported at once", async () => {
       await using probe = await startProbe(engine, directory.path);
       const before = performance.now();
       await probe.container.kill();
@@ -146,14 +146,14 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       expect(await probe.container.exited).toMatchObject({ code: 0, reason: "completed" });
     });
 
-    test("on request comes by force when the agent does not finish", async () => {
+    test("on request is forced when the agent does not finish", async () => {
       await using probe = await startProbe(engine, directory.path);
       probe.tell("{ for (;;); }");
       await probe.container.stop(100);
       expect(await probe.container.exited).toMatchObject({ reason: "killed" });
     });
 
-    test("comes from a memory bomb exactly where memory is limited, and is told as such", async () => {
+    test("comes from a memory bomb exactly where memory is limited, and is reported as out of memory", async () => {
       await using probe = await startProbe(engine, directory.path);
       if (limitsMemory()) {
         probe.tell(bomb);
@@ -173,7 +173,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
 
   if (isolates) initConformance(() => engine, directory.path);
 
-  test("output arrives line by line, long lines cut", async () => {
+  test("output arrives line by line, and long lines are cut", async () => {
     await using probe = await startProbe(engine, directory.path);
     const lines: OutputLine[] = [];
     probe.container.output((line) => lines.push(line));
@@ -214,7 +214,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
     }
   });
 
-  test("what a killed bridge leaves is listed and removed", async () => {
+  test("containers of a killed bridge are listed and removed", async () => {
     const installId = `killed${process.pid}`;
     const host = spawn(
       process.execPath,

@@ -46,7 +46,7 @@ describe("a request whose shape could hide a cost", () => {
     expect(() => ask({}, content)).toThrow(expect.objectContaining({ code: "LLM_REQUEST_REFUSED" }));
   });
 
-  test("is refused for a message with audio, and for one that is no object", () => {
+  test("is refused for a message with audio, and for a message that is not an object", () => {
     expect(() => ask({}, "Hi", { audio: { id: "a1" } })).toThrow("audio");
     expect(() => openai.decodeRequest({ model: "m", messages: ["Hi"] })).toThrow("not a JSON object");
   });
@@ -103,7 +103,7 @@ test("a PDF counts as the longest prompt there is, whatever its bytes", () => {
   expect(ask({}, [{ type: "document", source }]).promptTokensBound).toBeGreaterThan(1_000_000);
 });
 
-test("a provider's own message is taken back with its empty fields", () => {
+test("a provider's own message is accepted with its empty fields", () => {
   const messages = [{ role: "assistant", content: "Hi", refusal: null, audio: null, annotations: [] }];
   expect(openai.decodeRequest({ model: "m", messages }).model).toBe("m");
 });
@@ -114,7 +114,7 @@ test.each([
   ["logit_bias", openai, { logit_bias: { ["1".repeat(200_000)]: 1 } }],
   ["stop_sequences", anthropic, { stop_sequences: ["x".repeat(200_000)] }],
   ["response_format", openai, { response_format: { type: "json_schema", name: "x".repeat(200_000) } }],
-])("%s counts in the prompt's bound", (_, dialect, more) => {
+])("%s counts towards the prompt's bound", (_, dialect, more) => {
   const body = { model: "m", max_tokens: 5, messages: [{ role: "user", content: "Hi" }] };
   const bound = (request: object) => dialect.decodeRequest(request).promptTokensBound;
   expect(bound({ ...body, ...more }) - bound(body)).toBeGreaterThanOrEqual(200_000);

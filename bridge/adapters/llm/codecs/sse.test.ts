@@ -32,11 +32,11 @@ describe("SseDecoder", () => {
     ]);
   });
 
-  test("joins data lines, takes away one space alone, and takes a field without a colon as empty", () => {
+  test("joins data lines, removes one leading space, and reads a field without a colon as empty", () => {
     expect(decode("data:  a\ndata\ndata: b\n\n")).toEqual([plain(" a\n\nb")]);
   });
 
-  test("keeps the last event when the stream ends without its blank line, or in its line", () => {
+  test("keeps the last event when the stream ends without its blank line, or in the middle of its line", () => {
     expect(decode("data: a\n\ndata: b\n")).toEqual([plain("a"), plain("b")]);
     expect(decode("data: a\n\ndata: b")).toEqual([plain("a"), plain("b")]);
     expect(decode("data: a\r\rdata: b\r")).toEqual([plain("a"), plain("b")]);

@@ -72,7 +72,7 @@ function setUp(settings: Partial<IncomingCallsSettings> = {}) {
 
 const answered = ["m.call.answer", "m.call.candidates"];
 
-describe("a ring from a room", () => {
+describe("an incoming call in a room", () => {
   test("is answered by the room's agent, with the rights of the caller, as one party", async () => {
     const { calls, sent, invite, said } = setUp();
     invite();
@@ -105,7 +105,7 @@ describe("a ring from a room", () => {
     ["malformed", { version: "2" }, {}],
     ["malformed", { offer: { type: "answer", sdp: "v=0" } }, {}],
     ["malformed", { lifetime: "long" }, {}],
-  ] as const)("is not followed and on record: %s %j %j", (why, content, more) => {
+  ] as const)("is ignored and recorded: %s %j %j", (why, content, more) => {
     const { calls, refusals, invite, said } = setUp();
     invite(content, more);
     expect(refusals.map((note) => note.why)).toEqual([why]);
@@ -113,7 +113,7 @@ describe("a ring from a room", () => {
     expect(said()).toEqual([]);
   });
 
-  test("for somebody else is theirs, and the same one does not ring twice", async () => {
+  test("for another member is ignored, and the same call does not ring twice", async () => {
     const { calls, refusals, invite, said } = setUp();
     invite({ call_id: "other", invitee: "@eve:example.org" });
     invite({ invitee: "@bridge:example.org" });
@@ -123,12 +123,12 @@ describe("a ring from a room", () => {
     expect(refusals.map(({ why }) => why)).toEqual(["replayed"]);
   });
 
-  test("is rejected with a reason when a limit is reached or the agent is away; version 0 is hung up on", async () => {
+  test("is rejected with a reason when a limit is reached or the agent is away; a call of version 0 gets a hangup", async () => {
     const { results, refusals, world, invite, said } = setUp();
     results["webrtc.start"] = () => Promise.reject(new BridgeError("CALL_LIMIT_REACHED"));
     invite();
     invite({ call_id: "old", version: 0 });
-    await until("both", () => said().length === 2);
+    await until("both rejections", () => said().length === 2);
     world.isReady = false;
     invite({ call_id: "later" });
     await until("the third", () => said().length === 3);
@@ -144,7 +144,7 @@ describe("a ring from a room", () => {
     ]);
   });
 
-  test("that ended while it was taken is not answered: hung up, too late, or ended on this side", async () => {
+  test("that ended before the answer is not answered: hung up, too late, or ended by the bridge", async () => {
     const { clock, results, calls, refusals, world, hear, invite, said } = setUp();
     const started = Promise.withResolvers<object>();
     results["webrtc.start"] = () => started.promise;
@@ -159,7 +159,7 @@ describe("a ring from a room", () => {
     expect(refusals.map(({ why }) => why)).toEqual(["stale"]);
     world.isLive = false;
     invite({ call_id: "gone" });
-    await until("the word", () => said().length === 1);
+    await until("the hangup", () => said().length === 1);
     expect(said()).toEqual(["m.call.reject unknown_error"]);
   });
 });
@@ -172,7 +172,7 @@ describe("a call in a room", () => {
     return all;
   }
 
-  test("is hung up by its caller, not by another party, and after that nothing of it is heard", async () => {
+  test("is hung up by its caller, not by another party, and its later events are ignored", async () => {
     const { calls, refusals, hear, said } = await inCall();
     hear("hangup", { party_id: "another" });
     hear("hangup", {}, { trust: "plain" });
@@ -183,7 +183,7 @@ describe("a call in a room", () => {
     expect(said()).toEqual(answered);
   });
 
-  test("that the bridge ends is hung up once, with what clients know of the reason", async () => {
+  test("that the bridge ends is hung up once, with a reason that clients know", async () => {
     const { ringing, said } = await inCall();
     ringing.ended("another", "hang_up");
     ringing.ended("sess_1", "setup_timeout");
@@ -192,7 +192,7 @@ describe("a call in a room", () => {
     expect(said()).toEqual([...answered, "m.call.hangup ice_timeout"]);
   });
 
-  test("answered elsewhere ends here without a word", async () => {
+  test("that is answered elsewhere ends here without an event", async () => {
     const { sent, calls, hear, said } = await inCall();
     hear("select_answer", { selected_party_id: sent[0]?.content["party_id"] });
     hear("select_answer", { selected_party_id: "another" });
@@ -200,7 +200,7 @@ describe("a call in a room", () => {
     expect(said()).toEqual(answered);
   });
 
-  test("takes a new offer in time, and none that cannot be used", async () => {
+  test("accepts a new offer in time, and no unusable one", async () => {
     const { calls, results, hear, said } = await inCall();
     hear("negotiate", { description: offer, lifetime: 60_000 }, { ageMs: 60_001 });
     hear("negotiate", { description: offer, lifetime: 60_000 });
@@ -219,11 +219,11 @@ describe("a call in a room", () => {
     const many = Array.from({ length: 40 }, (_, at) => ({ candidate: `candidate:${at}` }));
     hear("candidates", { candidates: [...many, { candidate: "" }] });
     hear("candidates", { candidates: many });
-    await until("them", () => candidates.length === 40);
+    await until("the candidates", () => candidates.length === 40);
     expect(refusals.map(({ why }) => why)).toEqual(["too_much"]);
   });
 
-  test("is told again what the homeserver was too busy for, under the same transaction", async () => {
+  test("repeats an event that the homeserver was too busy for, under the same transaction", async () => {
     const { clock, world, ringing, sent, said } = await inCall();
     world.fails.push(new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: 2_000 }));
     ringing.ended("sess_1", "agent_gone");
@@ -236,7 +236,7 @@ describe("a call in a room", () => {
     expect(sent[3]?.transactionId).toBe(sent[2]?.transactionId);
   });
 
-  test("a flood of events is followed only in part, and nothing rings once the bridge drains", async () => {
+  test("ignores most of a flood of events, and accepts no call once the bridge drains", async () => {
     const { clock, refusals, ringing, hear, invite, said } = await inCall();
     for (let at = 0; at < 10_000; at += 1) hear("candidates", { candidates: [] }, { eventId: `$${at}` });
     // Some wait already when the rate's bound is reached.

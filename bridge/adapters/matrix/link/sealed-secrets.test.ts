@@ -5,7 +5,7 @@ import { tempDirectory } from "../../../../tests/support/temp.ts";
 import { Store } from "../../../store/index.ts";
 import { sealedSecrets, secretMigrations } from "./sealed-secrets.ts";
 
-test("a secret comes back under its own name and key alone, and stands nowhere in the file", async () => {
+test("a secret is returned only under its own name and key, and the file does not contain it", async () => {
   using temp = tempDirectory();
   using store = new Store(`${temp.path}/s.db`, secretMigrations, "2026-11-21T08:00:00.000Z");
   const key = randomBytes(32);

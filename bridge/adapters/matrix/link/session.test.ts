@@ -30,7 +30,7 @@ describe("logIn", () => {
   });
   const soon = () => AbortSignal.timeout(5000);
 
-  test("with a password makes a device, with keys of its own", async () => {
+  test("with a password creates a device with its own keys", async () => {
     reply = { user_id: "@b:x", device_id: "D", access_token: "T" };
     const credentials = { kind: "password", username: "b", password: "p" } as const;
     const session = await logIn(url, credentials, {}, soon());
@@ -76,7 +76,7 @@ describe("logIn", () => {
     },
   );
 
-  test("what is kept comes back", async () => {
+  test("a stored session is read back", async () => {
     reply = { user_id: "@b:x", device_id: "D", access_token: "T" };
     const session = await logIn(url, { kind: "login_token", token: "L" }, {}, soon());
     const values = new Map<string, string>();

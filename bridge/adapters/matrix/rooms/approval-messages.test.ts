@@ -11,7 +11,7 @@ const asked = {
   expires_at: "2026-11-21T08:15:00.000Z",
 };
 
-test("the whole request is shown, and what would deceive the eye as a number", () => {
+test("the whole request is shown, with deceptive characters as their code points", () => {
   const tail = `${"x".repeat(19_000)}DELETE EVERYTHING`;
   expect(approvalPrompt({ ...asked, request: tail })).toContain("DELETE EVERYTHING");
   const text = approvalPrompt({ ...asked, request: "rm \u202exfr\u202c\u200b \u001b[2K\nsafe", reason: "a\u2066b" });
@@ -26,13 +26,13 @@ test("a request that is too long for a room is not shown in part", () => {
   expect(text).toContain("0".repeat(64));
 });
 
-test("only plain yes and no emoji are answers", () => {
+test("only plain yes and no emoji count as answers", () => {
   expect(["✅", "👍"].map(reactionAnswer)).toEqual(Array(2).fill("approval.approve"));
   expect(["❌", "❎", "👎", "🚫"].map(reactionAnswer)).toEqual(Array(4).fill("approval.deny"));
   expect(["👀", "", "✅✅", "yes", "☑"].map(reactionAnswer)).toEqual(Array(5).fill(undefined));
 });
 
-test("the end of a question is told", () => {
+test("the end of a question is reported", () => {
   const decided = { agent_id: "gmail-1", approval_id: asked.approval_id, method: "m" };
   expect(decisionNotice({ ...decided, status: "approved", decided_by: "matrix:@ann:x" })).toBe(
     "Approved by matrix:@ann:x.",

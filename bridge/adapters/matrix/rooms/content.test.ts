@@ -11,21 +11,21 @@ const message = (changes: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
 const contentOf = (changes: Partial<OutgoingMessage>) => eventContent(message(changes), undefined).content;
 
 describe("eventContent", () => {
-  test("a text calls nobody by name", () => {
+  test("a text mentions nobody", () => {
     expect(eventContent(message(), undefined)).toEqual({
       type: "m.room.message",
       content: { msgtype: "m.text", body: "hi", "m.mentions": {} },
     });
   });
 
-  test("HTML goes beside the text", () => {
+  test("HTML is sent beside the text", () => {
     expect(contentOf({ html: "<b>hi</b>" })).toMatchObject({
       format: "org.matrix.custom.html",
       formatted_body: "<b>hi</b>",
     });
   });
 
-  test("a message in a thread is a reply to clients that know no threads", () => {
+  test("a message in a thread is a reply for clients without threads", () => {
     expect(contentOf({ threadId: "$t" })["m.relates_to"]).toEqual({
       rel_type: "m.thread",
       event_id: "$t",
@@ -46,7 +46,7 @@ describe("eventContent", () => {
     });
   });
 
-  test("a file is told with its name, type and size", () => {
+  test("a file is sent with its name, type and size", () => {
     const file = { name: "a.png", mimetype: "image/png", base64: Buffer.from("12345").toString("base64") };
     expect(eventContent(message({ file }), { url: "mxc://x/1" }).content).toEqual({
       msgtype: "m.image",
@@ -59,7 +59,7 @@ describe("eventContent", () => {
   });
 });
 
-test("encryptAttachment: what the event tells opens the file, and its hash is the ciphertext's", () => {
+test("encryptAttachment: the event's key opens the file, and its hash is the ciphertext's", () => {
   const { ciphertext, file } = encryptAttachment(Buffer.from("a picture"));
   const key = Buffer.from(file.key.k, "base64url");
   const decipher = createDecipheriv("aes-256-ctr", key, Buffer.from(file.iv, "base64"));

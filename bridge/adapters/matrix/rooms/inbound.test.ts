@@ -23,7 +23,7 @@ const event = (changes: Partial<InboundEvent> = {}): InboundEvent => ({
 });
 
 describe("readInbound", () => {
-  test("hears a trusted person in a trusted room", () => {
+  test("reads a trusted person in a trusted room", () => {
     expect(readInbound(event(), trust)).toEqual({
       type: "matrix.message",
       data: {
@@ -82,23 +82,23 @@ describe("readInbound", () => {
     "__proto__",
     "constructor",
     "",
-  ])("does not take %j for her", (sender) => {
+  ])("does not take %j as that person", (sender) => {
     expect(readInbound(event({ sender }), trust)).toBeUndefined();
   });
 
   test.each(["!room:example.org.evil.org", "!ROOM:example.org", "!room", "#room:example.org", ""])(
-    "does not take the room %j for a trusted one",
+    "does not take the room %j as a trusted one",
     (roomId) => {
       expect(readInbound(event({ roomId }), trust)).toBeUndefined();
     },
   );
 
-  test("hears nobody when nobody is named", () => {
+  test("reads nobody when nobody is configured", () => {
     const nobody: MatrixTrust = { isTrustedRoom: () => false, roleOf: () => undefined };
     expect(readInbound(event(), nobody)).toBeUndefined();
   });
 
-  test("ignores edits, events of other types and contents of other forms", () => {
+  test("ignores edits, other event types and malformed contents", () => {
     const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$0" }, "m.new_content": { body: "!panic" } };
     const contents: Record<string, unknown>[] = [
       { msgtype: "m.text", body: "* !panic", ...edit },
@@ -113,7 +113,7 @@ describe("readInbound", () => {
     expect(readInbound(event({ type: "m.reaction", content: {} }), trust)).toBeUndefined();
   });
 
-  test("tells threads from replies, and takes media by reference without what opens them", () => {
+  test("distinguishes threads from replies, and passes media by reference without their keys", () => {
     const thread = {
       rel_type: "m.thread",
       event_id: "$root",
@@ -140,7 +140,7 @@ describe("readInbound", () => {
     expect(readInbound(event({ content: reply }), trust)?.data).toMatchObject({ reply_to: "$q" });
   });
 
-  test("reads an emoji the same, whatever the client adds to it", () => {
+  test("reads an emoji with or without the variation selectors that clients add", () => {
     for (const key of ["✅", "✅\ufe0f"]) {
       const content = { "m.relates_to": { rel_type: "m.annotation", event_id: "$q", key } };
       expect(readInbound(event({ type: "m.reaction", content }), trust)?.data).toMatchObject({ key: "✅" });
@@ -149,7 +149,7 @@ describe("readInbound", () => {
     expect(readInbound(event({ type: "m.reaction", content }), trust)?.data).toMatchObject({ key: "👍" });
   });
 
-  test("tells of what it could not decrypt, and of no time that no calendar has", () => {
+  test("reports what it could not decrypt, and drops impossible timestamps", () => {
     expect(readInbound(event({ undecryptable: "NO_KEY" }), trust)).toMatchObject({
       type: "matrix.undecryptable",
       data: { reason: "NO_KEY" },
@@ -158,7 +158,7 @@ describe("readInbound", () => {
   });
 });
 
-test("a room is one segment of a channel", () => {
+test("a room's name is one segment of a channel", () => {
   expect(roomSegment("!a.b*c>d e%f\n:x")).toBe("!a%2Eb%2Ac%3Ed%20e%25f%0A:x");
   const inbound = readInbound(event(), trust);
   expect(inbound && inboundDraft(inbound).channel).toBe("matrix.!room:example%2Eorg.message");

@@ -4,13 +4,13 @@ import { decryptAttachment, encryptAttachment } from "./attachment.ts";
 
 const url = "mxc://x/1";
 
-test.each([0, 1, 100_000])("a file of %d bytes comes back as it was", (size) => {
+test.each([0, 1, 100_000])("a file of %d bytes is decrypted to the same bytes", (size) => {
   const bytes = randomBytes(size);
   const { ciphertext, file } = encryptAttachment(bytes);
   expect(decryptAttachment(ciphertext, { url, ...file }).equals(bytes)).toBe(true);
 });
 
-test("a file that was changed on the way is refused, and so is a key that is none", () => {
+test("a file that was changed in transit is refused, and so is a malformed key", () => {
   const { ciphertext, file } = encryptAttachment(Buffer.from("hello"));
   const changed = Buffer.from(ciphertext);
   changed[0] = (changed[0] ?? 0) ^ 1;

@@ -4,7 +4,7 @@ import { PlaintextGuard } from "./plaintext-guard.ts";
 const send = (room: string, type: string) =>
   `https://x.org/_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/${type}/txn`;
 
-test("nothing leaves in the clear for a room that is, or once was, encrypted", () => {
+test("nothing is sent unencrypted to a room that is, or once was, encrypted", () => {
   const learnt: string[] = [];
   const guard = new PlaintextGuard(["!old:x"], (room) => learnt.push(room));
   guard.remember("!new:x");

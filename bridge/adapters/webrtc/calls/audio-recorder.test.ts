@@ -5,7 +5,7 @@ import { AudioRecorder } from "./audio-recorder.ts";
 
 const frame = (value: number) => new Int16Array(160).fill(value);
 
-test("what an agent says ahead is kept beside the caller while it is heard, and no longer once it is dropped", () => {
+test("an agent's queued audio is recorded at the time it is played, and not when it is dropped", () => {
   using temp = tempDirectory();
   const recorder = new AudioRecorder(temp.path, "sess", 8_000);
   for (const value of [1, 2, 3, 4]) recorder.agent(frame(value));

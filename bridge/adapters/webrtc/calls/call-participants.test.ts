@@ -8,7 +8,7 @@ import { assertParticipants } from "./call-participants.ts";
 
 const nobody = { agentId: undefined, sttAgentId: undefined, ttsAgentId: undefined };
 
-test("a call to an agent that does not live, or has no media connection, is refused with its name", async () => {
+test("a call to an agent that is not running, or has no media connection, is refused with its name", async () => {
   const audio = new AgentAudio(silentLogger);
   const check = (lives: boolean, more: object) =>
     assertParticipants(audio, () => lives, { ...nobody, ...more }, systemClock);
@@ -24,13 +24,13 @@ test("a call to an agent that does not live, or has no media connection, is refu
   await check(false, {});
 });
 
-test("an agent that hears by stt and speaks by tts is not called without them", async () => {
+test("an agent that needs stt and tts cannot be called without them", async () => {
   await using bridge = await startVoiceBridge();
   const agent = await bridge.agent("desk-1");
   agent.send({ kind: "message", message: { type: "hello", needs: ["stt", "tts"] } });
   const check = (more: object) =>
     assertParticipants(bridge.audio, () => true, { ...nobody, agentId: "desk-1", ...more }, systemClock);
-  await until("its needs", () => bridge.audio.needsOf("desk-1").length === 2);
+  await until("the services that the agent needs", () => bridge.audio.needsOf("desk-1").length === 2);
   await expect(check({})).rejects.toThrow(/give stt_agent_id and tts_agent_id too/);
   await bridge.agent("stt-1");
   await expect(check({ sttAgentId: "stt-1" })).rejects.toThrow(/give tts_agent_id too/);

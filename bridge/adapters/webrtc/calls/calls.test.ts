@@ -20,7 +20,7 @@ async function connect(bridge: VoiceBridge, session: CallSession, far: FarEnd): 
 }
 
 describe("a call", () => {
-  test.each(["binary", "json"] as const)("puts an agent through that speaks %s, and charges the time", async (mode) => {
+  test.each(["binary", "json"] as const)("connects an agent that sends %s, and charges the time", async (mode) => {
     await using bridge = await startVoiceBridge();
     const agent = await bridge.agent("helper-1", mode);
     await using far = await openFarEnd();
@@ -37,7 +37,7 @@ describe("a call", () => {
     expect(Math.abs((bridge.charged[0] ?? 0) - session.durationMs)).toBeLessThan(100);
   });
 
-  test("ends when the budget has nothing left, and does not begin without", async () => {
+  test("ends when the budget is spent, and does not begin without budget", async () => {
     const refusal = new BridgeError("BUDGET_EXCEEDED");
     await using poor = await startVoiceBridge({ reservations: { reserve: () => Promise.reject(refusal) } });
     await expect(poor.calls.open(admin, plainCall)).rejects.toBe(refusal);
@@ -57,7 +57,7 @@ describe("a call", () => {
     expect([short, idle, alone].map(({ endReason }) => endReason)).toEqual(["max_duration", "idle", "token_expired"]);
   });
 
-  test("drops what the agent has not said yet when the caller begins to speak", async () => {
+  test("drops the agent's queued audio when the caller begins to speak", async () => {
     await using bridge = await startVoiceBridge();
     const agent = await bridge.agent("helper-1");
     await using far = await openFarEnd();
@@ -72,7 +72,7 @@ describe("a call", () => {
     expect(Number(cleared["dropped_ms"])).toBeGreaterThan(500);
   });
 
-  test("takes sound and words only from the agents that it names", async () => {
+  test("accepts audio and text only from the agents that it names", async () => {
     await using bridge = await startVoiceBridge();
     const agent = await bridge.agent("helper-1");
     const stranger = await bridge.agent("stranger-1");
@@ -100,7 +100,7 @@ describe("a call", () => {
     bridge.calls.consent(session);
     expect(bridge.calls.isRecording(session)).toBe(true);
     const path = join(bridge.recordings, `${session.id}.wav`);
-    await until("half a second of it", () => statSync(path).size > 30_000);
+    await until("half a second of the recording", () => statSync(path).size > 30_000);
     bridge.calls.end(session, "hang_up");
     const wav = readFileSync(path);
     expect(wav.toString("latin1", 0, 4)).toBe("RIFF");
@@ -112,7 +112,7 @@ describe("a call", () => {
     expect(events).toEqual(expect.arrayContaining(["recording.consented", "recording.started"]));
   });
 
-  test("counts what a principal has started within the hour", async () => {
+  test("counts the calls that a principal has started within the hour", async () => {
     await using bridge = await startVoiceBridge({
       settings: { limits: { concurrentMax: 10, concurrentPerPrincipalMax: 10, perHourPerPrincipalMax: 2 } },
     });

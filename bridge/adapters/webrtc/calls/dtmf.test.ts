@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { toneShare } from "../../../../tests/support/voice/voice.ts";
 import { dtmfTones, frequenciesOf } from "./dtmf.ts";
 
-test.each([8_000, 16_000, 24_000, 48_000] as const)("each key is its two tones and a pause, at %i Hz", (rate) => {
+test.each([8_000, 16_000, 24_000, 48_000] as const)("each key produces its two tones and a pause, at %i Hz", (rate) => {
   const pressed = "5#";
   const samples = dtmfTones(pressed, rate);
   expect(samples.length).toBe((rate / 50) * 10 * pressed.length);
@@ -14,7 +14,7 @@ test.each([8_000, 16_000, 24_000, 48_000] as const)("each key is its two tones a
   });
 });
 
-test("the keys are where a telephone has them", () => {
+test("the keys have the frequencies of a telephone", () => {
   expect(frequenciesOf("1")).toEqual([697, 1209]);
   expect(frequenciesOf("0")).toEqual([941, 1336]);
   expect(frequenciesOf("D")).toEqual([941, 1633]);

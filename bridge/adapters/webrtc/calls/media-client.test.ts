@@ -6,7 +6,7 @@ import type { MediaEvent } from "../protocol/media-protocol.ts";
 import { MediaClient } from "./media-client.ts";
 
 describe("the media thread", () => {
-  test("carries a tone both ways, tells speech and keys, and ends", async () => {
+  test("carries a tone both ways, reports speech and keys, and ends", async () => {
     const events: MediaEvent[] = [];
     await using far = await openFarEnd();
     const media = new MediaClient({ ...loopback, portRange: [42_000, 42_019] }, systemClock, {

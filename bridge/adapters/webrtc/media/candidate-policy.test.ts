@@ -6,7 +6,7 @@ const candidate = (address: string, { port = 50_000, type = "host", transport = 
 const open = { remoteCandidates: "public", relayOnly: false } as const;
 
 describe("a remote candidate", () => {
-  test("with a public address is one to contact", () => {
+  test("with a public address is accepted", () => {
     expect(mayContact(candidate("203.0.113.7"), open)).toBe(true);
     expect(mayContact(candidate("2001:db8::7"), open)).toBe(true);
   });
@@ -21,7 +21,7 @@ describe("a remote candidate", () => {
     "100.64.0.1",
     "fe80::1",
     "fd00::1",
-  ])("with the inner address %s is one only where that is allowed", (address) => {
+  ])("with the private address %s is accepted only where that is allowed", (address) => {
     expect(mayContact(candidate(address), open)).toBe(false);
     expect(mayContact(candidate(address), { ...open, remoteCandidates: "any" })).toBe(true);
   });
@@ -37,17 +37,17 @@ describe("a remote candidate", () => {
     ["line breaks", `${candidate("f")}\r\n${candidate("203.0.113.7")}`],
     ["nothing", ""],
     ["600 characters", candidate("203.0.113.7").padEnd(600, "x")],
-  ])("with %s is never one", (_, text) => {
+  ])("with %s is never accepted", (_, text) => {
     expect(mayContact(text, { remoteCandidates: "any", relayOnly: false })).toBe(false);
   });
 
-  test("is not used at all by default, and only of relays where that is asked for", () => {
+  test("is not used by default, and only relays are used where that is configured", () => {
     expect(mayContact(candidate("203.0.113.7"), { ...open, remoteCandidates: "ignore" })).toBe(false);
     expect(mayContact(candidate("203.0.113.7"), { ...open, relayOnly: true })).toBe(false);
     expect(mayContact(candidate("203.0.113.7", { type: "relay" }), { ...open, relayOnly: true })).toBe(true);
   });
 
-  test("of any shape is answered without throwing", () => {
+  test("of any shape is judged without throwing", () => {
     for (let seed = 0; seed < 2_000; seed += 1) {
       const text = Array.from({ length: seed % 60 }, (_, at) => String.fromCharCode(32 + ((seed * 31 + at * 17) % 95)));
       expect(mayContact(`candidate:1 1 udp 1 ${text.join("")} typ host`, open)).toBe(false);

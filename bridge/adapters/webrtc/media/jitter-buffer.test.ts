@@ -40,15 +40,15 @@ async function play(lossShare: number, jitterMs: number, firstSequence = 1) {
   return { stats: playout.stats, samples: joined(heard), silent };
 }
 
-describe("the playout buffer", () => {
-  test("plays what comes in order and adds no more than 60 ms", async () => {
+describe("the jitter buffer", () => {
+  test("plays packets that arrive in order and adds at most 60 ms", async () => {
     const { stats, samples } = await play(0, 0);
     expect(stats).toMatchObject({ played: 200, recovered: 0, late: 0, skipped: 0 });
     expect(stats.targetMs).toBeLessThanOrEqual(60);
     expect(toneShare(samples.slice(8_000, 16_000), 440, 16_000)).toBeGreaterThan(0.98);
   });
 
-  test("rebuilds most of what is lost from the next packet, and guesses the rest", async () => {
+  test("rebuilds most lost packets from the next packet, and conceals the rest", async () => {
     const { stats } = await play(0.1, 0);
     expect(stats.recovered).toBeGreaterThan(10);
     expect(stats.recovered).toBeGreaterThan(stats.concealed);
@@ -61,7 +61,7 @@ describe("the playout buffer", () => {
     expect(stats.targetMs).toBeLessThanOrEqual(300);
   });
 
-  test("falls silent after a gap and begins anew", async () => {
+  test("is silent after a gap and starts again", async () => {
     const decoder = await openDecoder(16_000);
     const encoder = await openEncoder(16_000);
     const playout = new JitterBuffer(decoder, () => 0);
@@ -77,7 +77,7 @@ describe("the playout buffer", () => {
     encoder.free();
   });
 
-  test("hears a packet that holds no Opus as a loss", async () => {
+  test("treats a packet without valid Opus as lost", async () => {
     const decoder = await openDecoder(16_000);
     const playout = new JitterBuffer(decoder, () => 0);
     for (const sequence of [1, 2]) playout.push({ sequence, timestamp: 0, payload: Uint8Array.of(255, 255, 255) });

@@ -8,7 +8,7 @@ const print = Array.from({ length: 32 }, () => "AB").join(":");
 const start = `v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:${"p".repeat(22)}\r\na=fingerprint:sha-256 ${print}\r\n`;
 
 describe("an offer", () => {
-  test("of a real peer is taken, and its candidates are taken out of it", async () => {
+  test("of a real peer is accepted, and its candidates are extracted", async () => {
     await using far = await openFarEnd();
     const offer = await far.offer();
     const { sdp, candidates } = checkOffer(offer);

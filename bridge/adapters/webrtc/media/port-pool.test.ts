@@ -5,8 +5,8 @@ import { MediaClient } from "../calls/media-client.ts";
 import { PortPool } from "./port-pool.ts";
 import { PortsExhausted } from "./transport.ts";
 
-describe("the port budget", () => {
-  test("has room for one call per port and address, and gets it back once", () => {
+describe("the port pool", () => {
+  test("has room for one call per port and address, and each port is released once", () => {
     const budget = new PortPool([50_000, 50_003], 2);
     const [first] = [budget.take(), budget.take()];
     expect(() => budget.take()).toThrow(PortsExhausted);

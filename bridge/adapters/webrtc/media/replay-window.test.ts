@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { ReplayWindow } from "./replay-window.ts";
 
 describe("the replay window", () => {
-  test("takes each packet once, in whatever order, and counts on over the wrap", () => {
+  test("accepts each packet once, in any order, also after the counter wraps", () => {
     const window = new ReplayWindow();
     const first = window.accept(65_534) ?? 0;
     expect([65_535, 1, 0, 2].map((sequence) => window.accept(sequence))).toEqual([1, 3, 2, 4].map((n) => first + n));

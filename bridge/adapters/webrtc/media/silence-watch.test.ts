@@ -3,7 +3,7 @@ import { ManualClock } from "../../../../tests/support/manual-clock.ts";
 import type { Silence } from "../protocol/media-protocol.ts";
 import { defaultSilenceLimits, SilenceWatch } from "./silence-watch.ts";
 
-describe("a caller who hangs up without a word", () => {
+describe("a caller who disappears without a hangup", () => {
   test("is noticed by the missing packets, step by step", () => {
     const clock = new ManualClock();
     const said: Silence[] = [];
@@ -16,7 +16,7 @@ describe("a caller who hangs up without a word", () => {
     expect(said).toEqual(["stalled", "restart", "lost"]);
   });
 
-  test("is not taken for gone when packets come again", () => {
+  test("is not considered gone when packets arrive again", () => {
     const clock = new ManualClock();
     const said: Silence[] = [];
     const watch = new SilenceWatch(clock, defaultSilenceLimits, (silence) => said.push(silence));

@@ -20,11 +20,11 @@ describe("the speech detector", () => {
     expect(changes([...quiet, ...loud, ...quiet])).toEqual(["started at 52", "stopped at 129"]);
   });
 
-  test("takes neither silence nor a click for speech", () => {
+  test("treats neither silence nor a click as speech", () => {
     expect(changes([...Array(50).fill(undefined), ...quiet, noise(8_000, 1), ...quiet])).toEqual([]);
   });
 
-  test("gets used to noise that stays", () => {
+  test("adapts to constant noise", () => {
     const fan = Array.from({ length: 3_000 }, (_, at) => noise(300, at));
     const found = changes([...quiet, ...fan]);
     expect(found.filter((change) => change.startsWith("started")).length).toBeLessThanOrEqual(1);

@@ -3,8 +3,8 @@ import { mayAdvertise } from "./candidates.ts";
 
 const host = (address: string) => `candidate:1 1 udp 2130706431 ${address} 50000 typ host`;
 
-describe("an address of the bridge's", () => {
-  test("is told to callers only when it is one that was asked for", () => {
+describe("an address of the bridge", () => {
+  test("is sent to callers only when it is configured", () => {
     const bound = { addresses: ["127.0.0.1"], announcedAddress: undefined };
     expect(mayAdvertise(host("127.0.0.1"), bound)).toBe(true);
     expect(mayAdvertise(host("10.0.0.5"), bound)).toBe(false);

@@ -25,7 +25,7 @@ describeIf(hasCoturn, "coturn is not installed", "a relay", () => {
   });
 });
 
-test("a port where nothing listens is told at once, and a name that is not known", async () => {
+test("a port where nothing listens, and an unknown name, are reported at once", async () => {
   const free = createSocket("udp4").bind(0, "127.0.0.1");
   await once(free, "listening");
   const { port } = free.address();
@@ -38,7 +38,7 @@ test("a port where nothing listens is told at once, and a name that is not known
   ]);
 });
 
-test("what answers in another language is no relay", async () => {
+test("a server of another protocol is not a relay", async () => {
   const server = createServer((socket) => void socket.resume().end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   const port = await listenOnLoopback(server);
   expect(await look(`turn:127.0.0.1:${port}?transport=tcp`)).toMatchObject([
@@ -47,7 +47,7 @@ test("what answers in another language is no relay", async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-test("a relay's address is read as browsers read it", () => {
+test("a relay's URL is parsed as browsers parse it", () => {
   expect(parseTurnUrl("turn:turn.example.org")).toEqual({ host: "turn.example.org", port: 3478, transport: "udp" });
   expect(parseTurnUrl("turns:turn.example.org?transport=tcp")).toMatchObject({ port: 5349, transport: "tls" });
   expect(parseTurnUrl("turn:[2001:db8::1]:3479?transport=tcp")).toEqual({
