@@ -248,7 +248,7 @@ describe("layers", () => {
 
   test("every production file is reached from an entry", () => {
     const entries =
-      /^(?:bridge\/main\.ts|bridge\/adapters\/(?:matrix\/worker|webrtc\/media)\/main\.ts|agent-runtime\/(?:main|loop-map|host)\.ts|client-sdk\/(?:index|browser)\.ts|protocol\/(?:index|openrpc|errors\/index|types\/limits|nearest|agent-frames|pipe|seal)\.ts)$/;
+      /^(?:bridge\/main\.ts|bridge\/adapters\/(?:matrix\/worker|webrtc\/media)\/main\.ts|agent-runtime\/(?:main|loop-map|host)\.ts|client-sdk\/(?:index|browser)\.ts|protocol\/(?:index|openrpc|errors\/index|types\/limits|long-json|nearest|agent-frames|pipe|seal)\.ts)$/;
     const reached = new Set(production.map(({ path }) => path).filter((path) => entries.test(path)));
     for (const path of reached) {
       for (const { target } of production.find((file) => file.path === path)?.imports ?? [])

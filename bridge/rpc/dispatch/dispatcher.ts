@@ -1,4 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { longJsonParts } from "@armorclaw/protocol/long-json";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { RpcLimits } from "../ports/limits.ts";
@@ -16,7 +17,6 @@ import {
   wireErrorOf,
 } from "../wire/envelope.ts";
 import { mayHoldRiskyNumber, parseExact } from "../wire/exact-json.ts";
-import { longJsonParts } from "../wire/long-json.ts";
 import { structureFault } from "../wire/structure.ts";
 import { Batch } from "./batch.ts";
 import type { CallPolicy } from "./call-policy.ts";

@@ -5,9 +5,9 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { HttpTakeover } from "../http/http-takeover.ts";
 import type { RpcLimits } from "../ports/limits.ts";
 import type { Flusher } from "../wire/flusher.ts";
-import type { PartialBuffers } from "../wire/framing.ts";
 import type { JoinedLines } from "../wire/joined-lines.ts";
 import type { LineBuffers } from "../wire/line-buffers.ts";
+import type { LongBuffers } from "../wire/long-buffers.ts";
 
 /** What the connections of one principal share. */
 export interface PrincipalShare {
@@ -21,7 +21,7 @@ export interface ConnectionDeps {
   readonly share: PrincipalShare;
   readonly dispatcher: Dispatcher;
   readonly lineBuffers: LineBuffers;
-  readonly partialBuffers: PartialBuffers;
+  readonly longBuffers: LongBuffers;
   readonly joinedLines: JoinedLines;
   readonly flusher: Flusher;
   readonly limits: RpcLimits;

@@ -48,7 +48,7 @@ export class Connection implements Caller, LineSink {
     this.#socket = socket;
     this.#deps = deps;
     this.inFlight = new InFlight((call, reason) => deps.dispatcher.fail(call, reason));
-    this.#reader = new LineReader(this, deps.partialBuffers);
+    this.#reader = new LineReader(this, deps.longBuffers);
     this.#writeQueue = new WriteQueue(socket, deps.joinedLines, deps.flusher);
     this.#queueWatch = new QueueWatch(deps.limits);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));

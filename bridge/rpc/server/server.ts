@@ -16,9 +16,9 @@ import { createHttpTakeover, type HttpTakeover } from "../http/http-takeover.ts"
 import { defaultRpcLimits, type RpcLimits } from "../ports/limits.ts";
 import type { LineServer } from "../ports/line-server.ts";
 import { Flusher } from "../wire/flusher.ts";
-import { PartialBuffers } from "../wire/framing.ts";
 import { JoinedLines } from "../wire/joined-lines.ts";
 import { LineBuffers } from "../wire/line-buffers.ts";
+import { LongBuffers } from "../wire/long-buffers.ts";
 import { Connection } from "./connection.ts";
 import type { PrincipalShare } from "./connection-deps.ts";
 
@@ -98,7 +98,7 @@ class Server implements RpcServer {
   readonly #limits: RpcLimits;
   readonly #local: LocalCallers;
   readonly #lineBuffers = new LineBuffers();
-  readonly #partialBuffers = new PartialBuffers();
+  readonly #longBuffers = new LongBuffers();
   readonly #joinedLines = new JoinedLines();
   readonly #flusher = new Flusher();
   /** By principal id. Connections that are closing are in no group. */
@@ -211,7 +211,7 @@ class Server implements RpcServer {
       share: group,
       dispatcher: this.#served().dispatcher,
       lineBuffers: this.#lineBuffers,
-      partialBuffers: this.#partialBuffers,
+      longBuffers: this.#longBuffers,
       joinedLines: this.#joinedLines,
       flusher: this.#flusher,
       limits: this.#limits,

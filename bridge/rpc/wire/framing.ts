@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { LongBuffers } from "./long-buffers.ts";
 
 const newline = 10;
 
@@ -10,41 +11,17 @@ export interface LineSink {
   onInvalidLine(): void;
 }
 
-/** Only a line that is at least this long takes the kept buffer, which would be too large for a short one. */
-const longBytes = 64 * 1024;
-const keptBytesMax = 4 * 1024 * 1024;
-
-/** Keeps one buffer of a finished long line for the next one, on any connection: fresh memory costs more than the copy into it. */
-export class PartialBuffers {
-  #kept: Buffer | undefined;
-
-  /** @returns a buffer with room for at least so many bytes */
-  take(bytes: number): Buffer {
-    const kept = this.#kept;
-    if (kept === undefined || bytes < longBytes || kept.length < bytes) return Buffer.allocUnsafeSlow(bytes);
-    this.#kept = undefined;
-    return kept;
-  }
-
-  /** Takes back a buffer that nobody reads any more. */
-  give(buffer: Buffer): void {
-    const { length } = buffer;
-    if (length < longBytes || length > keptBytesMax || length <= (this.#kept?.length ?? 0)) return;
-    this.#kept = buffer;
-  }
-}
-
 /**
  * Cuts a byte stream into lines: one scan and one decode per chunk, and time linear in the bytes however they arrive. Keeps no
  * chunk: what it holds back is a copy.
  */
 export class LineReader {
   readonly #sink: LineSink;
-  readonly #buffers: PartialBuffers;
+  readonly #buffers: LongBuffers;
   #partial: Buffer | undefined;
   #partialBytes = 0;
 
-  constructor(sink: LineSink, buffers = new PartialBuffers()) {
+  constructor(sink: LineSink, buffers = new LongBuffers()) {
     this.#sink = sink;
     this.#buffers = buffers;
   }

@@ -74,6 +74,7 @@ function packageSources(): Record<string, string> {
     "@armorclaw/protocol/openrpc": `${protocol}/openrpc.ts`,
     "@armorclaw/protocol/errors": `${protocol}/errors/index.ts`,
     "@armorclaw/protocol/limits": `${protocol}/types/limits.ts`,
+    "@armorclaw/protocol/long-json": `${protocol}/long-json.ts`,
     "@armorclaw/protocol/nearest": `${protocol}/nearest.ts`,
     "@armorclaw/protocol/pipe": `${protocol}/pipe.ts`,
     "@armorclaw/protocol/seal": `${protocol}/seal.ts`,
