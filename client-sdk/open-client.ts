@@ -1,4 +1,5 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
+import { parseJson } from "@armorclaw/protocol/long-json";
 import type { JSONRPCError, JSONRPCResponse } from "json-rpc-2.0";
 import { Calls } from "./calls.ts";
 import { Connection } from "./connection.ts";
@@ -103,7 +104,7 @@ export function openClient(options: ConnectionOptions, transport: OpenTransport)
 function dispatch(line: string, calls: Calls, streams: Streams, subscriptions: Subscriptions, connection: Connection) {
   const plain = plainItem(line);
   if (plain !== undefined) return streams.receive(plain);
-  const message: Message | readonly Message[] = JSON.parse(line);
+  const message = parseJson(line) as Message | readonly Message[];
   if (!Array.isArray(message)) receive(message as Message, calls, streams, subscriptions, connection);
   else for (const answer of message) receive(answer, calls, streams, subscriptions, connection);
 }

@@ -2,7 +2,7 @@ import { ConnectionError } from "../types/errors.ts";
 
 const newline = 0x0a;
 /** The buffer that holds the line that has not ended is kept up to this size, and is new for each line above it. */
-const keptBytes = 256 * 1024;
+const keptBytes = 4 * 1024 * 1024;
 
 /** Cuts a byte stream into lines, in time linear in its size however it is cut into chunks. Keeps copies, and no chunk. */
 export class LineSplitter {

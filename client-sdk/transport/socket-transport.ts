@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { limits } from "@armorclaw/protocol/limits";
 import { LineSplitter } from "./line-splitter.ts";
+import { LongLines, longLineChars } from "./long-lines.ts";
 import { openSocket } from "./open-socket.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 
@@ -37,6 +38,7 @@ class SocketTransport implements Transport {
   readonly #socket: Socket;
   readonly #onLine: (line: string) => void;
   readonly #splitter: LineSplitter;
+  readonly #longLines: LongLines;
   #pending = "";
   #holding = false;
   #closing = false;
@@ -45,6 +47,7 @@ class SocketTransport implements Transport {
   constructor(socket: Socket, lineBytesMax: number, events: TransportEvents) {
     this.#socket = socket;
     this.#splitter = new LineSplitter(lineBytesMax);
+    this.#longLines = new LongLines(socket);
     let reason: Error | undefined;
     this.#onLine = (line) => {
       if (!socket.destroyed) events.onLine(line);
@@ -74,6 +77,11 @@ class SocketTransport implements Transport {
 
   send(line: string): boolean {
     if (this.#closing) return false;
+    if (line.length >= longLineChars) {
+      this.#flush();
+      if (!this.#socket.destroyed) this.#holdUnless(this.#longLines.write(line));
+      return !this.#holding;
+    }
     if (this.#pending === "") process.nextTick(() => this.#flush());
     this.#pending += `${line}\n`;
     if (this.#pending.length >= flushChars) this.#flush();
@@ -92,7 +100,11 @@ class SocketTransport implements Transport {
     if (this.#pending === "" || this.#socket.destroyed) return;
     const text = this.#pending;
     this.#pending = "";
-    // A write that answers false is always followed by `drain`, which ends the hold.
-    if (!this.#socket.write(text) && this.#socket.writableLength > highWaterBytes) this.#holding = true;
+    this.#holdUnless(this.#socket.write(text));
+  }
+
+  /** A write that answers false is always followed by `drain`, which ends the hold. */
+  #holdUnless(mayGoOn: boolean): void {
+    if (!mayGoOn && this.#socket.writableLength > highWaterBytes) this.#holding = true;
   }
 }

@@ -1,5 +1,5 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { longJsonParts } from "@armorclaw/protocol/long-json";
+import { longJsonParts, parseJson } from "@armorclaw/protocol/long-json";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { RpcLimits } from "../ports/limits.ts";
@@ -53,7 +53,7 @@ export class Dispatcher {
     let exact = false;
     try {
       exact = isRisky && mayHoldRiskyNumber(line);
-      value = exact ? parseExact(line) : JSON.parse(line);
+      value = exact ? parseExact(line) : parseJson(line);
     } catch {
       caller.send(errorText(unknownId, parseError(line)));
       return;

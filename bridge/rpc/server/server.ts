@@ -97,8 +97,8 @@ class Server implements RpcServer {
   readonly #options: RpcServerOptions;
   readonly #limits: RpcLimits;
   readonly #local: LocalCallers;
-  readonly #lineBuffers = new LineBuffers();
   readonly #longBuffers = new LongBuffers();
+  readonly #lineBuffers = new LineBuffers(this.#longBuffers);
   readonly #joinedLines = new JoinedLines();
   readonly #flusher = new Flusher();
   /** By principal id. Connections that are closing are in no group. */

@@ -18,6 +18,14 @@ test("a buffer whose write has failed may still be in use, and is not reused", (
   expect(buffers.lend(100).bytes.buffer).not.toBe(first.bytes.buffer);
 });
 
+test("one long buffer is kept for all lines, and none that is too long", () => {
+  const buffers = new LineBuffers();
+  const [first, second] = [buffers.lend(1_000_000), buffers.lend(900_000)];
+  for (const { onWritten } of [first, second, buffers.lend(10_000_000)]) onWritten();
+  expect(buffers.lend(800_000).bytes.buffer).toBe(first.bytes.buffer);
+  expect(buffers.lend(800_000).bytes.buffer).not.toBe(second.bytes.buffer);
+});
+
 test("only a few buffers are kept, and no long one", () => {
   const buffers = new LineBuffers();
   const lent = Array.from({ length: 100 }, () => buffers.lend(100));

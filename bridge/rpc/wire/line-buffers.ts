@@ -1,3 +1,5 @@
+import { LongBuffers } from "./long-buffers.ts";
+
 /** The number of kept buffers: the output of one connection before its streams wait. */
 const keptMax = 16;
 const keptBytes = 96 * 1024;
@@ -18,6 +20,11 @@ export type LinePart = string | { readonly length: number; writeTo(line: Buffer,
  */
 export class LineBuffers {
   readonly #kept: Buffer[] = [];
+  readonly #long: LongBuffers;
+
+  constructor(long = new LongBuffers()) {
+    this.#long = long;
+  }
 
   /** Composes a line from its parts. The last part includes the newline. */
   compose(parts: readonly LinePart[], bytes = this.lengthOf(parts)): LentLine {
@@ -34,12 +41,22 @@ export class LineBuffers {
   }
 
   lend(length: number): LentLine {
-    if (length > keptBytes) return { bytes: Buffer.allocUnsafeSlow(length), onWritten: () => undefined };
+    if (length > keptBytes) return this.#lendLong(length);
     const buffer = this.#kept.pop() ?? Buffer.allocUnsafeSlow(keptBytes);
     return {
       bytes: buffer.subarray(0, length),
       onWritten: (error) => {
         if (!error && this.#kept.length < keptMax) this.#kept.push(buffer);
+      },
+    };
+  }
+
+  #lendLong(length: number): LentLine {
+    const buffer = this.#long.take(length);
+    return {
+      bytes: buffer.subarray(0, length),
+      onWritten: (error) => {
+        if (!error) this.#long.give(buffer);
       },
     };
   }

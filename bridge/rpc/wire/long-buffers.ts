@@ -2,7 +2,7 @@
 const longBytes = 64 * 1024;
 const keptBytesMax = 4 * 1024 * 1024;
 
-/** Keeps one buffer of a finished long line for the next one, on any connection: fresh memory costs more than the copy into it. */
+/** Keeps the buffer of one long line, read or written, for the next one on any connection: fresh memory costs more than the copy into it. */
 export class LongBuffers {
   #kept: Buffer | undefined;
 

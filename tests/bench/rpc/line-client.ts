@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { parseJson } from "@armorclaw/protocol/long-json";
 import { LineReader } from "../../../bridge/rpc/wire/framing.ts";
+import { LongLines, longLineChars } from "../../../client-sdk/transport/long-lines.ts";
 import type { PeerClient } from "./peer.ts";
 
 interface Message {
@@ -12,8 +14,8 @@ interface Message {
 
 /**
  * The least that a client of newline JSON does, for every server that speaks it.
- * @param isCareful whether it writes the requests of one tick together, reads into a buffer of its own and joins the pieces of a
- *   long line once, as our SDK does
+ * @param isCareful whether it writes the requests of one tick together, reads into a buffer of its own, joins the pieces of a long
+ *   line once, and writes and parses long lines with the functions of our SDK
  * @param inFlight how many requests it will have in flight at once
  */
 export async function connectLines(path: string, isCareful: boolean, inFlight = 1): Promise<PeerClient> {
@@ -30,7 +32,7 @@ export async function connectLines(path: string, isCareful: boolean, inFlight = 
   let lastId = 0;
   let unsent = "";
   const receive = (line: string) => {
-    const message = JSON.parse(line) as Message;
+    const message = (isCareful ? parseJson(line) : JSON.parse(line)) as Message;
     if (message.method !== undefined) {
       onEvent();
       return;
@@ -45,6 +47,7 @@ export async function connectLines(path: string, isCareful: boolean, inFlight = 
     unsent = "";
     socket.write(text);
   };
+  const longLines = new LongLines(socket);
   if (isCareful) reader = lineReader(socket, receive);
   else textLines(socket, receive);
   return {
@@ -52,7 +55,12 @@ export async function connectLines(path: string, isCareful: boolean, inFlight = 
       lastId += 1;
       const waiting = Promise.withResolvers<unknown>();
       pending.set(lastId, waiting);
-      const line = `${JSON.stringify({ jsonrpc: "2.0", id: lastId, method, params })}\n`;
+      const json = JSON.stringify({ jsonrpc: "2.0", id: lastId, method, params });
+      if (isCareful && json.length >= longLineChars) {
+        longLines.write(json);
+        return waiting.promise;
+      }
+      const line = `${json}\n`;
       // The only one in flight has none to be written with.
       if (!isCareful || inFlight === 1) socket.write(line);
       else {

@@ -98,6 +98,14 @@ const targets: readonly Target[] = [
     target: 1.8,
   },
   {
+    figure: "1 MiB payload / vscode-jsonrpc",
+    load: "payload_1_mib",
+    key: "mib_per_s",
+    by: "vscode-jsonrpc",
+    direction: "at least",
+    target: 1.1,
+  },
+  {
     figure: "100 MiB stream / raw payloads",
     load: "stream_100_mib",
     key: "mib_per_s",
@@ -114,6 +122,14 @@ const targets: readonly Target[] = [
     of: "armorclaw-sdk",
     direction: "at most",
     target: 64,
+  },
+  {
+    figure: "idle event push p50 / raw",
+    load: "idle_push",
+    key: "p50_us",
+    by: "raw-json",
+    direction: "at most",
+    target: 1.25,
   },
   { figure: "idle event push p99, ms", load: "idle_push", key: "p99_us", direction: "at most", target: 5 },
   {
