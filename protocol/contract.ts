@@ -194,6 +194,7 @@ export const events = {
   "agent.stopped": agentEvents.stopped,
   "agent.failed": agentEvents.failed,
   "agent.message": messageEvents.message,
+  "agent.inbox_full": messageEvents.inboxFull,
   "event.dead_lettered": eventEvents.deadLettered,
   "alert.raised": alertEvents.raised,
   "alert.recovered": alertEvents.recovered,

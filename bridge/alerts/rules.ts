@@ -110,6 +110,13 @@ export const defaultRules: readonly AlertRule[] = [
     text: "{owner}'s subscription {name} did not take an event {attempts} times: {reason}",
   }),
   rule({
+    name: "agent-overloaded",
+    types: ["agent.inbox_full"],
+    severity: "warning",
+    key: "{agent_id}",
+    text: "Messages to {agent_id} are refused: {message}",
+  }),
+  rule({
     name: "task-failed",
     types: ["task.dead"],
     severity: "warning",

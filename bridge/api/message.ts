@@ -1,5 +1,5 @@
 import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
-import type { Mailbox } from "../events/index.ts";
+import type { Mailbox, Sent } from "../events/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
@@ -11,9 +11,12 @@ export function messageHandlers(mailbox: Mailbox, rights: MessageRights): Handle
       const { kind, data, reply_within_ms, in_reply_to } = params;
       const to = receiver(mailbox, rights, principal, params);
       const message = { from: principal.id, to, kind, data, inReplyTo: in_reply_to };
-      if (reply_within_ms === undefined) return { id: await mailbox.send(message), reply: null };
-      const { id, reply } = await mailbox.ask(message, reply_within_ms, signal);
-      return { id, reply: replyOut(reply) };
+      if (reply_within_ms === undefined) {
+        const { id, unread } = await mailbox.send(message);
+        return { id, reply: null, unread: unreadOut(unread) };
+      }
+      const { id, reply, unread } = await mailbox.ask(message, reply_within_ms, signal);
+      return { id, reply: replyOut(reply), unread: unreadOut(unread) };
     },
   };
 }
@@ -34,6 +37,9 @@ function receiver(
   if (sender !== undefined && (agent_id === undefined || sender === `agent:${agent_id}`)) return sender;
   throw new BridgeError("FORBIDDEN", `${principal.id} was not sent the message ${in_reply_to} by that sender`);
 }
+
+const unreadOut = (unread: Sent["unread"]) =>
+  unread === undefined ? null : { messages: unread.messages, bytes: unread.bytes, has_reader: unread.hasReader };
 
 function replyOut({ id, data }: EventEnvelope) {
   const { kind, data: body } = data as { kind: string; data: Record<string, unknown> };

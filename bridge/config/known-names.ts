@@ -19,6 +19,7 @@ export const defaultAlertRules = [
   "agent-failed",
   "agent-exited",
   "agent-hung",
+  "agent-overloaded",
   "engine-lost",
   "budget-threshold",
   "budget-exhausted",

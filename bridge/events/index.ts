@@ -14,7 +14,7 @@ export type {
 } from "./event-log.ts";
 export { readNewest } from "./history.ts";
 export { subscribeLive } from "./live-subscription.ts";
-export { Mailbox } from "./mailbox.ts";
+export { Mailbox, type Sent } from "./mailbox.ts";
 export { eventsMigrations } from "./migrations.ts";
 export { coversPattern } from "./pattern.ts";
 export type { RetentionSettings } from "./retention.ts";

@@ -56,4 +56,13 @@ CREATE TABLE event_dead_letters (
 CREATE INDEX event_dead_letters_by_consumer ON event_dead_letters (owner, name, id, bytes, died_at);
 `,
   },
+  {
+    domain: "events",
+    version: 2,
+    sql: `
+-- Messages that their receiver has not acknowledged.
+CREATE TABLE event_inboxes (seq INTEGER PRIMARY KEY, receiver TEXT NOT NULL, sender TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
+CREATE INDEX event_inboxes_by_sender ON event_inboxes (receiver, sender, seq, bytes);
+`,
+  },
 ];

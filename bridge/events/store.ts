@@ -109,7 +109,9 @@ export function findEvent(sql: Sql, seq: number): StoredEvent | undefined {
 
 /** Removes the events; the last of `seqs` is the newest. */
 export function removeEvents(sql: Sql, isVolatile: boolean, seqs: readonly number[]): void {
-  sql.run("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
+  const list = JSON.stringify(seqs);
+  sql.run("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", list);
+  sql.run("DELETE FROM event_inboxes WHERE seq IN (SELECT value FROM json_each(?))", list);
   if (!isVolatile) sql.run("UPDATE event_state SET forgotten = max(forgotten, ?)", seqs.at(-1) ?? 0);
 }
 

@@ -48,6 +48,13 @@ export const agentsErrors = {
     summary: "The bridge is in panic mode and starts nothing",
     remedy: "Run `armorclaw doctor` to see the reason, and `armorclaw bridge resume` to end the panic",
   },
+  AGENT_OVERLOADED: {
+    rpcCode: 1106,
+    retryable: true,
+    summary: "The agent has as many unread messages as it may have",
+    remedy:
+      "Wait until it has read some. When `details.has_reader` is false its loop reads no messages: give it work with `task.create`, or send to another agent",
+  },
   ENGINE_UNAVAILABLE: {
     rpcCode: 1110,
     retryable: true,

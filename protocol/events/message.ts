@@ -14,3 +14,22 @@ export const message = defineEvent({
   }),
   example: { agent_id: "heartbeat-1", kind: "ping", data: {}, expects_reply: true, in_reply_to: null },
 });
+
+export const inboxFull = defineEvent({
+  summary:
+    "A message to an agent was refused, because too many wait for it; published at most once in ten minutes for each agent.",
+  channel: "agent.<agent_id>.inbox_full",
+  priority: "high",
+  data: z.object({
+    agent_id: z.string(),
+    sender: z.string().describe("Whose message was refused."),
+    has_reader: z.boolean().describe("Whether the agent has a subscription that reads its messages."),
+    message: z.string(),
+  }),
+  example: {
+    agent_id: "mail-1",
+    sender: "agent:monitor-1",
+    has_reader: false,
+    message: "agent:mail-1 has as many unread messages from agent:monitor-1 as it may have",
+  },
+});

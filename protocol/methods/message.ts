@@ -7,7 +7,7 @@ const Data = z.record(z.string(), z.unknown());
 export const send = defineMethod({
   summary: "Send a message to an agent, and wait for its reply if one is wanted.",
   description:
-    "It arrives as the event `agent.message` on the agent's own channel `agent.<id>.message`. An agent may send to the loops that its manifest names in `sends_to`, and may always answer a message: `in_reply_to` is then that message's id.",
+    "It arrives as the event `agent.message` on the agent's own channel `agent.<id>.message`. An agent may send to the loops that its manifest names in `sends_to`, and may always answer a message: `in_reply_to` is then that message's id. What a receiver has not read is bounded, in all and for each sender.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   scope: { agentParam: "agent_id" },
@@ -31,10 +31,28 @@ export const send = defineMethod({
   result: z.object({
     id: z.string().describe("The message's id."),
     reply: z.object({ id: z.string(), kind: z.string(), data: Data }).nullable(),
+    unread: z
+      .object({
+        messages: z.int(),
+        bytes: z.int(),
+        has_reader: z
+          .boolean()
+          .describe(
+            "Whether the receiver has a subscription that reads messages. Without one the message stays unread.",
+          ),
+      })
+      .nullable()
+      .describe(
+        "What waited for the receiver when the message was stored, with it; null for a reply that is no agent's.",
+      ),
   }),
-  errors: ["AGENT_NOT_FOUND", "TIMED_OUT"],
+  errors: ["AGENT_NOT_FOUND", "AGENT_OVERLOADED", "TIMED_OUT"],
   example: {
     params: { agent_id: "heartbeat-1", kind: "ping", reply_within_ms: 1_000 },
-    result: { id: "01f0c6a2-8", reply: { id: "01f0c6a2-9", kind: "pong", data: {} } },
+    result: {
+      id: "01f0c6a2-8",
+      reply: { id: "01f0c6a2-9", kind: "pong", data: {} },
+      unread: { messages: 1, bytes: 240, has_reader: true },
+    },
   },
 });

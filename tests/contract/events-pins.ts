@@ -29,6 +29,7 @@ export const eventErrorNumbers: Record<string, number> = {
 
 export const eventEventTypes: Record<string, readonly [channel: string, priority: string]> = {
   "agent.message": ["agent.<agent_id>.message", "normal"],
+  "agent.inbox_full": ["agent.<agent_id>.inbox_full", "high"],
   "event.dead_lettered": ["event.dead_lettered", "high"],
   "alert.raised": ["alert.<rule>.raised", "high"],
   "alert.recovered": ["alert.<rule>.recovered", "normal"],

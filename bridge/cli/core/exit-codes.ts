@@ -76,6 +76,7 @@ export const exitOfErrorCode = {
   AGENT_LIMIT_REACHED: "failed",
   AGENT_STATE_CONFLICT: "conflict",
   BRIDGE_PANICKED: "conflict",
+  AGENT_OVERLOADED: "failed",
   ENGINE_UNAVAILABLE: "failed",
   ISOLATION_REFUSED: "permission",
   ATTESTATION_FAILED: "failed",
