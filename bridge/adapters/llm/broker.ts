@@ -3,6 +3,7 @@ import type { RunawayGuard } from "../../budget/index.ts";
 import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { AnswerSink } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, type LlmPolicy, runOf } from "./call-context.ts";
+import { CallSlots } from "./call-slots.ts";
 import type { ChatRequest } from "./codecs/chat-request.ts";
 import { isAllowed, type ModelTable, type Route } from "./models.ts";
 import { type ProviderCallDeps, type ProviderCallSettings, ProviderCalls } from "./provider-calls.ts";
@@ -13,6 +14,14 @@ export interface BrokerDeps extends ProviderCallDeps {
   readonly policyOf: (caller: LlmCaller) => LlmPolicy;
 }
 
+/** What a prompt has. */
+export interface TokenCount {
+  readonly tokens: number;
+  readonly isEstimate: boolean;
+}
+
+/** Of ordinary English text. */
+const bytesPerToken = 4;
 /** Runaway limits whose event was published; the oldest is dropped first. */
 const reportedMax = 1_000;
 
@@ -21,19 +30,25 @@ export class ModelBroker {
   readonly #deps: BrokerDeps;
   readonly #calls: ProviderCalls;
   readonly #callMs: number;
-  readonly #running = new Map<string, number>();
+  readonly #slots: CallSlots;
   readonly #reported = new BoundedMap<string, true>(reportedMax);
 
   constructor(deps: BrokerDeps, settings: ProviderCallSettings) {
     this.#deps = deps;
     this.#calls = new ProviderCalls(deps, settings);
     this.#callMs = settings.callMs;
+    this.#slots = new CallSlots(deps.clock);
   }
 
   /** The models that the caller may use. */
   modelsFor(caller: LlmCaller): Route[] {
     const { models } = this.#deps.policyOf(caller);
     return this.#deps.models.all.filter((route) => isAllowed(models, route));
+  }
+
+  /** The names by which the caller may ask for its models, each with its model. */
+  namesFor(caller: LlmCaller): { readonly name: string; readonly route: Route }[] {
+    return this.modelsFor(caller).flatMap((route) => this.#deps.models.namesOf(route).map((name) => ({ name, route })));
   }
 
   /** The same with their prices and the state of their providers. */
@@ -55,13 +70,7 @@ export class ModelBroker {
     const policy = this.#deps.policyOf(caller);
     const routes = this.#routes(request, policy);
     const outputTokens = outputTokenLimit(request, policy);
-    const running = this.#running.get(caller.principal) ?? 0;
-    if (running >= policy.concurrentCallsMax) {
-      throw new BridgeError(
-        "TOO_MANY_IN_FLIGHT",
-        `${caller.principal} has ${running} model calls in flight, which is the limit`,
-      );
-    }
+    using _slot = await this.#slots.take(caller.principal, policy.concurrentCallsMax, signal);
     this.#guard(request, caller, policy);
     sink.begin(outputTokens);
     const deadline = AbortSignal.timeout(this.#callMs);
@@ -73,7 +82,6 @@ export class ModelBroker {
       signal: AbortSignal.any([signal, deadline]),
       hasSent: false,
     };
-    this.#running.set(caller.principal, running + 1);
     try {
       return await this.#firstThatAnswers(routes, context);
     } catch (error) {
@@ -82,14 +90,24 @@ export class ModelBroker {
           cause: error,
         });
       throw error;
-    } finally {
-      const left = (this.#running.get(caller.principal) ?? 1) - 1;
-      if (left === 0) this.#running.delete(caller.principal);
-      else this.#running.set(caller.principal, left);
     }
   }
 
-  #routes({ model }: ChatRequest, policy: LlmPolicy): Route[] {
+  /**
+   * The tokens of a request's prompt: as the provider counts them where it does so for nothing, or else estimated.
+   * @throws BridgeError LLM_MODEL_NOT_ALLOWED or LLM_MODEL_NOT_FOUND; TOO_MANY_IN_FLIGHT
+   */
+  async countTokens(request: ChatRequest, caller: LlmCaller, signal: AbortSignal): Promise<TokenCount> {
+    const policy = this.#deps.policyOf(caller);
+    const [route] = this.#routes(request, policy);
+    using _slot = await this.#slots.take(caller.principal, policy.concurrentCallsMax, signal);
+    const counted = await this.#calls.countTokens(route, request, caller, signal);
+    return counted === undefined
+      ? { tokens: Math.ceil(request.promptTokensBound / bytesPerToken), isEstimate: true }
+      : { tokens: counted, isEstimate: false };
+  }
+
+  #routes({ model }: ChatRequest, policy: LlmPolicy): [Route, ...Route[]] {
     const [first, ...others] = this.#deps.models.withFallbacks(model);
     if (first === undefined || !isAllowed(policy.models, first)) {
       throw new BridgeError(

@@ -30,12 +30,7 @@ export class EndpointSink implements AnswerSink {
 
   /** What the bridge changed of the request. */
   get changes(): Record<string, string> {
-    const { dropped, outputTokens: asked } = this.#request;
-    const isClamped = asked !== undefined && this.#outputTokens !== undefined && asked > this.#outputTokens;
-    return {
-      ...(dropped.length === 0 ? {} : { "x-armorclaw-dropped": dropped.map(headerText).join(",") }),
-      ...(isClamped ? { "x-armorclaw-clamped": `max_tokens=${this.#outputTokens}` } : {}),
-    };
+    return changesOf(this.#request, this.#outputTokens);
   }
 
   take(events: readonly ModelEvent[], source: SseEvent | undefined): void {
@@ -78,6 +73,18 @@ export class EndpointSink implements AnswerSink {
       response.on("close", done);
     });
   }
+}
+
+/** The headers that tell the caller what the bridge changed of the request. */
+export function changesOf(
+  { dropped, outputTokens: asked }: ChatRequest,
+  bound: number | undefined,
+): Record<string, string> {
+  const isClamped = asked !== undefined && bound !== undefined && asked > bound;
+  return {
+    ...(dropped.length === 0 ? {} : { "x-armorclaw-dropped": dropped.map(headerText).join(",") }),
+    ...(isClamped ? { "x-armorclaw-clamped": `max_tokens=${bound}` } : {}),
+  };
 }
 
 const headerText = (name: string): string => name.replace(/[^\x21-\x2b\x2d-\x7e]/g, "?");

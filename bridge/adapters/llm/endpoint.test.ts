@@ -2,8 +2,8 @@ import { request } from "node:http";
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, test } from "@jest/globals";
 import OpenAI from "openai";
-import { type BrokerBenchOptions, canaryKey, holder } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches } from "../../../tests/support/budget/broker-benches.ts";
+import { type BrokerBenchOptions, canaryKey, holder, inputNano } from "../../../tests/support/budget/broker.ts";
+import { brokerBenches, ledger } from "../../../tests/support/budget/broker-benches.ts";
 import { costLimit } from "../../../tests/support/budget/budget.ts";
 import { until } from "../../../tests/support/until.ts";
 import { unixFetch } from "../../../tests/support/wire/unix-fetch.ts";
@@ -68,12 +68,33 @@ describe("the official OpenAI SDK at the endpoint", () => {
     const { openai } = await open({ policy: { models: ["oai/m"] } });
     const { data } = await openai.models.list();
     expect(data.map(({ id }) => id)).toEqual(["oai/m"]);
+    expect(await openai.models.retrieve("oai/m")).toMatchObject({ id: "oai/m", owned_by: "oai" });
+    await expect(openai.models.retrieve("ant/m")).rejects.toMatchObject({ status: 404 });
+  });
+
+  test("gets embeddings, which cost their input", async () => {
+    const { openai, bench } = await open();
+    const data = [{ object: "embedding", index: 0, embedding: [0.5, 0.25] }];
+    const verbatim = JSON.stringify({ object: "list", data, model: "m", usage: { prompt_tokens: 3, total_tokens: 3 } });
+    benches.provider.next({ verbatim, headers: { "content-type": "application/json" } });
+    const answer = await openai.embeddings.create({ model: "oai/m", input: "Hello", encoding_format: "float" });
+    expect(answer.data).toEqual(data);
+    expect(ledger(bench)).toMatchObject({ cost: 3 * inputNano, inputTokens: 3, outputTokens: 0, held: 0 });
+    await expect(openai.embeddings.create({ model: "ant/m", input: "Hello" })).rejects.toMatchObject({ status: 400 });
+  });
+
+  test("waits for its turn when it makes more calls at once than the agent may", async () => {
+    const { openai } = await open({ policy: { concurrentCallsMax: 2 } });
+    benches.provider.next(...Array.from({ length: 20 }, () => ({ tokens: 1, tokenDelayMs: 5 })));
+    const ask = () => openai.chat.completions.create({ model: "oai/m", messages, max_tokens: 5 });
+    const answers = await Promise.all(Array.from({ length: 20 }, ask));
+    expect(answers.map(({ choices }) => choices.length)).toEqual(Array.from({ length: 20 }, () => 1));
   });
 
   test("receives the refusal of a spent budget, and does not retry", async () => {
     const { openai, bench } = await open({ limits: [costLimit("global", "day", 1)] });
     const failed = openai.chat.completions.create({ model: "oai/m", messages });
-    await expect(failed).rejects.toMatchObject({ status: 402, code: "budget_exceeded" });
+    await expect(failed).rejects.toMatchObject({ status: 400, code: "budget_exceeded", type: "invalid_request_error" });
     expect(bench.money.published.filter(({ type }) => type === "budget.exhausted")).toHaveLength(1);
     expect(benches.provider.requests).toHaveLength(0);
   });
@@ -120,10 +141,45 @@ describe("the official Anthropic SDK at the endpoint", () => {
     expect(message.content[0]).toMatchObject({ type: "tool_use", name: "look", input: { at: 1 } });
   });
 
+  test("finds the endpoint by its base address with and without the version", async () => {
+    const { socketPath, apiKey } = await open();
+    const body = JSON.stringify({ model: "ant/m", messages, max_tokens: 5 });
+    const paths = ["/messages", "/v1/messages?beta=true", "/v1/v1/messages"];
+    const post = (path: string) =>
+      unixFetch(socketPath)(`http://bridge${path}`, { method: "POST", body, headers: { "x-api-key": apiKey } });
+    expect((await Promise.all(paths.map(post))).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test("counts tokens at the provider, or estimates them where it does not count", async () => {
+    const { anthropic } = await open();
+    benches.provider.next({ verbatim: '{"input_tokens":7}', headers: { "content-type": "application/json" } });
+    const counted = await anthropic.messages.countTokens({ model: "ant/m", messages });
+    expect(counted.input_tokens).toBe(7);
+    expect(benches.provider.requests[0]?.path).toBe("/v1/messages/count_tokens");
+    benches.provider.next({ status: 404 });
+    const estimated = await anthropic.messages.countTokens({ model: "ant/m", messages }).withResponse();
+    expect(estimated.data.input_tokens).toBeGreaterThan(7);
+    expect(estimated.response.headers.get("x-armorclaw-estimated")).toBe("1");
+  });
+
+  test("receives a list of what the bridge changed of its request", async () => {
+    const { anthropic } = await open();
+    const request = { model: "ant/m", messages, max_tokens: 8_000, service_tier: "auto" as const };
+    const { response } = await anthropic.messages.create(request).withResponse();
+    expect(response.headers.get("x-armorclaw-clamped")).toBe("max_tokens=4096");
+    expect(response.headers.get("x-armorclaw-dropped")).toBe("service_tier");
+    const stream = await anthropic.messages.create({ ...request, stream: true }).withResponse();
+    for await (const _ of stream.data);
+    expect(stream.response.headers.get("x-armorclaw-clamped")).toBe("max_tokens=4096");
+  });
+
   test("receives the bridge's errors", async () => {
     const { anthropic } = await open({ policy: { models: [] } });
     const failed = anthropic.messages.create({ model: "ant/m", messages, max_tokens: 20 });
-    await expect(failed).rejects.toMatchObject({ status: 403, error: { error: { type: "llm_model_not_allowed" } } });
+    await expect(failed).rejects.toMatchObject({
+      status: 404,
+      error: { error: { type: "not_found_error", code: "llm_model_not_allowed" } },
+    });
   });
 });
 
@@ -192,7 +248,8 @@ test("the endpoint serves nothing else", async () => {
       body,
       headers: { authorization: `Bearer ${apiKey}` },
     });
-  expect((await post("/v1/embeddings", "{}")).status).toBe(404);
+  expect((await post("/v1/files", "{}")).status).toBe(404);
+  expect((await post("/v1/embeddings", "{}")).status).toBe(400);
   expect((await post("/v1/chat/completions", "nonsense")).status).toBe(400);
   expect((await post("/v1/chat/completions", JSON.stringify({ model: "oai/m" }))).status).toBe(400);
 });

@@ -1,11 +1,11 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { nearest } from "@armorclaw/protocol/nearest";
-import type { DialectName } from "./codecs/chat-request.ts";
+import type { ProviderKind } from "./codecs/chat-request.ts";
 import type { OutputCapField } from "./codecs/dialect.ts";
 
 export interface ProviderSettings {
   readonly name: string;
-  readonly kind: DialectName;
+  readonly kind: ProviderKind;
   readonly baseUrl: string;
   /** The name of the secret with the key; undefined for a provider without one. */
   readonly secret: string | undefined;
@@ -70,6 +70,11 @@ export class ModelTable {
     throw new BridgeError("LLM_MODEL_NOT_FOUND", `No provider offers ${name.slice(0, 200)}${hint}`, {
       model: name.slice(0, 200),
     });
+  }
+
+  /** All names by which `find` finds the model: its id and, where one provider alone has it, its own name. */
+  namesOf({ id, model }: Route): string[] {
+    return this.all.filter((route) => route.model === model).length === 1 ? [id, model] : [id];
   }
 
   /** The model and its fallbacks, in their order. */

@@ -16,11 +16,13 @@ import { type Clock, delay } from "../../platform/clock.ts";
 import { backOff } from "../../platform/retry.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, runOf } from "./call-context.ts";
-import { providerDialects } from "./codecs/dialects.ts";
+import type { ChatRequest } from "./codecs/chat-request.ts";
+import { providerDialect } from "./codecs/dialects.ts";
+import { countAt, parseObject } from "./codecs/json.ts";
 import type { Route } from "./models.ts";
 import type { SecretReader } from "./ports.ts";
 import type { Providers } from "./providers.ts";
-import { UpstreamFailure } from "./upstream.ts";
+import { readAll, UpstreamFailure } from "./upstream.ts";
 
 export interface ProviderCallSettings {
   readonly attemptsMax: number;
@@ -105,6 +107,39 @@ export class ProviderCalls {
     }
   }
 
+  /**
+   * Asks a provider that counts tokens for nothing, once.
+   * @returns undefined where the provider does not count, or does not answer
+   */
+  async countTokens({ provider, model }: Route, request: ChatRequest, caller: LlmCaller, signal: AbortSignal) {
+    if (provider.kind !== "anthropic" || request.source.dialect !== "anthropic") return undefined;
+    const { upstream, circuit } = this.#deps.providers.of(provider.name);
+    if (circuit.state === "open") return undefined;
+    const dialect = providerDialect(provider.kind, request);
+    const {
+      max_tokens: _max,
+      stream: _stream,
+      ...body
+    } = dialect.encodeRequest(request, {
+      model,
+      outputTokens: request.outputTokens ?? 1,
+      outputCapField: provider.outputCapField,
+    }) as Record<string, unknown>;
+    const key = provider.secret === undefined ? "" : await this.#deps.secrets.use(provider.secret, caller.principal);
+    const headers = { ...request.headers, ...dialect.headers(key) };
+    try {
+      const answer = await upstream.post(`${dialect.path}/count_tokens`, headers, JSON.stringify(body), signal);
+      return countAt(parseObject(await readAll(answer)), "input_tokens");
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+      this.#deps.logger.debug(
+        { provider: provider.name, status: error.status },
+        "The provider did not count the tokens",
+      );
+      return undefined;
+    }
+  }
+
   /** Waits until the provider takes calls for the model, and enters the provider's circuit. */
   async #awaitTurn({ provider, id }: Route, signal: AbortSignal): Promise<void> {
     const { circuit, rateLimits } = this.#deps.providers.of(provider.name);
@@ -148,7 +183,7 @@ export class ProviderCalls {
   async #exchange({ provider, model }: Route, context: CallContext, reserved: Reservation): Promise<void> {
     const { upstream } = this.#deps.providers.of(provider.name);
     const { request, outputTokens, sink, signal } = context;
-    const dialect = providerDialects[provider.kind];
+    const dialect = providerDialect(provider.kind, request);
     const { outputCapField } = provider;
     const body = JSON.stringify(dialect.encodeRequest(request, { model, outputTokens, outputCapField }));
     const key =

@@ -52,7 +52,7 @@ export function requests() {
 
 /** Makes one call and collects the answer in the request's dialect, as the endpoint sends it. */
 export async function call({ broker }: BrokerBench, request: ChatRequest, signal = new AbortController().signal) {
-  const codec = endpointDialects[request.source.dialect];
+  const codec = endpointDialects[request.source.dialect === "anthropic" ? "anthropic" : "openai"];
   const encoder = codec.streamEncoder(request);
   const events: SseEvent[] = [];
   let whole: string | undefined;

@@ -287,6 +287,16 @@ const startMessage = ({ id, model }: ModelEvent & { type: "start" }): Json => ({
   usage: { input_tokens: 0, output_tokens: 0 },
 });
 
-function encodeError({ type, message, remedy, details }: DialectError): Json {
-  return { type: "error", error: { type, message, remedy, details } };
+const errorTypes: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  404: "not_found_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+};
+
+function encodeError({ status, code, message, remedy, details }: DialectError): Json {
+  const type = errorTypes[status] ?? (status >= 500 ? "api_error" : "invalid_request_error");
+  return { type: "error", error: { type, message, code, remedy, details } };
 }

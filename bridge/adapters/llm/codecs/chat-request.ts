@@ -1,7 +1,12 @@
 import type { TokenUsage } from "../../../budget/index.ts";
 import type { Json } from "./json.ts";
 
-export type DialectName = "openai" | "anthropic";
+/** What a provider speaks. */
+export type ProviderKind = "openai" | "anthropic";
+/** What a caller may speak. */
+export type EndpointDialectName = ProviderKind;
+/** All requests and answers that the bridge reads. */
+export type DialectName = EndpointDialectName | "embeddings";
 
 /** A request that was checked: everything that it asks for has a bounded cost. */
 export interface ChatRequest {

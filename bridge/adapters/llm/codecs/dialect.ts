@@ -56,7 +56,10 @@ export interface StreamEncoder {
 }
 
 export interface DialectError {
-  readonly type: string;
+  /** Of the HTTP answer. */
+  readonly status: number;
+  /** The bridge's own code in lower case. */
+  readonly code: string;
   readonly message: string;
   readonly remedy: string;
   readonly details: Json | undefined;

@@ -283,6 +283,9 @@ class OpenaiStreamEncoder implements StreamEncoder {
   }
 }
 
-function encodeError({ type, message, remedy, details }: DialectError): Json {
-  return { error: { message, type, code: type, param: null, remedy, details } };
+const errorTypes: Readonly<Record<number, string>> = { 401: "authentication_error", 429: "rate_limit_error" };
+
+function encodeError({ status, code, message, remedy, details }: DialectError): Json {
+  const type = errorTypes[status] ?? (status >= 500 ? "server_error" : "invalid_request_error");
+  return { error: { message, type, code, param: null, remedy, details } };
 }

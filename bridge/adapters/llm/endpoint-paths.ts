@@ -1,0 +1,47 @@
+import type { EndpointDialectName } from "./codecs/chat-request.ts";
+
+/** What a request to the model endpoint asks for. */
+export type EndpointRequest =
+  | { readonly kind: "chat" | "countTokens"; readonly dialect: EndpointDialectName }
+  | { readonly kind: "models"; readonly dialect: EndpointDialectName }
+  | { readonly kind: "model"; readonly dialect: EndpointDialectName; readonly model: string }
+  | { readonly kind: "embeddings"; readonly dialect: "openai" };
+
+const posts: Readonly<Record<string, EndpointRequest>> = {
+  "chat/completions": { kind: "chat", dialect: "openai" },
+  messages: { kind: "chat", dialect: "anthropic" },
+  "messages/count_tokens": { kind: "countTokens", dialect: "anthropic" },
+  embeddings: { kind: "embeddings", dialect: "openai" },
+};
+
+/** SDKs append to the base address `/v1/messages` or `/messages`, so that one base address has to serve paths with the version, without it, and with it twice. */
+const versions = /^(?:\/v1)*\//;
+
+/** The request's path without its query and version. */
+export const pathOf = (url: string): string => (url.split("?", 1)[0] ?? "").replace(versions, "");
+
+/** The dialect that a client of this path reads errors in. */
+export const dialectOf = (url: string): EndpointDialectName =>
+  pathOf(url).startsWith("messages") ? "anthropic" : "openai";
+
+/** @returns undefined for what the endpoint does not serve */
+export function endpointRequest(method: string, url: string): EndpointRequest | undefined {
+  const path = pathOf(url);
+  if (method === "POST") return Object.hasOwn(posts, path) ? posts[path] : undefined;
+  if (method !== "GET") return undefined;
+  if (path === "models") return { kind: "models", dialect: "openai" };
+  if (!path.startsWith("models/")) return undefined;
+  return { kind: "model", dialect: "openai", model: decoded(path.slice("models/".length)) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** For a refusal of any other path. */
+export const servedPaths =
+  "POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, GET /v1/models and GET /v1/models/{model}";
