@@ -1,10 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { holder } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches } from "../../../tests/support/budget/broker-benches.ts";
-import { ManualClock } from "../../../tests/support/manual-clock.ts";
-import { until } from "../../../tests/support/until.ts";
-import { unixFetch } from "../../../tests/support/wire/unix-fetch.ts";
+import { holder } from "../../../../tests/support/budget/broker.ts";
+import { brokerBenches } from "../../../../tests/support/budget/broker-benches.ts";
+import { ManualClock } from "../../../../tests/support/manual-clock.ts";
+import { until } from "../../../../tests/support/until.ts";
+import { unixFetch } from "../../../../tests/support/wire/unix-fetch.ts";
 
 const benches = brokerBenches();
 const mebibyte = 1_048_576;

@@ -1,4 +1,4 @@
-import type { Keystore } from "../../keystore/index.ts";
+import type { Keystore } from "../../../keystore/index.ts";
 
 /** Reads providers' keys. A key never leaves the bridge, except to its provider. */
 export interface SecretReader {

@@ -2,11 +2,11 @@ import { request } from "node:http";
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, test } from "@jest/globals";
 import OpenAI from "openai";
-import { type BrokerBenchOptions, canaryKey, holder, inputNano } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches, ledger } from "../../../tests/support/budget/broker-benches.ts";
-import { costLimit } from "../../../tests/support/budget/budget.ts";
-import { until } from "../../../tests/support/until.ts";
-import { unixFetch } from "../../../tests/support/wire/unix-fetch.ts";
+import { type BrokerBenchOptions, canaryKey, holder, inputNano } from "../../../../tests/support/budget/broker.ts";
+import { brokerBenches, ledger } from "../../../../tests/support/budget/broker-benches.ts";
+import { costLimit } from "../../../../tests/support/budget/budget.ts";
+import { until } from "../../../../tests/support/until.ts";
+import { unixFetch } from "../../../../tests/support/wire/unix-fetch.ts";
 
 const benches = brokerBenches();
 

@@ -9,16 +9,16 @@ import {
   type PriceTable,
   type TokenUsage,
   worstCaseNanoUsd,
-} from "../../budget/index.ts";
-import type { PublishEvent } from "../../events/index.ts";
-import type { Logger } from "../../logging/index.ts";
-import { type Clock, delay } from "../../platform/clock.ts";
-import { backOff } from "../../platform/retry.ts";
+} from "../../../budget/index.ts";
+import type { PublishEvent } from "../../../events/index.ts";
+import type { Logger } from "../../../logging/index.ts";
+import { type Clock, delay } from "../../../platform/clock.ts";
+import { backOff } from "../../../platform/retry.ts";
+import type { ChatRequest } from "../codecs/chat-request.ts";
+import { providerDialect } from "../codecs/dialects.ts";
+import { countAt, parseObject } from "../codecs/json.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, runOf } from "./call-context.ts";
-import type { ChatRequest } from "./codecs/chat-request.ts";
-import { providerDialect } from "./codecs/dialects.ts";
-import { countAt, parseObject } from "./codecs/json.ts";
 import type { Route } from "./models.ts";
 import type { SecretReader } from "./ports.ts";
 import type { Providers } from "./providers.ts";

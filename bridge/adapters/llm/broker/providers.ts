@@ -1,7 +1,7 @@
-import type { PublishEvent } from "../../events/index.ts";
-import type { Service } from "../../lifecycle/index.ts";
-import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../platform/circuit-breaker.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { PublishEvent } from "../../../events/index.ts";
+import type { Service } from "../../../lifecycle/index.ts";
+import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../../platform/circuit-breaker.ts";
+import type { Clock } from "../../../platform/clock.ts";
 import type { ProviderSettings } from "./models.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { Upstream, type UpstreamSettings } from "./upstream.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Clock, Timer } from "../../platform/clock.ts";
+import type { Clock, Timer } from "../../../platform/clock.ts";
 
 /** The start of an agent that an endpoint serves. */
 export interface EndpointHolder {

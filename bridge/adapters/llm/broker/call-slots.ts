@@ -1,6 +1,6 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { onAbort } from "../../platform/abort.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { onAbort } from "../../../platform/abort.ts";
+import type { Clock } from "../../../platform/clock.ts";
 
 /** How long a call waits for another one of its principal to end. */
 const waitMs = 60_000;

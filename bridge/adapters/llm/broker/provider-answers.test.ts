@@ -1,11 +1,11 @@
 // Answers in the shapes that public reports against gateways describe. Most cases failed here when they were written; the others guard what held.
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { agentCaller, type BrokerBench, inputNano, outputNano } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches, call, ledger, requests } from "../../../tests/support/budget/broker-benches.ts";
-import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
+import { agentCaller, type BrokerBench, inputNano, outputNano } from "../../../../tests/support/budget/broker.ts";
+import { brokerBenches, call, ledger, requests } from "../../../../tests/support/budget/broker-benches.ts";
+import { costLimit, usd } from "../../../../tests/support/budget/budget.ts";
+import { endpointDialects } from "../codecs/dialects.ts";
 import { AnswerCollector } from "./answer-collector.ts";
-import { endpointDialects } from "./codecs/dialects.ts";
 
 const benches = brokerBenches();
 const { openaiRequest } = requests();

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Clock } from "../../platform/clock.ts";
-import { TokenBuckets } from "../../platform/token-bucket.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import { TokenBuckets } from "../../../platform/token-bucket.ts";
 
 const mebibyte = 1_048_576;
 

@@ -1,9 +1,9 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { TokenUsage } from "../../budget/index.ts";
-import type { DialectName, ModelEvent } from "./codecs/chat-request.ts";
-import type { ProviderDialect } from "./codecs/dialect.ts";
-import { type Json, parseObject } from "./codecs/json.ts";
-import { SseDecoder, type SseEvent } from "./codecs/sse.ts";
+import type { TokenUsage } from "../../../budget/index.ts";
+import type { DialectName, ModelEvent } from "../codecs/chat-request.ts";
+import type { ProviderDialect } from "../codecs/dialect.ts";
+import { type Json, parseObject } from "../codecs/json.ts";
+import { SseDecoder, type SseEvent } from "../codecs/sse.ts";
 import { readAll, type UpstreamAnswer, UpstreamFailure } from "./upstream.ts";
 
 /** Takes an answer for its caller. */

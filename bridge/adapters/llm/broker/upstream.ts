@@ -2,8 +2,8 @@ import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:ht
 import { type Duplex, pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { Clock, Timer } from "../../platform/clock.ts";
-import { withoutTrailingSlashes } from "../../platform/trailing-slashes.ts";
+import type { Clock, Timer } from "../../../platform/clock.ts";
+import { withoutTrailingSlashes } from "../../../platform/trailing-slashes.ts";
 
 export interface UpstreamSettings {
   readonly baseUrl: string;

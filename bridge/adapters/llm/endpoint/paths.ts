@@ -1,4 +1,4 @@
-import type { EndpointDialectName } from "./codecs/chat-request.ts";
+import type { EndpointDialectName } from "../codecs/chat-request.ts";
 
 /** What a request to the model endpoint asks for. */
 export type EndpointRequest =

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { canaryKey } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches, call, ledger, requests } from "../../../tests/support/budget/broker-benches.ts";
-import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
-import { until } from "../../../tests/support/until.ts";
+import { canaryKey } from "../../../../tests/support/budget/broker.ts";
+import { brokerBenches, call, ledger, requests } from "../../../../tests/support/budget/broker-benches.ts";
+import { costLimit, usd } from "../../../../tests/support/budget/budget.ts";
+import { until } from "../../../../tests/support/until.ts";
 
 const benches = brokerBenches();
 const { openaiRequest, anthropicRequest } = requests();

@@ -1,10 +1,10 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
-import type { RunawayGuard } from "../../budget/index.ts";
-import { BoundedMap } from "../../platform/bounded-map.ts";
+import type { RunawayGuard } from "../../../budget/index.ts";
+import { BoundedMap } from "../../../platform/bounded-map.ts";
+import type { ChatRequest } from "../codecs/chat-request.ts";
 import type { AnswerSink } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, type LlmPolicy, runOf } from "./call-context.ts";
 import { CallSlots } from "./call-slots.ts";
-import type { ChatRequest } from "./codecs/chat-request.ts";
 import { isAllowed, type ModelTable, type Route } from "./models.ts";
 import { type ProviderCallDeps, type ProviderCallSettings, ProviderCalls } from "./provider-calls.ts";
 

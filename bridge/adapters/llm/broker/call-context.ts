@@ -1,6 +1,6 @@
-import type { Basis, RunawayLimits, TokenUsage } from "../../budget/index.ts";
+import type { Basis, RunawayLimits, TokenUsage } from "../../../budget/index.ts";
+import type { ChatRequest } from "../codecs/chat-request.ts";
 import type { AnswerSink } from "./answer-reader.ts";
-import type { ChatRequest } from "./codecs/chat-request.ts";
 
 /** Who a call is for. */
 export interface LlmCaller {

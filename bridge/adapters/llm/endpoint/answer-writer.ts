@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { AnswerSink } from "./answer-reader.ts";
-import type { ChatRequest, DialectName, ModelEvent } from "./codecs/chat-request.ts";
-import type { EndpointDialect, StreamEncoder } from "./codecs/dialect.ts";
-import { encodeSse, type SseEvent } from "./codecs/sse.ts";
+import type { AnswerSink } from "../broker/answer-reader.ts";
+import type { ChatRequest, DialectName, ModelEvent } from "../codecs/chat-request.ts";
+import type { EndpointDialect, StreamEncoder } from "../codecs/dialect.ts";
+import { encodeSse, type SseEvent } from "../codecs/sse.ts";
 
 /** Writes an answer to an HTTP response in the caller's dialect. Events of a provider of the same dialect pass unchanged. */
 export class EndpointSink implements AnswerSink {

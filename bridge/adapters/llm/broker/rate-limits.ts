@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../../platform/clock.ts";
 
 /** A provider that asks for more is asked again after this time: what it limits may be free long before. */
 const pauseMaxMs = 60_000;

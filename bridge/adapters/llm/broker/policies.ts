@@ -1,4 +1,4 @@
-import type { RunawayLimits } from "../../budget/index.ts";
+import type { RunawayLimits } from "../../../budget/index.ts";
 import type { LlmCaller, LlmPolicy } from "./call-context.ts";
 
 /** Each key may also be undefined: the general limits then hold. */

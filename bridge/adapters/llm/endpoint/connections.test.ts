@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
-import { ManualClock } from "../../../tests/support/manual-clock.ts";
-import { EndpointConnections } from "./endpoint-connections.ts";
+import { ManualClock } from "../../../../tests/support/manual-clock.ts";
+import { EndpointConnections } from "./connections.ts";
 
 const holder = { agentId: "mail-1", loop: "mail", epoch: 1 };
 

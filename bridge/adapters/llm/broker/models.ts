@@ -1,7 +1,7 @@
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { nearest } from "@armorclaw/protocol/nearest";
-import type { ProviderKind } from "./codecs/chat-request.ts";
-import type { OutputCapField } from "./codecs/dialect.ts";
+import type { ProviderKind } from "../codecs/chat-request.ts";
+import type { OutputCapField } from "../codecs/dialect.ts";
 
 export interface ProviderSettings {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { BridgeError, type ErrorCode, errorCatalogue } from "@armorclaw/protocol/errors";
-import type { DialectError, EndpointDialect } from "./codecs/dialect.ts";
-import { encodeSse } from "./codecs/sse.ts";
+import type { DialectError, EndpointDialect } from "../codecs/dialect.ts";
+import { encodeSse } from "../codecs/sse.ts";
 
 /**
  * The status of each error at the model endpoint. None but a wrong key is 401 or 403: coding agents take those for a failed log-in and

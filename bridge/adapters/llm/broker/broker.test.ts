@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { canaryKey, outputNano } from "../../../tests/support/budget/broker.ts";
-import { brokerBenches, call, ledger, requests } from "../../../tests/support/budget/broker-benches.ts";
-import { costLimit, usd } from "../../../tests/support/budget/budget.ts";
+import { canaryKey, outputNano } from "../../../../tests/support/budget/broker.ts";
+import { brokerBenches, call, ledger, requests } from "../../../../tests/support/budget/broker-benches.ts";
+import { costLimit, usd } from "../../../../tests/support/budget/budget.ts";
 
 const benches = brokerBenches();
 const { openaiRequest, anthropicRequest } = requests();

@@ -1,5 +1,5 @@
+import type { ModelEvent } from "../codecs/chat-request.ts";
 import type { AnswerSink } from "./answer-reader.ts";
-import type { ModelEvent } from "./codecs/chat-request.ts";
 
 interface CollectedCall {
   id: string;
