@@ -1,8 +1,18 @@
-import { type AgentId, BridgeError, type Principal } from "@armorclaw/protocol";
+import { type AgentId, type AnyEvent, BridgeError, events, type Principal } from "@armorclaw/protocol";
+import { compilePatterns } from "../events/index.ts";
 import type { Access } from "./access.ts";
 
-/** The bridge alone publishes events of these types, so that what they report is true. */
-const reservedTypes = /^(?:agent|alert|approval|bridge|budget|config|event|keystore|llm|matrix|queue|task)\./;
+const contractEvents: readonly (readonly [string, AnyEvent])[] = Object.entries(events);
+
+const domainOf = (type: string): string => type.split(".", 1)[0] ?? type;
+
+/** The bridge alone publishes events of the domains of its contract, so that what they report is true. */
+const reservedDomains: ReadonlySet<string> = new Set(contractEvents.map(([type]) => domainOf(type)));
+
+/** The channels of the contract's events as patterns. A reader who selects by channel would take another event there for the bridge's. */
+const isReservedChannel = compilePatterns([
+  ...new Set(contractEvents.map(([, { channel }]) => channel.replaceAll(/<[^<>]+>/gu, "*"))),
+]);
 
 /** What event rights ask about agents. */
 export interface PublishingAgents {
@@ -28,8 +38,10 @@ export class EventRights {
   /** @throws BridgeError FORBIDDEN */
   assertMayPublish(principal: Principal, channel: string, type: string): void {
     this.#assertMayUse(principal, channel, "publish");
-    if (reservedTypes.test(type))
+    if (reservedDomains.has(domainOf(type)))
       throw new BridgeError("FORBIDDEN", `Events of the type ${type} are published by the bridge alone`, { type });
+    if (isReservedChannel(channel))
+      throw new BridgeError("FORBIDDEN", `On the channel ${channel} the bridge alone publishes`, { channel });
   }
 
   /** Whether the principal takes no events because it is an agent that is paused or suspended. */

@@ -16,6 +16,6 @@ export { readNewest } from "./history.ts";
 export { subscribeLive } from "./live-subscription.ts";
 export { Mailbox, type Sent } from "./mailbox.ts";
 export { eventsMigrations } from "./migrations.ts";
-export { coversPattern } from "./pattern.ts";
+export { compilePatterns, coversPattern } from "./pattern.ts";
 export type { RetentionSettings } from "./retention.ts";
 export { fieldOf } from "./selector.ts";

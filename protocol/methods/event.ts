@@ -144,7 +144,7 @@ export const unsubscribe = defineMethod({
 export const publish = defineMethod({
   summary: "Publish an event.",
   description:
-    "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The types `agent.*` and `bridge.*` are reserved for the bridge.",
+    "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The domains of the bridge's own event types (`agent.*`, `bridge.*`, `matrix.*`, `webrtc.*` and so on) and the channels that those events are published on are reserved for the bridge.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   scope: { channelParam: "channel" },
