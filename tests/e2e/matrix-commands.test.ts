@@ -59,15 +59,17 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
       "the pause after a denial",
       async () => (await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } })).result,
     );
-    const code = String(result?.["approval_id"]).replace("ap_", "");
+    const id = String(result?.["approval_id"]);
     const asked = await until(
       "the question",
       () =>
         world.ann.inbound.flatMap((one) =>
-          one.type === "matrix.message" && one.data.body.includes(`!approve ${code}`) ? [one.data] : [],
+          one.type === "matrix.message" && one.data.body.includes(`"action":"${action}"`) ? [one.data] : [],
         )[0],
     );
-    return { code, id: `ap_${code}`, asked };
+    const code = /!approve ([0-9a-f]{16})/.exec(asked.body)?.[1] ?? "none";
+    expect(code).not.toBe(id.replace("ap_", ""));
+    return { code, id, asked };
   };
   const react = async (eventId: string, key: string, who = world.ann) => {
     const content = { "m.relates_to": { rel_type: "m.annotation", event_id: eventId, key } };
@@ -119,7 +121,8 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
 
   test("refuses a wrong code, a code of another room, and a reaction", async () => {
     const { code, id, asked } = await question("guess");
-    expect(await ask("!approve 0123456789abcdef")).toMatch(/^This room has no approval request with that code/);
+    for (const other of ["0123456789abcdef", id, id.replace("ap_", "")])
+      expect(await ask(`!approve ${other}`)).toMatch(/^This room has no approval request with that code/);
     expect(await ask("!approve")).toBe("Usage: !approve CODE");
     expect(await ask(`!approve ${code}`, world.openRoom)).toMatch(/only in an encrypted room/);
     await react(asked.event_id, "✅");

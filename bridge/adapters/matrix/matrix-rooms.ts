@@ -15,6 +15,7 @@ import { type MethodCalls, RoomCommands } from "./rooms/commands.ts";
 import { matrixDestination } from "./rooms/destination.ts";
 import type { Inbound, MatrixRole, MatrixTrust } from "./rooms/inbound.ts";
 import { OutgoingMessages } from "./rooms/outgoing-messages.ts";
+import { approvalOf, codeOf } from "./rooms/questions.ts";
 
 /** The homeserver's time to answer who is in a room. */
 const memberDeadlineMs = 10_000;
@@ -112,7 +113,8 @@ export class MatrixRooms {
         clock,
         trust,
         methods,
-        isAskedIn: (approvalId, roomId) => posts.isAskedIn(approvalId, roomId),
+        approvalOf: (code, roomId) => store.read((sql) => approvalOf(sql, code, roomId)),
+        codeOf: (approvalId, roomId) => store.read((sql) => codeOf(sql, approvalId, roomId)),
         refused: (principal, method) => {
           logger.warn({ principal, method }, "a command of a room was refused");
           deps.refused?.(principal, method);

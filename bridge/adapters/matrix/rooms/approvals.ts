@@ -8,6 +8,7 @@ import { failureText, type MethodCalls } from "./commands.ts";
 import { roomMessage } from "./destination.ts";
 import type { InboundReaction, MatrixTrust } from "./inbound.ts";
 import { type OutgoingMessages, questionKey } from "./outgoing-messages.ts";
+import { codeOf, recordQuestion } from "./questions.ts";
 
 export interface RoomApprovalSettings {
   /** The room that approvals are asked for in; the first of `rooms` without it. */
@@ -58,7 +59,10 @@ export class RoomApprovals {
     const reply = async (text: string, dedupeKey: string) => {
       await posts.post(roomId, { text, msgtype: "m.notice", threadId: target }, dedupeKey);
     };
-    if (!this.#settings.reactionApprovals) return await reply(reactionHint(approvalId), `hint:${approvalId}`);
+    if (!this.#settings.reactionApprovals) {
+      const code = this.#deps.store.read((sql) => codeOf(sql, approvalId, roomId));
+      return code === undefined ? undefined : await reply(reactionHint(code), `hint:${approvalId}`);
+    }
     try {
       await methods.call(method, { approval_id: approvalId }, { id: `matrix:${sender}`, userId: sender, role });
     } catch (error) {
@@ -75,8 +79,11 @@ export class RoomApprovals {
 
   #postQuestion(sql: Sql, data: EventData<"approval.requested">): void {
     const approvalId = data.approval_id;
+    const roomId = this.#roomId;
+    if (roomId === undefined) return;
+    const code = recordQuestion(sql, approvalId, roomId, this.#deps.log.clock.now());
     // A notice would not notify anybody's phone.
-    this.#queue(sql, questionKey(approvalId), { text: approvalPrompt(data), msgtype: "m.text", approvalId });
+    this.#queue(sql, questionKey(approvalId), { text: approvalPrompt(data, code), msgtype: "m.text", approvalId });
   }
 
   #postDecision(sql: Sql, data: EventData<"approval.decided">): void {
@@ -87,9 +94,12 @@ export class RoomApprovals {
     this.#queue(sql, `approval-${data.status}:${data.approval_id}`, { text, msgtype: "m.notice", ...thread });
   }
 
+  get #roomId(): string | undefined {
+    return this.#settings.approvalRoom ?? this.#settings.rooms[0];
+  }
+
   #queue(sql: Sql, key: string, message: Parameters<typeof roomMessage>[2]): void {
-    const { approvalRoom, rooms } = this.#settings;
-    const roomId = approvalRoom ?? rooms[0];
+    const roomId = this.#roomId;
     if (roomId !== undefined) this.#deps.outbox.queue(sql, roomMessage(roomId, key, message));
   }
 }

@@ -1,5 +1,5 @@
 import type { Result } from "@armorclaw/protocol";
-import { agentLine, approvalLines, budgetLines } from "./command-replies.ts";
+import { agentLine, approvalLines, budgetLines, type CodeOf, oneLine } from "./command-replies.ts";
 
 /** A room command and the method that it calls. The method decides who may use the command. */
 export interface RoomCommand {
@@ -10,19 +10,12 @@ export interface RoomCommand {
   /** Undefined when the number of words is wrong. */
   readonly params: (words: readonly string[]) => object | undefined;
   /** @param items the items that the method streamed */
-  readonly render: (result: never, items: never) => string;
+  readonly render: (result: never, items: never, codeOf: CodeOf) => string;
 }
 
 const none = (words: readonly string[]) => (words.length === 0 ? {} : undefined);
 const one = (field: string) => (words: readonly string[]) => (words.length === 1 ? { [field]: words[0] } : undefined);
 const done = (text: string) => () => text;
-
-/** Takes an approval's id with or without `ap_`. */
-const approval = (words: readonly string[]) => {
-  const [code] = words;
-  if (code === undefined || words.length !== 1) return undefined;
-  return { approval_id: code.startsWith("ap_") ? code : `ap_${code}` };
-};
 
 export const roomCommands: readonly RoomCommand[] = [
   {
@@ -50,7 +43,7 @@ export const roomCommands: readonly RoomCommand[] = [
     method: "agent.logs",
     params: ([id, ...more]) => (id !== undefined && more.length === 0 ? { agent_id: id, tail: 20 } : undefined),
     render: (_: unknown, items: readonly { readonly line: string }[]) =>
-      items.length === 0 ? "The agent has written no logs." : items.map(({ line }) => `| ${line}`).join("\n"),
+      items.length === 0 ? "The agent has written no logs." : items.map(({ line }) => `| ${oneLine(line)}`).join("\n"),
   },
   {
     name: "start",
@@ -113,7 +106,7 @@ export const roomCommands: readonly RoomCommand[] = [
     usage: "CODE",
     summary: "allow a request, once",
     method: "approval.approve",
-    params: approval,
+    params: one("code"),
     render: done("Approved."),
   },
   {
@@ -121,7 +114,7 @@ export const roomCommands: readonly RoomCommand[] = [
     usage: "CODE",
     summary: "refuse a request",
     method: "approval.deny",
-    params: approval,
+    params: one("code"),
     render: done("Denied."),
   },
 ];

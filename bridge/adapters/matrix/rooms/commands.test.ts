@@ -21,6 +21,7 @@ const message = (body: string, changes: Partial<InboundMessage> = {}): InboundMe
 function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSettings["require"] } = {}) {
   const { role = "operator", require = "verified" } = options;
   const answers: string[] = [];
+  const lines = ["one", "two"];
   const refused: [string, string][] = [];
   const calls: { method: string; params: object; caller: RoomMember }[] = [];
   let monotonic = 0;
@@ -55,10 +56,11 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
               : "write",
         call: async (method, params, caller) => {
           calls.push({ method, params, caller });
-          return { result: results[method]?.(), items: [{ line: "one" }, { line: "two" }] };
+          return { result: results[method]?.(), items: lines.map((line) => ({ line })) };
         },
       },
-      isAskedIn: (approvalId) => approvalId === "ap_2f4a9c01d3e5b7f8",
+      approvalOf: (code) => (code === "0123456789abcdef" ? "ap_2f4a9c01d3e5b7f8" : undefined),
+      codeOf: () => undefined,
       answer: async (_, text) => void answers.push(text),
       refused: (principal, method) => void refused.push([principal, method]),
     },
@@ -67,12 +69,12 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
   const pass = (ms: number) => {
     monotonic += ms;
   };
-  return { commands, answers, calls, refused, pass };
+  return { commands, answers, lines, calls, refused, pass };
 }
 
 describe("RoomCommands", () => {
-  test.each(["!Stop heartbeat-1", "!STOP heartbeat-1", "  !stop heartbeat-1 "])(
-    "takes %j as a command",
+  test.each(["!Stop heartbeat-1", "! stop heartbeat-1", "!STOP heartbeat-1", "  !stop heartbeat-1 "])(
+    "takes %j for a command",
     async (body) => {
       const { commands, calls } = setUp();
       expect(await commands.handle(message(body))).toBe(true);
@@ -80,16 +82,16 @@ describe("RoomCommands", () => {
     },
   );
 
-  test("takes the text below a quoted question as the command, and only in a reply", async () => {
+  test("takes the text below a quoted question for the command, and only in a reply", async () => {
     const { commands, calls } = setUp();
-    const body = "> <@bot:x> heartbeat-1 requests: mail.send\n> !deny 2f4a9c01d3e5b7f8\n\n!approve 2f4a9c01d3e5b7f8";
+    const body = "> <@bot:x> heartbeat-1 requests: mail.send\n> !deny 0123456789abcdef\n\n!approve 0123456789ABCDEF";
     expect(await commands.handle(message(body))).toBe(false);
     expect(await commands.handle(message(body, { reply_to: "$q" }))).toBe(true);
     expect(calls).toMatchObject([{ method: "approval.approve", params: { approval_id: "ap_2f4a9c01d3e5b7f8" } }]);
     expect(await commands.handle(message("> !stop heartbeat-1", { reply_to: "$q" }))).toBe(false);
   });
 
-  test("records a command that was refused because of its device or its room", async () => {
+  test("records what was refused for its device or its room", async () => {
     const { commands, refused } = setUp();
     await commands.handle(message("!panic", { trust: "unverified" }));
     await commands.handle(message("!stop heartbeat-1", { trust: "plain" }));
@@ -112,33 +114,22 @@ describe("RoomCommands", () => {
     expect(answers).toEqual(["heartbeat-1: stopped"]);
   });
 
-  test("accepts the code of an approval with or without its prefix", async () => {
-    const { commands, calls } = setUp();
-    await commands.handle(message("!approve 2f4a9c01d3e5b7f8"));
-    await commands.handle(message("!approve ap_2f4a9c01d3e5b7f8"));
-    expect(calls.map(({ params }) => params)).toEqual(Array(2).fill({ approval_id: "ap_2f4a9c01d3e5b7f8" }));
-  });
-
-  test("shows the items of a stream", async () => {
+  test("shows what a method streamed", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!logs heartbeat-1"));
     expect(answers).toEqual(["| one\n| two"]);
   });
 
-  test.each([
-    "hello",
-    "stop heartbeat-1",
-    "! stop",
-    "> !stop heartbeat-1",
-    "please !stop heartbeat-1",
-    "hi\n!stop heartbeat-1",
-  ])("does not take %j as a command", async (body) => {
-    const { commands, calls, answers } = setUp();
-    expect(await commands.handle(message(body))).toBe(false);
-    expect([calls, answers]).toEqual([[], []]);
-  });
+  test.each(["hello", "stop heartbeat-1", "> !stop heartbeat-1", "please !stop heartbeat-1", "hi\n!stop heartbeat-1"])(
+    "takes %j for no command",
+    async (body) => {
+      const { commands, calls, answers } = setUp();
+      expect(await commands.handle(message(body))).toBe(false);
+      expect([calls, answers]).toEqual([[], []]);
+    },
+  );
 
-  test.each(["notice", "emote", "image", "other"])("does not take a %s as a command", async (kind) => {
+  test.each(["notice", "emote", "image", "other"])("takes a %s for no command", async (kind) => {
     const { commands, calls } = setUp();
     expect(await commands.handle(message("!stop heartbeat-1", { kind }))).toBe(false);
     expect(calls).toEqual([]);
@@ -160,20 +151,20 @@ describe("RoomCommands", () => {
     },
   );
 
-  test("a command that only reads needs no encryption", async () => {
+  test("one that only reads needs no encryption", async () => {
     const { commands, calls } = setUp();
     await commands.handle(message("!ps", { trust: "plain" }));
     expect(calls).toHaveLength(1);
   });
 
-  test("refuses a command that arrives too late", async () => {
+  test("refuses one that comes too late", async () => {
     const { commands, calls, answers } = setUp();
     await commands.handle(message("!stop heartbeat-1", { sent_at: "2026-11-21T07:54:00.000Z" }));
     expect(calls).toEqual([]);
     expect(answers[0]).toMatch(/more than five minutes ago/);
   });
 
-  test("shows a catalogue error with its remedy, and no detail of a bug", async () => {
+  test("tells the catalogue's errors with what to do, and nothing of a bug", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!start x"));
     await commands.handle(message("!status"));
@@ -183,7 +174,7 @@ describe("RoomCommands", () => {
     expect(answers[1]).not.toContain("secret");
   });
 
-  test("explains how commands are written, and lists only those that this bridge has", async () => {
+  test("says how a command is written, which there are, and nothing of those that this bridge does not have", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!stop"));
     await commands.handle(message("!budget"));
@@ -194,7 +185,7 @@ describe("RoomCommands", () => {
     expect(answers[2]).not.toContain("!budget");
   });
 
-  test("answers a flood only in part, reports that once, and still runs a panic command", async () => {
+  test("answers a flood only in part, says so once, and hears a panic all the same", async () => {
     const { commands, calls, answers, pass } = setUp();
     for (let n = 0; n < 10_000; n += 1) await commands.handle(message("!ps"));
     expect(calls).toHaveLength(30);
@@ -206,10 +197,30 @@ describe("RoomCommands", () => {
     expect(calls).toHaveLength(32);
   });
 
-  test("a code is valid only in the room of its question", async () => {
-    const { commands, calls, answers } = setUp();
-    await commands.handle(message("!approve 0123456789abcdef"));
-    expect(answers).toEqual(["This room has no approval request with that code."]);
+  test("a code is one only in the room that was asked", async () => {
+    const { commands, calls, answers, refused } = setUp();
+    // An agent knows the id of its approval, and not the code in the bridge's question.
+    for (const code of ["2f4a9c01d3e5b7f8", "ap_2f4a9c01d3e5b7f8", "fedcba9876543210"])
+      await commands.handle(message(`!approve ${code}`));
+    expect(answers).toEqual(Array(3).fill(expect.stringMatching(/^This room has no approval request with that code/)));
     expect(calls).toEqual([]);
+    expect(refused).toEqual(Array(3).fill(["matrix:@ann:x", "approval.approve"]));
+  });
+
+  test.each(["!approve 0123456789abcdef\nplease", "!approve\u0000x", "!thisnameismuchtoolongforacommand"])(
+    "%j is answered, and not executed",
+    async (body) => {
+      const { commands, calls, answers } = setUp();
+      expect(await commands.handle(message(body))).toBe(true);
+      expect(answers).toEqual([expect.stringMatching(/^That is no command/)]);
+      expect(calls).toEqual([]);
+    },
+  );
+
+  test("lines of agents stay lines of agents", async () => {
+    const { commands, answers, lines } = setUp();
+    lines.push("a\rResolved: all", "b\u2028Approved.", "c\u202ed");
+    await commands.handle(message("!logs heartbeat-1"));
+    expect(answers[0]?.split("\n").slice(-3)).toEqual(["| a Resolved: all", "| b Approved.", "| c d"]);
   });
 });

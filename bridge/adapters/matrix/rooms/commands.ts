@@ -31,8 +31,10 @@ export interface RoomCommandDeps {
   readonly clock: Clock;
   readonly trust: MatrixTrust;
   readonly methods: MethodCalls;
-  /** Whether the approval was requested in the room. Its code is valid only there. */
-  readonly isAskedIn: (approvalId: string, roomId: string) => boolean;
+  /** The approval that the bridge asked for in the room under this code. The code is valid only there. */
+  readonly approvalOf: (code: string, roomId: string) => string | undefined;
+  /** The code of an approval that the bridge asked for in the room. */
+  readonly codeOf: (approvalId: string, roomId: string) => string | undefined;
   /** Queues an answer in the thread of the command, which the command may start. */
   readonly answer: (message: InboundMessage, text: string) => Promise<void>;
   /** Records a command that was refused before its method was called. */
@@ -61,9 +63,8 @@ export class RoomCommands {
   /** @returns whether the message was a command */
   async handle(message: InboundMessage): Promise<boolean> {
     const written = message.reply_to === undefined ? message.body : withoutQuote(message.body);
-    const words = message.kind === "text" ? /^!([a-z]{2,20})(?:\s+(.{0,500}))?$/iu.exec(written.trim()) : null;
-    if (words === null) return false;
-    const [, typed = "", rest = ""] = words;
+    if (message.kind !== "text" || !/^!\s?[a-z]/iu.test(written.trim())) return false;
+    const [, typed = "", rest = ""] = /^!\s?([a-z]{2,20})(?:\s+(.{0,500}))?$/iu.exec(written.trim()) ?? [];
     // Phones begin a message with a capital letter.
     const name = typed.toLowerCase();
     // A panic is never refused for its rate.
@@ -87,6 +88,7 @@ export class RoomCommands {
     if (role === undefined) return "You may not give commands here.";
     const caller = { id: `matrix:${message.sender}`, userId: message.sender, role } as const;
     const known = roomCommands.filter(({ method }) => methods.effectOf(method) !== undefined);
+    if (name === "") return "That is no command: a command is one line, for example !status. !help lists the commands.";
     if (name === "help") return helpText(known);
     const command = known.find((one) => one.name === name);
     if (command === undefined) return `There is no !${name}. !help lists the commands.`;
@@ -98,16 +100,24 @@ export class RoomCommands {
       return refusal;
     }
     const args = rest.split(/\s+/u).filter((word) => word !== "");
-    const params = command.params(args);
-    if (params === undefined) return `Usage: ${usage(command)}`;
-    if ("approval_id" in params && !this.#deps.isAskedIn(String(params.approval_id), message.room_id))
-      return "This room has no approval request with that code.";
+    const typed = command.params(args);
+    if (typed === undefined) return `Usage: ${usage(command)}`;
+    const params = "code" in typed ? this.#approvalParams(String(typed.code), message.room_id) : typed;
+    if (params === undefined) {
+      this.#deps.refused?.(caller.id, command.method);
+      return "This room has no approval request with that code. Only the code in the bridge's own question is valid, in the room of that question; !approvals lists the requests.";
+    }
     try {
       const { result, items } = await methods.call(command.method, params, caller);
-      return command.render(result as never, items as never);
+      return command.render(result as never, items as never, (id) => this.#deps.codeOf(id, message.room_id));
     } catch (error) {
       return failureText(error);
     }
+  }
+
+  #approvalParams(code: string, roomId: string): { readonly approval_id: string } | undefined {
+    const approvalId = this.#deps.approvalOf(code.toLowerCase(), roomId);
+    return approvalId === undefined ? undefined : { approval_id: approvalId };
   }
 
   #refusal({ trust }: InboundMessage): string | undefined {

@@ -6,12 +6,13 @@ import { silentLogger } from "../../../logging/index.ts";
 import { Outbox, outboxMigrations } from "../../../outbox/index.ts";
 import { matrixDestination, roomMessage } from "./destination.ts";
 import { OutgoingMessages } from "./outgoing-messages.ts";
+import { questionMigrations, recordQuestion } from "./questions.ts";
 
 const room = "!r:x";
 const agent = { id: "agent:heartbeat-1", kind: "agent" } as const;
 
 async function setUp() {
-  const t = await openTestLog({ migrations: outboxMigrations });
+  const t = await openTestLog({ migrations: [...outboxMigrations, ...questionMigrations] });
   const outbox = new Outbox({ log: t.log, store: t.store, logger: silentLogger, random: Math.random });
   const trust = { isTrustedRoom: () => true, roleOf: () => undefined };
   const posts = new OutgoingMessages({ store: t.store, log: t.log, outbox, trust, isLoggedIn: () => true });
@@ -19,7 +20,7 @@ async function setUp() {
   return { t, outbox, posts, texts };
 }
 
-test("a caller's key never equals a key of the bridge or of another caller", async () => {
+test("no caller's key takes the place of a key of the bridge or of another caller", async () => {
   const { t, outbox, posts, texts } = await setUp();
   const own = ["alerts:1", "approval:ap_1", "answer:$1", "alert:e-1:agent-failed:!r:x"];
   for (const key of own) await posts.postFor(agent, room, { text: "claimed", msgtype: "m.text" }, key);
@@ -41,14 +42,13 @@ test("a caller's key never equals a key of the bridge or of another caller", asy
   await t[Symbol.asyncDispose]();
 });
 
-test("an agent's message cannot contain the code of a question that the bridge asked", async () => {
-  const { t, outbox, posts, texts } = await setUp();
-  const [id, code] = ["ap_2f4a9c01d3e5b7f8", "2f4a9c01d3e5b7f8"];
-  await t.store.write((sql) =>
-    outbox.queue(sql, roomMessage(room, `approval:${id}`, { text: "?", msgtype: "m.text", approvalId: id })),
-  );
+test("an agent's message cannot carry the code of a question that the bridge asked", async () => {
+  const { t, posts, texts } = await setUp();
+  const code = await t.store.write((sql) => recordQuestion(sql, "ap_2f4a9c01d3e5b7f8", room, 1));
   await posts.postFor(agent, room, { text: `other-1 requests: x\n!approve ${code}`, msgtype: "m.text" });
-  expect(texts().at(-1)).toBe("Agent heartbeat-1 writes:\n| other-1 requests: x\n| !approve [code]");
+  expect(texts().at(-1)).toMatch(/^Agent heartbeat-1 writes:\n\| \[This text is left out/);
+  await posts.postFor({ id: "user:0", kind: "user" }, room, { text: code, msgtype: "m.text" });
+  expect(texts().at(-1)).toBe(code);
   await t[Symbol.asyncDispose]();
 });
 

@@ -9,6 +9,7 @@ import { agentMessage } from "./agent-message.ts";
 import type { OutgoingMessage } from "./content.ts";
 import { destinationName, roomMessage } from "./destination.ts";
 import { type MatrixTrust, roomSegment } from "./inbound.ts";
+import { showsCode } from "./questions.ts";
 
 export interface OutgoingMessagesDeps {
   readonly store: Store;
@@ -57,9 +58,9 @@ export class OutgoingMessages {
     const { reactsTo } = message;
     if (reactsTo !== undefined && this.approvalAskedBy(reactsTo, roomId) !== undefined)
       throw new BridgeError("FORBIDDEN", "An agent may not react to a question of the bridge");
-    const isApprovalCode = (code: string) => this.#row(questionKey(`ap_${code.toLowerCase()}`)) !== undefined;
+    const hasCode = (text: string) => this.#deps.store.read((sql) => showsCode(sql, text));
     const agentId = principal.id.replace(/^agent:/, "");
-    return await this.post(roomId, agentMessage(agentId, message, isApprovalCode), key);
+    return await this.post(roomId, agentMessage(agentId, message, hasCode), key);
   }
 
   /**
@@ -89,10 +90,6 @@ export class OutgoingMessages {
     const row = this.#deps.store.read((sql) => this.#deps.outbox.findByReceipt(sql, destinationName, eventId));
     const approvalId = row?.lane === roomId ? row.body["approvalId"] : undefined;
     return typeof approvalId === "string" ? approvalId : undefined;
-  }
-
-  isAskedIn(approvalId: string, roomId: string): boolean {
-    return this.#row(questionKey(approvalId))?.lane === roomId;
   }
 
   #settled(dedupeKey: string, signal: AbortSignal): Promise<string | undefined> {
