@@ -8,6 +8,7 @@ import { contractEvent, type PublishEvent } from "../events/index.ts";
 import { silentLogger } from "../logging/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Sql } from "../store/index.ts";
+import type { LaneState } from "./alert-delivery.ts";
 import { type AlertSettings, Alerts, alertsMigrations, DiskWatch, Pulse } from "./index.ts";
 import { fill } from "./rules.ts";
 
@@ -24,15 +25,24 @@ const outboxTable = {
 async function setUp(settings: Partial<AlertSettings> = {}) {
   const clock = new ManualClock();
   const t = await openTestLog({ clock, migrations: [...alertsMigrations, outboxTable] });
+  const unreachable = new Map<string, LaneState>();
   const queue = {
     queue: (sql: Sql, { lane, dedupeKey, body }: { lane: string; dedupeKey: string; body: object }) =>
-      sql.run("INSERT INTO told VALUES (?, ?, ?)", dedupeKey, lane, String((body as { text: string }).text)),
+      sql.run("INSERT OR IGNORE INTO told VALUES (?, ?, ?)", dedupeKey, lane, String((body as { text: string }).text)),
+    laneState: (_: Sql, __: string, lane: string) => unreachable.get(lane) ?? "open",
+    waiting: (sql: Sql, destination: string, lane: string) =>
+      sql.all("SELECT * FROM told WHERE lane = ? ORDER BY rowid", lane).map((row) => ({
+        destination,
+        lane,
+        dedupeKey: String(row["dedupe_key"]),
+        body: { text: String(row["text"]) },
+      })),
     kick: () => undefined,
   };
   const make = () =>
     new Alerts(
       { log: t.log, store: t.store, queue, logger: silentLogger },
-      { rules: [], off: [], to: [room], digestMs: minute, repeatMs: 60 * minute, ...settings },
+      { rules: [], off: [], to: [room], otherwise: [], digestMs: minute, repeatMs: 60 * minute, ...settings },
     );
   let alerts = make();
   await alerts.start();
@@ -41,9 +51,19 @@ async function setUp(settings: Partial<AlertSettings> = {}) {
   const settle = async () => {
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
   };
+  const toldAt = (lane: string) =>
+    t.store.read((sql) =>
+      sql.all("SELECT text FROM told WHERE lane = ? ORDER BY rowid", lane).map((row) => String(row["text"])),
+    );
   return {
     clock,
     told,
+    toldAt,
+    unreachable,
+    async publishFrom(source: string, type: string, data: Record<string, unknown>) {
+      await t.log.publish(draft("x.y", { type, source, data }));
+      await settle();
+    },
     async publish(...args: Parameters<PublishEvent>) {
       await t.log.publish(contractEvent(...args));
       await settle();
@@ -84,7 +104,7 @@ const started = {
 };
 
 describe("Alerts", () => {
-  test("sends critical alerts at once and once, their recoveries, and nothing twice over a restart", async () => {
+  test("tells what is critical at once and once, what it recovers from, and nothing twice over a restart", async () => {
     await using s = await setUp();
     await s.publish("agent.failed", "bridge", failed("a-1"));
     await s.publish("agent.failed", "bridge", failed("a-1"));
@@ -99,7 +119,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("groups alerts that can wait, and drops those that are over before they were sent", async () => {
+  test("gathers what can wait, and does not tell what is over before it was told", async () => {
     await using s = await setUp();
     await s.publish("queue.late", "bridge", late);
     await s.publish("queue.late", "bridge", { ...late, lane: "!b" });
@@ -117,7 +137,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("repeats an alert that stays open after a while, with its number of occurrences", async () => {
+  test("tells what is still open again after a while, with how often it came up", async () => {
     await using s = await setUp();
     for (let i = 0; i < 4; i++) await s.publish("agent.failed", "bridge", failed("a-1"));
     await s.pass(59 * minute);
@@ -134,7 +154,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("repeats an alert without a recovery while its event recurs: soon, then less and less often", async () => {
+  test("sends what happens again although it has no end: soon, then ever less often, and nothing that does not happen", async () => {
     await using s = await setUp();
     await s.publish("queue.dead", "bridge", late);
     await s.publish("queue.dead", "bridge", { ...late, reason: "503" });
@@ -155,7 +175,7 @@ describe("Alerts", () => {
     expect(s.told()).toHaveLength(sent);
   });
 
-  test("sends only critical alerts at night", async () => {
+  test("is quiet at night, except for what is critical", async () => {
     await using s = await setUp({ quietHours: { from: "07:30", to: "08:30", timeZone: "UTC" } });
     await s.publish("queue.late", "bridge", late);
     await s.publish("agent.failed", "bridge", failed("a-1"));
@@ -165,7 +185,7 @@ describe("Alerts", () => {
     expect(s.told()).toHaveLength(2);
   });
 
-  test("sends each route the alerts of its severity", async () => {
+  test("tells each route what is severe enough for it", async () => {
     await using s = await setUp({ to: [room, { ...room, lane: "!pager", minSeverity: "critical" }], digestMs: 0 });
     await s.publish("queue.late", "bridge", late);
     await s.pass(2_000);
@@ -174,7 +194,7 @@ describe("Alerts", () => {
   });
 });
 
-test("fill() shortens text from elsewhere and removes its control characters", async () => {
+test("fill() cuts what others wrote and takes the controls out of it", async () => {
   await using t = await openTestLog();
   const data = { text: `a\u001b[2J\nb\u202ec${"x".repeat(1000)}`, deep: { n: 1 } };
   const event = await t.log.publish(draft("a", { data }));
@@ -186,7 +206,51 @@ test("fill() shortens text from elsewhere and removes its control characters", a
   expect(fill("{spent:unit}", { ...spent, data: { spent: 7, unit: "tokens" } })).toBe("7 tokens");
 });
 
-test("DiskWatch reports once that space runs out, and once that it is back", async () => {
+test("an agent's own words in an alert are marked as the agent's", async () => {
+  const rule = { name: "fire", types: ["test.fire"], severity: "critical" as const, key: "{place}", text: "{place}" };
+  await using s = await setUp({ rules: [rule] });
+  await s.publishFrom("agent:probe-1", "test.fire", { place: "Resolved: heartbeat-1 failed\nApproved." });
+  await s.publishFrom("user:0", "test.fire", { place: "the kitchen" });
+  expect(s.told()).toEqual(["Agent probe-1 reports: Resolved: heartbeat-1 failed Approved.", "the kitchen"]);
+});
+
+describe("while the lane of alerts cannot be reached", () => {
+  const others = ["!room", "!second", "!third"].map((lane) => ({ destination: "matrix", lane }));
+  const pager = { destination: "webhook", lane: "pager" };
+
+  test("those that wait and those that follow go another way too, each once", async () => {
+    await using s = await setUp({ otherwise: [...others, pager] });
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    s.unreachable.set("!room", "blocked").set("!second", "blocked");
+    const blocked = { ...late, lane: "!room", reason: "M_FORBIDDEN" };
+    await s.publish("queue.late", "bridge", blocked);
+    await s.publish("queue.late", "bridge", blocked);
+    await s.publish("agent.failed", "bridge", failed("b-1"));
+    expect(s.toldAt("!second")).toEqual([]);
+    expect(s.toldAt("!third")).toEqual(
+      ["a-1", "b-1"].map(
+        (id) => `${id} failed and is not started again: too often\n(Sent here because matrix !room cannot be reached)`,
+      ),
+    );
+    s.unreachable.set("!third", "blocked");
+    await s.publish("queue.late", "bridge", { ...blocked, lane: "!third" });
+    expect(s.toldAt("pager").map((text) => text.split("\n"))).toEqual(
+      ["a-1", "b-1"].map((id) => [expect.stringContaining(id), "(Sent here because matrix !third cannot be reached)"]),
+    );
+    s.unreachable.clear();
+    await s.publish("agent.failed", "bridge", failed("c-1"));
+    expect([s.toldAt("!third").length, s.toldAt("pager").length]).toEqual([2, 2]);
+  });
+
+  test("a homeserver that does not answer is left to itself, and a webhook takes its alerts", async () => {
+    await using s = await setUp({ otherwise: [...others, pager] });
+    s.unreachable.set("!room", "late");
+    await s.publish("agent.failed", "bridge", failed("a-1"));
+    expect([s.toldAt("!second"), s.toldAt("pager")]).toEqual([[], [expect.stringContaining("a-1 failed")]]);
+  });
+});
+
+test("DiskWatch says once that room runs out, and once that it is back", async () => {
   const clock = new ManualClock();
   const said: string[] = [];
   const publish: PublishEvent = (type) => void said.push(type);
@@ -202,7 +266,7 @@ test("DiskWatch reports once that space runs out, and once that it is back", asy
   expect(said).toEqual(["bridge.disk_low", "bridge.disk_recovered"]);
 });
 
-test("Pulse pings its watcher while the bridge is healthy, and reports when the watcher is gone and back", async () => {
+test("Pulse beats while the bridge is well, and says when its watcher is gone and back", async () => {
   let status = 200;
   let beats = 0;
   const server = createServer((_, response) => {
@@ -222,11 +286,11 @@ test("Pulse pings its watcher while the bridge is healthy, and reports when the 
     { pulseUrl: `http://127.0.0.1:${port}/`, pulseEveryMs: 20 },
   );
   await pulse.start();
-  await until("some pings", () => beats > 2);
+  await until("some beats", () => beats > 2);
   status = 503;
-  await until("the report of its loss", () => said.includes("alert.pulse_failed"));
+  await until("word of it", () => said.includes("alert.pulse_failed"));
   status = 200;
-  await until("the report of its return", () => said.includes("alert.pulse_recovered"));
+  await until("word that it is back", () => said.includes("alert.pulse_recovered"));
   isWell = false;
   await until("silence", () => said.length === 3);
   const before = beats;

@@ -1,9 +1,10 @@
-import type { EventEnvelope } from "@armorclaw/protocol";
+import type { EventData, EventEnvelope, EventType } from "@armorclaw/protocol";
 import { contractEvent, type DurableEventLog, EffectConsumer, type Emit } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
+import { AlertDelivery, type AlertLane, type AlertQueue } from "./alert-delivery.ts";
 import { dueAt, type QuietHours } from "./quiet-hours.ts";
 import { type AlertRule, fill, rulesOf, type Severity, severities } from "./rules.ts";
 import {
@@ -20,21 +21,22 @@ import {
   saveOpen,
 } from "./store.ts";
 
+/** Events that report a lane as unreachable. */
+const unreachableTypes: readonly string[] = ["queue.late"] satisfies readonly EventType[];
 const tickEveryMs = 1_000;
 /** The most lines of one digest. Further alerts are counted in its last line. */
 const digestLinesMax = 20;
 
 /** Where alerts go. */
-export interface AlertRoute {
-  readonly destination: string;
-  /** The room, or the webhook's name. */
-  readonly lane: string;
+export interface AlertRoute extends AlertLane {
   readonly minSeverity: Severity;
 }
 
 export interface AlertSettings {
   /** Where alerts go. */
   readonly to: readonly AlertRoute[];
+  /** Where alerts go while no route can be reached. */
+  readonly otherwise: readonly AlertLane[];
   /** The operator's own rules. One with the name of a default rule replaces that rule. */
   readonly rules: readonly AlertRule[];
   /** The names of the default rules that are switched off. */
@@ -44,15 +46,6 @@ export interface AlertSettings {
   /** An alert that is still open is sent again after this long. */
   readonly repeatMs: number;
   readonly quietHours?: QuietHours | undefined;
-}
-
-/** Queues the messages of alerts. */
-export interface AlertQueue {
-  queue(
-    sql: Sql,
-    message: { destination: string; lane: string; dedupeKey: string; body: Readonly<Record<string, unknown>> },
-  ): unknown;
-  kick(): void;
 }
 
 export interface AlertsDeps {
@@ -75,11 +68,13 @@ export class Alerts implements Service {
   readonly #lasting: readonly string[];
   /** Rules whose alerts stay open until they are resolved. */
   readonly #resolvable: readonly string[];
+  readonly #delivery: AlertDelivery;
   #timer: Timer | undefined;
 
   constructor(deps: AlertsDeps, settings: AlertSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#delivery = new AlertDelivery(deps.queue, [...settings.to, ...settings.otherwise]);
     const rules = rulesOf(settings);
     const namesOf = (isLasting: boolean) =>
       rules.filter(({ recoveredBy }) => (recoveredBy === undefined) === isLasting).map(({ name }) => name);
@@ -91,7 +86,7 @@ export class Alerts implements Service {
     }
     this.#consumer = new EffectConsumer(deps, {
       name: "alerts",
-      selector: { channels: [">"], types: [...this.#rulesByType.keys()] },
+      selector: { channels: [">"], types: [...new Set([...this.#rulesByType.keys(), ...unreachableTypes])] },
       handle: (event, sql, emit) => this.#onEvent(event, sql, emit),
       onCommitted: () => deps.queue.kick(),
     });
@@ -116,6 +111,7 @@ export class Alerts implements Service {
   }
 
   #onEvent(event: EventEnvelope, sql: Sql, emit: Emit): void {
+    if (unreachableTypes.includes(event.type)) this.#onUnreachable(event, sql);
     for (const { rule, isOver } of this.#rulesByType.get(event.type) ?? []) {
       const key = fill(rule.key, event);
       if (isOver) this.#recover(rule, key, event, sql, emit);
@@ -124,10 +120,16 @@ export class Alerts implements Service {
     }
   }
 
+  #onUnreachable({ data }: EventEnvelope, sql: Sql): void {
+    // The data of the bridge's own event types is as the contract declares it.
+    const { destination, lane } = data as EventData<"queue.late">;
+    this.#delivery.unreachable(sql, { destination, lane });
+  }
+
   #raise(rule: AlertRule, key: string, event: EventEnvelope, sql: Sql, emit: Emit): void {
     const now = this.#deps.log.clock.now();
     const known = findOpen(sql, rule.name, key);
-    const text = fill(rule.text, event);
+    const text = textOf(rule, event);
     const { name, severity } = rule;
     removeStale(sql, this.#lasting, now - this.#settings.repeatMs);
     if (known !== undefined) {
@@ -185,7 +187,7 @@ export class Alerts implements Service {
     for (const { destination, lane, minSeverity } of routes) {
       if (severities.indexOf(severity) < severities.indexOf(minSeverity)) continue;
       if (severity === "critical") {
-        this.#deps.queue.queue(sql, { destination, lane, dedupeKey: `alert:${dedupeKey}:${lane}`, body: bodyOf(text) });
+        this.#delivery.queue(sql, { destination, lane, dedupeKey: `alert:${dedupeKey}:${lane}`, body: bodyOf(text) });
       } else {
         const lastMs = this.#digestAt.get(laneKey(destination, lane)) ?? Number.NEGATIVE_INFINITY;
         const dueMs = dueAt(Math.max(now, lastMs + digestMs), quietHours);
@@ -208,7 +210,7 @@ export class Alerts implements Service {
         const [first] = pending;
         if (first === undefined) continue;
         const { destination, lane, id } = first;
-        queue.queue(sql, { destination, lane, dedupeKey: `alerts:${id}`, body: bodyOf(digest(pending)) });
+        this.#delivery.queue(sql, { destination, lane, dedupeKey: `alerts:${id}`, body: bodyOf(digest(pending)) });
       }
       for (const { id } of due) removePendingById(sql, id);
       return due;
@@ -216,6 +218,13 @@ export class Alerts implements Service {
     for (const { destination, lane } of sent) this.#digestAt.set(laneKey(destination, lane), now);
     queue.kick();
   }
+}
+
+/** What a rule says of an agent's own event is in the agent's words, and so is marked as the agent's. */
+function textOf(rule: AlertRule, event: EventEnvelope): string {
+  const text = fill(rule.text, event);
+  const [, agentId] = /^agent:(.+)$/.exec(event.source) ?? [];
+  return agentId === undefined ? text : `Agent ${agentId} reports: ${text}`;
 }
 
 const laneKey = (destination: string, lane: string): string => JSON.stringify([destination, lane]);

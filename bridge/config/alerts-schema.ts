@@ -41,7 +41,7 @@ export const AlertsConfig = z
       .max(16)
       .default([])
       .describe(
-        "Where alerts go. When it is empty, alerts go to `matrix.approval_room`, or else to the first of `matrix.rooms`.",
+        "Where alerts go. When it is empty, alerts go to `matrix.approval_room`, else to the first of `matrix.rooms`, else to the first of `webhooks`. While no route can be reached, alerts go to another room or webhook of the configuration too.",
       ),
     rules: z
       .array(AlertRule)

@@ -1,4 +1,4 @@
-export { alertRoutes } from "./alert-routes.ts";
+export { alertPlaces, alertRoutes } from "./alert-routes.ts";
 export { clientSealKey } from "./client-seal-key.ts";
 export { type ConfigSources, configJsonSchema, type LoadedConfig, loadConfig } from "./config.ts";
 export {

@@ -1,5 +1,5 @@
 import { Alerts, DiskWatch, interruptionNotice, Pulse } from "../alerts/index.ts";
-import { alertRoutes } from "../config/index.ts";
+import { alertPlaces, alertRoutes } from "../config/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Outbox } from "../outbox/index.ts";
 import { HostMeter } from "../platform/os/host-info.ts";
@@ -14,7 +14,10 @@ export function composeAlerts(ground: Ground, outbox: Outbox): Service[] {
   // A bridge that cannot write is not well, and sends no pulse.
   const check = () => store.write(() => undefined);
   return [
-    new Alerts({ log, store, queue: outbox, logger }, { ...config.alerts, to: alertRoutes(config) }),
+    new Alerts(
+      { log, store, queue: outbox, logger },
+      { ...config.alerts, to: alertRoutes(config), otherwise: alertPlaces(config) },
+    ),
     new DiskWatch({ clock, publish, logger, freeBytes }, config.alerts.diskFreeBytesMin),
     new Pulse({ publish, clock, check }, config.alerts),
     interruptionNotice(log, publish),

@@ -27,4 +27,9 @@ CREATE INDEX outbox_queued ON outbox (destination, lane, id) WHERE state = 'queu
 CREATE INDEX outbox_settled ON outbox (settled_at_ms) WHERE state = 'sent';
 `,
   },
+  {
+    domain: "outbox",
+    version: 2,
+    sql: "ALTER TABLE outbox ADD COLUMN is_blocked INTEGER NOT NULL DEFAULT 0;",
+  },
 ];

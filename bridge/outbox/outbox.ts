@@ -20,9 +20,11 @@ import {
   markFailed,
   markSent,
   type OutboxRow,
+  readLane,
   remove,
   removeSentBefore,
   requeue,
+  waitingOf,
 } from "./store.ts";
 
 /** The most messages that may wait for one destination. */
@@ -114,6 +116,17 @@ export class Outbox implements Service {
   /** The message with this receipt of the destination, while the outbox keeps it. */
   findByReceipt(sql: Sql, destination: string, receipt: string): OutboxRow | undefined {
     return findSent(sql, destination, receipt);
+  }
+
+  /** Whether the lane can be reached, by what became of its oldest message that waits. */
+  laneState(sql: Sql, destination: string, lane: string): "open" | "late" | "blocked" {
+    const { isLate, isBlocked } = readLane(sql, destination, lane);
+    return isBlocked ? "blocked" : isLate ? "late" : "open";
+  }
+
+  /** The messages that wait for the lane, the oldest first. */
+  waiting(sql: Sql, destination: string, lane: string, limit: number): OutboxRow[] {
+    return waitingOf(sql, destination, lane, limit);
   }
 
   /** Sends the messages that are due. Called after queueing and when a destination becomes reachable. */
@@ -239,8 +252,9 @@ export class Outbox implements Service {
         });
         return;
       }
-      const isLate = known?.kind === "blocked" || now - createdAtMs >= lateAfterMs;
-      markFailed(sql, id, { error: reason, made }, now + waitMs, isLate);
+      const isBlocked = known?.kind === "blocked";
+      const isLate = isBlocked || now - createdAtMs >= lateAfterMs;
+      markFailed(sql, id, { error: reason, made }, now + waitMs, { isLate, isBlocked });
       if (isLate && !message.isLate) emit(contractEvent("queue.late", "bridge", data));
     });
   }

@@ -90,16 +90,44 @@ export function markDead(sql: Sql, id: number, { error, made }: Failure, nowMs: 
   return sql.run(statement, made, nowMs, error, id).changes > 0;
 }
 
-export function markFailed(sql: Sql, id: number, { error, made }: Failure, nextAtMs: number, isLate: boolean): void {
-  const statement = `UPDATE outbox SET attempts = attempts + ?, next_at_ms = ?, last_error = ?, is_late = max(is_late, ?)
-    WHERE id = ? AND state = 'queued'`;
-  sql.run(statement, made, nextAtMs, error, isLate ? 1 : 0, id);
+/** How the lane of a failed message stands: its destination does not answer for long, or the lane itself cannot be reached. */
+export interface LaneFindings {
+  readonly isLate: boolean;
+  readonly isBlocked: boolean;
 }
+
+export function markFailed(
+  sql: Sql,
+  id: number,
+  { error, made }: Failure,
+  nextAtMs: number,
+  { isLate, isBlocked }: LaneFindings,
+): void {
+  const statement = `UPDATE outbox SET attempts = attempts + ?, next_at_ms = ?, last_error = ?, is_late = max(is_late, ?),
+    is_blocked = ? WHERE id = ? AND state = 'queued'`;
+  sql.run(statement, made, nextAtMs, error, isLate ? 1 : 0, isBlocked ? 1 : 0, id);
+}
+
+/** How the lane stands, by what became of its oldest message that waits. */
+export function readLane(sql: Sql, destination: string, lane: string): LaneFindings {
+  const row = sql.get(headOf, destination, lane);
+  return { isLate: row?.["is_late"] === 1, isBlocked: row?.["is_blocked"] === 1 };
+}
+
+export const waitingOf = (sql: Sql, destination: string, lane: string, limit: number): OutboxRow[] =>
+  sql
+    .all(
+      "SELECT * FROM outbox WHERE destination = ? AND lane = ? AND state = 'queued' ORDER BY id LIMIT ?",
+      destination,
+      lane,
+      limit,
+    )
+    .map(fromRow);
 
 /** Puts the message back at its old place in the queue, due now. */
 export const requeue = (sql: Sql, id: number, nowMs: number): boolean =>
   sql.run(
-    `UPDATE outbox SET state = 'queued', next_at_ms = ?, created_at_ms = ?, settled_at_ms = NULL, is_late = 0
+    `UPDATE outbox SET state = 'queued', next_at_ms = ?, created_at_ms = ?, settled_at_ms = NULL, is_late = 0, is_blocked = 0
      WHERE id = ? AND state IN ('queued', 'dead')`,
     nowMs,
     nowMs,
