@@ -52,10 +52,11 @@ export class Dispatcher {
     let value: unknown;
     let exact = false;
     try {
-      exact = isRisky && mayHoldRiskyNumber(line);
-      value = exact ? parseExact(line) : parseJson(line);
-    } catch {
-      caller.send(errorText(unknownId, parseError(line)));
+      const read = isRisky && mayHoldRiskyNumber(line) ? parseExact(line) : { value: parseJson(line), written: 0 };
+      value = read.value;
+      exact = read.written > 0;
+    } catch (error) {
+      caller.send(errorText(unknownId, error instanceof BridgeError ? error.toWire() : parseError(line)));
       return;
     }
     if (Array.isArray(value)) this.#batch(value, exact, caller);

@@ -12,6 +12,8 @@ export interface RpcLimits {
   readonly depthMax: number;
   /** The most keys of one object. */
   readonly keysMax: number;
+  /** The most keys of all objects in one line. */
+  readonly keysTotalMax: number;
   /** The most elements of one array. */
   readonly elementsMax: number;
   /** The most objects and arrays in one line. */
@@ -51,8 +53,10 @@ export const defaultRpcLimits: RpcLimits = {
   keysMax: 100_000,
   /** A million numbers fit in a frame and parse in 20 ms. */
   elementsMax: 1_000_000,
-  /** An empty object takes 56 bytes for its two: this keeps a line's value under about 20 times its frame. */
-  containersMax: 500_000,
+  /** Each name that is new takes a microsecond. */
+  keysTotalMax: 250_000,
+  /** An empty object takes 56 bytes for its two. A line of so many small objects parses in 50 ms. */
+  containersMax: 250_000,
   /** Above any burst of a well-behaved client: 64 pipelined calls saturate a connection. */
   inFlightMax: 4096,
   /** A person follows a handful of logs. */

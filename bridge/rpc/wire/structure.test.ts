@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { structureFault } from "./structure.ts";
 
-const bounds = { depthMax: 4, keysMax: 10, elementsMax: 20, containersMax: 50 };
+const bounds = { depthMax: 4, keysMax: 10, keysTotalMax: 60, elementsMax: 20, containersMax: 50 };
 /** Longer than what is looked at only for its depth. */
 const long = (text: string) => text.padEnd(70_000, " ");
 
@@ -26,6 +26,8 @@ describe("structureFault", () => {
     expect(structureFault(long(elements(21, "0")), bounds)).toContain("more than 20 members");
     const nested = elements(9, elements(9, "[]"));
     expect(structureFault(long(nested), bounds)).toContain("more than 50 containers");
+    expect(structureFault(long(elements(10, keys(6))), bounds)).toBeUndefined();
+    expect(structureFault(long(elements(10, keys(7))), bounds)).toContain("more than 60 keys");
   });
 
   test("survives a text that never closes or closes too often", () => {

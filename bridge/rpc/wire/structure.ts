@@ -1,7 +1,10 @@
 /** Limits for the structure of a JSON text. */
 export interface StructureBounds {
   readonly depthMax: number;
+  /** In one object. */
   readonly keysMax: number;
+  /** In all objects together. */
+  readonly keysTotalMax: number;
   readonly elementsMax: number;
   readonly containersMax: number;
 }
@@ -34,6 +37,7 @@ function scan(text: string, bounds: StructureBounds): string | undefined {
   const commas: number[] = [];
   const maxima: number[] = [];
   let containers = 0;
+  let keys = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case 0x22: // "
@@ -52,6 +56,10 @@ function scan(text: string, bounds: StructureBounds): string | undefined {
         commas.pop();
         maxima.pop();
         break;
+      case 0x3a: // :
+        keys += 1;
+        if (keys > bounds.keysTotalMax) return `The line holds more than ${bounds.keysTotalMax} keys`;
+        break;
       case 0x2c: {
         const top = commas.length - 1;
         const count = (commas[top] ?? 0) + 1;
@@ -66,7 +74,7 @@ function scan(text: string, bounds: StructureBounds): string | undefined {
 }
 
 /** The index of the quote that ends the string that begins at `start`; the text's end when there is none. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (end !== -1) {
     let backslashes = 0;
