@@ -1,13 +1,6 @@
 import { BridgeError, type EventEnvelope, type MethodsOf, type Params } from "@armorclaw/protocol";
 import type { EventRights } from "../access/index.ts";
-import {
-  type ConsumerInfo,
-  type Consumers,
-  type DeadLetter,
-  type DurableEventLog,
-  type EventSelector,
-  readNewest,
-} from "../events/index.ts";
+import type { ConsumerInfo, Consumers, DeadLetter, DurableEventLog, EventSelector } from "../events/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { Subscriptions } from "./event-subscriptions.ts";
 import { fitting } from "./page.ts";
@@ -51,15 +44,15 @@ export function eventHandlers(
       });
       return { id, seq };
     },
-    "event.history": ({ channels, filter, cursor, limit, newest }, { principal }) => {
+    "event.history": async ({ channels, filter, cursor, limit, newest, before }, { principal }) => {
       rights.assertMaySubscribe(principal, channels);
       const selected = selector(channels, filter);
-      const page = newest ? readNewest(log, selected, limit) : log.history(selected, cursor, limit);
-      // Of the newest events the newest are kept, of others the oldest.
-      const { rows, isCut } = fitting(newest ? page.events.toReversed() : page.events);
+      if (newest || before !== undefined) return newestOut(await log.newest(selected, limit, before));
+      const page = await log.search(selected, cursor, limit);
+      const { rows, isCut } = fitting(page.events);
       return {
-        events: newest ? rows.toReversed() : rows,
-        cursor: isCut && !newest ? (rows.at(-1)?.seq ?? page.cursor) : page.cursor,
+        events: rows,
+        cursor: isCut ? (rows.at(-1)?.seq ?? page.cursor) : page.cursor,
         cursor_reset: page.cursorReset,
         has_more: page.hasMore || isCut,
       };
@@ -86,6 +79,18 @@ export function eventHandlers(
       await consumers.discard(dead_letter_id);
       return { ok: true };
     },
+  };
+}
+
+/** Of the newest events the newest are kept when not all fit. */
+function newestOut(page: Awaited<ReturnType<DurableEventLog["newest"]>>) {
+  const { rows, isCut } = fitting(page.events.toReversed());
+  return {
+    events: rows.toReversed(),
+    cursor: page.cursor,
+    before: isCut ? (rows.at(-1)?.seq ?? page.before) : page.before,
+    cursor_reset: page.cursorReset,
+    has_more: page.hasMore || isCut,
   };
 }
 

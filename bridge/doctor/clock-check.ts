@@ -9,11 +9,11 @@ const synchronize = "Synchronize the clock: `timedatectl set-ntp true`";
 /** Compares the wall clock with the last event and with the monotonic clock since it was made. */
 export class ClockCheck {
   readonly #clock: Clock;
-  readonly #log: Pick<DurableEventLog, "readBack">;
+  readonly #log: Pick<DurableEventLog, "newestTime">;
   readonly #startedAtMs: number;
   readonly #startedMonotonicMs: number;
 
-  constructor(clock: Clock, log: Pick<DurableEventLog, "readBack">) {
+  constructor(clock: Clock, log: Pick<DurableEventLog, "newestTime">) {
     this.#clock = clock;
     this.#log = log;
     this.#startedAtMs = clock.now();
@@ -23,7 +23,7 @@ export class ClockCheck {
   run(): DoctorCheck {
     const nowMs = this.#clock.now();
     const now = new Date(nowMs).toISOString();
-    const last = this.#log.readBack(1)[0]?.event.time;
+    const last = this.#log.newestTime;
     if (last !== undefined && Date.parse(last) > nowMs + clockJumpMs)
       return trouble("clock", `The time is ${now}, but the last event is of ${last}`, synchronize);
     const passedMs = this.#clock.monotonic() - this.#startedMonotonicMs;

@@ -2,7 +2,7 @@ import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Row, Sql } from "../store/index.ts";
 import { contractEvent } from "./contract-event.ts";
 import type { Emit } from "./durable-log.ts";
-import type { EventSelector } from "./event-log.ts";
+import type { EventSelector } from "./match/selector.ts";
 
 /** Identifies a named subscription. Each owner has names of its own. */
 export interface ConsumerKey {

@@ -19,9 +19,9 @@ import {
   saveSelector,
 } from "./consumer-store.ts";
 import { type DurableDeps, type DurableOptions, DurableSubscription } from "./durable-subscription.ts";
-import type { EventSelector, EventSink } from "./event-log.ts";
+import type { EventSink } from "./event-log.ts";
+import { compileSelector, type EventSelector, isAlive } from "./match/selector.ts";
 import type { LogReader } from "./retention.ts";
-import { compileSelector, isAlive } from "./selector.ts";
 
 /** The most named subscriptions of one owner. The store holds the position of each until it is deleted. */
 const consumersPerOwnerMax = 100;

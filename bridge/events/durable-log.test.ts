@@ -110,6 +110,43 @@ describe("DurableEventLog.history()", () => {
     expect(t.log.history({ ...all, minPriority: "high" }, 0, 100).events).toHaveLength(0);
   });
 
+  test("finds a rare channel and a rare type behind thousands of others, without a look at each of those", async () => {
+    await using t = await openTestLog();
+    await t.log.publish(draft("ops.pager", { type: "ops.paged", priority: "critical" }));
+    await t.log.publish(draft("ops.pager"));
+    await t.log.transact((_, emit) => {
+      for (let n = 0; n < 30_000; n++) emit(draft(`noise.n${n % 50}`, { data: { n } }));
+    });
+    await t.log.publish(draft("last", { isVolatile: true }));
+    const rare = [{ channels: ["ops.>"] }, { channels: ["ops.pager"] }, { ...all, types: ["ops.paged"] }];
+    for (const selector of rare) {
+      const before = await t.log.newest(selector, 10);
+      expect([before.events[0]?.seq, before.hasMore, before.cursor]).toEqual([1, false, 30_003]);
+      const after = await t.log.search(selector, 0, 10);
+      expect([after.events[0]?.seq, after.hasMore, after.cursor]).toEqual([1, false, 30_003]);
+    }
+    expect(seqsOf((await t.log.search({ channels: ["noise.n7"] }, 20_000, 3)).events)).toEqual([
+      20_010, 20_060, 20_110,
+    ]);
+    const { events, before } = await t.log.newest({ channels: ["noise.n7", "ops.*"] }, 601);
+    const older = await t.log.newest({ channels: ["noise.n7", "ops.*"] }, 10, before);
+    expect([events.length, before, seqsOf(older.events), older.hasMore]).toEqual([601, 2, [1], false]);
+  });
+
+  test("searches what no index holds in parts, and says where to go on", async () => {
+    await using t = await openTestLog();
+    await t.log.publish(draft("a", { source: "user:7" }));
+    await t.log.transact((_, emit) => {
+      for (let n = 0; n < 30_000; n++) emit(draft("noise"));
+    });
+    const first = await t.log.newest({ ...all, source: "user:7" }, 10);
+    expect([first.events.length, first.hasMore]).toEqual([0, true]);
+    const second = await t.log.newest({ ...all, source: "user:7" }, 10, first.before);
+    expect([seqsOf(second.events), second.hasMore]).toEqual([[1], false]);
+    const forward = await t.log.search({ ...all, source: "nobody:1" }, 0, 10);
+    expect([forward.events.length, forward.hasMore, forward.cursor < 30_001]).toEqual([0, true, true]);
+  });
+
   test("omits events whose ttl has passed", async () => {
     let now = 1_000;
     await using t = await openTestLog({ clock: { ...systemClock, now: () => now } });

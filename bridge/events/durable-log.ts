@@ -3,12 +3,21 @@ import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
 import { type Clock, timestamp } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
-import type { EventDraft, EventPage, EventSelector, Logged, LogPage } from "./event-log.ts";
-import { readHistory } from "./history.ts";
+import type { EventDraft, EventPage, Logged, LogPage } from "./event-log.ts";
+import { type ReadableLog, readHistory, readNewest, searchHistory } from "./history.ts";
+import { compileSelector, type EventSelector } from "./match/selector.ts";
 import { type LogReader, Retention, type RetentionSettings } from "./retention.ts";
-import { compileSelector } from "./selector.ts";
 import { Sequence } from "./sequence.ts";
-import { eventsAfter, insertEvent, newestEvents, readState, type StoredEvent, saveIsOpen } from "./store.ts";
+import {
+  eventsAfter,
+  eventsBefore,
+  findEvent,
+  insertEvent,
+  lastStored,
+  readState,
+  type StoredEvent,
+  saveIsOpen,
+} from "./store.ts";
 import { VolatileBuffer } from "./volatile-buffer.ts";
 
 /** Receives every event once it is durable (a volatile one at once), in the order of `seq`. Must not block or throw. */
@@ -29,7 +38,7 @@ export interface LogDeps {
 }
 
 /** The log of events, in one order that outlives the bridge. Followers receive an event only once it is durable. */
-export class DurableEventLog implements Service {
+export class DurableEventLog implements Service, ReadableLog {
   readonly name = "events";
   readonly clock: Clock;
   readonly #store: Store;
@@ -64,7 +73,7 @@ export class DurableEventLog implements Service {
     const { logId, isOpen } = this.#store.read(readState);
     this.#logId = logId;
     this.#sequence.start();
-    this.#interruptedAfter = isOpen ? (this.readBack(1)[0]?.event.time ?? null) : undefined;
+    this.#interruptedAfter = isOpen ? (this.newestTime ?? null) : undefined;
     this.#store.writeNow((sql) => saveIsOpen(sql, true));
     this.#retention.start();
   }
@@ -91,6 +100,11 @@ export class DurableEventLog implements Service {
   /** The time of the last event before the bridge ended without an orderly stop (null when there was none); undefined after an orderly stop. */
   get interruptedAfter(): string | null | undefined {
     return this.#interruptedAfter;
+  }
+
+  /** The time of the newest event; undefined when there is none. */
+  get newestTime(): string | undefined {
+    return this.scanBack(Number.MAX_SAFE_INTEGER, 1)[0]?.event.time;
   }
 
   /** Durable events up to this `seq` may have been removed. */
@@ -141,8 +155,19 @@ export class DurableEventLog implements Service {
       );
   }
 
+  /** A page of the next events after the cursor, for those who may come back for more at once. */
   history(selector: EventSelector, cursor: number, limit: number): EventPage {
     return readHistory(this, selector, cursor, limit);
+  }
+
+  /** Events after the cursor, however far they are from it. */
+  async search(selector: EventSelector, cursor: number, limit: number): Promise<EventPage> {
+    return await searchHistory(this, selector, cursor, limit);
+  }
+
+  /** The newest events before `before`, oldest first. */
+  async newest(selector: EventSelector, limit: number, before?: number) {
+    return await readNewest(this, selector, limit, before);
   }
 
   /** Whether durable events after the cursor were removed, or the cursor is of another log. */
@@ -165,11 +190,31 @@ export class DurableEventLog implements Service {
     return { rows: [...rows, ...this.#volatile.after(seq)], isEnd: true };
   }
 
-  /** The newest events, newest first. */
-  readBack(limit: number): Logged[] {
-    const stored = this.#store.read((sql) => newestEvents(sql, limit));
-    return [...this.#volatile.after(0).reverse(), ...stored.map((one) => this.#parse(one))];
+  /** As `read`, for those who use each event once: its text is not kept beside it. */
+  scan(seq: number, limit: number): LogPage {
+    if (this.#isStopped) return { rows: [], isEnd: true };
+    const rows = this.readSql((sql) => eventsAfter(sql, seq, limit)).map(parsed);
+    if (rows.length === limit) return { rows, isEnd: false };
+    return { rows: [...rows, ...this.#volatile.after(seq)], isEnd: true };
   }
+
+  /** The newest events before `seq`, newest first. */
+  scanBack(seq: number, limit: number): Logged[] {
+    const stored = this.readSql((sql) => eventsBefore(sql, seq, limit));
+    const buffered = this.#volatile.after(0).filter(({ event }) => event.seq < seq);
+    return [...buffered.reverse(), ...stored.map(parsed)];
+  }
+
+  /** The stored events with these numbers. */
+  scanAt(seqs: readonly number[]): Logged[] {
+    return this.readSql((sql) => seqs.flatMap((seq) => findEvent(sql, seq) ?? [])).map(parsed);
+  }
+
+  get lastStored(): number {
+    return this.readSql(lastStored);
+  }
+
+  readonly readSql = <T>(work: (sql: Sql) => T): T => this.#store.read(work);
 
   /** The event with this `seq`; undefined when it was removed. */
   at(seq: number): EventEnvelope | undefined {
@@ -225,7 +270,8 @@ export class DurableEventLog implements Service {
   #insert(sql: Sql, { event, audience, share = event.source }: Logged, isVolatile: boolean): void {
     const text = this.textOf(event);
     const bytes = Buffer.byteLength(text);
-    insertEvent(sql, { seq: event.seq, atMs: Date.parse(event.time), bytes, isVolatile, share, audience, text });
+    const { seq, channel, type } = event;
+    insertEvent(sql, { seq, atMs: Date.parse(event.time), bytes, isVolatile, share, audience, channel, type, text });
   }
 
   /** Tells the retention of an event that is committed. */
@@ -282,6 +328,8 @@ export class DurableEventLog implements Service {
     this.#isDelivering = false;
   }
 }
+
+const parsed = ({ text, audience }: StoredEvent): Logged => ({ event: JSON.parse(text) as EventEnvelope, audience });
 
 interface Entry {
   readonly logged: Logged;

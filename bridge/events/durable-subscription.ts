@@ -4,8 +4,9 @@ import { type Timer, timestamp } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { audienceOf, bury, type ConsumerRow, saveCursor, saveFailure } from "./consumer-store.ts";
 import type { DurableEventLog } from "./durable-log.ts";
-import type { EventSelector, EventSink, Subscription } from "./event-log.ts";
+import type { EventSink, Subscription } from "./event-log.ts";
 import { Feed } from "./feed.ts";
+import type { EventSelector } from "./match/selector.ts";
 import { Window } from "./window.ts";
 
 export interface DurableOptions {

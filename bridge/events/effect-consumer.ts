@@ -6,8 +6,8 @@ import type { Sql } from "../store/index.ts";
 import { audienceOf, bury, findConsumer, insertConsumer, saveCursor, saveFailure } from "./consumer-store.ts";
 import type { Emit } from "./durable-log.ts";
 import type { DurableDeps } from "./durable-subscription.ts";
-import type { EventSelector } from "./event-log.ts";
 import { Feed } from "./feed.ts";
+import type { EventSelector } from "./match/selector.ts";
 
 const batchMax = 100;
 const attemptsMax = 5;

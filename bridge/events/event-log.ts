@@ -14,15 +14,6 @@ export interface EventDraft {
   readonly share?: string | undefined;
 }
 
-export interface EventSelector {
-  readonly channels: readonly string[];
-  readonly types?: readonly string[];
-  readonly minPriority?: Priority;
-  readonly source?: string;
-  /** Dotted paths into the data and the values that must stand there. */
-  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
-}
-
 export interface EventPage {
   readonly events: readonly EventEnvelope[];
   /** The cursor of the next page. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { openTestLog } from "../../tests/support/event-log.ts";
 import { silentLogger } from "../logging/index.ts";
 import { contractEvent, coversPattern, eventPublisher } from "./index.ts";
-import { compilePatterns } from "./pattern.ts";
+import { compilePatterns } from "./match/pattern.ts";
 
 describe("compilePatterns()", () => {
   test.each([

@@ -1,8 +1,8 @@
 import type { EventEnvelope } from "@armorclaw/protocol";
 import type { DurableEventLog, Follower } from "./durable-log.ts";
-import type { EventSelector, Gap, Logged } from "./event-log.ts";
+import type { Gap, Logged } from "./event-log.ts";
+import { compileSelector, type EventSelector, isAlive, type Matcher } from "./match/selector.ts";
 import type { LogReader } from "./retention.ts";
-import { compileSelector, isAlive, type Matcher } from "./selector.ts";
 
 /** The rows of one page. Other work of the bridge runs between two pages of a reader that catches up. */
 const pageRows = 200;

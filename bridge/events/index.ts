@@ -6,16 +6,14 @@ export { EffectConsumer } from "./effect-consumer.ts";
 export type {
   Delivery,
   EventDraft,
-  EventSelector,
   EventSink,
   Gap,
   PublishEvent,
   Subscription,
 } from "./event-log.ts";
-export { readNewest } from "./history.ts";
 export { subscribeLive } from "./live-subscription.ts";
 export { Mailbox, type Sent } from "./mailbox.ts";
+export { compilePatterns, coversPattern } from "./match/pattern.ts";
+export { type EventSelector, fieldOf } from "./match/selector.ts";
 export { eventsMigrations } from "./migrations.ts";
-export { compilePatterns, coversPattern } from "./pattern.ts";
 export type { RetentionSettings } from "./retention.ts";
-export { fieldOf } from "./selector.ts";

@@ -1,6 +1,7 @@
 import type { DurableEventLog } from "./durable-log.ts";
-import type { EventSelector, EventSink, Subscription } from "./event-log.ts";
+import type { EventSink, Subscription } from "./event-log.ts";
 import { Feed } from "./feed.ts";
+import type { EventSelector } from "./match/selector.ts";
 import { Window } from "./window.ts";
 
 export interface LiveOptions {

@@ -65,4 +65,15 @@ CREATE TABLE event_inboxes (seq INTEGER PRIMARY KEY, receiver TEXT NOT NULL, sen
 CREATE INDEX event_inboxes_by_sender ON event_inboxes (receiver, sender, seq, bytes);
 `,
   },
+  {
+    domain: "events",
+    version: 3,
+    // Rare events are found by it without a look at the others.
+    sql: `
+ALTER TABLE events ADD COLUMN channel TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN type TEXT NOT NULL DEFAULT '';
+UPDATE events SET channel = event ->> '$.channel', type = event ->> '$.type';
+CREATE INDEX events_by_kind ON events (channel, type, seq);
+`,
+  },
 ];

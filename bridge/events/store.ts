@@ -22,6 +22,8 @@ export interface NewEvent extends StoredEvent {
   readonly isVolatile: boolean;
   /** The principal whose share of the log the event takes. */
   readonly share: string;
+  readonly channel: string;
+  readonly type: string;
 }
 
 export function readState(sql: Sql): EventState {
@@ -43,15 +45,19 @@ export const reserveUpTo = (sql: Sql, seq: number) =>
 /** Returns the numbers above `seq`: none of them was used. */
 export const saveReserved = (sql: Sql, seq: number) => sql.run("UPDATE event_state SET reserved = ?", seq);
 
-export function insertEvent(sql: Sql, { seq, atMs, bytes, isVolatile, share, audience, text }: NewEvent): void {
+export function insertEvent(sql: Sql, event: NewEvent): void {
+  const { seq, atMs, bytes, isVolatile, share, audience, channel, type, text } = event;
   sql.run(
-    "INSERT INTO events (seq, at_ms, bytes, is_volatile, share, audience, event) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO events (seq, at_ms, bytes, is_volatile, share, audience, channel, type, event)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
     atMs,
     bytes,
     isVolatile ? 1 : 0,
     share,
     audience,
+    channel,
+    type,
     text,
   );
 }
@@ -59,9 +65,42 @@ export function insertEvent(sql: Sql, { seq, atMs, bytes, isVolatile, share, aud
 export const eventsAfter = (sql: Sql, seq: number, limit: number): StoredEvent[] =>
   sql.all("SELECT audience, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit).map(eventFrom);
 
-/** Newest first. */
-export const newestEvents = (sql: Sql, limit: number): StoredEvent[] =>
-  sql.all("SELECT audience, event FROM events ORDER BY seq DESC LIMIT ?", limit).map(eventFrom);
+/** The newest events before `seq`, newest first. */
+export const eventsBefore = (sql: Sql, seq: number, limit: number): StoredEvent[] =>
+  sql.all("SELECT audience, event FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?", seq, limit).map(eventFrom);
+
+/** The highest `seq` in the store; 0 when it holds no event. */
+export const lastStored = (sql: Sql): number => Number(sql.get("SELECT max(seq) AS last FROM events")?.["last"] ?? 0);
+
+/** The first pair of a channel and a type after the given one, in the order of their names. */
+export function nextKind(sql: Sql, after: { channel: string; type: string }) {
+  const row = sql.get(
+    `SELECT channel, type FROM events INDEXED BY events_by_kind WHERE (channel, type) > (?, ?)
+     ORDER BY channel, type LIMIT 1`,
+    after.channel,
+    after.type,
+  );
+  return row === undefined ? undefined : { channel: String(row["channel"]), type: String(row["type"]) };
+}
+
+/** The numbers of events of one channel and type after `seq`, or before it when the newest come first. */
+export const seqsOfKind = (
+  sql: Sql,
+  { channel, type }: { readonly channel: string; readonly type: string },
+  seq: number,
+  isNewestFirst: boolean,
+  limit: number,
+): number[] =>
+  sql
+    .all(
+      `SELECT seq FROM events INDEXED BY events_by_kind WHERE channel = ? AND type = ? AND seq ${isNewestFirst ? "<" : ">"} ?
+       ORDER BY seq ${isNewestFirst ? "DESC" : "ASC"} LIMIT ?`,
+      channel,
+      type,
+      seq,
+      limit,
+    )
+    .map((row) => Number(row["seq"]));
 
 /** The stored bytes of each share, of durable and of volatile events. */
 export const storedBytes = (

@@ -187,12 +187,18 @@ export const history = defineMethod({
     cursor: z.int().min(0).default(0).describe("Only events after this `seq`."),
     limit: z.int().min(1).max(1000).default(100).describe("The most events to return, oldest first."),
     newest: z.boolean().default(false).describe("Return the newest events, whatever the cursor."),
+    before: z
+      .int()
+      .min(1)
+      .optional()
+      .describe("Return the newest events before this `seq`, whatever the cursor: `before` of the page that follows."),
   }),
   result: z.object({
     events: z.array(EventEnvelope),
-    cursor: z.int().describe("The `cursor` of the next page."),
+    cursor: z.int().describe("The `cursor` of the next page. With `newest`: where what happens next begins."),
+    before: z.int().optional().describe("With `newest` or `before`: the `before` of the page of older events."),
     cursor_reset: z.boolean().describe("True when events after the given cursor were removed."),
-    has_more: z.boolean(),
+    has_more: z.boolean().describe("True when there may be more events, or older ones with `newest`."),
   }),
   errors: [],
   example: {

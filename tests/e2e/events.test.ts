@@ -32,6 +32,22 @@ describe("events through the daemon", () => {
     expect([newest.events.at(-1)?.seq, newest.has_more]).toEqual([published.at(-1), true]);
   }, 60_000);
 
+  test("on a rare channel are found behind thousands of newer ones", async () => {
+    await using daemon = await startTestDaemon(daemonOptions);
+    await daemon.client.event.publish({ channel: "ops.pager", type: "ops.paged", data: {}, priority: "critical" });
+    const publish = (n: number) => daemon.client.event.publish({ channel: "noise.n", type: "noise.made", data: { n } });
+    for (let sent = 0; sent < 5_500; sent += 500)
+      await Promise.all(Array.from({ length: 500 }, (_, index) => publish(sent + index)));
+    for (const flags of [
+      ["--channel", "ops.>"],
+      ["--type", "ops.paged"],
+      ["--min-priority", "critical"],
+    ])
+      expect((await daemon.cli(["events", ...flags])).stdout).toContain("ops.paged");
+    const page = await daemon.client.event.history({ channels: ["noise.>"], before: 4_000, limit: 2 });
+    expect([page.events.length, page.has_more, page.before]).toEqual([2, true, page.events[0]?.seq]);
+  }, 60_000);
+
   test("outlive a kill: history, seq and a durable subscription go on where they were", async () => {
     using temp = tempDirectory();
     const directories = { runtime: join(temp.path, "r"), state: join(temp.path, "s") };

@@ -45,16 +45,16 @@ export class RoomReader {
     const { log } = this.#deps;
     const { roomId, cursor = log.lastSeq, limit, timeoutMs } = query;
     const selector = { channels: this.#channelsOf(principal, roomId), types: ["matrix.message"] };
-    const page = () => log.history(selector, cursor, limit);
-    let found = page();
+    let found = await log.search(selector, cursor, limit);
+    const { cursorReset } = found;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     while (found.events.length === 0 && timeoutMs > 0 && !deadline.aborted) {
-      await nextMessage(log, deadline);
-      found = page();
+      if (found.cursor === log.lastSeq) await nextMessage(log, deadline);
+      found = await log.search(selector, found.cursor, limit);
     }
     // Events of this type are the bridge's own, with the contract's data.
     const messages = found.events.map(({ data }) => data as MatrixMessage);
-    return { messages, cursor: found.cursor, cursorReset: found.cursorReset };
+    return { messages, cursor: found.cursor, cursorReset };
   }
 
   /** Downloads a file that a trusted person sent to a trusted room. @throws BridgeError FORBIDDEN, MATRIX_ROOM_NOT_TRUSTED, MATRIX_REFUSED */

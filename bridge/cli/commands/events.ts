@@ -9,7 +9,7 @@ import { renderResult } from "../render/renderers.ts";
 
 /** `armorclaw events`: past events; with --follow new ones; with --durable also those since the last run. */
 export const run: Runner = (invocation) => {
-  const { follow, channels = [">"], types, source, min_priority, cursor, limit, name } = invocation.values;
+  const { follow, channels = [">"], types, source, min_priority, cursor, before, limit, name } = invocation.values;
   const filter = omitUndefined({ types, source, min_priority });
   const params = omitUndefined({
     channels,
@@ -19,8 +19,11 @@ export const run: Runner = (invocation) => {
     ...(Object.keys(filter).length === 0 ? {} : { filter }),
   });
   if (follow !== true && name === undefined) {
+    if (before !== undefined) return printHistory({ ...params, before }, invocation);
     return printHistory(cursor === undefined ? { ...params, newest: true } : params, invocation);
   }
+  if (before !== undefined)
+    throw new UsageError("--before works for past events only", "Leave out --before, --follow or --durable");
   if (limit !== undefined) {
     throw new UsageError(
       "--limit works for past events only",
@@ -33,14 +36,23 @@ export const run: Runner = (invocation) => {
 const omitUndefined = (record: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 
+/** The most pages of one answer of the bridge, each of which may be short of events although there are older ones. */
+const pagesMax = 1_000;
+
 async function printHistory(params: Record<string, unknown>, { connect, out }: Invocation): Promise<number> {
   checkParams("event.history", params);
   const connection = await connect();
-  const history = (await connection.call("event.history", params)) as Result<"event.history">;
+  const call = async (more: Record<string, unknown>) =>
+    (await connection.call("event.history", { ...params, ...more })) as Result<"event.history">;
+  let history = await call({});
+  // A page without an event says only that the bridge has searched a part of the log.
+  for (let page = 1; history.events.length === 0 && history.has_more && page < pagesMax; page++)
+    history = await call(history.before === undefined ? { cursor: history.cursor } : { before: history.before });
   if (out.isJson) out.json(history);
   else out.text(renderResult("event.history", history, out.view()));
   if (history.cursor_reset) out.notice("Older events have been deleted");
-  if (history.has_more) out.notice(`For more: armorclaw events --since ${history.cursor}`);
+  const next = history.before === undefined ? `--since ${history.cursor}` : `--before ${history.before}`;
+  if (history.has_more) out.notice(`For more: armorclaw events ${next}`);
   return exitCodes.ok;
 }
 

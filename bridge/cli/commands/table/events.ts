@@ -45,6 +45,13 @@ const eventFlags: readonly FlagSpec[] = [
     placeholder: "SEQ",
     description: "Only events after the one with this number.",
   },
+  {
+    name: "before",
+    key: "before",
+    kind: "number",
+    placeholder: "SEQ",
+    description: "Only events before the one with this number, the newest of them.",
+  },
   { name: "limit", key: "limit", kind: "number", description: "How many past events to print at most." },
 ];
 

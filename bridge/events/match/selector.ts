@@ -1,6 +1,14 @@
 import type { EventEnvelope, Priority } from "@armorclaw/protocol";
-import type { EventSelector } from "./event-log.ts";
 import { compilePatterns } from "./pattern.ts";
+
+export interface EventSelector {
+  readonly channels: readonly string[];
+  readonly types?: readonly string[];
+  readonly minPriority?: Priority;
+  readonly source?: string;
+  /** Dotted paths into the data and the values that must stand there. */
+  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+}
 
 const rank: Record<Priority, number> = { low: 0, normal: 1, high: 2, critical: 3 };
 
