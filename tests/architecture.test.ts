@@ -368,6 +368,17 @@ describe("house rules", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("the name of a method or an event stands in its domain's file alone: the contract joins what they declare", () => {
+    const named = files.find(({ path }) => path === "protocol/contract.ts")?.code.match(/"\w+\.\w+"/g);
+    expect(named ?? []).toEqual([]);
+    for (const kind of ["methods", "events"]) {
+      const declarations = files.filter(({ path }) => path.startsWith(`protocol/${kind}/`));
+      const names = declarations.flatMap(({ code }) => code.match(/^ {2}"\w+\.\w+"(?=: \w+,$)/gm) ?? []);
+      expect(names.length).toBeGreaterThan(50);
+      expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+    }
+  });
+
   test("files are named in kebab-case", () => {
     const wrong = files
       .map(({ path }) => basename(path))

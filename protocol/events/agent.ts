@@ -7,7 +7,7 @@ const who = { agent_id: AgentId, agent_type: LoopName, epoch: z.int() };
 const exampleWho = { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1 };
 const exampleExit = { code: 137, signal: "SIGKILL", reason: "killed" as const, message: "It was killed by SIGKILL" };
 
-export const started = defineEvent({
+const started = defineEvent({
   summary: "An agent has said hello and runs.",
   channel: "agent.<agent_id>.started",
   priority: "normal",
@@ -15,7 +15,7 @@ export const started = defineEvent({
   example: { ...exampleWho, container_id: "heartbeat-1.1", pid: 4720, isolation: "sandbox" },
 });
 
-export const heartbeat = defineEvent({
+const heartbeat = defineEvent({
   summary: "An agent is alive.",
   channel: "agent.<agent_id>.heartbeat",
   priority: "low",
@@ -30,7 +30,7 @@ export const heartbeat = defineEvent({
   example: { ...exampleWho, seq: 1, activity: "active" },
 });
 
-export const reported = defineEvent({
+const reported = defineEvent({
   summary: "An agent reported its activity.",
   channel: "agent.<agent_id>.reported",
   priority: "normal",
@@ -38,7 +38,7 @@ export const reported = defineEvent({
   example: { ...exampleWho, activity: "busy", message: "Reading 12 mails" },
 });
 
-export const adopted = defineEvent({
+const adopted = defineEvent({
   summary: "A restarted bridge adopted the container of an agent that had kept running.",
   channel: "agent.<agent_id>.adopted",
   priority: "normal",
@@ -46,7 +46,7 @@ export const adopted = defineEvent({
   example: { ...exampleWho, container_id: "heartbeat-1.1", pid: 4720 },
 });
 
-export const died = defineEvent({
+const died = defineEvent({
   summary: "An agent's process has ended. The event agent.exited follows with how it ended.",
   channel: "agent.<agent_id>.died",
   priority: "high",
@@ -54,7 +54,7 @@ export const died = defineEvent({
   example: { ...exampleWho },
 });
 
-export const hung = defineEvent({
+const hung = defineEvent({
   summary: "An agent sent no heartbeat for too long and is killed.",
   channel: "agent.<agent_id>.hung",
   priority: "high",
@@ -62,7 +62,7 @@ export const hung = defineEvent({
   example: { ...exampleWho, silent_ms: 10_120 },
 });
 
-export const paused = defineEvent({
+const paused = defineEvent({
   summary: "An agent was frozen.",
   channel: "agent.<agent_id>.paused",
   priority: "normal",
@@ -70,7 +70,7 @@ export const paused = defineEvent({
   example: { ...exampleWho },
 });
 
-export const resumed = defineEvent({
+const resumed = defineEvent({
   summary: "A paused agent continues.",
   channel: "agent.<agent_id>.resumed",
   priority: "normal",
@@ -78,7 +78,7 @@ export const resumed = defineEvent({
   example: { ...exampleWho },
 });
 
-export const suspended = defineEvent({
+const suspended = defineEvent({
   summary: "An agent had nothing to do and was suspended until something arrives for it.",
   channel: "agent.<agent_id>.suspended",
   priority: "normal",
@@ -86,7 +86,7 @@ export const suspended = defineEvent({
   example: { ...exampleWho, mode: "stop", idle_ms: 60_000 },
 });
 
-export const woken = defineEvent({
+const woken = defineEvent({
   summary: "A suspended agent is needed again.",
   channel: "agent.<agent_id>.woken",
   priority: "normal",
@@ -98,7 +98,7 @@ export const woken = defineEvent({
   example: { ...exampleWho, event_id: "9f1c2a4b-7", event_type: "matrix.message" },
 });
 
-export const exited = defineEvent({
+const exited = defineEvent({
   summary: "An agent's container ended although nobody stopped it.",
   channel: "agent.<agent_id>.exited",
   priority: "high",
@@ -110,7 +110,7 @@ export const exited = defineEvent({
   example: { ...exampleWho, exit: exampleExit, restart_in_ms: 500 },
 });
 
-export const restarted = defineEvent({
+const restarted = defineEvent({
   summary: "An agent runs again after its container had ended.",
   channel: "agent.<agent_id>.restarted",
   priority: "normal",
@@ -118,7 +118,7 @@ export const restarted = defineEvent({
   example: { ...exampleWho, epoch: 2, restarts: 1, container_id: "heartbeat-1.2", pid: 4731 },
 });
 
-export const stopped = defineEvent({
+const stopped = defineEvent({
   summary: "An agent was stopped, or has completed its work.",
   channel: "agent.<agent_id>.stopped",
   priority: "normal",
@@ -126,7 +126,7 @@ export const stopped = defineEvent({
   example: { ...exampleWho, exit: { code: 0, signal: null, reason: "completed", message: "It ended by itself" } },
 });
 
-export const failed = defineEvent({
+const failed = defineEvent({
   summary: "An agent has failed, and the bridge does not start it again.",
   channel: "agent.<agent_id>.failed",
   priority: "critical",
@@ -142,3 +142,21 @@ export const failed = defineEvent({
   }),
   example: { ...exampleWho, cause: "crash-loop", message: "5 failures within 10 minutes", exit: exampleExit },
 });
+
+/** Every event of this file, by its type. */
+export const agentEvents = {
+  "agent.started": started,
+  "agent.heartbeat": heartbeat,
+  "agent.reported": reported,
+  "agent.adopted": adopted,
+  "agent.died": died,
+  "agent.hung": hung,
+  "agent.paused": paused,
+  "agent.resumed": resumed,
+  "agent.suspended": suspended,
+  "agent.woken": woken,
+  "agent.exited": exited,
+  "agent.restarted": restarted,
+  "agent.stopped": stopped,
+  "agent.failed": failed,
+} as const;

@@ -14,7 +14,7 @@ const example = {
   text: "heartbeat-1 failed: 5 failures within 10 minutes",
 };
 
-export const raised = defineEvent({
+const raised = defineEvent({
   summary: "An event matched a rule, and an alert was raised.",
   channel: "alert.<rule>.raised",
   priority: "high",
@@ -22,7 +22,7 @@ export const raised = defineEvent({
   example: { ...example, event_id: "01f0c6a2-7" },
 });
 
-export const recovered = defineEvent({
+const recovered = defineEvent({
   summary: "An alert was resolved.",
   channel: "alert.<rule>.recovered",
   priority: "normal",
@@ -30,7 +30,7 @@ export const recovered = defineEvent({
   example,
 });
 
-export const pulseFailed = defineEvent({
+const pulseFailed = defineEvent({
   summary: "The external watcher that notices the bridge's absence cannot be reached.",
   channel: "alert.pulse_failed",
   priority: "high",
@@ -38,7 +38,7 @@ export const pulseFailed = defineEvent({
   example: { failures: 3, reason: "503" },
 });
 
-export const pulseRecovered = defineEvent({
+const pulseRecovered = defineEvent({
   summary: "The external watcher can be reached again.",
   channel: "alert.pulse_recovered",
   priority: "normal",
@@ -46,7 +46,7 @@ export const pulseRecovered = defineEvent({
   example: {},
 });
 
-export const diskLow = defineEvent({
+const diskLow = defineEvent({
   summary: "The disk of the state directory has little free space.",
   channel: "bridge.disk_low",
   priority: "critical",
@@ -54,7 +54,7 @@ export const diskLow = defineEvent({
   example: { free_bytes: 104_857_600 },
 });
 
-export const diskRecovered = defineEvent({
+const diskRecovered = defineEvent({
   summary: "The disk of the state directory has enough free space again.",
   channel: "bridge.disk_recovered",
   priority: "normal",
@@ -62,10 +62,21 @@ export const diskRecovered = defineEvent({
   example: { free_bytes: 10_737_418_240 },
 });
 
-export const interrupted = defineEvent({
+const interrupted = defineEvent({
   summary: "The bridge was restarted after it ended without an orderly stop.",
   channel: "bridge.interrupted",
   priority: "high",
   data: z.object({ last_event_at: z.string().nullable().describe("The last event before it ended.") }),
   example: { last_event_at: "2026-11-21T08:00:00.000Z" },
 });
+
+/** Every event of this file, by its type. */
+export const alertEvents = {
+  "alert.raised": raised,
+  "alert.recovered": recovered,
+  "alert.pulse_failed": pulseFailed,
+  "alert.pulse_recovered": pulseRecovered,
+  "bridge.disk_low": diskLow,
+  "bridge.disk_recovered": diskRecovered,
+  "bridge.interrupted": interrupted,
+} as const;

@@ -5,7 +5,7 @@ import { AgentId, ApprovalId, PrincipalId, Timestamp } from "../types/ids.ts";
 const which = { agent_id: AgentId, approval_id: ApprovalId, method: z.string() };
 const exampleWhich = { agent_id: "gmail-1", approval_id: "ap_2f4a9c01d3e5b7f8", method: "http.request" };
 
-export const requested = defineEvent({
+const requested = defineEvent({
   summary: "An agent waits for a person's answer.",
   channel: "agent.<agent_id>.approval_requested",
   priority: "high",
@@ -25,7 +25,7 @@ export const requested = defineEvent({
   },
 });
 
-export const decided = defineEvent({
+const decided = defineEvent({
   summary: "A question of an agent was answered, or nobody answered it in time.",
   channel: "agent.<agent_id>.approval_decided",
   priority: "high",
@@ -36,3 +36,9 @@ export const decided = defineEvent({
   }),
   example: { ...exampleWhich, status: "approved", decided_by: "user:1000" },
 });
+
+/** Every event of this file, by its type. */
+export const approvalEvents = {
+  "approval.requested": requested,
+  "approval.decided": decided,
+} as const;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 
-export const started = defineEvent({
+const started = defineEvent({
   summary: "The bridge serves its socket.",
   channel: "bridge.started",
   priority: "normal",
@@ -9,7 +9,7 @@ export const started = defineEvent({
   example: { version: "0.1.0", pid: 4711, engine: "sandbox" },
 });
 
-export const draining = defineEvent({
+const draining = defineEvent({
   summary: "The bridge is shutting down.",
   channel: "bridge.draining",
   priority: "high",
@@ -17,7 +17,7 @@ export const draining = defineEvent({
   example: { grace_ms: 10_000 },
 });
 
-export const panicked = defineEvent({
+const panicked = defineEvent({
   summary: "Every agent was frozen and killed; nothing starts until bridge.resume.",
   channel: "bridge.panicked",
   priority: "critical",
@@ -25,7 +25,7 @@ export const panicked = defineEvent({
   example: { agents: 3, frozen_ms: 12.5, reason: "Someone I do not know talks to my agents" },
 });
 
-export const resumed = defineEvent({
+const resumed = defineEvent({
   summary: "The panic is over; what should run is started again.",
   channel: "bridge.resumed",
   priority: "high",
@@ -33,7 +33,7 @@ export const resumed = defineEvent({
   example: { agents: 3 },
 });
 
-export const engineUnreachable = defineEvent({
+const engineUnreachable = defineEvent({
   summary: "The engine that runs the containers does not answer; nothing can be started.",
   channel: "bridge.engine_unreachable",
   priority: "critical",
@@ -41,7 +41,7 @@ export const engineUnreachable = defineEvent({
   example: { message: "The Docker engine does not answer: there is no socket" },
 });
 
-export const engineReachable = defineEvent({
+const engineReachable = defineEvent({
   summary: "The engine answers again.",
   channel: "bridge.engine_reachable",
   priority: "high",
@@ -49,7 +49,7 @@ export const engineReachable = defineEvent({
   example: { away_ms: 4_200 },
 });
 
-export const loginsRefused = defineEvent({
+const loginsRefused = defineEvent({
   summary:
     "Peers of a listener showed wrong tokens. The first is published at once, further ones of a minute together.",
   channel: "bridge.logins_refused",
@@ -60,3 +60,14 @@ export const loginsRefused = defineEvent({
   }),
   example: { count: 3, address: "192.0.2.7" },
 });
+
+/** Every event of this file, by its type. */
+export const bridgeEvents = {
+  "bridge.logins_refused": loginsRefused,
+  "bridge.started": started,
+  "bridge.draining": draining,
+  "bridge.panicked": panicked,
+  "bridge.resumed": resumed,
+  "bridge.engine_unreachable": engineUnreachable,
+  "bridge.engine_reachable": engineReachable,
+} as const;

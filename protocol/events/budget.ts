@@ -26,7 +26,7 @@ const exampleStanding = {
   resets_at: "2026-11-22T00:00:00.000Z",
 };
 
-export const thresholdCrossed = defineEvent({
+const thresholdCrossed = defineEvent({
   summary: "Spending reached a level of a limit; told once for each level in a window.",
   channel: "budget.limit.threshold_crossed",
   priority: "high",
@@ -34,7 +34,7 @@ export const thresholdCrossed = defineEvent({
   example: { ...exampleStanding, level: "80" },
 });
 
-export const exhausted = defineEvent({
+const exhausted = defineEvent({
   summary: "A hard limit refused a reservation; told once in a window.",
   channel: "budget.limit.exhausted",
   priority: "critical",
@@ -42,7 +42,7 @@ export const exhausted = defineEvent({
   example: { ...exampleStanding, spent: 990_000_000, on_hard: "freeze" },
 });
 
-export const limitChanged = defineEvent({
+const limitChanged = defineEvent({
   summary: "Someone set a limit.",
   channel: "budget.limit.limit_changed",
   priority: "normal",
@@ -66,7 +66,7 @@ export const limitChanged = defineEvent({
   },
 });
 
-export const toppedUp = defineEvent({
+const toppedUp = defineEvent({
   summary: "More was granted for one window.",
   channel: "budget.limit.topped_up",
   priority: "high",
@@ -94,7 +94,7 @@ export const toppedUp = defineEvent({
   },
 });
 
-export const frozen = defineEvent({
+const frozen = defineEvent({
   summary: "An agent may spend nothing any more, because a limit is used up.",
   channel: "budget.agent.frozen",
   priority: "critical",
@@ -102,7 +102,7 @@ export const frozen = defineEvent({
   example: { agent_id: "mail-1", scope: "agent:mail-1", reason: "agent:mail-1, cost per day is used up" },
 });
 
-export const thawed = defineEvent({
+const thawed = defineEvent({
   summary: "A frozen agent may spend again.",
   channel: "budget.agent.thawed",
   priority: "normal",
@@ -117,7 +117,7 @@ const exampleReservation = {
   reserved_nano_usd: 1_000_000,
 };
 
-export const overrun = defineEvent({
+const overrun = defineEvent({
   summary: "A call cost more than was reserved for it: the provider did not keep to what it was asked for.",
   channel: "budget.reservation.overrun",
   priority: "high",
@@ -125,10 +125,22 @@ export const overrun = defineEvent({
   example: { ...exampleReservation, scope: "agent:mail-1", cost_nano_usd: 1_200_000 },
 });
 
-export const expired = defineEvent({
+const expired = defineEvent({
   summary: "A reservation was never settled; a model call is booked at its bound, anything else is given back.",
   channel: "budget.reservation.expired",
   priority: "high",
   data: z.object({ ...reservation, booked_nano_usd: z.int() }),
   example: { ...exampleReservation, booked_nano_usd: 1_000_000 },
 });
+
+/** Every event of this file, by its type. */
+export const budgetEvents = {
+  "budget.threshold_crossed": thresholdCrossed,
+  "budget.exhausted": exhausted,
+  "budget.limit_changed": limitChanged,
+  "budget.topped_up": toppedUp,
+  "budget.frozen": frozen,
+  "budget.thawed": thawed,
+  "budget.overrun": overrun,
+  "budget.expired": expired,
+} as const;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 import { ConfigName } from "../types/ids.ts";
 
-export const attached = defineEvent({
+const attached = defineEvent({
   summary: "A new version of a configuration was attached.",
   channel: "config.<name>.attached",
   priority: "normal",
@@ -14,3 +14,8 @@ export const attached = defineEvent({
     size: 3,
   },
 });
+
+/** Every event of this file, by its type. */
+export const configEvents = {
+  "config.attached": attached,
+} as const;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 
-export const deadLettered = defineEvent({
+const deadLettered = defineEvent({
   summary: "An event became a dead letter: it could not be delivered to a durable subscription.",
   channel: "event.dead_lettered",
   priority: "high",
@@ -24,3 +24,8 @@ export const deadLettered = defineEvent({
     reason: "It was not acknowledged within 30000 ms",
   },
 });
+
+/** Every event of this file, by its type. */
+export const eventEvents = {
+  "event.dead_lettered": deadLettered,
+} as const;

@@ -5,7 +5,7 @@ import { KeyId, Timestamp } from "../types/ids.ts";
 const key = { id: KeyId, provider: z.string(), expires_at: Timestamp };
 const exampleKey = { id: "openai", provider: "openai", expires_at: "2026-12-01T08:00:00.000Z" };
 
-export const unlocked = defineEvent({
+const unlocked = defineEvent({
   summary: "The keystore was unlocked: keys can be used.",
   channel: "keystore.unlocked",
   priority: "normal",
@@ -13,7 +13,7 @@ export const unlocked = defineEvent({
   example: { source: "passphrase" },
 });
 
-export const locked = defineEvent({
+const locked = defineEvent({
   summary: "The keystore was locked: no key can be used before a person unlocks it.",
   channel: "keystore.locked",
   priority: "high",
@@ -21,7 +21,7 @@ export const locked = defineEvent({
   example: { reason: "It was unused for 900000 ms" },
 });
 
-export const unlock_failed = defineEvent({
+const unlock_failed = defineEvent({
   summary: "The keystore could not be unlocked.",
   channel: "keystore.unlock_failed",
   priority: "high",
@@ -29,7 +29,7 @@ export const unlock_failed = defineEvent({
   example: { reason: "The passphrase or key file does not open the keystore" },
 });
 
-export const damaged = defineEvent({
+const damaged = defineEvent({
   summary: "A program other than the bridge changed a record of the keystore.",
   channel: "keystore.damaged",
   priority: "critical",
@@ -37,7 +37,7 @@ export const damaged = defineEvent({
   example: { reason: "The list of keys is not the one that the bridge wrote" },
 });
 
-export const rotated = defineEvent({
+const rotated = defineEvent({
   summary: "A key has a new value, or all keys were sealed under a new master key.",
   channel: "keystore.rotated",
   priority: "normal",
@@ -45,7 +45,7 @@ export const rotated = defineEvent({
   example: { id: "openai", version: 2 },
 });
 
-export const expiring = defineEvent({
+const expiring = defineEvent({
   summary: "A key expires within two weeks.",
   channel: "keystore.expiring",
   priority: "high",
@@ -53,10 +53,21 @@ export const expiring = defineEvent({
   example: exampleKey,
 });
 
-export const expired = defineEvent({
+const expired = defineEvent({
   summary: "A key has expired and can no longer be used.",
   channel: "keystore.expired",
   priority: "high",
   data: z.object(key),
   example: exampleKey,
 });
+
+/** Every event of this file, by its type. */
+export const keystoreEvents = {
+  "keystore.unlocked": unlocked,
+  "keystore.locked": locked,
+  "keystore.unlock_failed": unlock_failed,
+  "keystore.damaged": damaged,
+  "keystore.rotated": rotated,
+  "keystore.expiring": expiring,
+  "keystore.expired": expired,
+} as const;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 import { Timestamp } from "../types/ids.ts";
 
-export const providerUnavailable = defineEvent({
+const providerUnavailable = defineEvent({
   summary: "A provider failed too often, and the bridge pauses calls to it; published once.",
   channel: "llm.<provider>.provider_unavailable",
   priority: "high",
@@ -10,7 +10,7 @@ export const providerUnavailable = defineEvent({
   example: { provider: "openai", reason: "It answers 503", until: "2026-11-21T08:00:30.000Z" },
 });
 
-export const providerRecovered = defineEvent({
+const providerRecovered = defineEvent({
   summary: "A provider answers again.",
   channel: "llm.<provider>.provider_recovered",
   priority: "normal",
@@ -18,7 +18,7 @@ export const providerRecovered = defineEvent({
   example: { provider: "openai" },
 });
 
-export const fallbackUsed = defineEvent({
+const fallbackUsed = defineEvent({
   summary: "A fallback answered in place of the requested model.",
   channel: "llm.broker.fallback_used",
   priority: "normal",
@@ -31,7 +31,7 @@ export const fallbackUsed = defineEvent({
   },
 });
 
-export const runawayLimitReached = defineEvent({
+const runawayLimitReached = defineEvent({
   summary: "An agent reached a runaway limit and its call was refused; published once for each limit and run.",
   channel: "llm.<agent_id>.runaway_limit_reached",
   priority: "high",
@@ -44,10 +44,19 @@ export const runawayLimitReached = defineEvent({
   },
 });
 
-export const answerCut = defineEvent({
+const answerCut = defineEvent({
   summary: "An answer was cut, because it was longer than its reservation.",
   channel: "llm.broker.answer_cut",
   priority: "high",
   data: z.object({ model: z.string(), reservation_id: z.string() }),
   example: { model: "local/llama", reservation_id: "0b9f8e1c-2f4a-4c01-93e5-b7f8a1c6f0a3" },
 });
+
+/** Every event of this file, by its type. */
+export const llmEvents = {
+  "llm.provider_unavailable": providerUnavailable,
+  "llm.provider_recovered": providerRecovered,
+  "llm.fallback_used": fallbackUsed,
+  "llm.runaway_limit_reached": runawayLimitReached,
+  "llm.answer_cut": answerCut,
+} as const;

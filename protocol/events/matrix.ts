@@ -12,7 +12,7 @@ const where = {
     .describe("The room as a channel has it: dots, wildcards, percent signs and spaces are percent-encoded."),
 };
 
-export const message = defineEvent({
+const message = defineEvent({
   summary: "A person whom the configuration trusts wrote in a room that it names.",
   channel: "matrix.<room>.message",
   priority: "normal",
@@ -29,7 +29,7 @@ export const message = defineEvent({
   },
 });
 
-export const reaction = defineEvent({
+const reaction = defineEvent({
   summary: "A trusted person reacted to a message. Reactions are never encrypted.",
   channel: "matrix.<room>.reaction",
   priority: "low",
@@ -51,7 +51,7 @@ export const reaction = defineEvent({
   },
 });
 
-export const undecryptable = defineEvent({
+const undecryptable = defineEvent({
   summary:
     "A trusted person's message cannot be decrypted yet. It is published as `matrix.message` when its key arrives.",
   channel: "matrix.<room>.undecryptable",
@@ -60,7 +60,7 @@ export const undecryptable = defineEvent({
   example: { ...exampleRoom, event_id: "$3", sender: "@ann:example.org", reason: "MEGOLM_UNKNOWN_INBOUND_SESSION_ID" },
 });
 
-export const messagesMissed = defineEvent({
+const messagesMissed = defineEvent({
   summary: "Messages that were written in a room while the bridge was not connected may have been missed.",
   channel: "matrix.<room>.messages_missed",
   priority: "high",
@@ -68,7 +68,7 @@ export const messagesMissed = defineEvent({
   example: { ...exampleRoom, reason: "only the oldest 5000 events of the gap were read" },
 });
 
-export const delivery = defineEvent({
+const delivery = defineEvent({
   summary: "The delivery of a message made progress: queued → sent → echoed → read.",
   channel: "matrix.<room>.delivery",
   priority: "low",
@@ -85,7 +85,7 @@ export const delivery = defineEvent({
   example: { ...exampleRoom, transaction_id: "t1", event_id: "$4", state: "echoed" },
 });
 
-export const link = defineEvent({
+const link = defineEvent({
   summary: "The link to the homeserver changed.",
   channel: "matrix.link",
   priority: "high",
@@ -96,7 +96,7 @@ export const link = defineEvent({
   example: { state: "reconnecting" },
 });
 
-export const linkLost = defineEvent({
+const linkLost = defineEvent({
   summary: "The homeserver has not answered for `matrix.lost_after_ms`: messages are neither received nor sent.",
   channel: "matrix.link_lost",
   priority: "critical",
@@ -104,7 +104,7 @@ export const linkLost = defineEvent({
   example: { homeserver: "https://matrix.example.org", since: "2026-11-21T08:00:00.000Z" },
 });
 
-export const linkRestored = defineEvent({
+const linkRestored = defineEvent({
   summary: "The homeserver answers again after `matrix.link_lost`.",
   channel: "matrix.link_restored",
   priority: "high",
@@ -112,7 +112,7 @@ export const linkRestored = defineEvent({
   example: { homeserver: "https://matrix.example.org" },
 });
 
-export const loggedIn = defineEvent({
+const loggedIn = defineEvent({
   summary: "The bridge was logged in to a homeserver.",
   channel: "matrix.logged_in",
   priority: "high",
@@ -120,7 +120,7 @@ export const loggedIn = defineEvent({
   example: { user_id: "@bridge:example.org", device_id: "ABCDEFGHIJ" },
 });
 
-export const loggedOut = defineEvent({
+const loggedOut = defineEvent({
   summary: "The homeserver does not accept the bridge's token any more. A person must log in again.",
   channel: "matrix.logged_out",
   priority: "critical",
@@ -132,7 +132,7 @@ export const loggedOut = defineEvent({
   example: { user_id: "@bridge:example.org", reason: "Invalid access token passed.", is_soft: false },
 });
 
-export const verification = defineEvent({
+const verification = defineEvent({
   summary: "The verification of another device by emoji changed its state.",
   channel: "matrix.verification",
   priority: "high",
@@ -140,10 +140,26 @@ export const verification = defineEvent({
   example: { flow_id: "f1", user_id: "@ann:example.org", state: "compare", emoji: [{ symbol: "🐶", name: "dog" }] },
 });
 
-export const invited = defineEvent({
+const invited = defineEvent({
   summary: "The bridge's account was invited to a room that it did not join.",
   channel: "matrix.invited",
   priority: "normal",
   data: z.object({ room_id: MatrixRoomId, inviter: MatrixUserId }),
   example: { room_id: "!abc:example.org", inviter: "@ann:example.org" },
 });
+
+/** Every event of this file, by its type. */
+export const matrixEvents = {
+  "matrix.message": message,
+  "matrix.reaction": reaction,
+  "matrix.undecryptable": undecryptable,
+  "matrix.messages_missed": messagesMissed,
+  "matrix.delivery": delivery,
+  "matrix.link": link,
+  "matrix.link_lost": linkLost,
+  "matrix.link_restored": linkRestored,
+  "matrix.logged_in": loggedIn,
+  "matrix.logged_out": loggedOut,
+  "matrix.verification": verification,
+  "matrix.invited": invited,
+} as const;

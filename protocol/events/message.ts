@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 
-export const message = defineEvent({
+const message = defineEvent({
   summary: "A message was sent to an agent.",
   channel: "agent.<agent_id>.message",
   priority: "normal",
@@ -15,7 +15,7 @@ export const message = defineEvent({
   example: { agent_id: "heartbeat-1", kind: "ping", data: {}, expects_reply: true, in_reply_to: null },
 });
 
-export const inboxFull = defineEvent({
+const inboxFull = defineEvent({
   summary:
     "A message to an agent was refused, because too many wait for it; published at most once in ten minutes for each agent.",
   channel: "agent.<agent_id>.inbox_full",
@@ -33,3 +33,9 @@ export const inboxFull = defineEvent({
     message: "agent:mail-1 has as many unread messages from agent:monitor-1 as it may have",
   },
 });
+
+/** Every event of this file, by its type. */
+export const messageEvents = {
+  "agent.message": message,
+  "agent.inbox_full": inboxFull,
+} as const;

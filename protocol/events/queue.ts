@@ -4,7 +4,7 @@ import { defineEvent } from "../types/define.ts";
 const message = { message_id: z.int(), destination: z.string(), lane: z.string(), attempts: z.int() };
 const example = { message_id: 1, destination: "matrix", lane: "!room:example.org", attempts: 1 };
 
-export const sent = defineEvent({
+const sent = defineEvent({
   summary: "A message was delivered.",
   channel: "queue.<destination>.sent",
   priority: "low",
@@ -12,7 +12,7 @@ export const sent = defineEvent({
   example: { ...example, receipt: "$event" },
 });
 
-export const late = defineEvent({
+const late = defineEvent({
   summary: "A message could not be delivered for minutes. It is still retried.",
   channel: "queue.<destination>.late",
   priority: "high",
@@ -20,10 +20,17 @@ export const late = defineEvent({
   example: { ...example, reason: "502" },
 });
 
-export const dead = defineEvent({
+const dead = defineEvent({
   summary: "A message could not be delivered and is not retried.",
   channel: "queue.<destination>.dead",
   priority: "critical",
   data: z.object({ ...message, reason: z.string() }),
   example: { ...example, reason: "M_FORBIDDEN" },
 });
+
+/** Every event of this file, by its type. */
+export const queueEvents = {
+  "queue.sent": sent,
+  "queue.late": late,
+  "queue.dead": dead,
+} as const;

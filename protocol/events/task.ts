@@ -5,7 +5,7 @@ import { AgentId } from "../types/ids.ts";
 const task = { task_id: z.int(), title: z.string(), agent_id: AgentId.nullable() };
 const example = { task_id: 1, title: "Sort the inbox", agent_id: "heartbeat-1" };
 
-export const created = defineEvent({
+const created = defineEvent({
   summary: "A task waits for an agent.",
   channel: "task.<task_id>.created",
   priority: "normal",
@@ -13,7 +13,7 @@ export const created = defineEvent({
   example: { ...example, agent_id: null, capability: "mail" },
 });
 
-export const unserved = defineEvent({
+const unserved = defineEvent({
   summary: "A task waits that no live agent can do.",
   channel: "task.<task_id>.unserved",
   priority: "normal",
@@ -21,7 +21,7 @@ export const unserved = defineEvent({
   example: { ...example, agent_id: null, capability: "mail" },
 });
 
-export const offered = defineEvent({
+const offered = defineEvent({
   summary: "A task waits that this agent may claim.",
   channel: "agent.<agent_id>.task.offered",
   priority: "normal",
@@ -29,7 +29,7 @@ export const offered = defineEvent({
   example,
 });
 
-export const claimed = defineEvent({
+const claimed = defineEvent({
   summary: "An agent took a task.",
   channel: "task.<task_id>.claimed",
   priority: "normal",
@@ -37,7 +37,7 @@ export const claimed = defineEvent({
   example: { ...example, attempt: 1 },
 });
 
-export const progressed = defineEvent({
+const progressed = defineEvent({
   summary: "An agent said how a task goes.",
   channel: "task.<task_id>.progressed",
   priority: "low",
@@ -46,7 +46,7 @@ export const progressed = defineEvent({
   example: { ...example, progress: 0.5, message: "12 of 24 mails" },
 });
 
-export const done = defineEvent({
+const done = defineEvent({
   summary: "A task is done.",
   channel: "task.<task_id>.done",
   priority: "normal",
@@ -54,7 +54,7 @@ export const done = defineEvent({
   example,
 });
 
-export const failed = defineEvent({
+const failed = defineEvent({
   summary: "A task failed; it is tried again.",
   channel: "task.<task_id>.failed",
   priority: "normal",
@@ -62,10 +62,22 @@ export const failed = defineEvent({
   example: { ...example, attempts: 1, reason: "The agent said nothing for 60000 ms" },
 });
 
-export const dead = defineEvent({
+const dead = defineEvent({
   summary: "A task failed too often.",
   channel: "task.<task_id>.dead",
   priority: "high",
   data: z.object({ ...task, attempts: z.int(), reason: z.string() }),
   example: { ...example, attempts: 3, reason: "The agent said nothing for 60000 ms" },
 });
+
+/** Every event of this file, by its type. */
+export const taskEvents = {
+  "task.created": created,
+  "task.unserved": unserved,
+  "task.offered": offered,
+  "task.claimed": claimed,
+  "task.progressed": progressed,
+  "task.done": done,
+  "task.failed": failed,
+  "task.dead": dead,
+} as const;

@@ -16,7 +16,7 @@ const example = {
   agent_id: "helper-1",
 };
 
-export const stateChanged = defineEvent({
+const stateChanged = defineEvent({
   summary: "A call changed its state.",
   channel: "webrtc.<session_id>.state_changed",
   priority: "normal",
@@ -24,7 +24,7 @@ export const stateChanged = defineEvent({
   example: { ...example, from: "connecting", state: "active" },
 });
 
-export const ended = defineEvent({
+const ended = defineEvent({
   summary: "A call ended.",
   channel: "webrtc.<session_id>.ended",
   priority: "normal",
@@ -32,10 +32,17 @@ export const ended = defineEvent({
   example: { ...example, reason: "hang_up", duration_ms: 61_000 },
 });
 
-export const transcript = defineEvent({
+const transcript = defineEvent({
   summary: "Speech in a call was transcribed, or an agent spoke a text.",
   channel: "webrtc.<session_id>.transcript",
   priority: "low",
   data: z.object({ ...call, who: z.enum(["caller", "agent"]), text: z.string(), is_final: z.boolean() }),
   example: { ...example, who: "caller", text: "approve the deployment", is_final: true },
 });
+
+/** Every event of this file, by its type. */
+export const webrtcEvents = {
+  "webrtc.state_changed": stateChanged,
+  "webrtc.ended": ended,
+  "webrtc.transcript": transcript,
+} as const;

@@ -27,7 +27,7 @@ const exampleGrant = {
   granted_at: "2026-11-21T08:00:00.000Z",
 };
 
-export const grant = defineMethod({
+const grant = defineMethod({
   summary: "Give a loop a secret that its manifest asks for.",
   description: "Without a grant a loop gets nothing. A grant cannot be wider than what the manifest asks for.",
   roles: ["admin"],
@@ -42,7 +42,7 @@ export const grant = defineMethod({
   example: { params: { loop: "gmail", name: "openai" }, result: exampleGrant },
 });
 
-export const revoke = defineMethod({
+const revoke = defineMethod({
   summary: "Take a loop's secret back, or a principal's role.",
   description:
     "Tokens for it end at once and live connections of whom it concerns are closed. A secret that was injected stays in the " +
@@ -63,7 +63,7 @@ export const revoke = defineMethod({
   example: { params: { loop: "gmail", name: "openai" }, result: { revoked: true, closed_connections: 1, holders: [] } },
 });
 
-export const grants = defineMethod({
+const grants = defineMethod({
   summary: "List what loops ask for, and what they were granted.",
   roles: people,
   effect: "read",
@@ -78,7 +78,7 @@ export const grants = defineMethod({
   example: { params: {}, result: { grants: [exampleGrant], open: [] } },
 });
 
-export const assign = defineMethod({
+const assign = defineMethod({
   summary: "Give a principal a role.",
   description: "The bridge's own user and root are admins and stay so; an agent is always an agent.",
   roles: ["admin"],
@@ -92,7 +92,7 @@ export const assign = defineMethod({
   },
 });
 
-export const whoami = defineMethod({
+const whoami = defineMethod({
   summary: "Tell who the caller is and what it may do.",
   roles: everyone,
   effect: "read",
@@ -112,7 +112,7 @@ export const whoami = defineMethod({
   },
 });
 
-export const explain = defineMethod({
+const explain = defineMethod({
   summary: "Tell whether a principal may call a method, and why.",
   roles: people,
   effect: "read",
@@ -139,3 +139,13 @@ export const explain = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const accessMethods = {
+  "access.whoami": whoami,
+  "access.explain": explain,
+  "access.grants": grants,
+  "access.grant": grant,
+  "access.revoke": revoke,
+  "access.assign": assign,
+} as const;

@@ -13,7 +13,7 @@ import { defineMethod } from "../types/define.ts";
 import { AgentId, ChannelPattern, ContainerId, DurationMs, LoopName, Timestamp } from "../types/ids.ts";
 import { operators, people } from "../types/roles.ts";
 
-export const start = defineMethod({
+const start = defineMethod({
   summary: "Start an agent of a loop.",
   description: "Answers when the agent has called agent.hello on its own socket.",
   roles: operators,
@@ -63,7 +63,7 @@ const byAgentOrContainer = {
   container_id: ContainerId.optional().describe("Classic clients send this in place of agent_id."),
 };
 
-export const stop = defineMethod({
+const stop = defineMethod({
   summary: "Stop an agent.",
   description: "Sends SIGTERM, waits `grace_ms`, then SIGKILL. Stopping a stopped agent succeeds.",
   roles: operators,
@@ -100,7 +100,7 @@ export const stop = defineMethod({
   },
 });
 
-export const restart = defineMethod({
+const restart = defineMethod({
   summary: "Stop an agent and start it again under the same id.",
   roles: operators,
   effect: "write",
@@ -119,7 +119,7 @@ export const restart = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
-export const pause = defineMethod({
+const pause = defineMethod({
   summary: "Freeze an agent.",
   description:
     "The agent keeps its memory and its socket but gets no processor time. It stays paused over a restart of the bridge.",
@@ -135,7 +135,7 @@ export const pause = defineMethod({
   },
 });
 
-export const resume = defineMethod({
+const resume = defineMethod({
   summary: "Resume a paused or suspended agent.",
   roles: operators,
   effect: "write",
@@ -146,7 +146,7 @@ export const resume = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
-export const removeWorkspace = defineMethod({
+const removeWorkspace = defineMethod({
   summary: "Remove an agent's workspace with all its files.",
   description: "The agent must be stopped or failed. Its next start gets an empty workspace.",
   roles: operators,
@@ -158,7 +158,7 @@ export const removeWorkspace = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: { removed: true } },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List the agents.",
   roles: people,
   effect: "read",
@@ -171,7 +171,7 @@ export const list = defineMethod({
   example: { params: {}, result: { agents: [exampleAgent] } },
 });
 
-export const get = defineMethod({
+const get = defineMethod({
   summary: "Show one agent.",
   roles: people,
   effect: "read",
@@ -182,7 +182,7 @@ export const get = defineMethod({
   example: { params: { agent_id: "heartbeat-1" }, result: exampleAgent },
 });
 
-export const logs = defineMethod({
+const logs = defineMethod({
   summary: "Stream an agent's log.",
   description:
     "Streams the last `tail` lines that match, then, with `follow`, each new one until the call is cancelled. Lines from before a restart of the bridge are kept, up to the size of the log's files.",
@@ -207,7 +207,7 @@ export const logs = defineMethod({
   example: { params: { agent_id: "heartbeat-1", tail: 10 }, result: { lines: 10 } },
 });
 
-export const hello = defineMethod({
+const hello = defineMethod({
   summary: "Report that the agent is up. This is the first call on an agent's own socket.",
   description:
     "The agent's identity follows from its socket. The answer names its loop, its schedule and its subscriptions.",
@@ -243,7 +243,7 @@ export const hello = defineMethod({
   },
 });
 
-export const heartbeat = defineMethod({
+const heartbeat = defineMethod({
   summary: "Report that the agent is alive.",
   roles: ["agent"],
   effect: "write",
@@ -258,7 +258,7 @@ export const heartbeat = defineMethod({
   example: { params: { seq: 1 }, result: { ok: true } },
 });
 
-export const report = defineMethod({
+const report = defineMethod({
   summary: "Report the agent's activity.",
   roles: ["agent"],
   effect: "write",
@@ -271,7 +271,7 @@ export const report = defineMethod({
   example: { params: { activity: "busy", message: "Reading 12 mails" }, result: { ok: true } },
 });
 
-export const usage = defineMethod({
+const usage = defineMethod({
   summary: "Measure the resources that running agents use.",
   roles: people,
   effect: "read",
@@ -287,3 +287,20 @@ export const usage = defineMethod({
     result: { agents: [exampleUsage] },
   },
 });
+
+/** Every method of this file, by its name. */
+export const agentMethods = {
+  "agent.start": start,
+  "agent.stop": stop,
+  "agent.restart": restart,
+  "agent.pause": pause,
+  "agent.resume": resume,
+  "agent.remove_workspace": removeWorkspace,
+  "agent.list": list,
+  "agent.get": get,
+  "agent.logs": logs,
+  "agent.usage": usage,
+  "agent.hello": hello,
+  "agent.heartbeat": heartbeat,
+  "agent.report": report,
+} as const;

@@ -50,7 +50,7 @@ const Answer = {
   note: z.string().max(500).optional(),
 };
 
-export const request = defineMethod({
+const request = defineMethod({
   summary: "Ask a person.",
   description:
     "Answers at once. The same request again tells how it stands; the event `approval.decided` on its own channel tells it too. " +
@@ -74,7 +74,7 @@ export const request = defineMethod({
   example: { params: { action: "mail.send", details: { to: "ann@example.org" } }, result: exampleApproval },
 });
 
-export const get = defineMethod({
+const get = defineMethod({
   summary: "Show one approval.",
   roles: everyone,
   effect: "read",
@@ -85,7 +85,7 @@ export const get = defineMethod({
   example: { params: { approval_id: "ap_2f4a9c01d3e5b7f8" }, result: exampleApproval },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List what waits for an answer.",
   roles: people,
   effect: "read",
@@ -96,7 +96,7 @@ export const list = defineMethod({
   example: { params: {}, result: { approvals: [exampleApproval] } },
 });
 
-export const approve = defineMethod({
+const approve = defineMethod({
   summary: "Allow exactly this request, once.",
   roles: operators,
   effect: "write",
@@ -123,7 +123,7 @@ export const approve = defineMethod({
   },
 });
 
-export const deny = defineMethod({
+const deny = defineMethod({
   summary: "Refuse a request.",
   roles: operators,
   effect: "write",
@@ -136,3 +136,12 @@ export const deny = defineMethod({
     result: { ...exampleApproval, status: "denied", decided_at: "2026-11-21T08:01:00.000Z", decided_by: "user:1000" },
   },
 });
+
+/** Every method of this file, by its name. */
+export const approvalMethods = {
+  "approval.request": request,
+  "approval.get": get,
+  "approval.list": list,
+  "approval.approve": approve,
+  "approval.deny": deny,
+} as const;

@@ -34,7 +34,7 @@ const exampleRecord = {
   subject: "openai",
 };
 
-export const tail = defineMethod({
+const tail = defineMethod({
   summary: "Show the newest privileged acts, and the calls that were refused for want of rights.",
   roles: people,
   effect: "read",
@@ -47,7 +47,7 @@ export const tail = defineMethod({
   example: { params: {}, result: { records: [exampleRecord] } },
 });
 
-export const verify = defineMethod({
+const verify = defineMethod({
   summary: "Check that no record was changed, removed or moved, and that the end is not missing.",
   description:
     "Records that are removed after the newest anchor cannot be detected; an anchor is written at least every minute.",
@@ -65,7 +65,7 @@ export const verify = defineMethod({
   example: { params: {}, result: { ok: true, records: 812, anchors: 20 } },
 });
 
-export const exportAll = defineMethod({
+const exportAll = defineMethod({
   summary: "Export the audit record.",
   roles: people,
   effect: "read",
@@ -78,3 +78,10 @@ export const exportAll = defineMethod({
   errors: [],
   example: { params: {}, result: { records: 812, last_seq: 812 } },
 });
+
+/** Every method of this file, by its name. */
+export const auditMethods = {
+  "audit.tail": tail,
+  "audit.verify": verify,
+  "audit.export": exportAll,
+} as const;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineMethod } from "../types/define.ts";
 import { Timestamp } from "../types/ids.ts";
 
-export const create = defineMethod({
+const create = defineMethod({
   summary: "Make a consistent copy of the store in a file while the bridge runs.",
   description:
     "Secrets in the backup stay sealed. It does not contain the key that unlocks them, which has to be kept apart.",
@@ -28,3 +28,8 @@ export const create = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const backupMethods = {
+  "backup.create": create,
+} as const;

@@ -18,7 +18,7 @@ export const EngineStatus = z
   .meta({ id: "EngineStatus" });
 export type EngineStatus = z.output<typeof EngineStatus>;
 
-export const status = defineMethod({
+const status = defineMethod({
   summary: "Tell what the bridge is, where it listens and what runs.",
   roles: people,
   effect: "read",
@@ -80,7 +80,7 @@ export const status = defineMethod({
   },
 });
 
-export const health = defineMethod({
+const health = defineMethod({
   summary: "Tell whether the bridge and every agent are well.",
   roles: people,
   effect: "read",
@@ -114,7 +114,7 @@ export const DoctorCheck = z
   .meta({ id: "DoctorCheck" });
 export type DoctorCheck = z.output<typeof DoctorCheck>;
 
-export const doctor = defineMethod({
+const doctor = defineMethod({
   summary: "Look at what only the bridge can: its store, disk, clock, listeners, and the relay of calls.",
   description:
     "It asks each relay for a real allocation, so it takes a few seconds where one does not answer. `armorclaw doctor` adds what is seen from outside.",
@@ -139,7 +139,7 @@ export const doctor = defineMethod({
   },
 });
 
-export const shutdown = defineMethod({
+const shutdown = defineMethod({
   summary: "Stop the bridge and its agents in good order.",
   description: "Answers at once; the bridge then drains as it does on SIGTERM.",
   roles: ["admin"],
@@ -150,7 +150,7 @@ export const shutdown = defineMethod({
   example: { params: {}, result: { status: "draining" } },
 });
 
-export const panic = defineMethod({
+const panic = defineMethod({
   summary: "Freeze every agent at once, then kill them all.",
   description: "Nothing is started again before `bridge.resume`, also not by a bridge that was restarted.",
   roles: operators,
@@ -168,7 +168,7 @@ export const panic = defineMethod({
   },
 });
 
-export const resume = defineMethod({
+const resume = defineMethod({
   summary: "End the panic and start what should run.",
   description: "Answers at once; `agent.list` shows how the starts go. Without a panic it does nothing.",
   roles: operators,
@@ -178,3 +178,13 @@ export const resume = defineMethod({
   errors: [],
   example: { params: {}, result: { agents: 3 } },
 });
+
+/** Every method of this file, by its name. */
+export const bridgeMethods = {
+  "bridge.status": status,
+  "bridge.health": health,
+  "bridge.doctor": doctor,
+  "bridge.shutdown": shutdown,
+  "bridge.panic": panic,
+  "bridge.resume": resume,
+} as const;

@@ -86,7 +86,7 @@ const exampleLimit = {
   projected: 2_850_000_000,
 };
 
-export const status = defineMethod({
+const status = defineMethod({
   summary: "Show every limit, its spending and a forecast.",
   description: "An agent sees the limits that bound it.",
   roles: [...people, "agent"],
@@ -108,7 +108,7 @@ export const status = defineMethod({
   example: { params: {}, result: { time_zone: "UTC", limits: [exampleLimit], frozen: [] } },
 });
 
-export const set = defineMethod({
+const set = defineMethod({
   summary: "Set a limit; with neither bound it is taken away.",
   description: "It stands until the configuration of the same limit changes.",
   roles: operators,
@@ -144,7 +144,7 @@ export const BudgetDimension = z.enum([
 /** What a report adds up by. */
 export type BudgetDimension = z.output<typeof BudgetDimension>;
 
-export const report = defineMethod({
+const report = defineMethod({
   summary: "Add up what was spent, by agent, model, day and more.",
   roles: people,
   effect: "read",
@@ -193,7 +193,7 @@ export const report = defineMethod({
   },
 });
 
-export const topup = defineMethod({
+const topup = defineMethod({
   summary: "Grant more in the present window.",
   description:
     "An agent may ask for itself, and a person must approve. The grant ends with the window. Repeat the call with the same params after the approval.",
@@ -215,7 +215,7 @@ export const topup = defineMethod({
 
 const name = z.string().min(1).max(nameLengthMax);
 
-export const reserve = defineMethod({
+const reserve = defineMethod({
   summary: "Reserve an amount before using a paid service.",
   description:
     "For services that the bridge does not call itself, e.g. an SMS. The bridge reserves its own model calls. An agent needs a hard limit in cost on `agent:<id>`, `agent:*`, `loop:<name>` or `loop:*`.",
@@ -260,7 +260,7 @@ export const reserve = defineMethod({
   },
 });
 
-export const settle = defineMethod({
+const settle = defineMethod({
   summary: "Book what was spent of a reservation; zero amounts release it.",
   description:
     "An agent settles with at most what it reserved. After the reservation has expired, it settles with what its limits still have room for.",
@@ -280,3 +280,13 @@ export const settle = defineMethod({
     result: { ok: true },
   },
 });
+
+/** Every method of this file, by its name. */
+export const budgetMethods = {
+  "budget.status": status,
+  "budget.set": set,
+  "budget.report": report,
+  "budget.topup": topup,
+  "budget.reserve": reserve,
+  "budget.settle": settle,
+} as const;

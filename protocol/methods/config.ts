@@ -47,7 +47,7 @@ const Draft = {
 
 const storing = ["CONFIG_TOO_LARGE", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
 
-export const attach = defineMethod({
+const attach = defineMethod({
   summary: "Attach a piece of configuration for the loops that list it.",
   description: "It is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
   roles: operators,
@@ -60,7 +60,7 @@ export const attach = defineMethod({
   example: { params: { name: "agent.env", content: "A=1", type: "env" }, result: exampleConfig },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List the attached configurations.",
   roles: people,
   effect: "read",
@@ -72,7 +72,7 @@ export const list = defineMethod({
   example: { params: {}, result: { configs: [exampleConfig], count: 1 } },
 });
 
-export const get = defineMethod({
+const get = defineMethod({
   summary: "Read an attached configuration.",
   description: "An agent may read the configurations that its loop's manifest lists.",
   roles: everyone,
@@ -87,7 +87,7 @@ export const get = defineMethod({
   example: { params: { name: "agent.env" }, result: { ...exampleConfig, content: "A=1" } },
 });
 
-export const propose = defineMethod({
+const propose = defineMethod({
   summary: "Ask for a change of a configuration that the loop lists.",
   description: "A person sees the difference and decides. An approved change is attached at once, and in no other way.",
   roles: ["agent"],
@@ -113,3 +113,11 @@ export const propose = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const configMethods = {
+  "config.attach": attach,
+  "config.list": list,
+  "config.get": get,
+  "config.propose": propose,
+} as const;

@@ -59,7 +59,7 @@ export const SubscriptionName = z
   .regex(/^[a-z0-9]+(?:[-_.][a-z0-9]+)*$/, "Expected lower-case letters, digits and single hyphens")
   .meta({ id: "SubscriptionName", description: "What a durable subscription is called." });
 
-export const subscribe = defineMethod({
+const subscribe = defineMethod({
   summary: "Push matching events to this connection.",
   description:
     "Each event arrives as the notification `event.push {subscription_id, event}`. Without `name` it is pushed at most once: the subscription ends with its connection, `event.gap {subscription_id, after, resumed_at, skipped_low}` says what was missed, critical events go ahead of a backlog (`cursor` then says where to resume) and low ones yield while there is one. With `name` it is pushed at least once and in order: the bridge keeps the position, which `event.ack` moves, over connections and restarts; what is not acknowledged in time is pushed again with `attempt`, and after `attempts_max` is set aside as a dead letter. One connection has a name at a time: the newest; the one before is told `event.end {subscription_id, reason}`. An agent receives its own channels and those it was granted.",
@@ -114,7 +114,7 @@ export const subscribe = defineMethod({
   },
 });
 
-export const ack = defineMethod({
+const ack = defineMethod({
   summary: "Acknowledge a subscription's events up to a cursor.",
   description:
     "The answer is sent when the position is durable. An ack frees the window of a subscription with `unacked_max`.",
@@ -130,7 +130,7 @@ export const ack = defineMethod({
   example: { params: { subscription_id: "s1", cursor: 7 }, result: { ok: true } },
 });
 
-export const unsubscribe = defineMethod({
+const unsubscribe = defineMethod({
   summary: "End a subscription of this connection.",
   roles: everyone,
   effect: "read",
@@ -141,7 +141,7 @@ export const unsubscribe = defineMethod({
   example: { params: { subscription_id: "s1" }, result: { ok: true } },
 });
 
-export const publish = defineMethod({
+const publish = defineMethod({
   summary: "Publish an event.",
   description:
     "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The domains of the bridge's own event types (`agent.*`, `bridge.*`, `matrix.*`, `webrtc.*` and so on) and the channels that those events are published on are reserved for the bridge.",
@@ -174,7 +174,7 @@ export const publish = defineMethod({
   },
 });
 
-export const history = defineMethod({
+const history = defineMethod({
   summary: "Pull past events.",
   description:
     "The bridge remembers events for `events.retention_days` and up to `events.retention_bytes`; volatile ones for `events.volatile_retention_minutes`. A page may hold fewer events than `limit`, even none, although there are more.",
@@ -207,7 +207,7 @@ export const history = defineMethod({
   },
 });
 
-export const consumers = defineMethod({
+const consumers = defineMethod({
   summary: "List the durable subscriptions.",
   roles: people,
   effect: "read",
@@ -244,7 +244,7 @@ export const consumers = defineMethod({
   },
 });
 
-export const forget = defineMethod({
+const forget = defineMethod({
   summary: "Delete a durable subscription, with its position and its dead letters.",
   roles: operators,
   effect: "write",
@@ -269,7 +269,7 @@ export const DeadLetter = z
   })
   .meta({ id: "DeadLetter" });
 
-export const deadLetters = defineMethod({
+const deadLetters = defineMethod({
   summary: "List the dead letters: events that could not be delivered to a durable subscription.",
   roles: people,
   effect: "read",
@@ -307,7 +307,7 @@ export const deadLetters = defineMethod({
 const deadLetterParams = z.strictObject({ dead_letter_id: z.int().min(1) });
 const deadLetterExample = { params: { dead_letter_id: 1 }, result: { ok: true as const } };
 
-export const redeliver = defineMethod({
+const redeliver = defineMethod({
   summary: "Deliver a dead letter to its subscription again.",
   description: "It arrives as a new event, with a `seq` of its own, at that subscription alone.",
   roles: operators,
@@ -318,7 +318,7 @@ export const redeliver = defineMethod({
   example: deadLetterExample,
 });
 
-export const discard = defineMethod({
+const discard = defineMethod({
   summary: "Delete a dead letter.",
   roles: operators,
   effect: "write",
@@ -327,3 +327,17 @@ export const discard = defineMethod({
   errors: ["DEAD_LETTER_NOT_FOUND"],
   example: deadLetterExample,
 });
+
+/** Every method of this file, by its name. */
+export const eventMethods = {
+  "event.subscribe": subscribe,
+  "event.unsubscribe": unsubscribe,
+  "event.ack": ack,
+  "event.publish": publish,
+  "event.history": history,
+  "event.consumers": consumers,
+  "event.forget": forget,
+  "event.dead_letters": deadLetters,
+  "event.redeliver": redeliver,
+  "event.discard": discard,
+} as const;

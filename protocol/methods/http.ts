@@ -3,7 +3,7 @@ import { defineMethod } from "../types/define.ts";
 import { DurationMs } from "../types/ids.ts";
 import { HttpMethod } from "../types/manifest.ts";
 
-export const request = defineMethod({
+const request = defineMethod({
   summary: "Make an HTTPS call with a secret that the agent never sees.",
   description:
     "The token from `secret.claim` stands in a header or in the body where the secret is to stand. Only the hosts, methods and " +
@@ -52,3 +52,8 @@ export const request = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const httpMethods = {
+  "http.request": request,
+} as const;

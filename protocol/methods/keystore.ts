@@ -53,7 +53,7 @@ const Stored = z.object({
 
 const sealing = ["KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
 
-export const store = defineMethod({
+const store = defineMethod({
   summary: "Store a key, sealed.",
   description: "An existing key gets the new value and its next version. The value is never taken from argv.",
   roles: operators,
@@ -83,7 +83,7 @@ export const store = defineMethod({
   },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List the keys, without their values.",
   roles: people,
   effect: "read",
@@ -94,7 +94,7 @@ export const list = defineMethod({
   example: { params: {}, result: [exampleKey] },
 });
 
-export const get = defineMethod({
+const get = defineMethod({
   summary: "Show a key's value.",
   description:
     "Only an admin at the bridge's own socket may call this. Each call is recorded. `keystore.reveal = false` disables it.",
@@ -108,7 +108,7 @@ export const get = defineMethod({
   example: { params: { id: "openai" }, result: { ...exampleKey, token: "sk-proj-example" } },
 });
 
-export const remove = defineMethod({
+const remove = defineMethod({
   summary: "Delete a key.",
   roles: operators,
   effect: "write",
@@ -118,7 +118,7 @@ export const remove = defineMethod({
   example: { params: { id: "openai" }, result: { id: "openai", deleted: true } },
 });
 
-export const rotate = defineMethod({
+const rotate = defineMethod({
   summary: "Give a key its next value, or the keystore its next master key.",
   description:
     "With `id` and `token` the key's value changes. Without both, every key is sealed anew under a fresh master key.",
@@ -139,7 +139,7 @@ export const rotate = defineMethod({
 
 const Source = z.enum(["passphrase", "key-file", "keyring", "credentials"]);
 
-export const rekey = defineMethod({
+const rekey = defineMethod({
   summary: "Change the passphrase, or what else unlocks the keystore.",
   description:
     "The keystore has to be unlocked. If the bridge is killed meanwhile, the old source still opens it. A backup opens with the source of the time when it was made.",
@@ -161,7 +161,7 @@ export const rekey = defineMethod({
 
 export const Lock = z.enum(["locked", "unlocked"]);
 
-export const lock = defineMethod({
+const lock = defineMethod({
   summary: "Forget the master key: no secret can be read until it is unlocked.",
   roles: operators,
   effect: "write",
@@ -171,7 +171,7 @@ export const lock = defineMethod({
   example: { params: {}, result: { state: "locked" } },
 });
 
-export const unlock = defineMethod({
+const unlock = defineMethod({
   summary: "Unlock the keystore.",
   description: "A keystore that has a passphrase needs it here. A wrong passphrase is an error that changes nothing.",
   roles: operators,
@@ -185,7 +185,7 @@ export const unlock = defineMethod({
   example: { params: {}, result: { state: "unlocked", resealed: 0 } },
 });
 
-export const status = defineMethod({
+const status = defineMethod({
   summary: "Show whether the keystore is locked, and what unlocks it.",
   roles: people,
   effect: "read",
@@ -207,7 +207,7 @@ export const status = defineMethod({
   },
 });
 
-export const test = defineMethod({
+const test = defineMethod({
   summary: "Ask the provider whether it accepts a key.",
   description:
     "The bridge makes one free call, such as listing models. The value is sent to the provider and nowhere else.",
@@ -234,3 +234,17 @@ export const test = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const keystoreMethods = {
+  "keystore.store": store,
+  "keystore.list": list,
+  "keystore.get": get,
+  "keystore.delete": remove,
+  "keystore.rotate": rotate,
+  "keystore.lock": lock,
+  "keystore.unlock": unlock,
+  "keystore.rekey": rekey,
+  "keystore.status": status,
+  "keystore.test": test,
+} as const;

@@ -14,7 +14,7 @@ export const LlmUsage = z
   .object({ input_tokens: z.int(), output_tokens: z.int(), cache_read_tokens: z.int(), cache_write_tokens: z.int() })
   .meta({ id: "LlmUsage" });
 
-export const chat = defineMethod({
+const chat = defineMethod({
   summary: "Call a model with the bridge's key, within the caller's budget.",
   description:
     "The bridge reserves the most that the call can cost, and settles what the provider reports. Text streams as it arrives; the result holds all of it.",
@@ -99,7 +99,7 @@ export const chat = defineMethod({
   },
 });
 
-export const models = defineMethod({
+const models = defineMethod({
   summary: "List the models that the caller may use.",
   description:
     "An agent also gets its model endpoint: the APIs of OpenAI and Anthropic on a socket of its own, for their SDKs.",
@@ -144,3 +144,9 @@ export const models = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const llmMethods = {
+  "llm.chat": chat,
+  "llm.models": models,
+} as const;

@@ -19,7 +19,7 @@ const exampleLoop = {
   agents: 1,
 };
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List the loops: the kinds of agent that can be started.",
   roles: people,
   effect: "read",
@@ -30,7 +30,7 @@ export const list = defineMethod({
   example: { params: {}, result: { loops: [exampleLoop] } },
 });
 
-export const get = defineMethod({
+const get = defineMethod({
   summary: "Show one loop's manifest.",
   roles: people,
   effect: "read",
@@ -40,3 +40,9 @@ export const get = defineMethod({
   errors: ["LOOP_NOT_FOUND"],
   example: { params: { name: "heartbeat" }, result: exampleLoop },
 });
+
+/** Every method of this file, by its name. */
+export const loopMethods = {
+  "loop.list": list,
+  "loop.get": get,
+} as const;

@@ -5,7 +5,7 @@ import { SecretText } from "../types/secret.ts";
 
 const Text = z.string().min(1).max(1000);
 
-export const login = defineMethod({
+const login = defineMethod({
   summary: "Log the bridge in to a homeserver, with an account of its own.",
   description:
     "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). The login creates a device, signs it and backs up its keys. Where the account has an identity already, `recovery_key` unlocks it.",
@@ -51,7 +51,7 @@ export const login = defineMethod({
   },
 });
 
-export const logout = defineMethod({
+const logout = defineMethod({
   summary: "Log out and delete the device and its keys.",
   description:
     "The account's recovery key stays in the keystore, so that the next login continues with the same identity and key backup. `forget_recovery_key` deletes it.",
@@ -69,7 +69,7 @@ export const logout = defineMethod({
   example: { params: {}, result: { status: "logged_out", recovery_key_kept: true } },
 });
 
-export const recoveryKey = defineMethod({
+const recoveryKey = defineMethod({
   summary: "Show the recovery key, which unlocks the account's identity and key backup on a new device.",
   description:
     "Only for an admin at the bridge's own socket, logged in or out. Each call is recorded. `keystore.reveal = false` turns it off. Keep it somewhere else than the bridge: `matrix.login` takes it when the state directory is lost.",
@@ -86,3 +86,10 @@ export const recoveryKey = defineMethod({
     result: { user_id: "@bridge:example.org", recovery_key: "EsTc 5rr1 4Jxy …" },
   },
 });
+
+/** Every method of this file, by its name. */
+export const matrixAccountMethods = {
+  "matrix.login": login,
+  "matrix.logout": logout,
+  "matrix.recovery_key": recoveryKey,
+} as const;

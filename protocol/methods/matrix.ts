@@ -4,7 +4,7 @@ import { Timestamp } from "../types/ids.ts";
 import { exampleMessage, MatrixMessage, MatrixRoomId, MatrixUserId, MatrixVerification } from "../types/matrix-info.ts";
 import { operators, people } from "../types/roles.ts";
 
-export const status = defineMethod({
+const status = defineMethod({
   summary: "Show the state of the connection to the homeserver.",
   roles: people,
   effect: "read",
@@ -56,7 +56,7 @@ export const status = defineMethod({
   },
 });
 
-export const send = defineMethod({
+const send = defineMethod({
   summary: "Send a message to a room that the configuration names.",
   description:
     "The message is queued on disk first and sent once, even when the bridge is killed meanwhile. The answer comes when the homeserver has the message, or after `wait_ms` with the state `queued`.",
@@ -102,7 +102,7 @@ export const send = defineMethod({
   },
 });
 
-export const receive = defineMethod({
+const receive = defineMethod({
   summary: "Pull messages of trusted people in trusted rooms.",
   description: "An agent pulls from the rooms that it was granted.",
   roles: ["admin", "operator", "viewer", "agent"],
@@ -124,7 +124,7 @@ export const receive = defineMethod({
   example: { params: { cursor: 0 }, result: { events: [exampleMessage], cursor: 7, count: 1, cursor_reset: false } },
 });
 
-export const download = defineMethod({
+const download = defineMethod({
   summary: "Stream the file of a message.",
   description:
     "People can download files of trusted people's messages in rooms that the configuration names; an agent in rooms that it was granted. Encrypted files are decrypted and checked against their hash. The content is streamed in base64.",
@@ -158,7 +158,7 @@ export const download = defineMethod({
   },
 });
 
-export const rooms = defineMethod({
+const rooms = defineMethod({
   summary: "List the rooms that the bridge's account is in or invited to.",
   roles: people,
   effect: "read",
@@ -195,7 +195,7 @@ export const rooms = defineMethod({
   },
 });
 
-export const join = defineMethod({
+const join = defineMethod({
   summary: "Join a room.",
   roles: operators,
   effect: "write",
@@ -213,7 +213,7 @@ export const join = defineMethod({
   example: { params: { room: "!abc:example.org" }, result: { room_id: "!abc:example.org", is_trusted: true } },
 });
 
-export const verify = defineMethod({
+const verify = defineMethod({
   summary: "Compare emoji with a person's device, so that each knows the other.",
   description:
     "With `user_id`, asks that person's devices (for the account's own id, its other devices) and answers when emoji must be compared. With `flow_id` and `is_equal`, confirms or rejects the comparison.",
@@ -233,3 +233,14 @@ export const verify = defineMethod({
     result: { flow_id: "f1", user_id: "@ann:example.org", state: "compare", emoji: [{ symbol: "🐶", name: "dog" }] },
   },
 });
+
+/** Every method of this file, by its name. */
+export const matrixMethods = {
+  "matrix.status": status,
+  "matrix.send": send,
+  "matrix.receive": receive,
+  "matrix.download": download,
+  "matrix.rooms": rooms,
+  "matrix.join": join,
+  "matrix.verify": verify,
+} as const;

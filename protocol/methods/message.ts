@@ -4,7 +4,7 @@ import { AgentId } from "../types/ids.ts";
 
 const Data = z.record(z.string(), z.unknown());
 
-export const send = defineMethod({
+const send = defineMethod({
   summary: "Send a message to an agent, and wait for its reply if one is wanted.",
   description:
     "It arrives as the event `agent.message` on the agent's own channel `agent.<id>.message`. An agent may send to the loops that its manifest names in `sends_to`, and may always answer a message: `in_reply_to` is then that message's id. What a receiver has not read is bounded, in all and for each sender.",
@@ -56,3 +56,8 @@ export const send = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const messageMethods = {
+  "agent.send": send,
+} as const;

@@ -21,7 +21,7 @@ export const OutboxMessage = z
   })
   .meta({ id: "OutboxMessage", description: "An outgoing message of the bridge." });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List outgoing messages.",
   roles: people,
   effect: "read",
@@ -58,7 +58,7 @@ export const list = defineMethod({
 const one = z.strictObject({ message_id: z.int().min(1) });
 const example = { params: { message_id: 1 }, result: { ok: true as const } };
 
-export const retry = defineMethod({
+const retry = defineMethod({
   summary: "Send a waiting or given-up message now.",
   roles: operators,
   effect: "write",
@@ -68,7 +68,7 @@ export const retry = defineMethod({
   example,
 });
 
-export const drop = defineMethod({
+const drop = defineMethod({
   summary: "Delete a waiting or given-up message.",
   roles: operators,
   effect: "write",
@@ -77,3 +77,10 @@ export const drop = defineMethod({
   errors: ["QUEUE_MESSAGE_NOT_FOUND"],
   example,
 });
+
+/** Every method of this file, by its name. */
+export const queueMethods = {
+  "queue.list": list,
+  "queue.retry": retry,
+  "queue.drop": drop,
+} as const;

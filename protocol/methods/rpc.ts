@@ -3,7 +3,7 @@ import { defineMethod } from "../types/define.ts";
 import { PrincipalId } from "../types/ids.ts";
 import { everyone, Role } from "../types/roles.ts";
 
-export const discover = defineMethod({
+const discover = defineMethod({
   summary: "Describe every method as an OpenRPC document.",
   roles: everyone,
   effect: "read",
@@ -25,7 +25,7 @@ export const discover = defineMethod({
   },
 });
 
-export const ping = defineMethod({
+const ping = defineMethod({
   summary: "Answer, to show that the connection lives.",
   roles: everyone,
   effect: "read",
@@ -36,7 +36,7 @@ export const ping = defineMethod({
   example: { params: {}, result: { pong: true } },
 });
 
-export const authenticate = defineMethod({
+const authenticate = defineMethod({
   summary: "Authenticate a connection to a listener that has no local users.",
   description:
     "The first message on a WebSocket that was opened without an `Authorization` header, and on the Windows pipe. Where the peer is " +
@@ -61,7 +61,7 @@ export const authenticate = defineMethod({
 
 export const RequestId = z.union([z.string(), z.number(), z.null()]).meta({ id: "RequestId" });
 
-export const cancel = defineMethod({
+const cancel = defineMethod({
   summary: "Cancel a call that this connection has in flight.",
   description:
     "The cancelled call is answered with CANCELLED. An id that is not in flight is no error: its answer may be on the way.",
@@ -74,7 +74,7 @@ export const cancel = defineMethod({
   example: { params: { id: 7 }, result: { cancelled: true } },
 });
 
-export const streamCredit = defineMethod({
+const streamCredit = defineMethod({
   summary: "Allow a streaming call to send more items.",
   description: "A stream starts with credit for 64 items; each `rpc.stream` notification uses one.",
   roles: everyone,
@@ -88,3 +88,12 @@ export const streamCredit = defineMethod({
   errors: [],
   example: { params: { id: 7, n: 32 }, result: { granted: true } },
 });
+
+/** Every method of this file, by its name. */
+export const rpcMethods = {
+  "rpc.discover": discover,
+  "rpc.ping": ping,
+  "rpc.authenticate": authenticate,
+  "rpc.cancel": cancel,
+  "rpc.stream_credit": streamCredit,
+} as const;

@@ -3,7 +3,7 @@ import { defineMethod } from "../types/define.ts";
 import { Timestamp } from "../types/ids.ts";
 import { SecretName } from "../types/manifest.ts";
 
-export const claim = defineMethod({
+const claim = defineMethod({
   summary: "Take the secrets that this agent's loop was granted.",
   description:
     "An agent may call this once per start. A secret granted for `inject` is returned as it is; for one granted for `use` a token is returned that means " +
@@ -36,3 +36,8 @@ export const claim = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const secretMethods = {
+  "secret.claim": claim,
+} as const;

@@ -20,7 +20,7 @@ export const HostInfo = z
   .meta({ id: "HostInfo" });
 export type HostInfo = z.output<typeof HostInfo>;
 
-export const info = defineMethod({
+const info = defineMethod({
   summary: "Measure the host and every running agent.",
   description: "An agent needs the grant `system.info`.",
   roles: everyone,
@@ -57,3 +57,8 @@ export const info = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const systemMethods = {
+  "system.info": info,
+} as const;

@@ -49,7 +49,7 @@ const exampleTask = {
   updated_at: "2026-11-21T08:00:00.000Z",
 };
 
-export const create = defineMethod({
+const create = defineMethod({
   summary: "Create a task.",
   description: "For one agent, or for any with a capability. An agent creates tasks for loops that it may send to.",
   roles: ["admin", "operator", "agent"],
@@ -68,7 +68,7 @@ export const create = defineMethod({
   example: { params: { title: "Sort the inbox", capability: "mail" }, result: { task: exampleTask } },
 });
 
-export const assign = defineMethod({
+const assign = defineMethod({
   summary: "Assign a task that waits to an agent.",
   roles: operators,
   effect: "write",
@@ -81,7 +81,7 @@ export const assign = defineMethod({
   },
 });
 
-export const claim = defineMethod({
+const claim = defineMethod({
   summary: "Take the next task that is assigned to this agent or that its capabilities fit.",
   roles: ["agent"],
   effect: "write",
@@ -91,7 +91,7 @@ export const claim = defineMethod({
   example: { params: {}, result: { task: null } },
 });
 
-export const update = defineMethod({
+const update = defineMethod({
   summary: "Say how a task goes, or that it is done or has failed.",
   description: "Every update renews the lease. Only the agent that has the task may update it.",
   roles: ["agent"],
@@ -114,7 +114,7 @@ export const update = defineMethod({
   },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List tasks.",
   description: "An agent sees those that it has or that are assigned to it.",
   roles: everyone,
@@ -135,7 +135,7 @@ export const list = defineMethod({
   example: { params: {}, result: { tasks: [exampleTask], cursor: 1, has_more: false } },
 });
 
-export const remove = defineMethod({
+const remove = defineMethod({
   summary: "Delete a task. An agent that has it is refused at its next update.",
   roles: operators,
   effect: "write",
@@ -144,3 +144,13 @@ export const remove = defineMethod({
   errors: ["TASK_NOT_FOUND"],
   example: { params: { task_id: 1 }, result: { ok: true } },
 });
+
+/** Every method of this file, by its name. */
+export const taskMethods = {
+  "task.create": create,
+  "task.assign": assign,
+  "task.claim": claim,
+  "task.update": update,
+  "task.list": list,
+  "task.delete": remove,
+} as const;

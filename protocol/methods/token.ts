@@ -59,7 +59,7 @@ const exampleToken = {
   created_by: "user:1000",
 };
 
-export const create = defineMethod({
+const create = defineMethod({
   summary: "Create an API token for the listeners that have no local users.",
   description:
     "The token is shown this once: the bridge keeps its hash. A token that another token creates has its creator's limits, may narrow them, and ends with its creator. A token that is limited to channels or agents may call only the methods that the contract confines to them. `/health` and `/metrics` need the method bridge.health.",
@@ -82,7 +82,7 @@ export const create = defineMethod({
   },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List the API tokens.",
   roles: ["admin"],
   effect: "read",
@@ -92,7 +92,7 @@ export const list = defineMethod({
   example: { params: {}, result: { tokens: [exampleToken] } },
 });
 
-export const revoke = defineMethod({
+const revoke = defineMethod({
   summary: "Revoke an API token, and close the connections that came in by it.",
   roles: ["admin"],
   effect: "write",
@@ -101,3 +101,10 @@ export const revoke = defineMethod({
   errors: ["TOKEN_NOT_FOUND"],
   example: { params: { name: "dashboard" }, result: { revoked: true, closed_connections: 1 } },
 });
+
+/** Every method of this file, by its name. */
+export const tokenMethods = {
+  "token.create": create,
+  "token.list": list,
+  "token.revoke": revoke,
+} as const;

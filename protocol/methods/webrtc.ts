@@ -95,7 +95,7 @@ const exampleInfo = {
   container_id: "helper-1",
 };
 
-export const start = defineMethod({
+const start = defineMethod({
   summary: "Open a voice call between a caller and an agent.",
   description:
     "The caller joins over signaling with `token`, or, when `offer` is given, with the answer that is returned at once. The caller offers and the bridge answers.",
@@ -163,7 +163,7 @@ export const start = defineMethod({
   },
 });
 
-export const answer = defineMethod({
+const answer = defineMethod({
   summary: "Answer a caller's offer: its first one, or one that restarts ICE.",
   roles: operators,
   effect: "write",
@@ -176,7 +176,7 @@ export const answer = defineMethod({
   },
 });
 
-export const iceCandidate = defineMethod({
+const iceCandidate = defineMethod({
   summary: "Trickle a caller's ICE candidate in, and the bridge's out.",
   roles: operators,
   effect: "write",
@@ -203,7 +203,7 @@ export const iceCandidate = defineMethod({
   },
 });
 
-export const end = defineMethod({
+const end = defineMethod({
   summary: "End a call. Ending one that has ended succeeds.",
   roles: operators,
   effect: "write",
@@ -216,7 +216,7 @@ export const end = defineMethod({
   },
 });
 
-export const mute = defineMethod({
+const mute = defineMethod({
   summary: "Mute a caller, or unmute the caller again.",
   roles: operators,
   effect: "write",
@@ -226,7 +226,7 @@ export const mute = defineMethod({
   example: { params: { session_id: sessionId }, result: { ...exampleInfo, is_muted: true } },
 });
 
-export const hold = defineMethod({
+const hold = defineMethod({
   summary: "Put a call on hold, or resume it. While it is held, neither side hears the other.",
   roles: operators,
   effect: "write",
@@ -236,7 +236,7 @@ export const hold = defineMethod({
   example: { params: { session_id: sessionId }, result: { ...exampleInfo, state: "held" } },
 });
 
-export const list = defineMethod({
+const list = defineMethod({
   summary: "List current calls and those that have just ended.",
   roles: people,
   effect: "read",
@@ -250,7 +250,7 @@ export const list = defineMethod({
   example: { params: {}, result: { sessions: [exampleInfo], active_sessions: 1, active_calls: 1 } },
 });
 
-export const getAuditLog = defineMethod({
+const getAuditLog = defineMethod({
   summary: "Show the records of calls, newest first.",
   description: "The records hold who, when and why, but never audio, pressed keys or session descriptions.",
   roles: operators,
@@ -297,3 +297,15 @@ export const getAuditLog = defineMethod({
     },
   },
 });
+
+/** Every method of this file, by its name. */
+export const webrtcMethods = {
+  "webrtc.start": start,
+  "webrtc.answer": answer,
+  "webrtc.ice_candidate": iceCandidate,
+  "webrtc.end": end,
+  "webrtc.mute": mute,
+  "webrtc.hold": hold,
+  "webrtc.list": list,
+  "webrtc.get_audit_log": getAuditLog,
+} as const;
