@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { EngineKind, EngineOptions } from "../../bridge/containers/index.ts";
-import { launchers } from "../../bridge/containers/sandbox/launcher.ts";
+import { launchers } from "../../bridge/containers/sandbox/bubblewrap.ts";
 import { type AttackRow, runAttacks } from "../support/engines/attack-suite.ts";
 import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BridgeError } from "@armorclaw/protocol";
 import { onAbort } from "../../platform/abort.ts";
@@ -7,8 +8,29 @@ import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 import { type Launcher, messageOf } from "../port/engine-options.ts";
 import type { AgentOutput } from "../process/output.ts";
 import { openPipes, pipeReader } from "../process/pipes.ts";
-import { launcherCommand, launcherEnvironment } from "./launcher.ts";
-import { bubblewrapCommand, bubblewrapOptions, descriptors, launcherSteps, type SandboxPlan } from "./sandbox-plan.ts";
+import {
+  bubblewrapCommand,
+  bubblewrapOptions,
+  descriptors,
+  type LauncherStep,
+  launcherSteps,
+  type SandboxPlan,
+} from "./sandbox-plan.ts";
+
+/**
+ * The two programs that prepare a sandbox's process and then turn it into bubblewrap. Both take the same steps:
+ * `launcher.pl` by system calls, `launcher.sh` by a program of util-linux for each, which is slower.
+ */
+export const launchers: readonly Launcher[] = ["perl", "util-linux"];
+
+const searchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** A launcher gets nothing of the bridge's environment, because an agent might read what a launcher has. */
+export const launcherEnvironment = { PATH: searchPath.join(":") };
+
+/** The launcher for this host: `perl`, or where Perl is not installed `util-linux`. */
+export const launcherOfHost = (): Launcher =>
+  searchPath.some((directory) => existsSync(join(directory, "perl"))) ? "perl" : "util-linux";
 
 export const installHint = "install it with `apt-get install bubblewrap perl-base`";
 
@@ -46,6 +68,18 @@ export function startBubblewrap({ plan, launcher, filter, statusFile, output, na
     for (const file of [seccomp, status, options]) closeSync(file);
     if (pipes !== undefined) for (const { write } of [pipes.stdout, pipes.stderr]) closeSync(write);
   }
+}
+
+/** The command that takes the steps and then runs `program`. */
+export function launcherCommand(
+  launcher: Launcher,
+  steps: readonly LauncherStep[],
+  program: readonly [name: string, ...args: string[]],
+): readonly [program: string, args: readonly string[]] {
+  const words = [...steps.flat(), "run", ...program];
+  return launcher === "perl"
+    ? ["perl", ["-w", join(import.meta.dirname, "launcher.pl"), process.arch, ...words]]
+    : ["sh", [join(import.meta.dirname, "launcher.sh"), ...words]];
 }
 
 /** A readable descriptor of this content, whose name is removed at once. The caller closes the descriptor. */

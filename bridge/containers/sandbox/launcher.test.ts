@@ -5,7 +5,8 @@ import { describe, expect, test } from "@jest/globals";
 import { describeIf } from "../../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import type { Launcher } from "../port/engine-options.ts";
-import { type LauncherStep, launcherCommand, launcherEnvironment, step } from "./launcher.ts";
+import { launcherCommand, launcherEnvironment } from "./bubblewrap.ts";
+import { type LauncherStep, step } from "./sandbox-plan.ts";
 
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
 const isThere = { perl: has("perl"), "util-linux": has("setpriv") && has("prlimit") };

@@ -3,7 +3,7 @@ import { probeOptions } from "../../../tests/support/engines/engine-harness.ts";
 import { describeIf } from "../../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { selectEngine } from "../index.ts";
-import { launchers } from "./launcher.ts";
+import { launchers } from "./bubblewrap.ts";
 
 const problem = await whyNoSandbox();
 

@@ -28,9 +28,8 @@ import { isRunning, ProcessRecords } from "../process/records.ts";
 import { Removals } from "../process/removals.ts";
 import { compileSeccomp } from "../seccomp/bpf.ts";
 import { loopProfile, programsProfile } from "../seccomp/seccomp.ts";
-import { agentPid, startBubblewrap, startFailure } from "./bubblewrap.ts";
+import { agentPid, launcherOfHost, startBubblewrap, startFailure } from "./bubblewrap.ts";
 import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
-import { launcherOfHost } from "./launcher.ts";
 import type { SandboxPlan } from "./sandbox-plan.ts";
 import { probeSandbox } from "./sandbox-probe.ts";
 

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import type { HostMount } from "../agent-image/speech-programs.ts";
 import { openFilesMax, tmpFilesMax } from "../port/engine-options.ts";
-import { type LauncherStep, step } from "./launcher.ts";
 
 /** What one sandbox is made of, and how the launcher and bubblewrap are to make it. */
 export interface SandboxPlan {
@@ -130,3 +129,33 @@ const ownMountOptions = ({ tmpBytes, endpointDirectory }: SandboxPlan): readonly
 const maskedFiles = ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug"].map(
   (name) => `/proc/${name}`,
 );
+
+/** A step's name and its arguments, as `launcher.pl` describes them. */
+export type LauncherStep = readonly [name: string, ...args: string[]];
+
+type Resource = "nofile" | "core" | "msgqueue";
+type MountFlag = "ro" | "nosuid" | "nodev" | "noexec" | "remount" | "bind";
+
+interface Mount {
+  readonly flags: readonly MountFlag[];
+  readonly source?: string;
+  readonly type?: string;
+  readonly options?: string;
+}
+
+export const step = {
+  write: (file: string, text: string): LauncherStep => ["write", file, text],
+  limit: (resource: Resource, most: number): LauncherStep => ["limit", resource, String(most)],
+  privateMounts: (): LauncherStep => ["private-mounts"],
+  mount: (target: string, { source = "none", type = "none", flags, options = "" }: Mount): LauncherStep => [
+    "mount",
+    source,
+    target,
+    type,
+    flags.join(","),
+    options,
+  ],
+  device: (path: string, major: number, minor: number): LauncherStep => ["device", path, String(major), String(minor)],
+  link: (path: string, target: string): LauncherStep => ["link", path, target],
+  become: (id: number): LauncherStep => ["become", String(id)],
+};

@@ -6,8 +6,7 @@ import { AgentId, BridgeError, type EngineStatus, LoopName } from "@armorclaw/pr
 import { beforeAbort } from "../../platform/abort.ts";
 import type { Container, ContainerSpec } from "../port/engine.ts";
 import { messageOf, unboundedSwap } from "../port/engine-options.ts";
-import { installHint } from "./bubblewrap.ts";
-import { launcherEnvironment } from "./launcher.ts";
+import { installHint, launcherEnvironment } from "./bubblewrap.ts";
 import { workspaceStatus } from "./workspaces.ts";
 
 export interface SandboxProbe {

@@ -7,7 +7,7 @@ import { type AgentId, BridgeError, type EngineStatus } from "@armorclaw/protoco
 import { makeDirectory } from "../../platform/os/make-directory.ts";
 import type { Workspace } from "../port/engine.ts";
 import { messageOf, ownUid } from "../port/engine-options.ts";
-import { launcherEnvironment } from "./launcher.ts";
+import { launcherEnvironment } from "./bubblewrap.ts";
 
 export interface WorkspaceFill {
   readonly usedBytes: number;
