@@ -1,23 +1,21 @@
 import type { SourceFile } from "./source-files.ts";
 
-/** The files that have a part of their own in an `agent.start` on the sandbox engine, from the handler to the launched process. */
+/**
+ * The files that have a part of their own in an `agent.start` on the sandbox engine, from the handler to the launched process.
+ * The loop sets neither `standby` nor `idle`, whose files have no part then.
+ */
 const walks: readonly (readonly string[])[] = [
   [
     "bridge/api/agent.ts",
     "bridge/agents/fleet/supervisor.ts",
-    "bridge/agents/fleet/desired-state.ts",
     "bridge/agents/fleet/agent-factory.ts",
     "bridge/agents/instance/agent.ts",
-    "bridge/agents/instance/idle-suspend.ts",
-    "bridge/agents/fleet/dependencies.ts",
-    "bridge/agents/instance/start-limiter.ts",
-    "bridge/agents/instance/warm-standby.ts",
+    "bridge/agents/instance/start-queue.ts",
     "bridge/agents/instance/agent-run.ts",
-    "bridge/agents/instance/start-attempt.ts",
     "bridge/rpc/listen/agent-endpoints.ts",
     "bridge/containers/sandbox/sandbox-engine.ts",
     "bridge/containers/sandbox/sandbox-plan.ts",
-    "bridge/containers/sandbox/launcher.ts",
+    "bridge/containers/sandbox/bubblewrap.ts",
     "bridge/containers/sandbox/launcher.pl",
   ],
   // As it was before the folders had inner walls; for a comparison with an older checkout.

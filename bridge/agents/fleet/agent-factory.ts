@@ -1,15 +1,13 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
+import { AgentId, ChannelPattern, type LoopManifest } from "@armorclaw/protocol";
 import { Agent } from "../instance/agent.ts";
 import { RestartPolicy } from "../instance/restart-decision.ts";
-import { StartLimiter } from "../instance/start-limiter.ts";
+import { StartQueue } from "../instance/start-queue.ts";
 import type { AgentRecord } from "../instance/store.ts";
-import { WarmStandby } from "../instance/warm-standby.ts";
 import { AgentLog } from "../logs/agent-log.ts";
 import { LogFile } from "../logs/log-file.ts";
 import { Quota } from "../logs/quota.ts";
-import type { Dependencies } from "./dependencies.ts";
 import type { EngineMonitor } from "./engine-monitor.ts";
 import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts";
 
@@ -17,50 +15,82 @@ import type { SupervisorDeps, SupervisorSettings } from "./supervisor-options.ts
 const burstSeconds = 10;
 const perSecond = (rate: number) => ({ perSecond: rate, burst: rate * burstSeconds });
 
+/** The names and slots that agents of this bridge use. */
+export interface Taken {
+  readonly names: readonly string[];
+  readonly slots: readonly number[];
+}
+
 /** Creates agents with their collaborators. */
 export class AgentFactory {
   readonly #deps: SupervisorDeps;
   readonly #settings: SupervisorSettings;
   readonly #engineMonitor: EngineMonitor;
-  readonly #dependencies: Dependencies;
-  readonly #limiter: StartLimiter;
+  readonly #starts: StartQueue;
 
   constructor(
     deps: SupervisorDeps,
     settings: SupervisorSettings,
     engineMonitor: EngineMonitor,
-    dependencies: Dependencies,
+    isReady: (loop: string) => boolean,
   ) {
     this.#deps = deps;
     this.#settings = settings;
     this.#engineMonitor = engineMonitor;
-    this.#dependencies = dependencies;
-    this.#limiter = new StartLimiter(2 * availableParallelism());
+    this.#starts = new StartQueue(2 * availableParallelism(), isReady);
+  }
+
+  /** A record for a new agent, with a free name and slot. The agent is desired once it is started. */
+  newRecord(
+    manifest: LoopManifest,
+    origin: AgentRecord["origin"],
+    taken: Taken,
+    name?: AgentId,
+    ttlMs: number | undefined = manifest.ttl_ms,
+  ): AgentRecord {
+    const { records, clock } = this.#deps;
+    const reserved = records.all().filter(({ desired }) => desired === "run");
+    const agentId = name ?? freeName(manifest.name, [...taken.names, ...reserved.map((record) => record.agentId)]);
+    const now = clock.now();
+    return {
+      agentId,
+      loop: manifest.name,
+      origin,
+      desired: "rest",
+      slot: lowestFree([...taken.slots, ...reserved.map(({ slot }) => slot)]),
+      epoch: records.get(agentId)?.epoch ?? 0,
+      isPaused: false,
+      isSuspended: false,
+      restarts: 0,
+      createdAtMs: now,
+      expiresAtMs: ttlMs === undefined ? null : now + ttlMs,
+    };
   }
 
   create(record: AgentRecord, manifest: LoopManifest): Agent {
     const { engine, endpoints, workspaces, records, inbox, publish, clock, random, logger } = this.#deps;
     const settings = this.#settings;
-    const { helloDeadlineMs, restart, eventsPerSecond, eventBytesPerSecond } = settings;
+    const { restart, eventsPerSecond, eventBytesPerSecond } = settings;
     const { agentId, slot, expiresAtMs } = record;
     const { limits, grants } = manifest;
     const subscriptions = subscriptionsOf(record, manifest);
     const plan = { agentId, loop: manifest.name, slot, limits, grants, manifest, subscriptions, expiresAtMs };
-    const startDeps = { engine, endpoints, workspaces, clock, logger, settings, limiter: this.#limiter };
     return new Agent(plan, record, {
-      ...startDeps,
+      engine,
+      endpoints,
+      workspaces,
       records,
       inbox,
       publish,
-      standby: new WarmStandby(plan, startDeps),
+      clock,
+      logger,
+      settings,
+      starts: this.#starts,
       policy: new RestartPolicy(restart, random),
       engineMonitor: this.#engineMonitor,
       log: this.#log(agentId),
       eventQuota: new Quota(clock, perSecond(eventsPerSecond)),
       eventBytesQuota: new Quota(clock, perSecond(eventBytesPerSecond)),
-      awaitDependencies: (plan, onWait, isPatient, signal) =>
-        this.#dependencies.wait(plan.manifest.after, onWait, signal, isPatient ? undefined : helloDeadlineMs),
-      onReady: () => this.#dependencies.agentReady(),
       background: (work) => {
         work.catch((error: unknown) => logger.error({ error, agent: agentId }, "agent task failed"));
       },
@@ -80,4 +110,18 @@ export class AgentFactory {
 function subscriptionsOf(record: AgentRecord, { subscriptions, idle }: LoopManifest): LoopManifest["subscriptions"] {
   if (idle === undefined) return subscriptions;
   return [...subscriptions, ChannelPattern.parse(`agent.${record.agentId}.task.offered`)];
+}
+
+function freeName(loop: string, taken: readonly string[]): AgentId {
+  for (let number = 1; ; number++) {
+    const name = `${loop}-${number}`;
+    if (!taken.includes(name)) return AgentId.parse(name);
+  }
+}
+
+function lowestFree(taken: readonly number[]): number {
+  const used = new Set(taken);
+  let slot = 0;
+  while (used.has(slot)) slot += 1;
+  return slot;
 }

@@ -1,26 +1,16 @@
-import { AgentId, type LoopManifest } from "@armorclaw/protocol";
-import type { Clock } from "../../platform/clock.ts";
 import type { AgentRecord, AgentRecords } from "../instance/store.ts";
 import type { Loops } from "./loops.ts";
-
-/** The names and slots that agents of this bridge use. */
-export interface Taken {
-  readonly names: readonly string[];
-  readonly slots: readonly number[];
-}
 
 /** The agents that should run: those on record, and the default set of the configuration. */
 export class DesiredState {
   readonly #records: AgentRecords;
   readonly #loops: Loops;
   readonly #defaultSet: readonly string[];
-  readonly #clock: Clock;
 
-  constructor(records: AgentRecords, loops: Loops, defaultSet: readonly string[], clock: Clock) {
+  constructor(records: AgentRecords, loops: Loops, defaultSet: readonly string[]) {
     this.#records = records;
     this.#loops = loops;
     this.#defaultSet = defaultSet;
-    this.#clock = clock;
   }
 
   /** The records of agents that should run. An agent that the configuration no longer has is set to rest. */
@@ -47,47 +37,7 @@ export class DesiredState {
     return missing;
   }
 
-  /** A record for a new agent, with a free name and slot. The agent is desired once it is started. */
-  newRecord(
-    manifest: LoopManifest,
-    origin: AgentRecord["origin"],
-    taken: Taken,
-    name?: AgentId,
-    ttlMs: number | undefined = manifest.ttl_ms,
-  ): AgentRecord {
-    const reserved = this.#recorded();
-    const agentId = name ?? freeName(manifest.name, [...taken.names, ...reserved.map((record) => record.agentId)]);
-    const now = this.#clock.now();
-    return {
-      agentId,
-      loop: manifest.name,
-      origin,
-      desired: "rest",
-      slot: lowestFree([...taken.slots, ...reserved.map(({ slot }) => slot)]),
-      epoch: this.#records.get(agentId)?.epoch ?? 0,
-      isPaused: false,
-      isSuspended: false,
-      restarts: 0,
-      createdAtMs: now,
-      expiresAtMs: ttlMs === undefined ? null : now + ttlMs,
-    };
-  }
-
   #recorded(): readonly AgentRecord[] {
     return this.#records.all().filter(({ desired }) => desired === "run");
   }
-}
-
-function freeName(loop: string, taken: readonly string[]): AgentId {
-  for (let number = 1; ; number++) {
-    const name = `${loop}-${number}`;
-    if (!taken.includes(name)) return AgentId.parse(name);
-  }
-}
-
-function lowestFree(taken: readonly number[]): number {
-  const used = new Set(taken);
-  let slot = 0;
-  while (used.has(slot)) slot += 1;
-  return slot;
 }

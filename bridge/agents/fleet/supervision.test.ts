@@ -6,7 +6,7 @@ import { MemoryRecords, manifest, setUp } from "../../../tests/support/engines/s
 import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
 import type { AgentSupervisor } from "../index.ts";
-import { StartLimiter } from "../instance/start-limiter.ts";
+import { StartQueue } from "../instance/start-queue.ts";
 import { redact } from "../logs/redact.ts";
 import { findOrphans, planStart } from "./reconcile.ts";
 
@@ -234,8 +234,8 @@ test("a manual restart ends a crash loop and resets the count", async () => {
   await supervisor.stop();
 });
 
-test("StartLimiter runs no more than its maximum, and an aborted start leaves the queue", async () => {
-  const limiter = new StartLimiter(2);
+test("StartQueue runs no more than its maximum, and an aborted start leaves the queue", async () => {
+  const starts = new StartQueue(2, () => true);
   let inside = 0;
   let most = 0;
   const work = async () => {
@@ -244,9 +244,9 @@ test("StartLimiter runs no more than its maximum, and an aborted start leaves th
     inside -= 1;
   };
   const never = new AbortController().signal;
-  const all = Array.from({ length: 10 }, () => limiter.run(work, never));
+  const all = Array.from({ length: 10 }, () => starts.run(work, never));
   const impatient = new AbortController();
-  const given = limiter.run(work, impatient.signal);
+  const given = starts.run(work, impatient.signal);
   impatient.abort(new Error("gave up"));
   await expect(given).rejects.toThrow("gave up");
   await Promise.all(all);

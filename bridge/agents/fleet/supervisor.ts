@@ -5,9 +5,8 @@ import type { Service } from "../../lifecycle/index.ts";
 import type { Agent } from "../instance/agent.ts";
 import { type AgentSnapshot, isLive, isUp, requireResting } from "../instance/agent-status.ts";
 import type { AgentRecord, PanicRecord } from "../instance/store.ts";
-import { AgentFactory } from "./agent-factory.ts";
-import { Dependencies } from "./dependencies.ts";
-import { DesiredState, type Taken } from "./desired-state.ts";
+import { AgentFactory, type Taken } from "./agent-factory.ts";
+import { DesiredState } from "./desired-state.ts";
 import { EngineMonitor } from "./engine-monitor.ts";
 import { Loops } from "./loops.ts";
 import { OrphanCollector } from "./orphan-collector.ts";
@@ -42,7 +41,7 @@ export class AgentSupervisor implements Service {
     this.#deps = deps;
     this.#settings = settings;
     this.#loops = new Loops(deps.manifests, settings.loops, deps.roomChannels);
-    this.#desired = new DesiredState(deps.records, this.#loops, settings.start, clock);
+    this.#desired = new DesiredState(deps.records, this.#loops, settings.start);
     this.#usage = new UsageMeter(clock);
     this.#engineMonitor = new EngineMonitor(engine, publish, clock, this.#closing.signal);
     const live = () => this.live;
@@ -51,7 +50,7 @@ export class AgentSupervisor implements Service {
       this.live.some(
         ({ plan, state, isReady: ready }) => (ready || state === "suspended") && plan.manifest.name === loop,
       );
-    this.#factory = new AgentFactory(deps, settings, this.#engineMonitor, new Dependencies(isReady));
+    this.#factory = new AgentFactory(deps, settings, this.#engineMonitor, isReady);
   }
 
   /** Checks the names of the default set and the loops' dependencies. */
@@ -134,7 +133,7 @@ export class AgentSupervisor implements Service {
     const manifest = this.#loops.get(loop);
     this.#requireOpen();
     await this.#ensureReady();
-    const agent = this.#create(this.#desired.newRecord(manifest, "operator", this.#taken, name, ttlMs));
+    const agent = this.#create(this.#factory.newRecord(manifest, "operator", this.#taken, name, ttlMs));
     await agent.start({ keepTrying: false });
     return agent;
   }
@@ -258,7 +257,7 @@ export class AgentSupervisor implements Service {
     const missing = this.#desired.missingOfDefaultSet();
     for (const loop of missing)
       this.#keepStarting(
-        this.#create(this.#desired.newRecord(this.#loops.get(loop), "default", this.#taken)),
+        this.#create(this.#factory.newRecord(this.#loops.get(loop), "default", this.#taken)),
         undefined,
       );
     return started + missing.length;

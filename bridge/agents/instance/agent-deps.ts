@@ -8,11 +8,9 @@ import type { AgentEndpoints } from "../../rpc/index.ts";
 import type { AgentLog } from "../logs/agent-log.ts";
 import type { Quota } from "../logs/quota.ts";
 import type { AgentInbox } from "./agent-inbox.ts";
-import type { AgentPlan } from "./agent-plan.ts";
 import type { RestartPolicy } from "./restart-decision.ts";
-import type { StartLimiter } from "./start-limiter.ts";
+import type { StartQueue } from "./start-queue.ts";
 import type { AgentRecords } from "./store.ts";
-import type { WarmStandby } from "./warm-standby.ts";
 
 /** The configuration's table `agents`, as far as one agent goes. */
 export type AgentSettings = Readonly<Omit<Config["agents"], "start">>;
@@ -26,8 +24,7 @@ export interface AgentDeps {
   readonly records: AgentRecords;
   readonly inbox: AgentInbox;
   readonly policy: RestartPolicy;
-  readonly limiter: StartLimiter;
-  readonly standby: WarmStandby;
+  readonly starts: StartQueue;
   readonly engineMonitor: { untilReachable(message: string, signal: AbortSignal): Promise<void> };
   readonly log: AgentLog;
   readonly eventQuota: Quota;
@@ -35,17 +32,6 @@ export interface AgentDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: AgentSettings;
-  /**
-   * Resolves when an agent of each loop that this one comes after is ready. `onWait` gets what the agent waits for.
-   * @param isPatient no caller waits for the start, so that the wait has no deadline
-   */
-  readonly awaitDependencies: (
-    plan: AgentPlan,
-    onWait: (message: string) => void,
-    isPatient: boolean,
-    signal: AbortSignal,
-  ) => Promise<void>;
-  readonly onReady: () => void;
   /** Owns a promise that no caller awaits: its failure is logged. */
   readonly background: (work: Promise<unknown>) => void;
 }

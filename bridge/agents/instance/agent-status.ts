@@ -9,10 +9,10 @@ import {
   type Isolation,
   type LoopName,
 } from "@armorclaw/protocol";
+import type { Container } from "../../containers/index.ts";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AgentPlan } from "./agent-plan.ts";
-import type { StartAttempt } from "./start-attempt.ts";
 import type { AgentRecord } from "./store.ts";
 
 /** Every change of state that is allowed. A restart continues at `creating`; a stopped or failed agent may be started again. */
@@ -64,6 +64,14 @@ export interface AgentSnapshot {
   readonly heartbeats: number;
   readonly expiresAtMs: number | null;
   readonly exit: ExitInfo | null;
+}
+
+/** What is known of a run at one moment. */
+export interface RunSnapshot {
+  readonly epoch: number;
+  readonly container: Container | undefined;
+  readonly isolation: Isolation | null;
+  readonly isLive: boolean | null;
 }
 
 /** The state of an agent and what the agent reported. The state changes by `move` alone. */
@@ -126,27 +134,22 @@ export class AgentStatus {
     this.#lastHeartbeatAtMs = this.#clock.now();
   }
 
-  snapshot(
-    attempt: StartAttempt | undefined,
-    record: AgentRecord,
-    isLive: boolean | null,
-    standbyPid: number | null,
-  ): AgentSnapshot {
+  snapshot(run: RunSnapshot | undefined, record: AgentRecord, standbyPid: number | null): AgentSnapshot {
     const { agentId, loop, expiresAtMs } = this.#plan;
-    const container = attempt?.container;
+    const container = run?.container;
     return {
       agentId,
       loop,
       state: this.#state,
       activity: this.activity,
       isReady: this.isReady,
-      isLive: this.#state === "running" ? isLive : null,
+      isLive: this.#state === "running" ? (run?.isLive ?? null) : null,
       message: this.message,
       containerId: container?.id ?? null,
       pid: isUp(this.#state) ? (container?.pid ?? null) : null,
       standbyPid,
-      isolation: attempt?.isolation ?? null,
-      epoch: attempt?.epoch ?? record.epoch,
+      isolation: run?.isolation ?? null,
+      epoch: run?.epoch ?? record.epoch,
       restarts: record.restarts,
       createdAtMs: record.createdAtMs,
       startedAtMs: this.#startedAtMs,

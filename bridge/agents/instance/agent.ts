@@ -9,8 +9,8 @@ import { AgentRun, explainStartFailure } from "./agent-run.ts";
 import { type AgentSnapshot, AgentStatus, isLive, isUp } from "./agent-status.ts";
 import { IdleSuspend } from "./idle-suspend.ts";
 import { type Decision, decideNext } from "./restart-decision.ts";
-import { StartAttempt } from "./start-attempt.ts";
 import type { AgentRecord } from "./store.ts";
+import { WarmStandby, type WarmStandbyDeps } from "./warm-standby.ts";
 
 /** One agent: its state, and the one task that starts it, watches over it and starts it again. */
 export class Agent {
@@ -22,6 +22,8 @@ export class Agent {
   readonly #events: AgentEvents;
   #record: AgentRecord;
   readonly #status: AgentStatus;
+  readonly #runDeps: WarmStandbyDeps;
+  readonly #standby: WarmStandby | undefined;
   readonly #idleSuspend: IdleSuspend;
   /** The present run, or the last one. */
   #run: AgentRun | undefined;
@@ -40,12 +42,13 @@ export class Agent {
     this.#deps = deps;
     this.#events = new AgentEvents(plan, deps.publish);
     this.#status = new AgentStatus(plan, deps.clock, deps.logger);
+    this.#runDeps = { ...deps, status: this.#status, events: this.#events };
+    this.#standby = plan.manifest.standby ? new WarmStandby(plan, this.#runDeps) : undefined;
     this.#idleSuspend = new IdleSuspend(plan, {
+      ...this.#runDeps,
       inbox: deps.inbox,
-      clock: deps.clock,
       stopGraceMs: deps.settings.stopGraceMs,
-      status: this.#status,
-      events: this.#events,
+      standby: this.#standby,
       save: (change) => this.#save(change),
       background: deps.background,
     });
@@ -61,21 +64,20 @@ export class Agent {
   }
 
   get container(): Container | undefined {
-    return isUp(this.state) ? this.#run?.attempt.container : undefined;
+    return isUp(this.state) ? this.#run?.container : undefined;
   }
 
   /** The epochs of the present start, whose container may not exist yet, of the next start and of the standby. */
   get epochs(): readonly number[] {
-    return [this.#record.epoch, this.#record.epoch + 1, this.#deps.standby.lastEpoch];
+    return [this.#record.epoch, this.#record.epoch + 1, this.#standby?.lastEpoch ?? 0];
   }
 
   get endpointPath(): string | undefined {
-    return this.#run?.attempt.endpoint?.socketPath;
+    return this.#run?.endpoint?.socketPath;
   }
 
   get snapshot(): AgentSnapshot {
-    const run = this.#run;
-    return this.#status.snapshot(run?.attempt, this.#record, run?.isLive ?? null, this.#deps.standby.pid);
+    return this.#status.snapshot(this.#run, this.#record, this.#standby?.pid ?? null);
   }
 
   /**
@@ -93,7 +95,7 @@ export class Agent {
       this.#deps.logger.error({ error, agent: this.plan.agentId }, "agent supervision failed");
       this.#status.fail("A bug in the bridge ended the supervision of this agent");
       first.reject(error);
-      await this.#deps.standby.release();
+      await this.#standby?.release();
     });
     return first.promise;
   }
@@ -108,7 +110,7 @@ export class Agent {
     this.#stopMessage ??= options.message ?? null;
     this.#stopping.abort();
     if (this.#status.may("draining")) this.#status.move("draining");
-    await this.#run?.attempt.container?.stop(graceMs);
+    await this.#run?.container?.stop(graceMs);
     await this.#task;
   }
 
@@ -117,14 +119,14 @@ export class Agent {
     if (!isLive(this.state)) return;
     this.#stopMessage = message;
     this.#stopping.abort();
-    await this.#run?.attempt.container?.pause();
+    await this.#run?.container?.pause();
   }
 
   /** Kills the container. Second step of a panic, after which the agent is started again. */
   async kill(): Promise<void> {
     this.#stopping.abort();
     if (this.#status.may("draining")) this.#status.move("draining");
-    await this.#run?.attempt.container?.kill();
+    await this.#run?.container?.kill();
     await this.#task;
   }
 
@@ -153,12 +155,12 @@ export class Agent {
 
   /** Handles agent.hello. Resolves when the agent's isolation is attested and it may be answered. */
   async hello(): Promise<{ epoch: number }> {
-    const attempt = this.#run?.attempt;
-    assert(attempt !== undefined, "a socket belongs to a start");
-    await attempt.hello();
+    const run = this.#run;
+    assert(run !== undefined, "a socket belongs to a run");
+    await run.hello();
     this.#status.activity ??= "initializing";
-    this.#run?.beat();
-    return { epoch: attempt.epoch };
+    run.beat();
+    return { epoch: run.epoch };
   }
 
   heartbeat(heartbeat: Heartbeat): void {
@@ -206,43 +208,37 @@ export class Agent {
 
   /** Starts the agent and waits for its end. Returns why the start failed, if it did. */
   async #runOnce(first: PromiseWithResolvers<void>, adopted: ContainerRecord | undefined, isPatient: boolean) {
-    const { limiter, logger, awaitDependencies } = this.#deps;
+    const { starts, logger, settings } = this.#deps;
     const stopping = this.#stopping.signal;
+    const { manifest, agentId } = this.plan;
     const onWait = (message: string) => {
       this.#status.message = message;
     };
     try {
-      if (adopted === undefined) await awaitDependencies(this.plan, onWait, isPatient, stopping);
-      const run = await limiter.run(() => this.#startRun(adopted), stopping);
+      if (adopted === undefined)
+        await starts.untilReady(manifest.after, onWait, stopping, isPatient ? undefined : settings.helloDeadlineMs);
+      const run = await starts.run(() => this.#startRun(adopted), stopping);
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
       this.#status.exit = await this.#idleSuspend.untilEnd(run, stopping);
       return undefined;
     } catch (error) {
-      return explainStartFailure(error, this.plan.agentId, stopping, logger);
+      return explainStartFailure(error, agentId, stopping, logger);
     } finally {
-      await this.#run?.attempt.release();
+      await this.#run?.release();
     }
   }
 
   async #startRun(adopted: ContainerRecord | undefined): Promise<AgentRun> {
-    const { standby } = this.#deps;
-    const ready = await standby.take();
-    const nextEpoch = Math.max(this.#record.epoch, standby.lastEpoch) + 1;
-    const attempt = ready ?? new StartAttempt(this.plan, adopted?.epoch ?? nextEpoch, this.#deps);
+    const ready = await this.#standby?.take();
+    const nextEpoch = Math.max(this.#record.epoch, this.#standby?.lastEpoch ?? 0) + 1;
+    const run = ready ?? new AgentRun(this.plan, adopted?.epoch ?? nextEpoch, this.#runDeps);
     // Set before what may fail, so that a standby that was taken is released.
-    this.#run = new AgentRun(attempt, {
-      plan: this.plan,
-      deps: this.#deps,
-      status: this.#status,
-      events: this.#events,
-      restarts: this.#record.restarts,
-      adopted,
-      stopping: this.#stopping.signal,
-    });
-    await this.#save({ epoch: attempt.epoch, isSuspended: false });
-    await this.#run.start();
-    return this.#run;
+    this.#run = run;
+    await this.#save({ epoch: run.epoch, isSuspended: false });
+    await run.start({ restarts: this.#record.restarts, adopted, stopping: this.#stopping.signal });
+    if (this.state === "running") this.#standby?.prepare(run.epoch);
+    return run;
   }
 
   #decide(failure: BridgeError | undefined, startedAtMs: number, keepsTrying: boolean, wasAdoption: boolean): Decision {
@@ -293,9 +289,9 @@ export class Agent {
   }
 
   async #endStandby(): Promise<void> {
-    const { standby } = this.#deps;
-    await standby.release();
-    if (standby.lastEpoch > this.#record.epoch) await this.#save({ epoch: standby.lastEpoch });
+    await this.#standby?.release();
+    const lastEpoch = this.#standby?.lastEpoch ?? 0;
+    if (lastEpoch > this.#record.epoch) await this.#save({ epoch: lastEpoch });
   }
 
   #scheduleExpiry(): void {
@@ -312,7 +308,7 @@ export class Agent {
     const wasReady = this.isReady;
     if (activity !== "active") this.#idleSuspend.markBusy();
     this.#status.activity = activity;
-    if (this.isReady && !wasReady) this.#deps.onReady();
+    if (this.isReady && !wasReady) this.#deps.starts.agentReady();
   }
 
   #requireRunning(): void {

@@ -18,6 +18,8 @@ export interface IdleSuspendDeps {
   readonly status: AgentStatus;
   readonly events: AgentEvents;
   readonly save: (change: Partial<AgentRecord>) => Promise<void>;
+  /** The standby, which ends with a run that is retired. */
+  readonly standby: { release(): Promise<void> } | undefined;
   /** Owns a promise that no caller awaits: its failure is logged. */
   readonly background: (work: Promise<unknown>) => void;
 }
@@ -50,7 +52,7 @@ export class IdleSuspend {
   /** Suspends and wakes the agent during a run. Resolves with how the run ended. */
   async untilEnd(run: AgentRun, stopping: AbortSignal): Promise<ExitInfo> {
     const ended = new AbortController();
-    const end = run.end().finally(() => ended.abort());
+    const end = run.end(stopping).finally(() => ended.abort());
     this.#deps.background(this.#watch(run, AbortSignal.any([stopping, ended.signal])));
     return await end;
   }
@@ -65,7 +67,7 @@ export class IdleSuspend {
 
   async #watch(run: AgentRun, signal: AbortSignal): Promise<void> {
     const { idle } = this.#plan.manifest;
-    const { status, save, events, stopGraceMs } = this.#deps;
+    const { status, save, events, stopGraceMs, standby } = this.#deps;
     if (idle === undefined) return;
     this.markBusy();
     for (;;) {
@@ -75,7 +77,7 @@ export class IdleSuspend {
       await save({ isSuspended: true });
       if (signal.aborted) return;
       events.publish("agent.suspended", { mode: idle.mode, idle_ms: idleMs });
-      if (idle.mode === "stop") return await run.retire(stopGraceMs);
+      if (idle.mode === "stop") return await run.retire(stopGraceMs, standby);
       await run.freeze();
       status.move("suspended", "It is frozen until something arrives for it");
       if (!(await this.#wait(signal))) return;

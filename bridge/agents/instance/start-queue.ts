@@ -1,13 +1,48 @@
+import { BridgeError } from "@armorclaw/protocol";
 import { until } from "../../platform/abort.ts";
 
-/** Limits how many agents start at once: more starts would only compete for the processors. */
-export class StartLimiter {
+/** Says when an agent may start: once the loops that it comes after are ready, and while few other agents start. */
+export class StartQueue {
   readonly #max: number;
+  readonly #isReady: (loop: string) => boolean;
   readonly #waiting: (() => void)[] = [];
+  readonly #readyChecks = new Set<() => void>();
   #running = 0;
 
-  constructor(max: number) {
+  /** @param max how many starts go on at once: more would only compete for the processors */
+  constructor(max: number, isReady: (loop: string) => boolean) {
     this.#max = max;
+    this.#isReady = isReady;
+  }
+
+  /** Called when an agent has become ready. */
+  agentReady(): void {
+    for (const check of [...this.#readyChecks]) check();
+  }
+
+  /**
+   * Resolves when each loop has a ready agent.
+   * @throws BridgeError AGENT_START_FAILED after `patienceMs`; rejects with the signal's reason when that aborts first
+   */
+  async untilReady(
+    loops: readonly string[],
+    onWait: (message: string) => void,
+    signal: AbortSignal,
+    patienceMs?: number,
+  ): Promise<void> {
+    for (const loop of loops) {
+      if (this.#isReady(loop)) continue;
+      const message = `Waiting until an agent of ${loop} is ready`;
+      onWait(message);
+      const patience = patienceMs === undefined ? undefined : AbortSignal.timeout(patienceMs);
+      await this.#loopReady(loop, patience === undefined ? signal : AbortSignal.any([signal, patience])).catch(
+        (cause) => {
+          throw patience?.aborted === true
+            ? new BridgeError("AGENT_START_FAILED", message, undefined, { cause })
+            : cause;
+        },
+      );
+    }
   }
 
   /** Runs `work` when fewer than `max` others run. Rejects with the signal's reason when the signal aborts first. */
@@ -17,6 +52,19 @@ export class StartLimiter {
       return await work();
     } finally {
       this.#release();
+    }
+  }
+
+  async #loopReady(loop: string, signal: AbortSignal): Promise<void> {
+    const ready = Promise.withResolvers<void>();
+    const check = () => {
+      if (this.#isReady(loop)) ready.resolve();
+    };
+    this.#readyChecks.add(check);
+    try {
+      await until(ready.promise, signal);
+    } finally {
+      this.#readyChecks.delete(check);
     }
   }
 

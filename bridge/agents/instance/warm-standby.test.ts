@@ -6,7 +6,11 @@ import { ManualClock } from "../../../tests/support/manual-clock.ts";
 import { until } from "../../../tests/support/until.ts";
 import { Workspaces } from "../../containers/index.ts";
 import { silentLogger } from "../../logging/index.ts";
-import { StartLimiter } from "./start-limiter.ts";
+import { AgentLog } from "../logs/agent-log.ts";
+import { Quota } from "../logs/quota.ts";
+import { AgentEvents } from "./agent-events.ts";
+import { AgentStatus } from "./agent-status.ts";
+import { StartQueue } from "./start-queue.ts";
 import { WarmStandby } from "./warm-standby.ts";
 
 const agentId = "pulse-1" as AgentId;
@@ -36,10 +40,13 @@ function setUp() {
       },
     },
     workspaces: new Workspaces("/nonexistent"),
-    limiter: new StartLimiter(2),
+    starts: new StartQueue(2, () => true),
+    status: new AgentStatus(plan, clock, silentLogger),
+    events: new AgentEvents(plan, () => undefined),
+    log: new AgentLog({ clock, bytesMax: 1_000, quota: new Quota(clock, { perSecond: 1, burst: 1 }), file: undefined }),
     clock,
     logger: { ...silentLogger, warn: (_, message) => void logged.push(message) },
-    settings: { helloDeadlineMs: 5_000 },
+    settings: { helloDeadlineMs: 5_000, hangAfterMs: 10_000 },
   });
   const ready = (number: number) =>
     until(`standby ${number} is ready`, () => {

@@ -1,15 +1,13 @@
 import type { Logger } from "../../logging/index.ts";
 import { beforeAbort } from "../../platform/abort.ts";
-import { type Clock, delay } from "../../platform/clock.ts";
+import { delay } from "../../platform/clock.ts";
 import type { AgentPlan } from "./agent-plan.ts";
-import { StartAttempt, type StartAttemptDeps } from "./start-attempt.ts";
-import type { StartLimiter } from "./start-limiter.ts";
+import { AgentRun, type AgentRunDeps } from "./agent-run.ts";
+import type { StartQueue } from "./start-queue.ts";
 
-export interface WarmStandbyDeps extends StartAttemptDeps {
-  readonly limiter: StartLimiter;
-  readonly clock: Clock;
+export interface WarmStandbyDeps extends AgentRunDeps {
+  readonly starts: StartQueue;
   readonly logger: Logger;
-  readonly settings: { readonly helloDeadlineMs: number };
 }
 
 /** The wait before a standby that failed or ended is replaced. */
@@ -20,13 +18,13 @@ const failuresMax = 5;
 const healthyAfterMs = 10 * 60_000;
 
 /**
- * The next start of an agent, made ahead where its loop sets `standby`: the container runs and was attested, and the bridge
+ * The next run of an agent, started ahead where its loop sets `standby`: the container runs and was attested, and the bridge
  * reads nothing from its connection before it is taken.
  */
 export class WarmStandby {
   readonly #plan: AgentPlan;
   readonly #deps: WarmStandbyDeps;
-  #ready: StartAttempt | undefined;
+  #ready: AgentRun | undefined;
   #lastEpoch = 0;
   #ending = new AbortController();
   #maintaining: Promise<void> = Promise.resolve();
@@ -48,7 +46,6 @@ export class WarmStandby {
 
   /** Starts to make a standby whose epoch follows the given one. */
   prepare(epoch: number): void {
-    if (!this.#plan.manifest.standby) return;
     this.#lastEpoch = Math.max(this.#lastEpoch, epoch);
     this.#ending.abort();
     this.#ending = new AbortController();
@@ -59,7 +56,7 @@ export class WarmStandby {
   }
 
   /** Returns the standby if it is ready, which the caller then owns. A standby that is not ready yet is ended. */
-  async take(): Promise<StartAttempt | undefined> {
+  async take(): Promise<AgentRun | undefined> {
     const ready = this.#ready;
     this.#ready = undefined;
     await this.release();
@@ -79,10 +76,10 @@ export class WarmStandby {
       if (ending.aborted) return;
       const startedAtMs = clock.monotonic();
       this.#lastEpoch += 1;
-      const attempt = new StartAttempt(this.#plan, this.#lastEpoch, this.#deps);
-      const wasTaken = await this.#runOnce(attempt, ending);
+      const run = new AgentRun(this.#plan, this.#lastEpoch, this.#deps);
+      const wasTaken = await this.#runOnce(run, ending);
       if (wasTaken) return;
-      await attempt.release();
+      await run.release();
       if (clock.monotonic() - startedAtMs >= healthyAfterMs) tries = 0;
       await delay(clock, retryAfterMs, ending).catch(() => undefined);
     }
@@ -91,14 +88,14 @@ export class WarmStandby {
   }
 
   /** Resolves with whether the standby was taken, once it was or has ended. */
-  async #runOnce(attempt: StartAttempt, ending: AbortSignal): Promise<boolean> {
-    const { limiter, settings, logger } = this.#deps;
+  async #runOnce(run: AgentRun, ending: AbortSignal): Promise<boolean> {
+    const { starts, settings, logger } = this.#deps;
     const deadline = AbortSignal.any([AbortSignal.timeout(settings.helloDeadlineMs), ending]);
     try {
-      const container = await limiter.run(() => attempt.prestart(deadline), ending);
-      this.#ready = attempt;
+      const container = await starts.run(() => run.prestart(deadline), ending);
+      this.#ready = run;
       await beforeAbort(container.gone, ending);
-      if (this.#ready !== attempt) return true;
+      if (this.#ready !== run) return true;
       this.#ready = undefined;
       return false;
     } catch (error) {
