@@ -64,7 +64,7 @@ export async function call({ broker }: BrokerBench, request: ChatRequest, signal
       else if (encoder.passesOn(source, decoded)) events.push(source);
     },
     takeWhole: (decoded: readonly ModelEvent[], source: string | undefined) => {
-      whole = source ?? JSON.stringify(codec.encodeAnswer(decoded));
+      whole = source ?? JSON.stringify(codec.encodeAnswer(decoded, request));
     },
     flush: () => undefined,
     end: () => undefined,

@@ -63,6 +63,7 @@ function decodeRequest(given: unknown, headers: RequestHeaders = {}): ChatReques
     promptTokensBound,
     dropped: [...dropped, ...left, ...(isManaged ? [] : ["context_management"])],
     headers: passed.length === 0 ? {} : { "anthropic-beta": passed.join(",") },
+    textTools: new Set(),
     wantsUsage: true,
     source: { dialect: "anthropic", body },
     conversation: () => conversationOf(body),
@@ -93,6 +94,7 @@ function conversationOf(body: Json): Conversation {
     parallelToolCalls: choice?.["disable_parallel_tool_use"] !== true,
     temperature: typeof body["temperature"] === "number" ? body["temperature"] : undefined,
     topP: typeof body["top_p"] === "number" ? body["top_p"] : undefined,
+    outputSchema: objectAt(body, "output_config", "format", "schema") ?? objectAt(body, "output_format", "schema"),
     stop: arrayAt(body, "stop_sequences").filter((text) => typeof text === "string"),
   };
 }

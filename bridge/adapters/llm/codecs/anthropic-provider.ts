@@ -53,7 +53,7 @@ function thinkingWithin({ thinking }: Json, outputTokens: number): Json {
 }
 
 function encodeConversation(conversation: Conversation): Json {
-  const { system, turns, tools, temperature, topP, stop } = conversation;
+  const { system, turns, tools, temperature, topP, stop, outputSchema: schema } = conversation;
   return {
     messages: merge(turns.map(encodeTurn)),
     ...(system === "" ? {} : { system }),
@@ -68,6 +68,7 @@ function encodeConversation(conversation: Conversation): Json {
           ...encodeToolChoice(conversation),
         }),
     ...(stop.length === 0 ? {} : { stop_sequences: stop }),
+    ...(schema === undefined ? {} : { output_config: { format: { type: "json_schema", schema } } }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
   };

@@ -4,7 +4,7 @@ import type { Json } from "./json.ts";
 /** What a provider speaks. */
 export type ProviderKind = "openai" | "anthropic";
 /** What a caller may speak. */
-export type EndpointDialectName = ProviderKind;
+export type EndpointDialectName = ProviderKind | "responses";
 /** All requests and answers that the bridge reads. */
 export type DialectName = EndpointDialectName | "embeddings";
 
@@ -21,6 +21,8 @@ export interface ChatRequest {
   readonly dropped: readonly string[];
   /** What a provider of the same dialect is sent besides its own headers. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The tools that take a text in the caller's dialect; in others they have one argument, `input`. */
+  readonly textTools: ReadonlySet<string>;
   /** Whether the caller of a streamed answer reads its usage. */
   readonly wantsUsage: boolean;
   /** The request as it came. A provider of the same dialect is sent this, with the bounds changed. */
@@ -43,6 +45,8 @@ export interface Conversation {
   readonly temperature: number | undefined;
   readonly topP: number | undefined;
   readonly stop: readonly string[];
+  /** The JSON schema of the answer, where it shall have one. */
+  readonly outputSchema: Json | undefined;
 }
 
 export type Turn =

@@ -42,7 +42,7 @@ export interface EndpointDialect {
   readonly name: DialectName;
   /** @throws BridgeError LLM_REQUEST_REFUSED, with the field that is wrong */
   decodeRequest(body: unknown, headers?: RequestHeaders): ChatRequest;
-  encodeAnswer(events: readonly ModelEvent[]): Json;
+  encodeAnswer(events: readonly ModelEvent[], request: ChatRequest): Json;
   streamEncoder(request: ChatRequest): StreamEncoder;
   encodeError(error: DialectError): Json;
   /** The stream's last event when the answer ends with an error. */

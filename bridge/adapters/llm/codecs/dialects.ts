@@ -5,11 +5,13 @@ import type { EndpointDialect, ProviderDialect } from "./dialect.ts";
 import { embeddingsProvider } from "./embeddings.ts";
 import { openaiEndpoint } from "./openai-endpoint.ts";
 import { openaiProvider } from "./openai-provider.ts";
+import { responsesEndpoint } from "./responses-endpoint.ts";
 
 /** A further dialect is one entry in each of these. Any endpoint's dialect is translated to any provider's. */
 export const endpointDialects: Readonly<Record<EndpointDialectName, EndpointDialect>> = {
   openai: openaiEndpoint,
   anthropic: anthropicEndpoint,
+  responses: responsesEndpoint,
 };
 const providerDialects: Readonly<Record<ProviderKind, ProviderDialect>> = {
   openai: openaiProvider,

@@ -39,6 +39,7 @@ export function decodeEmbeddingsRequest(body: Json): ChatRequest {
       .filter((key) => !passed.has(key))
       .slice(0, 20),
     headers: {},
+    textTools: new Set(),
     wantsUsage: true,
     source: { dialect: "embeddings", body: known },
     conversation: () => {

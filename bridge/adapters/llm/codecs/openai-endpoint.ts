@@ -31,15 +31,14 @@ const rules: FieldRules = {
   },
 };
 
-/** Fields without a counterpart in other dialects. They are refused there, because dropping them would change the answer. */
+/**
+ * Fields without a counterpart in other dialects. They are refused there, because dropping them would change the answer. The seed,
+ * the effort, the verbosity and the cache key are wishes that a provider may ignore, and are left out.
+ */
 const untranslatable = [
-  "response_format",
-  "seed",
   "logprobs",
   "top_logprobs",
   "logit_bias",
-  "reasoning_effort",
-  "verbosity",
   "presence_penalty",
   "frequency_penalty",
   "repetition_penalty",
@@ -53,14 +52,14 @@ const untranslatable = [
 /** OpenAI's chat completions, as callers use them. */
 export const openaiEndpoint: EndpointDialect = {
   name: "openai",
-  decodeRequest,
+  decodeRequest: decodeOpenaiRequest,
   encodeAnswer,
   streamEncoder: ({ wantsUsage }) => new OpenaiStreamEncoder(wantsUsage),
-  encodeError,
-  errorEvent: (error) => ({ data: JSON.stringify(encodeError(error)) }),
+  encodeError: encodeOpenaiError,
+  errorEvent: (error) => ({ data: JSON.stringify(encodeOpenaiError(error)) }),
 };
 
-function decodeRequest(given: unknown): ChatRequest {
+export function decodeOpenaiRequest(given: unknown): ChatRequest {
   const { body, model, outputTokens, promptTokensBound, dropped } = checkBody(given, rules);
   const modalities = isObject(given) ? arrayAt(given, "modalities") : [];
   if (modalities.some((modality) => modality !== "text"))
@@ -72,6 +71,7 @@ function decodeRequest(given: unknown): ChatRequest {
     promptTokensBound,
     dropped,
     headers: {},
+    textTools: new Set(),
     wantsUsage: objectAt(body, "stream_options")?.["include_usage"] === true,
     source: { dialect: "openai", body },
     conversation: () => conversationOf(body),
@@ -95,6 +95,7 @@ function conversationOf(body: Json): Conversation {
     parallelToolCalls: body["parallel_tool_calls"] !== false,
     temperature: numberOf(body["temperature"]),
     topP: numberOf(body["top_p"]),
+    outputSchema: outputSchemaOf(objectAt(body, "response_format")),
     stop: typeof stop === "string" ? [stop] : arrayAt(body, "stop").filter((text) => typeof text === "string"),
   };
 }
@@ -160,6 +161,15 @@ function toolOf(tool: unknown): Tool {
     description: stringAt(described, "description"),
     parameters: objectAt(described, "parameters") ?? { type: "object" },
   };
+}
+
+function outputSchemaOf(format: Json | undefined): Json | undefined {
+  const type = stringAt(format, "type");
+  if (type === undefined || type === "text") return undefined;
+  const schema = objectAt(format, "json_schema", "schema");
+  if (type !== "json_schema" || schema === undefined)
+    throw refused("response_format", `The response_format ${type} has no counterpart at this model's provider`);
+  return schema;
 }
 
 function toolChoiceOf(choice: unknown): ToolChoice | undefined {
@@ -285,7 +295,7 @@ class OpenaiStreamEncoder implements StreamEncoder {
 
 const errorTypes: Readonly<Record<number, string>> = { 401: "authentication_error", 429: "rate_limit_error" };
 
-function encodeError({ status, code, message, remedy, details }: DialectError): Json {
+export function encodeOpenaiError({ status, code, message, remedy, details }: DialectError): Json {
   const type = errorTypes[status] ?? (status >= 500 ? "server_error" : "invalid_request_error");
   return { error: { message, type, code, param: null, remedy, details } };
 }

@@ -42,7 +42,17 @@ function encodeRequest(request: ChatRequest, { model, outputTokens, outputCapFie
 }
 
 function encodeConversation(conversation: Conversation): Json {
-  const { system, turns, tools, toolChoice, parallelToolCalls, temperature, topP, stop } = conversation;
+  const {
+    system,
+    turns,
+    tools,
+    toolChoice,
+    parallelToolCalls,
+    temperature,
+    topP,
+    stop,
+    outputSchema: schema,
+  } = conversation;
   const messages = turns.flatMap(encodeTurn);
   return {
     messages: system === "" ? messages : [{ role: "system", content: system }, ...messages],
@@ -59,6 +69,9 @@ function encodeConversation(conversation: Conversation): Json {
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
     ...(stop.length === 0 ? {} : { stop }),
+    ...(schema === undefined
+      ? {}
+      : { response_format: { type: "json_schema", json_schema: { name: "answer", schema } } }),
   };
 }
 

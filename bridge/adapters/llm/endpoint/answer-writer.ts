@@ -43,7 +43,7 @@ export class EndpointSink implements AnswerSink {
   }
 
   takeWhole(events: readonly ModelEvent[], source: string | undefined): void {
-    this.whole = source ?? JSON.stringify(this.#codec.encodeAnswer(events));
+    this.whole = source ?? JSON.stringify(this.#codec.encodeAnswer(events, this.#request));
   }
 
   end(): void {

@@ -123,6 +123,77 @@ describe("the official OpenAI SDK at the endpoint", () => {
   });
 });
 
+describe("the official OpenAI SDK with Responses", () => {
+  const look = { type: "function" as const, strict: false, ...tool };
+
+  test.each(["oai/m", "ant/m"])("gets a whole answer of %s, and a streamed one", async (model) => {
+    const { openai, bench } = await open();
+    const request = { model, input: "Hello", instructions: "Be short", max_output_tokens: 20, store: false };
+    const whole = await openai.responses.create(request);
+    expect(whole).toMatchObject({ status: "completed", output_text: "word ".repeat(8), usage: { output_tokens: 8 } });
+    const streamed = await openai.responses.stream(request).finalResponse();
+    expect(streamed).toMatchObject({
+      status: "completed",
+      output_text: "word ".repeat(8),
+      usage: { output_tokens: 8 },
+    });
+    expect(ledger(bench)).toMatchObject({ calls: 2, outputTokens: 16, held: 0, bounded: 0 });
+  });
+
+  test.each(["oai/m", "ant/m"])("gets a tool call of %s, and brings its result", async (model) => {
+    const { openai } = await open();
+    benches.provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    const asked = { role: "user" as const, content: "Look" };
+    const { output } = await openai.responses.stream({ model, input: [asked], tools: [look] }).finalResponse();
+    expect(output).toMatchObject([{ type: "function_call", name: "look", arguments: '{"at":1}' }]);
+    const [call] = output;
+    if (call?.type !== "function_call") throw new Error("The model called no tool");
+    const result = { type: "function_call_output" as const, call_id: call.call_id, output: "A cat" };
+    const answer = await openai.responses.create({ model, input: [asked, call, result], tools: [look] });
+    expect(answer.output_text).toBe("word ".repeat(8));
+    expect(JSON.stringify(benches.provider.requests[1]?.body.messages)).toContain("A cat");
+  });
+
+  test("gets the text of a tool that takes text, and does without the provider's own tools", async () => {
+    const { openai } = await open();
+    benches.provider.next({ toolCall: { name: "patch", input: { input: "*** Begin" } } });
+    const tools = [{ type: "custom" as const, name: "patch" }, { type: "web_search" as const }];
+    const { data, response } = await openai.responses.create({ model: "oai/m", input: "Hi", tools }).withResponse();
+    expect(data.output).toMatchObject([{ type: "custom_tool_call", name: "patch", input: "*** Begin" }]);
+    expect(response.headers.get("x-armorclaw-dropped")).toBe("tools:web_search");
+  });
+
+  test("is asked for JSON of a schema at every provider", async () => {
+    const { openai } = await open();
+    const schema = { type: "object", properties: { a: { type: "string" } }, required: ["a"] };
+    const text = { format: { type: "json_schema" as const, name: "answer", schema } };
+    for (const model of ["oai/m", "ant/m"]) await openai.responses.create({ model, input: "Hi", text });
+    expect(benches.provider.requests.map(({ body }) => body)).toMatchObject([
+      { response_format: { type: "json_schema", json_schema: { name: "answer", schema } } },
+      { output_config: { format: { type: "json_schema", schema } } },
+    ]);
+  });
+
+  test("cannot make a provider keep a conversation", async () => {
+    const { openai } = await open();
+    for (const more of [{ previous_response_id: "resp_1" }, { background: true }, { conversation: "conv_1" }])
+      await expect(openai.responses.create({ model: "oai/m", input: "Hi", ...more })).rejects.toMatchObject({
+        status: 400,
+      });
+    await openai.responses.create({ model: "oai/m", input: "Hi", store: true });
+    expect(benches.provider.requests[0]?.body).not.toHaveProperty("store");
+  });
+
+  test("receives the failure of a stream that broke", async () => {
+    const { openai } = await open();
+    benches.provider.next({ errorAt: 2 });
+    const events: { type: string }[] = [];
+    for await (const event of await openai.responses.create({ model: "oai/m", input: "Hi", stream: true }))
+      events.push(event);
+    expect(events.at(-1)).toMatchObject({ type: "response.failed", response: { status: "failed" } });
+  });
+});
+
 describe("the official Anthropic SDK at the endpoint", () => {
   test("gets a whole answer and a streamed one", async () => {
     const { anthropic } = await open();

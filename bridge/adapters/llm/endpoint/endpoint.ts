@@ -164,7 +164,7 @@ export class LlmEndpoint implements Service {
   async #count(chat: ChatRequest, { response, caller, signal }: Exchange): Promise<void> {
     const { tokens, isEstimate } = await this.#broker.countTokens(chat, caller, signal);
     const headers = isEstimate ? { "x-armorclaw-estimated": "1" } : {};
-    answer(response, JSON.stringify({ input_tokens: tokens }), headers);
+    answer(response, JSON.stringify({ object: "response.input_tokens", input_tokens: tokens }), headers);
   }
 
   #models(response: ServerResponse, caller: LlmCaller): void {

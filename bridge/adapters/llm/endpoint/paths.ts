@@ -11,6 +11,8 @@ const posts: Readonly<Record<string, EndpointRequest>> = {
   "chat/completions": { kind: "chat", dialect: "openai" },
   messages: { kind: "chat", dialect: "anthropic" },
   "messages/count_tokens": { kind: "countTokens", dialect: "anthropic" },
+  responses: { kind: "chat", dialect: "responses" },
+  "responses/input_tokens": { kind: "countTokens", dialect: "responses" },
   embeddings: { kind: "embeddings", dialect: "openai" },
 };
 
@@ -21,8 +23,11 @@ const versions = /^(?:\/v1)*\//;
 export const pathOf = (url: string): string => (url.split("?", 1)[0] ?? "").replace(versions, "");
 
 /** The dialect that a client of this path reads errors in. */
-export const dialectOf = (url: string): EndpointDialectName =>
-  pathOf(url).startsWith("messages") ? "anthropic" : "openai";
+export function dialectOf(url: string): EndpointDialectName {
+  const path = pathOf(url);
+  if (path.startsWith("messages")) return "anthropic";
+  return path.startsWith("responses") ? "responses" : "openai";
+}
 
 /** @returns undefined for what the endpoint does not serve */
 export function endpointRequest(method: string, url: string): EndpointRequest | undefined {
@@ -44,4 +49,4 @@ function decoded(text: string): string {
 
 /** For a refusal of any other path. */
 export const servedPaths =
-  "POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, GET /v1/models and GET /v1/models/{model}";
+  "POST /v1/chat/completions, /v1/responses, /v1/responses/input_tokens, /v1/messages, /v1/messages/count_tokens and /v1/embeddings, GET /v1/models and /v1/models/{model}";
