@@ -1,7 +1,7 @@
 import { BridgeError, type ContainerId, type EngineStatus } from "@armorclaw/protocol";
 import type { Container, ContainerRecord, ContainerSpec, Engine } from "./port/engine.ts";
 
-/** The Docker engine that still holds agents of this install and does not answer. It is opened as soon as it does. */
+/** The Docker engine that still holds agents of this install and does not answer. It is opened as soon as it answers. */
 export class AwaitedEngine implements Engine {
   readonly kind = "docker";
   readonly #open: () => Promise<Engine>;
@@ -9,7 +9,7 @@ export class AwaitedEngine implements Engine {
   #opening: Promise<Engine> | undefined;
   #why: string;
 
-  /** @param why in words, what kept it from being opened so far */
+  /** @param why in words, why it could not be opened so far */
   constructor(open: () => Promise<Engine>, why: string) {
     this.#open = open;
     this.#why = why;
@@ -54,7 +54,7 @@ export class AwaitedEngine implements Engine {
     await this.#engine?.close();
   }
 
-  /** Opens it once; each call after a failure tries anew. */
+  /** Opens the engine once; each call after a failure tries again. */
   #opened(): Promise<Engine> {
     if (this.#engine !== undefined) return Promise.resolve(this.#engine);
     this.#opening ??= this.#tryToOpen().finally(() => {

@@ -6,7 +6,7 @@ import type { Engine, EngineKind } from "./port/engine.ts";
 import { type EngineOptions, messageOf } from "./port/engine-options.ts";
 
 /**
- * Opens the engine that was chosen, or with `auto` the one that holds living agents of this install; where none does,
+ * Opens the configured engine, or with `auto` the one that holds running agents of this install; where none does,
  * the strongest that works here: Docker when an engine answers, sandboxes when a real start succeeds, else plain
  * processes, which refuse agents that hold grants.
  * @throws BridgeError ENGINE_UNAVAILABLE, IMAGE_BUILD_FAILED
@@ -19,7 +19,7 @@ export async function selectEngine(options: EngineOptions): Promise<Engine> {
   if (holding !== undefined && !isHolderMeant)
     logger.warn({ holding, chosen: choice }, "Agents of an earlier bridge may still run on the engine before this one");
   if (choice !== "auto") return await openEngine(choice, options);
-  // Nothing is run there, so that looking for an engine is of no use.
+  // No agent runs on this platform, so the bridge does not look for an engine.
   const kinds = socketsAreFiles ? (["docker", "sandbox"] as const) : [];
   const reasons: string[] = [];
   for (const kind of kinds) {
@@ -35,10 +35,10 @@ export async function selectEngine(options: EngineOptions): Promise<Engine> {
   return new ProcessEngine(options, reasons.at(-1));
 }
 
-/** The engine that holds living agents, waited for where it does not answer. Undefined when nothing holds any. */
+/** Returns the engine that holds running agents, or waits for it where it does not answer. Undefined when no engine holds any. */
 async function openHolder(options: EngineOptions): Promise<Engine | undefined> {
   if (options.holding === "docker") {
-    // A host that is not understood will not be by waiting.
+    // Waiting does not help when the host cannot be parsed.
     mayAnswer(options.dockerHost);
     const open = () => openEngine("docker", options);
     try {
@@ -65,7 +65,7 @@ const listTimeoutMs = 10_000;
 const isUnavailable = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && error.code === "ENGINE_UNAVAILABLE";
 
-/** Each engine is imported when it is wanted: Docker's client alone takes half a second and 30 MB. */
+/** Each engine is imported when it is used: Docker's client alone takes half a second and 30 MB. */
 async function openEngine(kind: EngineKind, options: EngineOptions): Promise<Engine> {
   switch (kind) {
     case "docker": {

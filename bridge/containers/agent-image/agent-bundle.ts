@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { BridgeError } from "@armorclaw/protocol";
 
-/** From the sources, from the program in dist/program, and from a bundle beside it: dist/ is at most three folders up. */
+/** dist/ is at most three folders up, whether this code runs from the sources, from dist/program or from a bundle beside it. */
 const candidates = [
   "../../../dist/agent/agent.mjs",
   "../../../agent/agent.mjs",
@@ -10,7 +10,7 @@ const candidates = [
   "../agent/agent.mjs",
 ];
 
-/** The agent's one file, which is in dist/ of a clone and of an installed package. @throws BridgeError IMAGE_BUILD_FAILED */
+/** Returns the path of the agent's bundle, which is in dist/ of a clone and of an installed package. @throws BridgeError IMAGE_BUILD_FAILED */
 export function agentBundlePath(): string {
   const found = candidates
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))

@@ -10,7 +10,7 @@ interface ElfFile {
 const [loadable, dynamic, interpreterType] = [1, 2, 3];
 const [tagEnd, tagNeeded, tagStringTable, tagStringTableSize] = [0, 1, 5, 10];
 
-/** What a 64-bit little-endian ELF file says it needs. Reads the parts that say so, not the whole file. */
+/** Reads which loader and libraries a 64-bit little-endian ELF file needs, without reading the whole file. */
 export function readElf(path: string): ElfFile {
   const file = openSync(path, "r");
   try {
@@ -69,17 +69,17 @@ function readDynamic(section: Buffer) {
 }
 
 export interface Libraries {
-  /** The loader's path as the binary names it, and the file that it is here. Absent in a static binary. */
+  /** The loader's path as the binary names it, and its file on this host. Absent in a static binary. */
   readonly loader: { readonly path: string; readonly file: string } | undefined;
-  /** Library name → the file that it is here. */
+  /** Library name → its file on this host. */
   readonly files: ReadonlyMap<string, string>;
 }
 
 const triplets: Readonly<Record<number, string>> = { 62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu" };
 
 /**
- * Every library that a binary needs, directly or not, found where distributions put them.
- * @param alsoIn folders of the architecture's own directory that are looked in last
+ * Finds every library that a binary needs, directly or indirectly, in the directories that distributions use.
+ * @param alsoIn folders of the architecture's own directory that are searched last
  */
 export function findLibraries(binary: string, alsoIn: readonly string[] = []): Libraries {
   const { machine, interpreter } = readElf(binary);

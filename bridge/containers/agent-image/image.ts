@@ -7,17 +7,17 @@ import { type RuntimeFile, type RuntimeFiles, readRuntimeFile } from "./runtime-
 import { Tar } from "./tar.ts";
 
 export interface AgentImage {
-  /** Names the image's content; its label in the engine. */
+  /** Identifies the image's content; the engine stores it as the image's label. */
   readonly content: string;
   readonly tag: string;
-  /** A docker-archive, as pieces. */
+  /** The image as a docker-archive, in pieces. */
   readonly archive: readonly Buffer[];
 }
 
-/** The label whose value is the digest of what the image holds. */
+/** The value of this label is the digest of the image's content. */
 export const contentLabel = "ac.content";
 
-/** How images are built; part of what a built image is remembered under. */
+/** The version of the build; it is part of the key under which a built image is remembered. */
 export const imageFormat = 1;
 
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
@@ -47,7 +47,7 @@ export function buildImage(files: RuntimeFiles, arch: string, onProgress: (messa
   return { content, tag, archive: archive.end() };
 }
 
-/** What an image's content is called, from its layers' digests. */
+/** Computes the digest of an image's content from its layers' digests. */
 export const contentOfLayers = (digests: readonly string[]): string =>
   sha256(digests.map((digest) => Buffer.from(digest)));
 
@@ -60,7 +60,7 @@ function runtimeLayer({ runtime, directories }: RuntimeFiles): readonly Buffer[]
   return tar.end();
 }
 
-/** A layer of its own, so that an update of the agent is a few kilobytes. */
+/** The agent has a layer of its own, so that its update takes only a few kilobytes. */
 function agentLayer(agent: RuntimeFile): readonly Buffer[] {
   return new Tar().file(agent.path, [readRuntimeFile(agent)], agent.mode).end();
 }
@@ -70,7 +70,7 @@ function addParents(path: string, modes: Map<string, number>): void {
     if (!modes.has(parent)) modes.set(parent, 0o755);
 }
 
-/** Node without its symbols where `strip` is installed: 18 MB less; as it is elsewhere. */
+/** Removes Node's symbols where `strip` is installed, which saves 18 MB; returns Node unchanged elsewhere. */
 function contentOf(file: RuntimeFile): Buffer {
   if (file.path !== "bin/node" || !("file" in file.from)) return readRuntimeFile(file);
   const directory = mkdtempSync(join(tmpdir(), "armorclaw-"));

@@ -19,7 +19,7 @@ import { messageOf } from "../port/engine-options.ts";
 import type { RuntimeFile, RuntimeFiles } from "./runtime-files.ts";
 
 /**
- * The sandbox's root file system as a directory under `parent`, named after what is in it: an update gets a new
+ * Creates the sandbox's root file system as a directory under `parent`, named after its content: an update gets a new
  * directory, and running agents keep theirs. Hard links where the file system allows them, so it costs no space and
  * agents share the bridge's own pages of Node.
  */
@@ -48,7 +48,7 @@ export function prepareRootfs(parent: string, files: RuntimeFiles, onProgress: (
   }
 }
 
-/** Removes the file systems of earlier versions. Only to be called when nothing runs from them. */
+/** Removes the file systems of earlier versions. Call it only when nothing runs from them. */
 export function removeOldRootfs(parent: string, current: string): void {
   for (const name of readdirSync(parent)) {
     const directory = join(parent, name);
@@ -70,7 +70,7 @@ function place({ path, mode, from }: RuntimeFile, root: string): void {
   }
 }
 
-/** A link shares the source's mode, so the source must be readable by all as it is. */
+/** A hard link shares the source's mode, so the source must already be readable by all. */
 function linked(source: string, target: string, mode: number): boolean {
   const needed = mode & 0o555;
   if ((statSync(source).mode & needed) !== needed) return false;

@@ -5,9 +5,9 @@ import { BridgeError } from "@armorclaw/protocol";
 import { messageOf } from "../port/engine-options.ts";
 import { findLibraries } from "./elf.ts";
 
-/** A file of the agent's file system: a host file, or a few bytes of our own. */
+/** A file of the agent's file system: a host file, or a few bytes from the bridge. */
 export interface RuntimeFile {
-  /** Without a leading slash. */
+  /** The path has no leading slash. */
   readonly path: string;
   readonly mode: number;
   readonly from: { readonly file: string } | { readonly text: string };
@@ -18,12 +18,12 @@ export interface RuntimeDirectory {
   readonly mode: number;
 }
 
-/** All that an agent sees: Node, its libraries, certificates and names. No shell and no other program. */
+/** The files that an agent sees: Node, its libraries, certificates and user names. There is no shell and no other program. */
 export interface RuntimeFiles {
   readonly runtime: readonly RuntimeFile[];
   readonly agent: RuntimeFile;
   readonly directories: readonly RuntimeDirectory[];
-  /** Changes whenever a source file does; found without reading them, as 120 MB would cost each start a second. */
+  /** Changes whenever a source file changes. It comes from the files' metadata, because reading 120 MB would cost each start a second. */
   readonly key: string;
 }
 
@@ -38,7 +38,7 @@ const directories: readonly RuntimeDirectory[] = [
     path,
     mode: 0o755,
   })),
-  // The mount point's mode is the one that the tmpfs over it gets from the container runtime.
+  // The container runtime gives the tmpfs the mode of its mount point.
   { path: "tmp", mode: 0o1777 },
 ];
 
@@ -67,14 +67,9 @@ export function collectRuntimeFiles(nodeBinary: string, agentBundle: string): Ru
     return { runtime, agent, directories, key: keyOf([...runtime, agent]) };
   } catch (cause) {
     const why = messageOf(cause);
-    throw new BridgeError(
-      "IMAGE_BUILD_FAILED",
-      `The agent's file system could not be put together: ${why}`,
-      undefined,
-      {
-        cause,
-      },
-    );
+    throw new BridgeError("IMAGE_BUILD_FAILED", `The agent's file system could not be prepared: ${why}`, undefined, {
+      cause,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 const block = 512;
 
-/** A tar archive as pieces, so that large contents are held once. The same entries give the same bytes. */
+/** Builds a tar archive in pieces, so that large contents are in memory once. The same entries give the same bytes. */
 export class Tar {
   readonly #pieces: Buffer[] = [];
 
@@ -20,7 +20,7 @@ export class Tar {
   }
 }
 
-/** A ustar header: owner root, time zero. */
+/** A ustar header with owner root and time zero. */
 function header(path: string, size: number, mode: number, type: string): Buffer {
   if (Buffer.byteLength(path) > 100) throw new Error(`${path} is too long for a tar entry`);
   const buffer = Buffer.alloc(block);

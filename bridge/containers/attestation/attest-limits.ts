@@ -1,21 +1,21 @@
 import { statfsSync } from "node:fs";
 import { cgroupDirectory, readKernelFile } from "../kernel/proc.ts";
 
-/** What an engine promised for one container, as far as it is a number. */
+/** The limits that an engine promised for one container. */
 export interface PromisedLimits {
   readonly memoryBytes?: number;
   readonly pids?: number;
-  /** The bounds of /tmp, which runs no programs. */
+  /** The bounds of /tmp, which is mounted noexec. */
   readonly tmp?: { readonly bytes: number; readonly files: number };
-  /** The bound of /workspace, which runs no programs. */
+  /** The bound of /workspace, which is mounted noexec. */
   readonly workspaceBytes?: number | undefined;
-  /** Open files; no core files and no message queues. */
+  /** The limit of open files; core files and message queues are limited to zero. */
   readonly openFiles?: number;
 }
 
 export type Fact = string | number | boolean | null;
 
-/** Reads the limits of a process back from the kernel, into `facts`. Returns in words what of the promise is not so. */
+/** Reads the limits of a process back from the kernel, into `facts`. Returns in words which promises the kernel does not confirm. */
 export function checkLimits(pid: number, promised: PromisedLimits, facts: Record<string, Fact>): string[] {
   return [
     ...checkCgroups(pid, promised, facts),
@@ -43,11 +43,11 @@ function readLimit(pid: number, controller: string, files: readonly string[]): n
   const directory = cgroupDirectory(pid, controller);
   if (directory === undefined) return undefined;
   const text = files.map((file) => readKernelFile(`${directory}/${file}`)).find((value) => value !== undefined);
-  // Without a limit cgroup v2 says "max" and v1 the largest whole page.
+  // Without a limit cgroup v2 shows "max" and v1 the largest multiple of a page.
   return text === undefined || text === "max" || Number(text) > 2 ** 60 ? undefined : Number(text);
 }
 
-/** The line of /proc/<pid>/mountinfo for /tmp: its own options stand before the dash, its file system's at the end. */
+/** The line of /proc/<pid>/mountinfo for a mount point: the mount's options are before the dash, its file system's at the end. */
 const tmpMount = /^\d+ \d+ \S+ \S+ \/tmp (\S+) .*- tmpfs \S+ (\S+)$/m;
 
 function checkTmp(pid: number, { tmp }: PromisedLimits, facts: Record<string, Fact>): string[] {
@@ -90,7 +90,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** The largest that the two architectures use. */
+/** The larger page size of the two architectures. */
 const pageBytes = 65_536;
 
 function checkProcessLimits(pid: number, { openFiles }: PromisedLimits, facts: Record<string, Fact>): string[] {

@@ -4,15 +4,15 @@ import { hasOwnNamespace, readKernelFile, statusField } from "../kernel/proc.ts"
 import type { Attestation } from "../port/engine.ts";
 import { checkLimits, type Fact, type PromisedLimits } from "./attest-limits.ts";
 
-/** What an engine promised for one container. */
+/** The isolation that an engine promised for one container. */
 export interface Promised extends PromisedLimits {
   readonly isolation: Isolation;
-  /** As the host numbers it. */
+  /** The host's uid. */
   readonly uid: number;
   readonly namespaces: readonly Namespace[];
-  /** Capabilities all gone, no-new-privileges set, a seccomp filter loaded. */
+  /** Whether the process has no capabilities, no-new-privileges and a seccomp filter. */
   readonly locked: boolean;
-  /** Filters that the process has from the bridge, which do not count; none when left out. */
+  /** The number of filters that the process inherited from the bridge, which do not count. The default is 0. */
   readonly inheritedFilters?: number;
 }
 
@@ -29,10 +29,10 @@ const namespaceWords = {
 
 const capabilitySets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] as const;
 
-/** How long a runtime may take from the process's birth to its last lock, the system call filter. */
+/** How long a runtime may take from the process's start to its last restriction, the system call filter. */
 const lockTimeoutMs = 5_000;
 
-/** Attests a process that was just started, once its runtime has finished locking it. */
+/** Attests a process that was just started, once its runtime has restricted it completely. */
 export async function attestStarted(pid: number, promised: Promised, clock: Clock): Promise<Attestation> {
   const deadline = clock.monotonic() + lockTimeoutMs;
   while (promised.locked && isBeingLocked(pid, promised) && clock.monotonic() < deadline) await delay(clock, 1);
@@ -48,17 +48,17 @@ function hasOwnFilter(status: string, { inheritedFilters = 0 }: Promised): boole
   return statusField(status, "Seccomp") === "2" && filtersIn(status) > inheritedFilters;
 }
 
-/** Kernels before 5.9 do not count them. */
+/** Kernels before 5.9 do not show the count. */
 const filtersIn = (status: string): number =>
   Number(statusField(status, "Seccomp_filters") ?? Number.POSITIVE_INFINITY);
 
-/** How many system call filters this process has, as systemd's hardening sets some: each of its children has them too. */
+/** Returns the number of this process's own system call filters, for example from systemd's hardening; its children inherit them. */
 export function ownFilters(): number {
   const status = readKernelFile("/proc/self/status");
   return status === undefined || statusField(status, "Seccomp_filters") === undefined ? 0 : filtersIn(status);
 }
 
-/** Reads back from the kernel what was really applied to a process, and says what of the promise is not so. */
+/** Reads a process's isolation back from the kernel, and lists the promises that the kernel does not confirm. */
 export function attestProcess(pid: number, promised: Promised): Attestation {
   const status = readKernelFile(`/proc/${pid}/status`);
   if (status === undefined)

@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { cgroupDirectory, readKernelFile, statusField } from "../kernel/proc.ts";
 import type { Usage } from "../port/engine.ts";
 
-/** USER_HZ, which the kernel fixes at 100 for all that it shows to programs on x86-64 and arm64. */
+/** USER_HZ, which the kernel fixes at 100 in its interfaces to programs on x86-64 and arm64. */
 const nsPerTick = 10_000_000;
 
-/** The files that account for one container. */
+/** The kernel files that account for one container. */
 interface Accounts {
   readonly memory: string;
   readonly memoryStat: string;
@@ -14,7 +14,7 @@ interface Accounts {
 }
 
 /**
- * Reads what a container uses, from its cgroup where the process is `alone` in one. Its files are looked up once: an agent
+ * Reads a container's usage, from its cgroup where the process is `alone` in one. The files are looked up once: an agent
  * cannot leave its cgroup.
  */
 export function usageReader(pid: number, alone: boolean): () => Usage | null {
@@ -59,7 +59,7 @@ function cpuV2(directory: string): number | undefined {
   return microseconds === undefined ? undefined : Number(microseconds) * 1000;
 }
 
-/** The process alone, where nothing accounts for it as a group. */
+/** Reads the usage of the process alone, where it has no cgroup of its own. */
 function processUsage(pid: number): Usage | undefined {
   const status = readKernelFile(`/proc/${pid}/status`);
   const stat = readKernelFile(`/proc/${pid}/stat`);
@@ -74,7 +74,7 @@ function processUsage(pid: number): Usage | undefined {
   };
 }
 
-/** Of the agent's own process: under the system call filter it has no other. */
+/** Reads the I/O of the agent's own process: the system call filter allows no other. */
 function processIo(pid: number): Pick<Usage, "ioReadBytes" | "ioWriteBytes"> {
   const io = readKernelFile(`/proc/${pid}/io`);
   const field = (name: string) => (io === undefined ? null : Number(statusField(io, name) ?? 0));

@@ -3,13 +3,13 @@ import { BridgeError } from "@armorclaw/protocol";
 import type Docker from "dockerode";
 import type { DockerInfo } from "./docker-status.ts";
 
-/** False when the host is a socket file that is not there: known without loading the client. */
+/** Returns false when the host is a socket file that does not exist, without loading the client. */
 export function mayAnswer(host: string | undefined): boolean {
   const { socketPath } = clientOptions(host);
   return socketPath === undefined || process.platform === "win32" || existsSync(socketPath);
 }
 
-/** Connects to nothing yet: the client opens a connection per call. */
+/** Opens no connection yet: the client opens one per call. */
 export async function connectDocker(host: string | undefined): Promise<Docker> {
   const { default: DockerClient } = await import("dockerode");
   return new DockerClient(clientOptions(host));
@@ -29,7 +29,7 @@ function clientOptions(host: string | undefined): Docker.DockerOptions {
   );
 }
 
-/** Calls whose options the client takes but its types leave out. */
+/** Calls with options that the client accepts but its types omit. */
 interface WithDeadline {
   info(options: { abortSignal: AbortSignal }): Promise<DockerInfo>;
   ping(options: { abortSignal: AbortSignal }): Promise<unknown>;

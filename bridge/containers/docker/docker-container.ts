@@ -15,22 +15,22 @@ export interface DockerContainerParts {
   readonly docker: Docker;
   readonly container: Docker.Container;
   readonly name: string;
-  /** As the engine numbers it; on this machine only when the engine runs here. */
+  /** The engine's pid of the process; it is a pid of this machine only when the engine runs here. */
   readonly pid: number;
   readonly promised: Promised;
-  /** The OCI runtime that was asked for, and the one that the engine says it used. */
+  /** The requested OCI runtime, and the one that the engine reports. */
   readonly runtime: { readonly asked: string | undefined; readonly applied: string | undefined };
   readonly clock: Clock;
-  /** Takes the removal of what is left, which nobody else waits for. */
+  /** Owns the removal of an ended container, which nothing else waits for. */
   readonly onEnded: (removal: Promise<void>) => void;
   /** Whether an earlier bridge started it. */
   readonly isAdopted: boolean;
-  /** Aborts when the engine is closed: from then on nothing is watched. */
+  /** Aborts when the engine is closed: from then on the container is not watched. */
   readonly closed: AbortSignal;
 }
 
 const callTimeoutMs = 10_000;
-/** One long poll. It is cut because a wait whose connection breaks after the headers would never settle. */
+/** The longest duration of one long poll. It is bounded because a wait whose connection breaks after the headers would never settle. */
 const waitTimeoutMs = 60_000;
 const retryMs = 500;
 const soonMs = 5;
@@ -111,7 +111,7 @@ export class DockerContainer implements Container {
   async attest(): Promise<Attestation> {
     const { pid, promised, clock, runtime } = this.#parts;
     const attestation = withRuntime(this.#isHere ? await attestStarted(pid, promised, clock) : unseen, runtime);
-    // What has ended cannot be attested, and how it ended is the better answer.
+    // A container that has ended cannot be attested; the error reports how it ended.
     if (attestation.missing.length > 0 && (await this.#state())?.Running !== true)
       throw new BridgeError("AGENT_START_FAILED", `${this.name} ended: ${(await this.exited).message}`);
     return attestation;
@@ -121,7 +121,7 @@ export class DockerContainer implements Container {
     const { container, closed, clock } = this.#parts;
     while (!closed.aborted) {
       const cut = AbortSignal.any([closed, AbortSignal.timeout(waitTimeoutMs)]);
-      // Whatever the wait says or fails with, inspection decides.
+      // Inspection decides, whatever the wait returned.
       const waited = container.wait({ abortSignal: cut }).catch(() => undefined);
       await Promise.race([waited, this.#looked.promise, aborted(cut)]);
       this.#looked = Promise.withResolvers();
@@ -129,7 +129,7 @@ export class DockerContainer implements Container {
       if (state === undefined || (state !== null && !state.Running)) this.#gone.resolve();
       if (state === undefined) return explainExit({ code: null });
       if (state !== null && !state.Running) return await this.#finish(state);
-      // The process is gone, and the engine is about to know it.
+      // The process is gone; the engine will notice it shortly.
       const soon = this.#isHere && !this.#isAlive && state !== null;
       const pause = delay(clock, soon ? soonMs : retryMs, closed).catch(() => undefined);
       await Promise.race([pause, this.#looked.promise]);
@@ -163,7 +163,7 @@ export class DockerContainer implements Container {
     return this.#born !== undefined && startTicks(this.#parts.pid) === this.#born;
   }
 
-  /** A signal that comes too late, or while the engine is away, is no error: `exited` tells what became of it. */
+  /** A signal that comes too late, or while the engine is away, is not an error: `exited` reports how the container ended. */
   async #signal(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (this.#isHere && this.#isAlive && signalProcess(this.#parts.pid, signal)) return;
     await this.#parts.container.kill({ signal, ...limited() }).catch(() => undefined);
@@ -172,7 +172,7 @@ export class DockerContainer implements Container {
 
 const unseen: Attestation = {
   isolation: "none",
-  missing: ["the kernel's word: the engine runs on another machine or in a virtual machine"],
+  missing: ["the kernel's confirmation: the engine runs on another machine or in a virtual machine"],
   facts: {},
 };
 
@@ -190,7 +190,7 @@ type State = Docker.ContainerInspectInfo["State"];
 
 const limited = () => ({ abortSignal: AbortSignal.timeout(callTimeoutMs) });
 
-/** Straight from the bridge: it is faster than the engine, and works while the engine is away. */
+/** The bridge writes to the cgroup itself: that is faster than the engine, and works while the engine is away. */
 function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean {
   try {
     process.kill(pid, signal);

@@ -5,13 +5,13 @@ interface HttpFailure {
   readonly message: string;
 }
 
-/** The HTTP status that the engine answered; undefined when it did not answer. Podman says 500 of what is just going. */
+/** The HTTP status that the engine answered; undefined when it did not answer. Podman answers 500 for a container that is being removed. */
 export function statusOf(error: unknown): number | undefined {
   if (!isHttpFailure(error)) return undefined;
   return error.statusCode === 500 && /no such container/.test(reasonOf(error)) ? 404 : error.statusCode;
 }
 
-/** Turns the engine's answers that mean "it is so already" into success. */
+/** Turns the engine's answers that mean "already done" into success. */
 export async function tolerate(statuses: readonly number[], call: Promise<unknown>): Promise<void> {
   try {
     await call;
@@ -21,7 +21,7 @@ export async function tolerate(statuses: readonly number[], call: Promise<unknow
   }
 }
 
-/** Docker's failures as the catalogue has them: no answer is the engine's fault, a refusal is the start's. */
+/** Maps Docker's failures to the catalogue: no answer is ENGINE_UNAVAILABLE, a refusal is the failure of the start. */
 export function translateDockerError(
   error: unknown,
   refusal: "AGENT_START_FAILED" | "IMAGE_BUILD_FAILED",
@@ -54,7 +54,7 @@ function isHttpFailure(error: unknown): error is HttpFailure {
   return typeof (error as { statusCode?: unknown } | undefined)?.statusCode === "number";
 }
 
-/** Docker's own words stand in `json.message`; the error's message wraps them. */
+/** Docker's own message is `json.message`; the error's message wraps it. */
 function reasonOf(error: HttpFailure): string {
   const json = (error as { json?: { message?: unknown } }).json;
   return typeof json?.message === "string" ? json.message : error.message;

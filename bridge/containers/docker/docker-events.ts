@@ -4,7 +4,7 @@ import { labels } from "./hardening.ts";
 
 const reconnectMs = 500;
 
-/** The engine's own word that a container has ended: one stream for all containers of the install. */
+/** The engine's events of ended containers: one stream for all containers of the install. */
 export class DockerEvents {
   readonly #docker: Docker;
   readonly #installId: string;
@@ -20,7 +20,7 @@ export class DockerEvents {
     this.#closed = closed;
   }
 
-  /** Calls when the container may have ended: when the engine says so, and whenever it may have said so unheard. */
+  /** Calls the listener when the container may have ended: at the engine's event, and after each gap in the stream. */
   watch(id: string, onChange: () => void): void {
     this.#listeners.set(id, onChange);
     this.#following ??= this.#follow();
@@ -33,7 +33,7 @@ export class DockerEvents {
   async #follow(): Promise<void> {
     while (!this.#closed.aborted) {
       await this.#read().catch(() => undefined);
-      // What happened in between was not heard.
+      // Events in between were missed.
       for (const onChange of [...this.#listeners.values()]) onChange();
       await delay(this.#clock, reconnectMs, this.#closed).catch(() => undefined);
     }

@@ -12,13 +12,13 @@ import { tolerate, translateDockerError } from "./docker-errors.ts";
 const loadTimeoutMs = 120_000;
 const callTimeoutMs = 10_000;
 
-/** Which image was built from which files, so that a start need not read 120 MB to find out. */
+/** The file that records which image was built from which files, so that a start need not read 120 MB. */
 const Remembered = z.object({ key: z.string(), image_id: z.string(), content: z.string() });
 type Remembered = z.output<typeof Remembered>;
 
 /**
- * Makes sure that the engine holds the image of these files, and returns its id. The id is what the engine gave the
- * image, which need not be the digest of its configuration; our label says what is in it.
+ * Makes sure that the engine has the image of these files, and returns its id. The engine assigns the id to the
+ * image, so it need not be the digest of its configuration; the bridge's label identifies the content.
  * @throws BridgeError IMAGE_BUILD_FAILED, ENGINE_UNAVAILABLE
  */
 export async function ensureImage(
@@ -53,7 +53,7 @@ async function buildAndLoad(docker: Docker, files: RuntimeFiles, onProgress: (me
   const said = await readAll(answer);
   const id = await find(docker, image.content);
   if (id === undefined)
-    throw new BridgeError("IMAGE_BUILD_FAILED", `Docker did not take the agent image: ${said.slice(-500)}`);
+    throw new BridgeError("IMAGE_BUILD_FAILED", `Docker did not load the agent image: ${said.slice(-500)}`);
   return { id, content: image.content };
 }
 
@@ -67,7 +67,7 @@ async function find(docker: Docker, content: string): Promise<string | undefined
   return undefined;
 }
 
-/** A label, like a tag, can be put on any image; the digests of the layers cannot. What starts must be ours as well. */
+/** Any image can have this label or tag, so the digests of the layers and the entry point are compared, too. */
 export function isGenuine(
   image: {
     readonly RootFS?: { readonly Layers?: readonly string[] | undefined };
@@ -80,7 +80,7 @@ export function isGenuine(
   return isOurs && String(image.Config.Entrypoint) === "/bin/node";
 }
 
-/** The image of an earlier version; one that a container still uses is refused, and stays. */
+/** Removes the image of an earlier version. Docker refuses that for an image in use, which then stays. */
 async function removeUnused(docker: Docker, id: string): Promise<void> {
   await tolerate([404, 409], docker.getImage(id).remove({ abortSignal: AbortSignal.timeout(callTimeoutMs) }));
 }

@@ -9,9 +9,9 @@ export interface DockerOutputParts {
   readonly container: Docker.Container;
   readonly clock: Clock;
   readonly onLine: (line: OutputLine) => void;
-  /** Up to where an earlier bridge had read. */
+  /** The position up to which an earlier bridge had read. */
   readonly after: LastSeen;
-  /** The container was taken over at this time: what was written before it was written to nobody. */
+  /** The time when the container was adopted: no bridge read the output before it. */
   readonly takenOverAtMs: number | undefined;
   /** Settles when the container has ended. */
   readonly ended: Promise<unknown>;
@@ -20,20 +20,20 @@ export interface DockerOutputParts {
 }
 
 const retryMs = 500;
-/** Before each entry of the log stand its stream, three empty bytes and its length. */
+/** The header of each entry of the log: its stream, three zero bytes and its length. */
 const headerBytes = 8;
-/** The engine cuts what it reads at 16 KiB. What claims to be much longer is no entry. */
+/** The engine cuts its reads at 16 KiB, so a much larger length is not an entry. */
 const entryBytesMax = 1024 * 1024;
 
 /**
  * Reads a container's output from the engine's log, over restarts of the bridge and of the engine. The engine's own
- * times, of which each stream's only ever grow, tell what was read already: each entry is given once.
+ * times, which only grow within a stream, show what was read already: each entry is passed on once.
  */
 export class DockerOutput {
   readonly #parts: DockerOutputParts;
   readonly #splitters: Readonly<Record<OutputLine["stream"], LineSplitter>>;
   readonly #decoders = { stdout: new StringDecoder("utf8"), stderr: new StringDecoder("utf8") };
-  /** What was read before the present read. */
+  /** The position before the current read. */
   #before: LastSeen;
   #latest: LastSeen;
 
@@ -44,7 +44,7 @@ export class DockerOutput {
     this.#splitters = { stdout: this.#splitter("stdout"), stderr: this.#splitter("stderr") };
   }
 
-  /** Resolves when nothing more can come. */
+  /** Resolves when no more output can arrive. */
   async follow(): Promise<void> {
     const { closed, clock } = this.#parts;
     const over = new AbortController();
@@ -53,14 +53,14 @@ export class DockerOutput {
       const outcome = await this.#read();
       for (const splitter of Object.values(this.#splitters)) splitter.end();
       if (outcome === "gone") return;
-      // An engine that is stopped ends its answers in order too, so only with the container's end is it all.
+      // An engine that is stopped also ends its answers properly, so the output is complete only after the container's end.
       const early = outcome === "complete" ? AbortSignal.any([closed, over.signal]) : closed;
       await delay(clock, retryMs, early).catch(() => undefined);
       if (outcome === "complete" && over.signal.aborted) return;
     }
   }
 
-  /** `cut`: the engine went away in the middle. */
+  /** `cut` means that the engine went away in the middle. */
   async #read(): Promise<"complete" | "cut" | "gone"> {
     const { container, closed } = this.#parts;
     this.#before = this.#latest;
@@ -75,14 +75,14 @@ export class DockerOutput {
     }
   }
 
-  /** The engine counts in seconds here; what it gives again is left out by its exact time. */
+  /** The engine's filter has a resolution of seconds; repeated entries are skipped by their exact time. */
   #since(): { since?: number } {
     const { stdout, stderr } = this.#before;
     if (stdout === undefined || stderr === undefined) return {};
     return { since: Math.floor(Math.min(Date.parse(stdout), Date.parse(stderr)) / 1000) };
   }
 
-  /** Takes the whole entries at the beginning, and returns what is left. */
+  /** Passes on the complete entries at the beginning, and returns the rest. */
   #take(bytes: Buffer): Buffer {
     let at = 0;
     while (bytes.length - at >= headerBytes) {
@@ -96,7 +96,7 @@ export class DockerOutput {
     return bytes.subarray(at);
   }
 
-  /** An entry is its time, a space, and what was written. Parts of one long line have one time, so only earlier reads count. */
+  /** An entry is its time, a space, and the text. Parts of one long line have the same time, so an entry is skipped only for a time of an earlier read. */
   #entry(stream: OutputLine["stream"], entry: Buffer): void {
     const space = entry.indexOf(" ");
     const at = entry.subarray(0, space).toString("latin1");

@@ -12,12 +12,12 @@ export interface DockerInfo {
   readonly SwapLimit?: boolean;
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota: boolean;
-  /** Only Podman has it, which answers as Docker does. */
+  /** Only Podman, which serves Docker's API, has this field. */
   readonly BuildahVersion?: string;
   readonly Runtimes?: Readonly<Record<string, unknown>>;
 }
 
-/** A container's uid as the host numbers it, and as the container does. */
+/** An agent's uid on the host, and in its container. */
 export interface AgentUid {
   readonly host: number;
   readonly container: number;
@@ -39,12 +39,12 @@ export function checkDocker(info: DockerInfo, runtime: string | undefined): void
 function problemOf(info: DockerInfo): string | undefined {
   if (info.OSType !== "linux") return `its containers are ${info.OSType} containers, not Linux containers`;
   if (has(info, "rootless")) return "it runs rootless, where agents' user ids cannot own their sockets";
-  if (!has(info, "seccomp")) return "it applies no system call filter";
+  if (!has(info, "seccomp")) return "it supports no system call filter";
   if (has(info, "userns") && ownUid() !== 0) return "it remaps user ids, which needs a bridge that runs as root";
   return undefined;
 }
 
-/** A bridge that is not root can give sockets to nobody but itself, so its agents share its uid. */
+/** A bridge that is not root cannot change the owner of a socket, so its agents run as its own uid. */
 export function dockerUid(info: DockerInfo, slot: number): AgentUid {
   const own = ownUid();
   if (own !== 0) return { host: own ?? 0, container: own ?? 0 };

@@ -17,7 +17,7 @@ import { ensureImage } from "./docker-image.ts";
 import { checkDocker, type DockerInfo, dockerStatus, dockerUid, isPodman } from "./docker-status.ts";
 import { createBody, labels, writePodmanProfiles } from "./hardening.ts";
 
-// An engine that is gone refuses at once; one that only has much to do takes seconds, and is not to be taken for gone.
+// A stopped engine refuses at once; a busy one takes seconds, and must not be considered stopped.
 const openTimeoutMs = 5_000;
 const pingTimeoutMs = 10_000;
 const callTimeoutMs = 30_000;
@@ -76,7 +76,7 @@ export class DockerEngine implements Engine {
       await tolerate([304], container.start({ abortSignal: limit(signal) }));
       return await this.#watched(spec, container, await container.inspect({ abortSignal: limit(signal) }), false);
     } catch (error) {
-      // A call that is cut off here still runs in the engine, so what it may have made is removed by its name.
+      // A call that times out still runs in the engine, so the container that it may have created is removed by its name.
       await this.#removeQuietly(body.name);
       throw translateDockerError(error, "AGENT_START_FAILED");
     }
@@ -185,7 +185,7 @@ export class DockerEngine implements Engine {
       return await create();
     } catch (error) {
       if (statusOf(error) !== 409) throw error;
-      // The name is taken: by an earlier try of this very start, whose answer got lost.
+      // An earlier attempt of the same start, whose answer was lost, has created this container.
       const { Id } = await this.#docker.getContainer(body.name).inspect({ abortSignal: limit(signal) });
       await this.remove(ContainerId.parse(Id), signal);
       return await create();
@@ -206,7 +206,7 @@ export class DockerEngine implements Engine {
     };
   }
 
-  /** Only of this install; it is called on the way to throw another error, so its own is of no use to anyone. */
+  /** Removes a container of this install alone. The caller throws another error, so a failure of the removal is only logged. */
   async #removeQuietly(name: string): Promise<void> {
     await this.remove(name as ContainerId, AbortSignal.timeout(callTimeoutMs)).catch((error: unknown) =>
       this.#options.logger.warn({ error, container: name }, "A container that failed to start could not be removed"),

@@ -6,28 +6,28 @@ import { heapLimitMiB, openFilesMax, tmpFilesMax } from "../port/engine-options.
 import { workspaceOptions } from "../sandbox/workspaces.ts";
 import { loopProfile, programsProfile, toDockerProfile } from "../seccomp/seccomp.ts";
 
-/** What the engine, not the caller, decides about a container. */
+/** The properties of a container that the engine decides, not the caller. */
 export interface HardeningContext {
   readonly installId: string;
   /** The image's id: a digest, never a tag. */
   readonly imageId: string;
-  /** As the container numbers it, which differs from the host's number in a remapped engine. */
+  /** The uid in the container, which differs from the host's uid in a remapped engine. */
   readonly containerUid: number;
   readonly arch: string;
-  /** Where the engine is Podman, which takes a system call filter only as a file: the directory of these. */
+  /** The directory of the system call filters for Podman, which reads a filter only from a file. */
   readonly podmanProfiles?: string | undefined;
   readonly runtime?: string;
-  /** The host's programs that the grants let it run, read-only. */
+  /** The host's programs that the grants allow, mounted read-only. */
   readonly programs: readonly HostMount[];
 }
 
 export const labels = { install: "ac.install", agent: "ac.agent", epoch: "ac.epoch", uid: "ac.uid" } as const;
 
-/** The same for the same start, so that a start whose answer got lost is found again. */
+/** The same start always gets the same name, so that a start whose answer was lost is found again. */
 const containerName = (installId: string, agentId: string, epoch: number): string =>
   `armorclaw-${installId}-${agentId}-${epoch}`;
 
-/** The whole of what Docker is asked for: a pure function of a closed type, so that nothing else can be asked for. */
+/** Returns the complete request to Docker. It is a pure function of a closed type, so that a caller cannot add options. */
 export function createBody(spec: ContainerSpec, context: HardeningContext) {
   const user = `${context.containerUid}:${context.containerUid}`;
   return {
@@ -49,13 +49,13 @@ export function createBody(spec: ContainerSpec, context: HardeningContext) {
   };
 }
 
-/** Of one user id, whatever it runs; the cgroup's limit is the agent's own. */
+/** This limit counts all processes of the user id; the cgroup's limit counts the agent alone. */
 const podmanProcesses = 4096;
 
-/** Podman gives a read-only container writable directories besides /tmp; naming them closes them. */
+/** Podman adds writable directories besides /tmp to a read-only container, unless the request names them. */
 const closed = "ro,noexec,nosuid,nodev,size=64k,mode=0755";
 
-/** Without programs of its own a container starts no child process. */
+/** A container without programs starts no child process. */
 const profiles = { loop: loopProfile, programs: programsProfile } as const;
 
 /** Writes the filters as Podman takes them. */
@@ -76,7 +76,7 @@ function hostConfig({ limits, endpointDirectory, workspace }: ContainerSpec, con
     SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     ReadonlyRootfs: true,
     IpcMode: "none",
-    // Programs may leave processes behind, which Node as process 1 does not bury.
+    // Programs may leave zombie processes, which Node as process 1 does not reap.
     ...(programs.length > 0 ? { Init: true } : {}),
     Tmpfs: {
       ...(isPodman ? { "/run": closed, "/var/tmp": closed } : {}),
@@ -92,7 +92,7 @@ function hostConfig({ limits, endpointDirectory, workspace }: ContainerSpec, con
       { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
       { Name: "core", Soft: 0, Hard: 0 },
       { Name: "msgqueue", Soft: 0, Hard: 0 },
-      // Podman's own default is more than a root without all rights may give.
+      // Podman's default is higher than a root without all capabilities may set.
       ...(isPodman ? [{ Name: "nproc", Soft: podmanProcesses, Hard: podmanProcesses }] : []),
     ],
     // The supervisor alone restarts: a restart by the engine would skip attestation and the new epoch.
@@ -106,7 +106,7 @@ function hostConfig({ limits, endpointDirectory, workspace }: ContainerSpec, con
   };
 }
 
-/** Without a name, so that it goes with the container; what it holds stays. */
+/** The volume has no name, so that it is removed with the container; its directory on the host stays. */
 const workspaceVolume = ({ device }: WorkspaceSource) => ({
   Type: "volume" as const,
   Source: "",

@@ -11,7 +11,7 @@ interface Freezer {
   isFrozen(): boolean;
 }
 
-/** Stops a container's processes where they stand: its whole cgroup, or where it has none of its own the one process. */
+/** Freezes a container's processes: its whole cgroup, or the one process where it has no cgroup of its own. */
 export async function freeze(pid: number, clock: Clock): Promise<void> {
   const freezer = freezerOf(pid);
   if (freezer === undefined) return signal(pid, "SIGSTOP");
@@ -23,14 +23,14 @@ export async function freeze(pid: number, clock: Clock): Promise<void> {
   }
 }
 
-/** Lets them go on. A frozen process does not even die before that. */
+/** Resumes them. A frozen process does not die before it is resumed. */
 export function thaw(pid: number): void {
   const freezer = freezerOf(pid);
   if (freezer === undefined) signal(pid, "SIGCONT");
   else write(freezer.file, freezer.values.thawed);
 }
 
-/** Undefined where the process shares its cgroup with the bridge, which must not freeze itself. */
+/** Returns undefined where the process shares its cgroup with the bridge, which must not freeze itself. */
 function freezerOf(pid: number): Freezer | undefined {
   const own = cgroupDirectory(pid, "freezer");
   if (own !== undefined && own !== cgroupDirectory(process.pid, "freezer")) {
@@ -56,7 +56,7 @@ function write(file: string, value: string): void {
   try {
     writeFileSync(file, value);
   } catch {
-    // The cgroup went with its last process, which is then neither frozen nor running.
+    // The cgroup was removed after its last process ended, so no process is frozen or running.
   }
 }
 
@@ -64,6 +64,6 @@ function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 
-/** A kernel file's text, or undefined when the process or file is gone or not for us to read. */
+/** Reads a kernel file's text; undefined when the process or file is gone or not readable for the bridge. */
 export function readKernelFile(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
@@ -9,16 +9,16 @@ export function readKernelFile(path: string): string | undefined {
   }
 }
 
-/** One field of /proc/<pid>/status. */
+/** Reads one field of /proc/<pid>/status. */
 export function statusField(status: string, field: string): string | undefined {
   return new RegExp(`^${field}:\\s+(\\S+)`, "m").exec(status)?.[1];
 }
 
-/** When a process started, in ticks since boot: with the pid it names one process for good. */
+/** Returns when a process started, in ticks since boot. Together with the pid this identifies the process. */
 export function startTicks(pid: number): string | undefined {
   const stat = readKernelFile(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The command's name is in parentheses and may hold anything; the fields are counted from after it.
+  // The command's name is in parentheses and may contain any character; the fields are counted after it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" ? undefined : fields[19];
 }
@@ -27,7 +27,7 @@ export function bootId(): string {
   return readKernelFile("/proc/sys/kernel/random/boot_id") ?? "unknown";
 }
 
-/** Whether a process lives in its own namespace of this type; undefined when the kernel does not say. */
+/** Returns whether a process has its own namespace of this type; undefined when the kernel does not show it. */
 export function hasOwnNamespace(pid: number, type: string): boolean | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/${type}`) !== readlinkSync(`/proc/self/ns/${type}`);
@@ -38,7 +38,7 @@ export function hasOwnNamespace(pid: number, type: string): boolean | undefined 
 
 const cgroupRoot = "/sys/fs/cgroup";
 
-/** The directory of a process's cgroup for a controller, in cgroup v1 or v2. */
+/** Returns the directory of a process's cgroup for a controller, in cgroup v1 or v2. */
 export function cgroupDirectory(pid: number, controller: string): string | undefined {
   const lines = readKernelFile(`/proc/${pid}/cgroup`)?.split("\n") ?? [];
   for (const line of lines) {
@@ -52,7 +52,7 @@ export function cgroupDirectory(pid: number, controller: string): string | undef
   return enabled.includes(controller) ? unified : undefined;
 }
 
-/** The directory of a process's cgroup in the hierarchy of cgroup v2; undefined where there is none. */
+/** Returns the directory of a process's cgroup in the hierarchy of cgroup v2; undefined where there is none. */
 export function unifiedDirectory(pid: number): string | undefined {
   const path = /^0::(.*)$/m.exec(readKernelFile(`/proc/${pid}/cgroup`) ?? "")?.[1];
   const directory = `${cgroupRoot}${path}`;
@@ -60,8 +60,8 @@ export function unifiedDirectory(pid: number): string | undefined {
 }
 
 /**
- * Whether a process is in the container of the agent `agentPid`: in the same cgroups, as far as those are the container's own, or where it
- * has none of its own in the same process list. Null when the kernel does not say.
+ * Returns whether a process is in the container of the agent `agentPid`: in the same cgroups where those are the container's own, or otherwise
+ * in the same pid namespace. Null when the kernel does not show it.
  */
 export function sharesContainer(pid: number, agentPid: number): boolean | null {
   const lines = (of: number) => readKernelFile(`/proc/${of}/cgroup`)?.split("\n");

@@ -16,17 +16,17 @@ export interface ChildContainerParts {
   readonly pid: number;
   readonly output: AgentOutput;
   readonly promised: Promised;
-  /** Whether a cgroup of its own accounts for it. */
+  /** Whether the container has its own cgroup. */
   readonly accounted: boolean;
   readonly clock: Clock;
   readonly holds: (pid: number) => boolean | null;
-  /** What the engine knows of the end beyond the exit code. */
+  /** The engine's facts about the end beyond the exit code. */
   readonly explain: () => Pick<RawExit, "oomKilled" | "startFailure">;
-  /** Begins to remove what belongs to the container. */
+  /** Begins to remove the container's files. */
   readonly release: () => void;
 }
 
-/** A container whose process the bridge sees directly: a child of this bridge, or of the one before it. */
+/** A container whose process the bridge sees directly: a child of this bridge, or of an earlier one. */
 export class ChildContainer implements Container {
   readonly id: ContainerId;
   readonly name: string;
@@ -89,7 +89,7 @@ export class ChildContainer implements Container {
 
   async attest(): Promise<Attestation> {
     const attestation = await attestStarted(this.pid, this.#parts.promised, this.#parts.clock);
-    // What has ended cannot be attested, and how it ended is the better answer.
+    // A container that has ended cannot be attested; the error reports how it ended.
     if (startTicks(this.pid) === undefined)
       throw new BridgeError("AGENT_START_FAILED", `${this.name} ended: ${(await this.exited).message}`);
     return attestation;
@@ -109,7 +109,7 @@ export class ChildContainer implements Container {
     try {
       process.kill(this.pid, signal);
     } catch {
-      // It has just ended; `exited` tells.
+      // The process has just ended; `exited` reports how.
     }
   }
 }

@@ -2,16 +2,16 @@ import { constants } from "node:os";
 import type { ExitInfo } from "@armorclaw/protocol";
 
 export interface RawExit {
-  /** As a shell gives it: 128 + the signal's number after a signal. Null when not known. */
+  /** The exit code as a shell reports it: 128 + the signal's number after a signal. Null when unknown. */
   readonly code: number | null;
   readonly signal?: string | null;
-  /** The kernel killed something in the container for want of memory. */
+  /** The kernel killed a process in the container because memory was full. */
   readonly oomKilled?: boolean;
-  /** Why the container could not start, where the engine said so. */
+  /** Why the container could not start, where the engine reported it. */
   readonly startFailure?: string;
 }
 
-/** How a container ended, in words. */
+/** Describes in words how a container ended. */
 export function explainExit(raw: RawExit): ExitInfo {
   const signal = raw.signal ?? signalOf(raw.code);
   const code = raw.code ?? codeOf(signal);
@@ -30,7 +30,7 @@ export function explainExit(raw: RawExit): ExitInfo {
   return info("error", `It ended with exit code ${code}`);
 }
 
-/** How a fatal error in V8 or Node shows: abort, trap, or the fault that follows an abort that pid 1 cannot get. */
+/** The signals of a fatal error in V8 or Node: abort, trap, or the fault that follows an abort, which pid 1 cannot receive. */
 const crashSignals: ReadonlySet<string> = new Set(["SIGABRT", "SIGTRAP", "SIGSEGV", "SIGILL", "SIGBUS"]);
 
 function signalOf(code: number | null): string | null {

@@ -1,13 +1,13 @@
 import { type Clock, delay } from "../../platform/clock.ts";
 import { readKernelFile } from "../kernel/proc.ts";
 
-/** It starts its one process within milliseconds. */
+/** The init starts its one process within milliseconds. */
 const startTimeoutMs = 5_000;
 
 /**
- * The agent's own process, where an init is process 1 of its container: that buries what programs leave behind, which
- * Node as process 1 would not. It is the init's first child; what is left to the init comes after it.
- * @returns the init itself where the kernel does not tell
+ * Returns the agent's own process, where an init is process 1 of its container: the init reaps orphaned processes, which
+ * Node as process 1 would not. The agent is the init's first child; orphans come after it.
+ * @returns the init itself where the kernel does not show its children
  */
 export async function startedBy(init: number, clock: Clock): Promise<number> {
   const deadline = clock.monotonic() + startTimeoutMs;

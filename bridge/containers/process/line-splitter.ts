@@ -1,7 +1,7 @@
-/** 16 KiB: what is longer is no line for a person, and a writer without newlines must not fill the bridge's memory. */
+/** 16 KiB: people do not read longer lines, and a writer without newlines must not fill the bridge's memory. */
 const lineLengthMax = 16 * 1024;
 
-/** Cuts a stream of text into lines. A line that is too long is given once, cut, and the rest of it is dropped. */
+/** Cuts a stream of text into lines. A line that is too long is passed on once, cut, and the rest of it is dropped. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
   #rest = "";
@@ -24,7 +24,7 @@ export class LineSplitter {
     this.#rest = "";
   }
 
-  /** Gives what came after the last newline. */
+  /** Passes on the text after the last newline. */
   end(): void {
     if (this.#rest !== "" && !this.#isCutting) this.#onLine(this.#rest);
     this.#rest = "";

@@ -2,19 +2,19 @@ import type { Readable } from "node:stream";
 import type { OutputLine } from "../port/engine.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
-/** Lines kept for a listener that comes after the start. */
+/** The number of lines that are kept for a listener that is added after the start. */
 const heldLinesMax = 256;
 
-/** Turns an agent's output into lines, from its start on, for the one listener. */
+/** Splits an agent's output into lines, from its start on, for its one listener. */
 export class AgentOutput {
   #listener: ((line: OutputLine) => void) | undefined;
   #held: OutputLine[] = [];
   readonly #sources: Promise<void>[] = [];
 
-  /** What was written last, for messages about a failed start. */
+  /** The last output, for messages about a failed start. */
   lastLine: OutputLine | undefined;
 
-  /** Resolves when nothing more can come. */
+  /** Resolves when no more output can arrive. */
   async ended(): Promise<void> {
     await Promise.all(this.#sources);
   }
@@ -32,7 +32,7 @@ export class AgentOutput {
     source.setEncoding("utf8");
     source.on("data", (text: string) => splitter.push(text));
     source.on("end", () => splitter.end());
-    // A broken pipe ends the output; the container's end is seen elsewhere.
+    // A broken pipe ends the output; the container's end is detected elsewhere.
     source.on("error", () => source.destroy());
   }
 

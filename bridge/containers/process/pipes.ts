@@ -5,7 +5,7 @@ import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
 
 type Pipe = NonNullable<ReturnType<NativeCalls["pipe"]>>;
 
-/** Pipes for a process's output that a later bridge can open again. Undefined where Node's own must do. */
+/** Creates pipes for a process's output that a later bridge can open again. Undefined where only Node's own pipes are available. */
 export function openPipes(
   native: Pick<NativeCalls, "pipe"> | undefined,
 ): { readonly stdout: Pipe; readonly stderr: Pipe } | undefined {
@@ -13,10 +13,10 @@ export function openPipes(
   return stdout === undefined || stderr === undefined ? undefined : { stdout, stderr };
 }
 
-/** Reads a pipe's end, and closes it with the stream. */
+/** Reads from a pipe's descriptor, and closes it with the stream. */
 export const pipeReader = (fd: number): Readable => new Socket({ fd, readable: true, writable: false });
 
-/** The reading end of a pipe that a running process writes to; undefined when it is no pipe or the process has ended. */
+/** Opens the reading end of a pipe that a running process writes to; undefined when it is not a pipe or the process has ended. */
 export function reopenPipe(path: string): Readable | undefined {
   try {
     return pipeReader(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));

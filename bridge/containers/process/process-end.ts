@@ -5,17 +5,17 @@ import { readKernelFile, startTicks } from "../kernel/proc.ts";
 import type { RawExit } from "./exit-info.ts";
 import type { AgentOutput } from "./output.ts";
 
-/** How the end of a process is learnt. */
+/** Detects the end of a process. */
 export interface ProcessEnd {
   /** Settles at the first sign. */
   readonly gone: Promise<void>;
-  /** Settles when all that can be known is known. */
+  /** Settles when the exit is known as far as possible. */
   readonly raw: Promise<RawExit>;
-  /** Looks at once. */
+  /** Checks at once. */
   look(): void;
 }
 
-/** Of a process that the bridge itself waits for. */
+/** Detects the end of the bridge's own child process. */
 export function endOfChild(child: ChildProcess, output: AgentOutput): ProcessEnd {
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const closed = new Promise<RawExit>((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
@@ -28,10 +28,10 @@ export function endOfChild(child: ChildProcess, output: AgentOutput): ProcessEnd
   }
 }
 
-/** A process that nobody tells us about is looked at this often, besides at every sign of its end. */
+/** The interval at which a process that is not the bridge's child is checked, besides at every sign of its end. */
 const lookIntervalMs = 250;
 
-/** Of a process that an earlier bridge started: its launcher, which is still its parent, writes down how it ended. */
+/** Detects the end of a process that an earlier bridge started: its launcher, which is still its parent, writes down how it ended. */
 export function endOfAdopted(pid: number, statusFile: string, output: AgentOutput, clock: Clock): ProcessEnd {
   const born = startTicks(pid);
   const { promise: gone, resolve } = Promise.withResolvers<void>();
@@ -47,7 +47,7 @@ export function endOfAdopted(pid: number, statusFile: string, output: AgentOutpu
     watcher = watch(statusFile, { persistent: false }, look);
     watcher.on("error", () => watcher?.close());
   } catch {
-    // The file is gone, and looking in intervals is what is left.
+    // The file is gone; the checks at intervals remain.
   }
   look();
   return { gone, raw: ended(), look };
@@ -59,7 +59,7 @@ export function endOfAdopted(pid: number, statusFile: string, output: AgentOutpu
   }
 }
 
-/** The launcher writes a moment after the end. Null when it was ended too, before it could. */
+/** The launcher writes a moment after the end. Null when the launcher was killed before it could write. */
 async function writtenExit(statusFile: string, clock: Clock): Promise<RawExit> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const code = /"exit-code": (\d+)/.exec(readKernelFile(statusFile) ?? "")?.[1];

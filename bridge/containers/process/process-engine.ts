@@ -11,12 +11,12 @@ import { AgentOutput } from "./output.ts";
 import { endOfChild } from "./process-end.ts";
 import { isRunning, ProcessRecords } from "./records.ts";
 
-/** What a plain process may hold: reading how busy the host is does no harm that it could not do anyway. */
+/** The grants that a plain process may have: it can read the host's load anyway. */
 const harmlessGrants: ReadonlySet<string> = new Set(["system.info"]);
 
 /**
- * The last resort: a child of the bridge under Node's permission model, which is no sandbox. It refuses agents that
- * hold grants unless the operator accepts that.
+ * Runs an agent as a child of the bridge under Node's permission model, which is not a sandbox. It refuses agents that
+ * have grants unless the operator accepts that.
  */
 export class ProcessEngine implements Engine {
   readonly kind = "process";
@@ -25,7 +25,7 @@ export class ProcessEngine implements Engine {
   readonly #records: ProcessRecords;
   readonly #ownUid = ownUid();
 
-  /** @param whyNotBetter what kept `auto` from a sandbox */
+  /** @param whyNotBetter why `auto` found no sandbox */
   constructor(options: EngineOptions, whyNotBetter?: string) {
     this.#options = options;
     this.#records = new ProcessRecords(join(options.runtimeDirectory, "process"), options.installId);
@@ -68,23 +68,23 @@ export class ProcessEngine implements Engine {
     if (refused.length > 0 && !this.#options.allowUnsandboxed)
       throw new BridgeError(
         "ISOLATION_REFUSED",
-        `${spec.agentId} holds ${refused.join(", ")} and may not run without a sandbox`,
+        `${spec.agentId} has the grants ${refused.join(", ")} and may not run without a sandbox`,
         { grants: refused },
       );
     if (spec.workspace !== undefined)
-      throw new BridgeError("ISOLATION_REFUSED", `${spec.agentId} needs a workspace, which takes a sandbox`);
+      throw new BridgeError("ISOLATION_REFUSED", `${spec.agentId} needs a workspace, which requires a sandbox`);
     const bundle = this.#readBundle();
     const output = new AgentOutput();
     const child = this.#spawn(spec, output);
     const pid = await spawned(child);
     const id = ContainerId.parse(`${spec.agentId}.${spec.epoch}`);
     this.#records.write({ container_id: id, agent_id: spec.agentId, epoch: spec.epoch, pid });
-    // The write fails only when the agent has ended, and then its end says why.
+    // The write fails only when the agent has ended, and then its end is reported.
     child.stdin?.on("error", () => child.stdin?.destroy()).end(bundle);
     return this.#container(id, spec, child, pid, output);
   }
 
-  /** A plain process is the last resort, and is not kept beyond its bridge. */
+  /** A plain process is not adopted by a later bridge. */
   async adopt(): Promise<undefined> {}
 
   async list(): Promise<readonly ContainerRecord[]> {
@@ -117,7 +117,7 @@ export class ProcessEngine implements Engine {
   }
 
   /**
-   * The agent's own uid may reach neither Node, nor the bundle, nor the socket by their paths, as these may lie under
+   * The agent's own uid may have no access to Node, the bundle and the socket by their paths, which may be under
    * directories that are closed to it. So it gets Node by descriptor, the bundle by its standard input, and the
    * socket relative to its working directory, all opened while the child is still the bridge's user.
    */
@@ -176,6 +176,6 @@ function spawned(child: ChildProcess): Promise<number> {
   });
 }
 
-/** What Node's permission model has to let through for a loop that may run the host's speech programs. */
+/** The permissions of a loop that may run the host's speech programs. */
 const speechRights = ({ grants }: ContainerSpec): string[] =>
   grants.includes("speech.programs") ? ["--allow-child-process", "--allow-fs-read=/tmp", "--allow-fs-write=/tmp"] : [];

@@ -16,13 +16,13 @@ const ProcessRecord = z.object({
 export type ProcessRecord = z.output<typeof ProcessRecord>;
 
 /**
- * The labels of containers that no daemon keeps: one file each, so that a later bridge finds what an earlier one
- * started. A pid alone may have gone to a stranger; with the boot and the start time it names one process for good.
+ * Records of containers that no container daemon manages: one file each, so that a later bridge finds what an earlier one
+ * started. A pid alone may have been reused; with the boot id and the start time it identifies one process.
  */
 export class ProcessRecords {
   readonly #directory: string;
   readonly #installId: string;
-  /** Of the files as they were read: what a container's record says never changes. */
+  /** A cache of the files: a container's record never changes. */
   #parsed = new Map<string, ProcessRecord>();
 
   constructor(directory: string, installId: string) {
@@ -74,7 +74,7 @@ export function isRunning(record: ProcessRecord): boolean {
   return record.boot_id === bootId() && record.start_ticks === startTicks(record.pid);
 }
 
-/** A record that was cut off by a crash labels nothing: its process ended with the bridge that wrote it. */
+/** A record that was cut off by a crash is ignored: its process ended with the bridge that wrote it. */
 function parse(path: string): readonly ProcessRecord[] {
   try {
     return [ProcessRecord.parse(JSON.parse(readFileSync(path, "utf8")))];

@@ -1,8 +1,8 @@
-/** Removals that go on after an end was told, so that nobody waits for them but the engine's close. */
+/** Runs removals after an end was reported, so that only the engine's close waits for them. */
 export class Removals {
   readonly #running = new Set<Promise<void>>();
 
-  /** @param onFailure what is not removed now is found by the next sweep */
+  /** @param onFailure called with the error; the next sweep finds what was not removed */
   add(removal: Promise<void>, onFailure: (error: unknown) => void): void {
     const settled = removal.catch(onFailure).finally(() => this.#running.delete(settled));
     this.#running.add(settled);

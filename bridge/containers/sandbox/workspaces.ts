@@ -14,30 +14,30 @@ export interface WorkspaceFill {
   readonly sizeBytes: number;
 }
 
-/** How full the workspace of a running agent is, by the word of its file system. Undefined when it cannot be seen. */
+/** Returns how full the workspace of a running agent is, as its file system reports it. Undefined when it cannot be read. */
 export async function workspaceFill(pid: number): Promise<WorkspaceFill | undefined> {
   try {
     const { blocks, bfree, bavail, bsize } = await statfs(`/proc/${pid}/root/workspace`);
     const used = blocks - bfree;
-    // Without what the file system keeps for itself, so that a full one is told as full.
+    // The file system's own reserve is subtracted, so that a full workspace is reported as full.
     return { usedBytes: used * bsize, sizeBytes: (used + bavail) * bsize };
   } catch {
     return undefined;
   }
 }
 
-/** What holds for every way to a workspace. */
+/** The options of every workspace. */
 export const workspaceOptions = "nosuid,nodev,noexec";
 
 const commandTimeoutMs = 20_000;
 
-/** Mounted for the start of one container, which keeps it mounted. */
+/** A workspace that is mounted for the start of one container, which keeps it mounted. */
 export interface MountedWorkspace extends Workspace, AsyncDisposable {}
 
 /**
- * Agents' own directories that outlive them: one ext4 image each, below the state directory, whose size the kernel
- * holds. It is mounted only while a container starts and for as long as that container lives; then the kernel lets
- * both go by itself, even when no bridge runs.
+ * Manages agents' own directories, which outlive them: one ext4 image each, below the state directory, whose size the kernel
+ * limits. It is mounted only while a container starts and for as long as that container runs; then the kernel releases
+ * mount and device by itself, even when no bridge runs.
  */
 export class Workspaces {
   readonly #directory: string;
@@ -47,7 +47,7 @@ export class Workspaces {
   }
 
   /**
-   * Makes the agent's workspace if there is none, and mounts it. To be disposed of once the container has started.
+   * Creates the agent's workspace if there is none, and mounts it. The caller disposes of it once the container has started.
    * @throws BridgeError AGENT_START_FAILED
    */
   async mount(agentId: AgentId, sizeBytes: number, uid: number, signal: AbortSignal): Promise<MountedWorkspace> {
@@ -57,14 +57,14 @@ export class Workspaces {
     try {
       if (whyNoWorkspaces !== undefined) throw new Error(whyNoWorkspaces);
       this.#makeDirectories(directory);
-      // A bridge that was killed may have left it.
+      // A killed bridge may have left this mount.
       if (isMounted(directory)) await unmount();
       const image = this.#image(agentId);
       if (!existsSync(image)) await make(image, sizeBytes, uid, run);
       checkImage(image, sizeBytes);
       await run("mount", ["-n", "-t", "ext4", "-o", `loop,${workspaceOptions}`, image, directory]);
       try {
-        // The agent's number, and so its uid, may have changed since. Nothing else sees the files meanwhile.
+        // The agent's number, and so its uid, may have changed since. No other process sees the files meanwhile.
         if (statSync(directory).uid !== uid) await run("chown", ["-R", "-h", "-P", `${uid}:${uid}`, directory]);
         const device = await run("findmnt", ["-n", "-o", "SOURCE", "--mountpoint", directory]);
         return { sizeBytes, source: { directory, device }, [Symbol.asyncDispose]: async () => void (await unmount()) };
@@ -78,7 +78,7 @@ export class Workspaces {
     }
   }
 
-  /** Removes it for good; the agent must not run. Returns whether there was one. */
+  /** Deletes the workspace; the agent must not run. Returns whether there was one. */
   remove(agentId: AgentId): boolean {
     const image = this.#image(agentId);
     const was = existsSync(image);
@@ -98,7 +98,7 @@ export class Workspaces {
   }
 }
 
-/** Undefined where there are workspaces. */
+/** Undefined where workspaces are available. */
 const whyNoWorkspaces = ((): string | undefined => {
   if (process.platform !== "linux" || ownUid() !== 0) return "only a bridge that runs as root can bound them";
   if (!existsSync("/dev/loop-control")) return "this machine has no loop devices";
@@ -106,11 +106,11 @@ const whyNoWorkspaces = ((): string | undefined => {
   return hasMaker ? undefined : "there is no mkfs.ext4; install it with `apt-get install e2fsprogs`";
 })();
 
-/** What an engine says of workspaces. */
+/** The engine's description of workspaces. */
 export const workspaceStatus: Pick<EngineStatus, "protections" | "missing"> =
   whyNoWorkspaces === undefined
     ? {
-        protections: ["workspaces whose size the kernel holds (an ext4 image each) and that run no programs"],
+        protections: ["workspaces whose size the kernel limits (an ext4 image each) and that run no programs"],
         missing: [],
       }
     : { protections: [], missing: [`workspaces, and loops that ask for one do not start: ${whyNoWorkspaces}`] };
@@ -124,7 +124,7 @@ function runner(signal: AbortSignal): Run {
   };
 }
 
-/** Sparse: it takes of the disk what is written. Whole under its name, or not there. */
+/** The image is sparse: it uses disk space only for written data. It appears under its name only when it is complete. */
 async function make(image: string, sizeBytes: number, uid: number, run: Run): Promise<void> {
   const building = `${image}.new`;
   rmSync(building, { force: true });
@@ -136,10 +136,10 @@ async function make(image: string, sizeBytes: number, uid: number, run: Run): Pr
 
 function checkImage(image: string, sizeBytes: number): void {
   const stat = lstatSync(image);
-  if (!stat.isFile() || stat.uid !== ownUid()) throw new Error(`${image} is not a file of the bridge's`);
+  if (!stat.isFile() || stat.uid !== ownUid()) throw new Error(`${image} is not a file of the bridge`);
   if (stat.size !== sizeBytes)
     throw new Error(
-      `it has ${stat.size} bytes and ${sizeBytes} are asked for; ask for the old size, or remove it with \`armorclaw agent remove-workspace\``,
+      `it has ${stat.size} bytes, but ${sizeBytes} are requested; request the old size, or remove it with \`armorclaw agent remove-workspace\``,
     );
 }
 

@@ -25,7 +25,7 @@ const argumentsOffset = 16;
 const allow = 0x7fff0000;
 const killProcess = 0x80000000;
 const refuse = (errno: number) => 0x00050000 | errno;
-/** Numbers from here on are the x32 ABI's, a second door to the same calls. */
+/** Numbers from here on are the x32 ABI's, a second set of numbers for the same calls. */
 const x32Bit = 0x40000000;
 
 interface Architecture {
@@ -37,7 +37,7 @@ const architectures: Readonly<Record<string, Architecture>> = {
   arm64: { audit: 0xc00000b7, table: syscallsArm64 },
 };
 
-/** A profile as the kernel reads it; undefined for an architecture whose system calls are not known here. */
+/** Compiles a profile for the kernel; undefined for an architecture whose system calls are not known here. */
 export function compileSeccomp(profile: SeccompProfile, arch: string): Buffer | undefined {
   const architecture = architectures[arch];
   if (architecture === undefined || endianness() !== "LE") return undefined;
@@ -93,7 +93,7 @@ interface Range {
   readonly action: number;
 }
 
-/** Adjacent numbers with the same answer become one range; what is not named is refused. */
+/** Adjacent numbers with the same answer become one range; numbers without a rule are refused. */
 function toRanges(plain: ReadonlyMap<number, number>): readonly Range[] {
   const ranges: Range[] = [];
   const last = Math.max(...plain.keys()) + 1;
@@ -110,7 +110,7 @@ function search(ranges: readonly Range[]): Instruction[] {
   const only = ranges[0];
   if (right === undefined || only === undefined) return [give(only?.action ?? refuse(EPERM))];
   const below = search(ranges.slice(0, middle));
-  if (below.length > 255) throw new Error("The seccomp filter needs a jump that classic BPF does not have");
+  if (below.length > 255) throw new Error("The seccomp filter needs a longer jump than classic BPF allows");
   return [ifAtLeast(right.from, below.length, 0), ...below, ...search(ranges.slice(middle))];
 }
 

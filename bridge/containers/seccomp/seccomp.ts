@@ -12,7 +12,7 @@ export interface SyscallRule {
   readonly argument?: ArgumentRule;
 }
 
-/** What is not named answers EPERM. */
+/** Calls without a rule answer EPERM. */
 export interface SeccompProfile {
   readonly rules: readonly SyscallRule[];
 }
@@ -48,16 +48,16 @@ const sockets = words(`
   socketpair`);
 
 /**
- * For an agent that computes and talks over its one Unix socket: no child processes (clone makes threads only), no
+ * The profile of an agent that communicates only over its Unix socket: no child processes (clone makes threads only), no
  * socket but AF_UNIX, no bind, listen or accept, no namespaces, mounts, tracing, keys, bpf, memfd or io_uring. The id-
- * and capability-setting calls are for the runtime that applies the filter before it gives up its own rights.
+ * and capability-setting calls are for the runtime, which applies the filter before it drops its own rights.
  */
 export const loopProfile: SeccompProfile = {
   rules: [
     { names: [...files, ...waiting, ...memory, ...process, ...sockets] },
     { names: ["clone"], argument: { index: 0, value: CLONE_THREAD, mask: CLONE_THREAD } },
     { names: ["socket"], argument: { index: 0, value: AF_UNIX } },
-    // libc and libuv fall back to what is allowed when these do not exist.
+    // libc and libuv fall back to allowed calls when these do not exist.
     { names: ["clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"], errno: ENOSYS },
   ],
 };
@@ -65,8 +65,8 @@ export const loopProfile: SeccompProfile = {
 const namespaceFlags = 0x7e02_0000;
 
 /**
- * The same for an agent that may start the programs in its own sandbox: processes, and still no namespaces. The init
- * that buries them puts the agent in a process group of its own.
+ * The profile of an agent that may start the programs in its own sandbox: child processes, and still no namespaces. The init
+ * that reaps them puts the agent in its own process group.
  */
 export const programsProfile: SeccompProfile = {
   rules: [
@@ -78,7 +78,7 @@ export const programsProfile: SeccompProfile = {
 
 const dockerArchitectures: Readonly<Record<string, string>> = { x64: "SCMP_ARCH_X86_64", arm64: "SCMP_ARCH_AARCH64" };
 
-/** The profile as Docker reads it, for one architecture only: each more costs time at every start. */
+/** Converts the profile to Docker's format, for one architecture only: each additional one costs time at every start. */
 export function toDockerProfile(profile: SeccompProfile, arch: string): string {
   const architecture = dockerArchitectures[arch];
   return JSON.stringify({

@@ -1,6 +1,6 @@
 import { parseSyscallTable } from "./syscalls.ts";
 
-/** From Linux's include/uapi/asm-generic/unistd.h as arm64 configures it: those of the profile's calls that arm64 has. */
+/** From Linux's include/uapi/asm-generic/unistd.h as arm64 configures it: the calls of the profile that arm64 has. */
 export const syscallsArm64 = parseSyscallTable(`
   read:63 readv:65 pread64:67 preadv:69 preadv2:286 write:64 writev:66 pwrite64:68 pwritev:70 pwritev2:287 openat:56
   openat2:437 close:57 close_range:436 lseek:62 fstat:80 newfstatat:79 statx:291 statfs:43 fstatfs:44 faccessat:48
