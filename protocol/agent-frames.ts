@@ -1,5 +1,5 @@
 /**
- * What goes over an agent's media socket, both ways. Binary: a header of 21 bytes, big-endian (length of what follows it in 4,
+ * The format of an agent's media socket, in both directions. Binary: a header of 21 bytes, big-endian (length of the rest in 4,
  * kind in 1, call in 4, sequence in 4, microseconds in 8), then the payload: samples as signed 16-bit little-endian, or a message as
  * JSON. A connection whose first byte is `{` speaks JSON lines instead, with samples in base64.
  */
@@ -110,7 +110,7 @@ export class FrameReader {
   }
 }
 
-/** A copy: what came in lies at any address, and samples lie at even ones. */
+/** A copy, because input may start at an odd address and samples need an even one. */
 function samplesOf(payload: Buffer): Int16Array<ArrayBuffer> {
   if (payload.length % 2 !== 0) throw new FrameFault("Half a sample");
   const samples = new Int16Array(payload.length / 2);

@@ -38,7 +38,7 @@ import { tokenMethods } from "./methods/token.ts";
 import { webrtcMethods } from "./methods/webrtc.ts";
 import type { AnyEvent, AnyMethod } from "./types/define.ts";
 
-/** Every method, by its one name. */
+/** Every method, by its name. */
 export const methods = {
   ...bridgeMethods,
   ...rpcMethods,
@@ -93,7 +93,7 @@ export type StreamItem<N extends MethodName> = Methods[N] extends { readonly str
     : never
   : never;
 
-/** Every event type that the bridge itself publishes, by its one name. */
+/** Every event type that the bridge itself publishes, by its name. */
 export const events = {
   ...agentEvents,
   ...messageEvents,

@@ -33,7 +33,7 @@ export const agentsErrors = {
   AGENT_LIMIT_REACHED: {
     rpcCode: 1103,
     retryable: false,
-    summary: "As many agents run as the configuration allows",
+    summary: "The maximum number of agents is running",
     remedy: "Stop an agent, or raise `agents.max` in the configuration",
   },
   AGENT_STATE_CONFLICT: {
@@ -72,7 +72,7 @@ export const agentsErrors = {
   ATTESTATION_FAILED: {
     rpcCode: 1112,
     retryable: false,
-    summary: "The kernel does not confirm the isolation that the agent was to have",
+    summary: "The kernel does not confirm the agent's isolation",
     remedy: "Read `details.missing`, and run `armorclaw doctor` to see what this machine lacks",
   },
   IMAGE_BUILD_FAILED: {

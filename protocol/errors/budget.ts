@@ -21,7 +21,7 @@ export const budgetErrors = {
   PRICE_UNKNOWN: {
     rpcCode: 1304,
     retryable: false,
-    summary: "This has no price, so its cost cannot be bounded",
+    summary: "The model or service has no price, so its cost cannot be bounded",
     remedy: "Set its price under `budget.prices` in the configuration, or give the model a hard limit in tokens",
   },
   BUDGET_WINDOW_OVER: {
@@ -34,8 +34,7 @@ export const budgetErrors = {
     rpcCode: 1306,
     retryable: true,
     summary: "The agent reached a limit that stops runaway agents",
-    remedy:
-      "`details.limit` names the limit; repair and restart the agent, or raise the limit under `llm.runaway_limits`",
+    remedy: "Repair and restart the agent, or raise the limit that `details.limit` names under `llm.runaway_limits`",
   },
   NO_NEW_INPUT: {
     rpcCode: 1307,
@@ -78,7 +77,7 @@ export const budgetErrors = {
   LLM_PROVIDER_UNAVAILABLE: {
     rpcCode: 1325,
     retryable: true,
-    summary: "The provider does not answer, or has limited the rate",
+    summary: "The provider does not answer, or limits the rate",
     remedy:
       "Try again after `details.retry_after_ms`; name a fallback model under `llm.fallbacks` in the configuration",
   },

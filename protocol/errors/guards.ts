@@ -88,14 +88,14 @@ export const guardsErrors = {
   APPROVAL_PENDING: {
     rpcCode: 1611,
     retryable: true,
-    summary: "A person has to allow this first",
+    summary: "A person must approve this first",
     remedy: "Wait for the event `approval.decided`, then send the same request again",
   },
   APPROVAL_DENIED: {
     rpcCode: 1612,
     retryable: false,
-    summary: "A person did not allow this",
-    remedy: "Do not send the request again; `details` has the person's answer",
+    summary: "A person denied this",
+    remedy: "Do not send the request again; read the person's answer in `details`",
   },
   APPROVAL_NOT_FOUND: {
     rpcCode: 1613,

@@ -22,7 +22,7 @@ export interface ErrorSpec {
 /**
  * Every error that the bridge puts on the wire. JSON-RPC's own codes are -32700 and -32600…-32603; conditions of the
  * bridge as a whole use -32000…-32099; a domain's conditions are positive, a block per domain. -1, -2 and -3 are
- * those that classic clients know.
+ * kept for classic clients.
  */
 export const errorCatalogue = {
   ...wireErrors,

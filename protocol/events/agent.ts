@@ -8,7 +8,7 @@ const exampleWho = { agent_id: "heartbeat-1", agent_type: "heartbeat", epoch: 1 
 const exampleExit = { code: 137, signal: "SIGKILL", reason: "killed" as const, message: "It was killed by SIGKILL" };
 
 const started = defineEvent({
-  summary: "An agent has said hello and runs.",
+  summary: "An agent has called agent.hello and runs.",
   channel: "agent.<agent_id>.started",
   priority: "normal",
   data: z.object({ ...who, container_id: ContainerId, pid: z.int().nullable(), isolation: Isolation }),
@@ -79,7 +79,7 @@ const resumed = defineEvent({
 });
 
 const suspended = defineEvent({
-  summary: "An agent had nothing to do and was suspended until something arrives for it.",
+  summary: "An idle agent was suspended until something arrives for it.",
   channel: "agent.<agent_id>.suspended",
   priority: "normal",
   data: z.object({ ...who, mode: z.enum(["stop", "freeze"]), idle_ms: z.int() }),

@@ -18,7 +18,7 @@ const draining = defineEvent({
 });
 
 const panicked = defineEvent({
-  summary: "Every agent was frozen and killed; nothing starts until bridge.resume.",
+  summary: "Every agent was frozen and killed. None starts until bridge.resume.",
   channel: "bridge.panicked",
   priority: "critical",
   data: z.object({ agents: z.int(), frozen_ms: z.number(), reason: z.string() }),
@@ -26,7 +26,7 @@ const panicked = defineEvent({
 });
 
 const resumed = defineEvent({
-  summary: "The panic is over; what should run is started again.",
+  summary: "The panic is over, and wanted agents are started again.",
   channel: "bridge.resumed",
   priority: "high",
   data: z.object({ agents: z.int() }),
@@ -51,12 +51,12 @@ const engineReachable = defineEvent({
 
 const loginsRefused = defineEvent({
   summary:
-    "Peers of a listener showed wrong tokens. The first is published at once, further ones of a minute together.",
+    "Peers of a listener sent wrong tokens. The first is published at once, further ones of a minute together.",
   channel: "bridge.logins_refused",
   priority: "high",
   data: z.object({
-    count: z.int().describe("The wrong tokens that this event reports."),
-    address: z.string().describe("The address of the last one."),
+    count: z.int().describe("The number of wrong tokens that this event reports."),
+    address: z.string().describe("The address of the last peer."),
   }),
   example: { count: 3, address: "192.0.2.7" },
 });

@@ -11,7 +11,7 @@ const standing = {
   limit: z.int(),
   spent: z.int(),
   held: z.int(),
-  agent_id: z.string().nullable().describe("Whose spending it was."),
+  agent_id: z.string().nullable().describe("The principal that spent."),
   resets_at: Timestamp.nullable(),
 };
 const exampleStanding = {
@@ -27,7 +27,7 @@ const exampleStanding = {
 };
 
 const thresholdCrossed = defineEvent({
-  summary: "Spending reached a level of a limit; told once for each level in a window.",
+  summary: "Spending reached a level of a limit. Published once for each level in a window.",
   channel: "budget.limit.threshold_crossed",
   priority: "high",
   data: z.object({ ...standing, level: z.string().describe("A percentage, or `soft`.") }),
@@ -35,7 +35,7 @@ const thresholdCrossed = defineEvent({
 });
 
 const exhausted = defineEvent({
-  summary: "A hard limit refused a reservation; told once in a window.",
+  summary: "A hard limit refused a reservation. Published once in a window.",
   channel: "budget.limit.exhausted",
   priority: "critical",
   data: z.object({ ...standing, on_hard: z.enum(["refuse", "freeze", "stop"]) }),
@@ -67,7 +67,7 @@ const limitChanged = defineEvent({
 });
 
 const toppedUp = defineEvent({
-  summary: "More was granted for one window.",
+  summary: "A limit was topped up for one window.",
   channel: "budget.limit.topped_up",
   priority: "high",
   data: z.object({
@@ -95,7 +95,7 @@ const toppedUp = defineEvent({
 });
 
 const frozen = defineEvent({
-  summary: "An agent may spend nothing any more, because a limit is used up.",
+  summary: "An agent cannot spend any more, because a limit is used up.",
   channel: "budget.agent.frozen",
   priority: "critical",
   data: z.object({ agent_id: z.string(), scope: z.string(), reason: z.string() }),
@@ -118,7 +118,7 @@ const exampleReservation = {
 };
 
 const overrun = defineEvent({
-  summary: "A call cost more than was reserved for it: the provider did not keep to what it was asked for.",
+  summary: "A call cost more than its reservation: the provider exceeded the requested maximum.",
   channel: "budget.reservation.overrun",
   priority: "high",
   data: z.object({ ...reservation, scope: z.string(), cost_nano_usd: z.int() }),
@@ -126,7 +126,7 @@ const overrun = defineEvent({
 });
 
 const expired = defineEvent({
-  summary: "A reservation was never settled; a model call is booked at its bound, anything else is given back.",
+  summary: "A reservation was never settled. A model call is booked at its bound, any other reservation is released.",
   channel: "budget.reservation.expired",
   priority: "high",
   data: z.object({ ...reservation, booked_nano_usd: z.int() }),

@@ -9,7 +9,7 @@ const where = {
   room_id: MatrixRoomId,
   room: z
     .string()
-    .describe("The room as a channel has it: dots, wildcards, percent signs and spaces are percent-encoded."),
+    .describe("The room as a segment of a channel: dots, wildcards, percent signs and spaces are percent-encoded."),
 };
 
 const message = defineEvent({

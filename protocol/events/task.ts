@@ -14,7 +14,7 @@ const created = defineEvent({
 });
 
 const unserved = defineEvent({
-  summary: "A task waits that no live agent can do.",
+  summary: "A task waits, and no running agent can do it.",
   channel: "task.<task_id>.unserved",
   priority: "normal",
   data: z.object({ ...task, capability: z.string().nullable() }),
@@ -38,7 +38,7 @@ const claimed = defineEvent({
 });
 
 const progressed = defineEvent({
-  summary: "An agent said how a task goes.",
+  summary: "An agent reported a task's progress.",
   channel: "task.<task_id>.progressed",
   priority: "low",
   isVolatile: true,
@@ -55,11 +55,11 @@ const done = defineEvent({
 });
 
 const failed = defineEvent({
-  summary: "A task failed; it is tried again.",
+  summary: "A task failed and will be tried again.",
   channel: "task.<task_id>.failed",
   priority: "normal",
   data: z.object({ ...task, attempts: z.int(), reason: z.string() }),
-  example: { ...example, attempts: 1, reason: "The agent said nothing for 60000 ms" },
+  example: { ...example, attempts: 1, reason: "The agent did not report for 60000 ms" },
 });
 
 const dead = defineEvent({
@@ -67,7 +67,7 @@ const dead = defineEvent({
   channel: "task.<task_id>.dead",
   priority: "high",
   data: z.object({ ...task, attempts: z.int(), reason: z.string() }),
-  example: { ...example, attempts: 3, reason: "The agent said nothing for 60000 ms" },
+  example: { ...example, attempts: 3, reason: "The agent did not report for 60000 ms" },
 });
 
 /** Every event of this file, by its type. */

@@ -7,10 +7,10 @@ import { everyone, people, Role } from "../types/roles.ts";
 export const SecretGrant = z
   .object({
     loop: LoopName,
-    name: SecretName.describe("As the loop's manifest calls it."),
+    name: SecretName.describe("The name of the secret in the loop's manifest."),
     key_id: KeyId,
     mode: SecretMode,
-    destinations: z.array(SecretDestination).describe("Where the bridge may take it for the loop."),
+    destinations: z.array(SecretDestination).describe("Where the bridge may send the secret for the loop."),
     granted_by: PrincipalId,
     granted_at: Timestamp,
   })
@@ -28,14 +28,14 @@ const exampleGrant = {
 };
 
 const grant = defineMethod({
-  summary: "Give a loop a secret that its manifest asks for.",
-  description: "Without a grant a loop gets nothing. A grant cannot be wider than what the manifest asks for.",
+  summary: "Grant a loop a secret that its manifest requests.",
+  description: "Without a grant a loop gets no secret. A grant cannot be wider than the manifest's request.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({
     loop: LoopName,
-    name: SecretName.describe("The secret, as the loop's manifest calls it."),
-    key_id: KeyId.optional().describe("The key in the keystore; the one of the same name when left out."),
+    name: SecretName.describe("The name of the secret in the loop's manifest."),
+    key_id: KeyId.optional().describe("The key in the keystore. The default is the key of the same name."),
   }),
   result: SecretGrant,
   errors: ["LOOP_NOT_FOUND", "KEY_NOT_FOUND", "SECRET_NOT_ASKED_FOR"],
@@ -43,16 +43,16 @@ const grant = defineMethod({
 });
 
 const revoke = defineMethod({
-  summary: "Take a loop's secret back, or a principal's role.",
+  summary: "Revoke a loop's secret, or a principal's role.",
   description:
-    "Tokens for it end at once and live connections of whom it concerns are closed. A secret that was injected stays in the " +
-    "memory of an agent until it ends: `holders` names those.",
+    "Tokens for it end at once, and open connections of the principals concerned are closed. A secret that was injected stays in the " +
+    "memory of an agent until the agent ends: `holders` names these agents.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({
     loop: LoopName.optional(),
     name: SecretName.optional().describe("The loop's secret."),
-    principal: PrincipalId.optional().describe("Instead of loop and name: whose role is taken away."),
+    principal: PrincipalId.optional().describe("Instead of loop and name: the principal whose role is revoked."),
   }),
   result: z.object({
     revoked: z.boolean(),
@@ -64,7 +64,7 @@ const revoke = defineMethod({
 });
 
 const grants = defineMethod({
-  summary: "List what loops ask for, and what they were granted.",
+  summary: "List what loops request, and what they were granted.",
   roles: people,
   effect: "read",
   params: z.strictObject({ loop: LoopName.optional() }),
@@ -72,7 +72,7 @@ const grants = defineMethod({
     grants: z.array(SecretGrant),
     open: z
       .array(z.object({ loop: LoopName, name: SecretName, mode: SecretMode, purpose: z.string() }))
-      .describe("Asked for, and not granted."),
+      .describe("Requested, and not granted."),
   }),
   errors: [],
   example: { params: {}, result: { grants: [exampleGrant], open: [] } },
@@ -80,7 +80,7 @@ const grants = defineMethod({
 
 const assign = defineMethod({
   summary: "Give a principal a role.",
-  description: "The bridge's own user and root are admins and stay so; an agent is always an agent.",
+  description: "The bridge's own user and root are always admins; an agent is always an agent.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({ principal: PrincipalId, role: z.enum(people) }),
@@ -93,7 +93,7 @@ const assign = defineMethod({
 });
 
 const whoami = defineMethod({
-  summary: "Tell who the caller is and what it may do.",
+  summary: "Show who the caller is and what it may do.",
   roles: everyone,
   effect: "read",
   scope: "open",
@@ -101,9 +101,9 @@ const whoami = defineMethod({
   result: z.object({
     principal: PrincipalId,
     role: Role,
-    methods: z.array(z.string()).describe("What it may call."),
-    channels: z.array(z.string()).describe("Patterns of what it may publish and subscribe to."),
-    secrets: z.array(z.object({ name: SecretName, mode: SecretMode })).describe("What its loop was granted."),
+    methods: z.array(z.string()).describe("The methods that it may call."),
+    channels: z.array(z.string()).describe("Patterns of the channels that it may publish on and subscribe to."),
+    secrets: z.array(z.object({ name: SecretName, mode: SecretMode })).describe("The secrets that its loop was granted."),
   }),
   errors: [],
   example: {
@@ -113,7 +113,7 @@ const whoami = defineMethod({
 });
 
 const explain = defineMethod({
-  summary: "Tell whether a principal may call a method, and why.",
+  summary: "Show whether a principal may call a method, and why.",
   roles: people,
   effect: "read",
   scope: "open",

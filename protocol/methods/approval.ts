@@ -15,15 +15,15 @@ export const Approval = z
     approval_id: ApprovalId,
     status: ApprovalStatus,
     requester: PrincipalId,
-    method: z.string().describe("What is asked to be done."),
-    request: z.string().describe("The whole request in canonical JSON: what is approved is exactly this."),
+    method: z.string().describe("The requested action."),
+    request: z.string().describe("The whole request in canonical JSON. The approval is for exactly this request."),
     digest: z.string().describe("SHA-256 of requester, method and request."),
-    reason: z.string().nullable().describe("What the requester says of it. Not part of what is approved."),
+    reason: z.string().nullable().describe("The requester's explanation. It is not part of the approved request."),
     created_at: Timestamp,
-    expires_at: Timestamp.describe("Unanswered by then, it is denied; unused by then, it is void."),
+    expires_at: Timestamp.describe("At this time an unanswered question is denied, and an unused approval is void."),
     decided_at: Timestamp.nullable(),
     decided_by: PrincipalId.nullable(),
-    note: z.string().nullable().describe("What the person who answered says."),
+    note: z.string().nullable().describe("The comment of the person who answered."),
   })
   .meta({ id: "Approval" });
 export type Approval = z.output<typeof Approval>;
@@ -46,19 +46,19 @@ const exampleApproval = {
 
 const Answer = {
   approval_id: ApprovalId,
-  digest: z.string().length(64).optional().describe("The digest that was shown; another one is refused."),
+  digest: z.string().length(64).optional().describe("The digest that was shown. A different digest is refused."),
   note: z.string().max(500).optional(),
 };
 
 const request = defineMethod({
   summary: "Ask a person.",
   description:
-    "Answers at once. The same request again tells how it stands; the event `approval.decided` on its own channel tells it too. " +
-    "For what a person has to allow and the bridge does not do itself.",
+    "Answers at once. Repeat the request to get its state; the event `approval.decided` on the caller's own channel reports the answer, too. " +
+    "Use it for actions outside the bridge that a person must approve.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({
-    action: z.string().min(1).max(100).describe("What it is about, e.g. mail.send."),
+    action: z.string().min(1).max(100).describe("The kind of action, e.g. mail.send."),
     details: z
       .record(z.string(), z.json())
       .refine(
@@ -66,7 +66,7 @@ const request = defineMethod({
         `Expected at most ${limits.questionBytesMax} bytes of JSON`,
       )
       .default({})
-      .describe("Everything that the person needs to know."),
+      .describe("The facts that the person needs for the answer."),
     reason: z.string().max(2_000).optional(),
   }),
   result: Approval,
@@ -86,18 +86,18 @@ const get = defineMethod({
 });
 
 const list = defineMethod({
-  summary: "List what waits for an answer.",
+  summary: "List the questions that wait for an answer.",
   roles: people,
   effect: "read",
   scope: { channels: ["approval.>"] },
-  params: z.strictObject({ all: z.boolean().default(false).describe("Those that were answered too, newest first.") }),
+  params: z.strictObject({ all: z.boolean().default(false).describe("Include answered questions, newest first.") }),
   result: z.object({ approvals: z.array(Approval) }),
   errors: [],
   example: { params: {}, result: { approvals: [exampleApproval] } },
 });
 
 const approve = defineMethod({
-  summary: "Allow exactly this request, once.",
+  summary: "Approve exactly this request, once.",
   roles: operators,
   effect: "write",
   scope: { channels: ["approval.>"] },
@@ -124,7 +124,7 @@ const approve = defineMethod({
 });
 
 const deny = defineMethod({
-  summary: "Refuse a request.",
+  summary: "Deny a request.",
   roles: operators,
   effect: "write",
   scope: { channels: ["approval.>"] },

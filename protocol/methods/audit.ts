@@ -12,12 +12,12 @@ export const AuditRecord = z
       .string()
       .describe("The method; `*` stands for refused calls of several methods, where there were very many."),
     params_digest: z.string().describe("HMAC-SHA-256 of the params without their secrets."),
-    result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge ended during the act."),
+    result: z.string().describe("`ok`, the error's code, or `unfinished` when the bridge ended during the call."),
     correlation_id: z.string(),
     calls: z
       .int()
       .describe("How many calls the record stands for. It is more than one only for refused calls (FORBIDDEN)."),
-    subject: z.string().nullable().describe("The key, agent, approval or grant that the act was about."),
+    subject: z.string().nullable().describe("The key, agent, approval or grant that the call was about."),
   })
   .meta({ id: "AuditRecord" });
 export type AuditRecord = z.output<typeof AuditRecord>;
@@ -35,12 +35,12 @@ const exampleRecord = {
 };
 
 const tail = defineMethod({
-  summary: "Show the newest privileged acts, and the calls that were refused for want of rights.",
+  summary: "Show the newest privileged calls, and the calls that were refused because the caller lacked the right.",
   roles: people,
   effect: "read",
   params: z.strictObject({
     limit: z.int().min(1).max(1_000).default(20),
-    after: z.int().min(0).optional().describe("Only what follows this `seq`, oldest first."),
+    after: z.int().min(0).optional().describe("Only records after this `seq`, oldest first."),
   }),
   result: z.object({ records: z.array(AuditRecord) }),
   errors: [],
@@ -48,7 +48,7 @@ const tail = defineMethod({
 });
 
 const verify = defineMethod({
-  summary: "Check that no record was changed, removed or moved, and that the end is not missing.",
+  summary: "Check that no record was changed, removed or moved, and that the newest records are not missing.",
   description:
     "Records that are removed after the newest anchor cannot be detected; an anchor is written at least every minute.",
   roles: people,
@@ -56,7 +56,7 @@ const verify = defineMethod({
   params: z.strictObject({}),
   result: z.object({
     ok: z.boolean(),
-    records: z.int().describe("How many were checked."),
+    records: z.int().describe("How many records were checked."),
     anchors: z.int().describe("How many anchors agree."),
     first_bad: z.int().optional().describe("The first `seq` that is wrong."),
     reason: z.string().optional(),
@@ -70,8 +70,8 @@ const exportAll = defineMethod({
   roles: people,
   effect: "read",
   params: z.strictObject({
-    format: z.enum(["jsonl", "cef"]).default("jsonl").describe("JSON lines, or the Common Event Format."),
-    after: z.int().min(0).default(0).describe("Only what follows this `seq`."),
+    format: z.enum(["jsonl", "cef"]).default("jsonl").describe("The format: JSON lines, or the Common Event Format."),
+    after: z.int().min(0).default(0).describe("Only records after this `seq`."),
   }),
   stream: z.object({ line: z.string() }),
   result: z.object({ records: z.int(), last_seq: z.int() }),

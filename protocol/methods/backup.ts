@@ -4,8 +4,7 @@ import { Timestamp } from "../types/ids.ts";
 
 const create = defineMethod({
   summary: "Make a consistent copy of the store in a file while the bridge runs.",
-  description:
-    "Secrets in the backup stay sealed. It does not contain the key that unlocks them, which has to be kept apart.",
+  description: "Secrets in the backup stay sealed. It does not contain the key that unlocks them: keep that key apart.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({

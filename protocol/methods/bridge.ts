@@ -4,22 +4,22 @@ import { defineMethod } from "../types/define.ts";
 import { ContainerId, DurationMs, Timestamp } from "../types/ids.ts";
 import { operators, people } from "../types/roles.ts";
 
-/** One engine as it was found on this machine. */
+/** One engine, as probed on this machine. */
 export const EngineStatus = z
   .object({
     kind: z.enum(["docker", "sandbox", "process"]),
     version: z.string(),
     isolation: Isolation,
-    protections: z.array(z.string()).describe("What the engine enforces here, in words."),
+    protections: z.array(z.string()).describe("The protections that the engine enforces here, in words."),
     missing: z
       .array(z.string())
-      .describe("What it does not enforce here, in words, with the command that helps where one does."),
+      .describe("The protections that it does not enforce here, in words, with a command that adds them where one exists."),
   })
   .meta({ id: "EngineStatus" });
 export type EngineStatus = z.output<typeof EngineStatus>;
 
 const status = defineMethod({
-  summary: "Tell what the bridge is, where it listens and what runs.",
+  summary: "Show the bridge's version, where it listens and what runs.",
   roles: people,
   effect: "read",
   scope: "open",
@@ -37,7 +37,7 @@ const status = defineMethod({
     state_dir: z.string(),
     runtime_dir: z.string(),
     engine: EngineStatus,
-    peer_credentials: z.enum(["available", "unavailable"]).describe("Whether the OS tells the bridge who connects."),
+    peer_credentials: z.enum(["available", "unavailable"]).describe("Whether the OS reports the peer's user to the bridge."),
     agents: z.object({ running: z.int(), total: z.int() }),
     containers: z.int().describe("How many containers run."),
     container_ids: z.array(ContainerId),
@@ -46,7 +46,7 @@ const status = defineMethod({
     panic: z
       .object({ since: Timestamp, reason: z.string() })
       .nullable()
-      .describe("Set from bridge.panic to bridge.resume: nothing is started."),
+      .describe("Set from bridge.panic to bridge.resume. Meanwhile no agent is started."),
   }),
   errors: [],
   example: {
@@ -81,7 +81,7 @@ const status = defineMethod({
 });
 
 const health = defineMethod({
-  summary: "Tell whether the bridge and every agent are well.",
+  summary: "Check whether the bridge and every agent are healthy.",
   roles: people,
   effect: "read",
   scope: "open",
@@ -93,7 +93,7 @@ const health = defineMethod({
       z.object({
         name: z.string(),
         status: z.enum(["ok", "degraded"]),
-        message: z.string().describe("What was found, in a sentence."),
+        message: z.string().describe("The result, in a sentence."),
       }),
     ),
   }),
@@ -106,18 +106,18 @@ const health = defineMethod({
 
 export const DoctorCheck = z
   .object({
-    name: z.string().describe("What was looked at."),
+    name: z.string().describe("The subject of the check."),
     status: z.enum(["ok", "warning", "trouble"]),
-    found: z.string().describe("What was found, in a sentence."),
-    remedy: z.string().nullable().describe("What mends it; null where there is nothing to mend."),
+    found: z.string().describe("The result, in a sentence."),
+    remedy: z.string().nullable().describe("The remedy; null where nothing is wrong."),
   })
   .meta({ id: "DoctorCheck" });
 export type DoctorCheck = z.output<typeof DoctorCheck>;
 
 const doctor = defineMethod({
-  summary: "Look at what only the bridge can: its store, disk, clock, listeners, and the relay of calls.",
+  summary: "Check what only the bridge can check: its store, disk, clock, listeners, and the relay of calls.",
   description:
-    "It asks each relay for a real allocation, so it takes a few seconds where one does not answer. `armorclaw doctor` adds what is seen from outside.",
+    "It asks each relay for a real allocation, so it takes a few seconds where one does not answer. `armorclaw doctor` adds the checks from outside the bridge.",
   roles: operators,
   effect: "read",
   params: z.strictObject({}),
@@ -140,7 +140,7 @@ const doctor = defineMethod({
 });
 
 const shutdown = defineMethod({
-  summary: "Stop the bridge and its agents in good order.",
+  summary: "Stop the bridge and its agents in an orderly way.",
   description: "Answers at once; the bridge then drains as it does on SIGTERM.",
   roles: ["admin"],
   effect: "write",
@@ -152,14 +152,14 @@ const shutdown = defineMethod({
 
 const panic = defineMethod({
   summary: "Freeze every agent at once, then kill them all.",
-  description: "Nothing is started again before `bridge.resume`, also not by a bridge that was restarted.",
+  description: "No agent starts before `bridge.resume`, even after a restart of the bridge.",
   roles: operators,
   effect: "write",
-  params: z.strictObject({ reason: z.string().max(200).default("asked for").describe("For those who read of it.") }),
+  params: z.strictObject({ reason: z.string().max(200).default("asked for").describe("The reason, for the people who are notified.") }),
   result: z.object({
-    agents: z.int().describe("How many were frozen and killed."),
-    frozen_ms: z.number().describe("Until the last was frozen."),
-    killed_ms: z.number().describe("Until the last had ended."),
+    agents: z.int().describe("How many agents were frozen and killed."),
+    frozen_ms: z.number().describe("The time until the last agent was frozen."),
+    killed_ms: z.number().describe("The time until the last agent had ended."),
   }),
   errors: [],
   example: {
@@ -169,12 +169,12 @@ const panic = defineMethod({
 });
 
 const resume = defineMethod({
-  summary: "End the panic and start what should run.",
+  summary: "End the panic and start the wanted agents.",
   description: "Answers at once; `agent.list` shows how the starts go. Without a panic it does nothing.",
   roles: operators,
   effect: "write",
   params: z.strictObject({}),
-  result: z.object({ agents: z.int().describe("How many are being started.") }),
+  result: z.object({ agents: z.int().describe("How many agents are being started.") }),
   errors: [],
   example: { params: {}, result: { agents: 3 } },
 });

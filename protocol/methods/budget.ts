@@ -17,7 +17,7 @@ export const BudgetScope = z
   )
   .meta({
     id: "BudgetScope",
-    description: "What a limit bounds: `global`, one thing (`agent:mail-1`), or each by itself (`agent:*`).",
+    description: "What a limit bounds: `global`, one subject (`agent:mail-1`), or each subject separately (`agent:*`).",
   });
 
 export const BudgetWindow = z.enum(["hour", "day", "week", "month", "all"]).meta({
@@ -26,12 +26,12 @@ export const BudgetWindow = z.enum(["hour", "day", "week", "month", "all"]).meta
 });
 export const BudgetUnit = z.enum(["cost_nano_usd", "tokens", "calls", "duration_ms"]).meta({
   id: "BudgetUnit",
-  description: "What is counted; money is in nano-dollars: 1000000000 is one dollar.",
+  description: "The unit. Money is in nano-dollars: 1000000000 is one dollar.",
 });
 
 /** 1000000 dollars. No limit is higher, so that every sum can be counted exactly. */
 const amount = z.int().min(0).max(1_000_000_000_000_000);
-/** 10000 dollars: what one reservation can hold. */
+/** 10000 dollars: the most that one reservation can hold. */
 const reservedAmount = z.int().min(0).max(10_000_000_000_000);
 
 const limitFields = {
@@ -44,7 +44,7 @@ export const BudgetLimit = z
   .object({
     scope: z.string(),
     window: BudgetWindow,
-    window_id: z.string().describe("The present window, e.g. 2026-11-21."),
+    window_id: z.string().describe("The current window, e.g. 2026-11-21."),
     unit: BudgetUnit,
     soft: z.int().min(0).nullable(),
     hard: z.int().min(0).nullable(),
@@ -109,26 +109,26 @@ const status = defineMethod({
 });
 
 const set = defineMethod({
-  summary: "Set a limit; with neither bound it is taken away.",
-  description: "It stands until the configuration of the same limit changes.",
+  summary: "Set a limit, or remove it when neither bound is given.",
+  description: "The limit holds until the configuration of the same limit changes.",
   roles: operators,
   effect: "write",
   scope: { channels: ["budget.>"] },
   params: z.strictObject({
     ...limitFields,
-    hard: amount.optional().describe("Refuses what would pass it."),
-    soft: amount.optional().describe("Tells when it is passed, and refuses nothing."),
+    hard: amount.optional().describe("The hard bound: a reservation that would exceed it is refused."),
+    soft: amount.optional().describe("The soft bound: exceeding it publishes an event, and nothing is refused."),
     on_hard: z
       .enum(["refuse", "freeze", "stop"])
       .default("refuse")
-      .describe("What the agent that reaches it meets, besides."),
+      .describe("What also happens to an agent that reaches the hard bound."),
   }),
   result: z.object({ ok: z.literal(true) }),
   errors: storeErrors,
   example: { params: { scope: "agent:*", window: "day", hard: 1_000_000_000 }, result: { ok: true } },
 });
 
-/** What a report adds up by. */
+/** The dimensions of a report. */
 export const BudgetDimension = z.enum([
   "agent",
   "loop",
@@ -141,7 +141,7 @@ export const BudgetDimension = z.enum([
   "week",
   "month",
 ]);
-/** What a report adds up by. */
+/** The dimensions of a report. */
 export type BudgetDimension = z.output<typeof BudgetDimension>;
 
 const report = defineMethod({
@@ -168,7 +168,7 @@ const report = defineMethod({
         held_nano_usd: z.int(),
         bounded: z
           .int()
-          .describe("Calls booked at the most they can have cost, because the provider reported nothing."),
+          .describe("Calls that were booked at their maximum, because the provider reported no usage."),
       }),
     ),
   }),
@@ -194,7 +194,7 @@ const report = defineMethod({
 });
 
 const topup = defineMethod({
-  summary: "Grant more in the present window.",
+  summary: "Top up a limit in the current window.",
   description:
     "An agent may ask for itself, and a person must approve. The grant ends with the window. Repeat the call with the same params after the approval.",
   roles: [...operators, "agent"],
@@ -261,9 +261,9 @@ const reserve = defineMethod({
 });
 
 const settle = defineMethod({
-  summary: "Book what was spent of a reservation; zero amounts release it.",
+  summary: "Book the actual cost of a reservation; zero amounts release it.",
   description:
-    "An agent settles with at most what it reserved. After the reservation has expired, it settles with what its limits still have room for.",
+    "An agent settles with at most what it reserved. After the reservation has expired, it settles within the room of its limits.",
   roles: [...operators, "agent"],
   effect: "write",
   params: z.strictObject({

@@ -41,7 +41,7 @@ const Draft = {
   name: ConfigName,
   content: z.string().max(1_500_000).describe("At most 1 MiB once decoded."),
   encoding: Encoding.default("raw"),
-  type: z.string().max(40).default("raw").describe("What it is, e.g. env, toml, json."),
+  type: z.string().max(40).default("raw").describe("The type, e.g. env, toml, json."),
   metadata: z.record(z.string().max(64), z.string().max(1_000)).default({}),
 };
 
@@ -49,7 +49,7 @@ const storing = ["CONFIG_TOO_LARGE", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"]
 
 const attach = defineMethod({
   summary: "Attach a piece of configuration for the loops that list it.",
-  description: "It is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
+  description: "The configuration is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
   roles: operators,
   effect: "write",
   scope: { channels: ["config.>"] },
@@ -80,7 +80,7 @@ const get = defineMethod({
   scope: { channels: ["config.>"] },
   params: z.strictObject({
     name: ConfigName,
-    version: z.int().min(1).optional().describe("The newest when left out."),
+    version: z.int().min(1).optional().describe("The version. The default is the newest."),
   }),
   result: ConfigInfo.extend({ content: z.string() }),
   errors: ["CONFIG_NOT_FOUND"],
@@ -88,8 +88,8 @@ const get = defineMethod({
 });
 
 const propose = defineMethod({
-  summary: "Ask for a change of a configuration that the loop lists.",
-  description: "A person sees the difference and decides. An approved change is attached at once, and in no other way.",
+  summary: "Propose a change of a configuration that the loop lists.",
+  description: "A person sees the difference and decides. Only an approved change is attached, at once.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({ ...Draft, reason: z.string().max(2_000).optional() }),

@@ -6,13 +6,13 @@ import { everyone, operators, people } from "../types/roles.ts";
 
 export const Priority = z.enum(["critical", "high", "normal", "low"]).meta({ id: "Priority" });
 
-/** What a subscriber receives: one fact that happened. */
+/** One fact that happened, as a subscriber receives it. */
 export const EventEnvelope = z
   .object({
     id: z.string().describe("Unique in the install."),
     seq: z.int().describe("Counts up over all channels and restarts. A crash may skip numbers; none is repeated."),
     channel: Channel,
-    type: z.string().describe("What happened, e.g. agent.started."),
+    type: z.string().describe("The event's type, e.g. agent.started."),
     source: z.string().describe("The principal that published it."),
     time: Timestamp,
     priority: Priority,
@@ -36,9 +36,9 @@ const exampleEvent = {
 
 export const EventFilter = z
   .strictObject({
-    types: z.array(z.string().max(100)).min(1).max(32).optional().describe("Only these types."),
+    types: z.array(z.string().max(100)).min(1).max(32).optional().describe("Only events of these types."),
     min_priority: Priority.optional(),
-    source: z.string().max(200).optional().describe("Only from this principal."),
+    source: z.string().max(200).optional().describe("Only events of this principal."),
     data: z
       .record(z.string().max(200), z.union([z.string(), z.number(), z.boolean(), z.null()]))
       .refine(
@@ -46,23 +46,23 @@ export const EventFilter = z
         `Expected at most ${limits.filterBytesMax} bytes of JSON`,
       )
       .optional()
-      .describe("Only with these values at these dotted paths of the data."),
+      .describe("Only events with these values at these dotted paths of the data."),
   })
   .meta({ id: "EventFilter" });
 
 const channels = z.array(ChannelPattern).min(1).max(limits.patternsPerSubscriptionMax);
 
-/** What a durable subscription is called. Names are each principal's own. */
+/** The name of a durable subscription. Each principal has its own names. */
 export const SubscriptionName = z
   .string()
   .max(limits.identifierLengthMax)
   .regex(/^[a-z0-9]+(?:[-_.][a-z0-9]+)*$/, "Expected lower-case letters, digits and single hyphens")
-  .meta({ id: "SubscriptionName", description: "What a durable subscription is called." });
+  .meta({ id: "SubscriptionName", description: "The name of a durable subscription." });
 
 const subscribe = defineMethod({
   summary: "Push matching events to this connection.",
   description:
-    "Each event arrives as the notification `event.push {subscription_id, event}`. Without `name` it is pushed at most once: the subscription ends with its connection, `event.gap {subscription_id, after, resumed_at, skipped_low}` says what was missed, critical events go ahead of a backlog (`cursor` then says where to resume) and low ones yield while there is one. With `name` it is pushed at least once and in order: the bridge keeps the position, which `event.ack` moves, over connections and restarts; what is not acknowledged in time is pushed again with `attempt`, and after `attempts_max` is set aside as a dead letter. One connection has a name at a time: the newest; the one before is told `event.end {subscription_id, reason}`. An agent receives its own channels and those it was granted.",
+    "Each event arrives as the notification `event.push {subscription_id, event}`. Without `name` it is pushed at most once: the subscription ends with its connection, `event.gap {subscription_id, after, resumed_at, skipped_low}` reports missed events, critical events overtake a backlog (`cursor` is then the position to resume from) and low ones are dropped while there is one. With `name` it is pushed at least once and in order: the bridge keeps the position, which `event.ack` moves, over connections and restarts; an event that is not acknowledged in time is pushed again with `attempt`, and becomes a dead letter after `attempts_max`. A name belongs to its newest connection; the previous one gets `event.end {subscription_id, reason}`. An agent receives its own channels and those it was granted.",
   roles: everyone,
   effect: "read",
   scope: { channelParam: "channels" },
@@ -74,7 +74,7 @@ const subscribe = defineMethod({
       .min(0)
       .optional()
       .describe(
-        "Begin after this `seq`, as far back as the bridge keeps events; with the next event when left out. An existing durable subscription resumes at its own position.",
+        "Begin after this `seq`, as far back as the bridge keeps events. The default is the next event. An existing durable subscription resumes at its own position.",
       ),
     name: SubscriptionName.optional().describe("Makes the subscription durable."),
     delivery: z
@@ -144,7 +144,7 @@ const unsubscribe = defineMethod({
 const publish = defineMethod({
   summary: "Publish an event.",
   description:
-    "The answer is sent when the event is durable. An agent publishes on `agent.<its id>.…` alone. The domains of the bridge's own event types (`agent.*`, `bridge.*`, `matrix.*`, `webrtc.*` and so on) and the channels that those events are published on are reserved for the bridge.",
+    "The answer is sent when the event is durable. An agent publishes only on `agent.<its id>.…`. The domains of the bridge's own event types (`agent.*`, `bridge.*`, `matrix.*`, `webrtc.*` and so on) and the channels that those events are published on are reserved for the bridge.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   scope: { channelParam: "channel" },
@@ -219,7 +219,7 @@ const consumers = defineMethod({
         name: z.string(),
         channels: z.array(z.string()),
         cursor: z.int(),
-        behind: z.int().describe("How many events follow its cursor, matching or not."),
+        behind: z.int().describe("How many events follow its cursor, whether they match or not."),
         connected: z.boolean(),
         created_at: Timestamp,
       }),
@@ -250,7 +250,7 @@ const forget = defineMethod({
   effect: "write",
   params: z.strictObject({
     name: SubscriptionName,
-    owner: z.string().max(200).optional().describe("The owner; the caller when left out."),
+    owner: z.string().max(200).optional().describe("The owner. The default is the caller."),
   }),
   result: z.object({ ok: z.literal(true) }),
   errors: ["SUBSCRIPTION_NOT_FOUND"],
@@ -275,7 +275,7 @@ const deadLetters = defineMethod({
   effect: "read",
   scope: { rows: "dead_letters", channel: "event.channel" },
   params: z.strictObject({
-    cursor: z.int().min(0).default(0).describe("Only those after this id."),
+    cursor: z.int().min(0).default(0).describe("Only dead letters after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
   result: z.object({
@@ -309,7 +309,7 @@ const deadLetterExample = { params: { dead_letter_id: 1 }, result: { ok: true as
 
 const redeliver = defineMethod({
   summary: "Deliver a dead letter to its subscription again.",
-  description: "It arrives as a new event, with a `seq` of its own, at that subscription alone.",
+  description: "The event arrives as a new event, with its own `seq`, at that subscription alone.",
   roles: operators,
   effect: "write",
   params: deadLetterParams,

@@ -6,7 +6,7 @@ import { HttpMethod } from "../types/manifest.ts";
 const request = defineMethod({
   summary: "Make an HTTPS call with a secret that the agent never sees.",
   description:
-    "The token from `secret.claim` stands in a header or in the body where the secret is to stand. Only the hosts, methods and " +
+    "Put the token from `secret.claim` into a header or the body in the secret's place. Only the hosts, methods and " +
     "paths of its grant are reached, never a private address, and redirects are not followed. GET and HEAD are repeated at most " +
     "twice within `timeout_ms` when the host does not answer or answers 5xx without `Retry-After`, other methods never. A host that " +
     "keeps failing is not called for a while: HTTP_UNAVAILABLE.",
@@ -25,7 +25,7 @@ const request = defineMethod({
     status: z.int(),
     headers: z.record(z.string(), z.string()),
     body: z.string(),
-    encoding: z.enum(["raw", "base64"]).describe("base64 when the body is not UTF-8."),
+    encoding: z.enum(["raw", "base64"]).describe("The encoding of the body: base64 when it is not UTF-8."),
     duration_ms: z.int(),
   }),
   errors: [

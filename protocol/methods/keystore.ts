@@ -8,11 +8,11 @@ const Provider = z
   .string()
   .max(40)
   .regex(/^[a-z][a-z0-9_-]*$/, "Expected lower-case letters, digits, hyphens and underscores")
-  .meta({ id: "Provider", description: "Whose key it is, e.g. openai." });
+  .meta({ id: "Provider", description: "The provider of the key, e.g. openai." });
 
 const Tags = z.array(z.string().min(1).max(64)).max(32);
 
-/** What is known of a key besides its value. */
+/** A key's properties, without its value. */
 export const KeyInfo = z
   .object({
     id: KeyId,
@@ -24,7 +24,7 @@ export const KeyInfo = z
     expires_at: Timestamp.nullable(),
     last_used_at: Timestamp.nullable(),
     tags: z.array(z.string()),
-    base_url: z.string().nullable().describe("The provider's address, when it is not the usual one."),
+    base_url: z.string().nullable().describe("The provider's address, when it is not the default one."),
   })
   .meta({ id: "KeyInfo" });
 export type KeyInfo = z.output<typeof KeyInfo>;
@@ -48,7 +48,7 @@ const Stored = z.object({
   provider: Provider,
   version: z.int(),
   created_at: Timestamp,
-  warnings: z.array(z.string()).describe("What looks wrong about the value, which is stored nevertheless."),
+  warnings: z.array(z.string()).describe("Warnings about the value, which is stored nevertheless."),
 });
 
 const sealing = ["KEYSTORE_LOCKED", "KEYSTORE_DAMAGED", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"] as const;
@@ -62,7 +62,7 @@ const store = defineMethod({
   params: z.strictObject({
     provider: Provider,
     token: SecretText.describe("The key itself."),
-    id: KeyId.optional().describe("Derived from the provider when left out."),
+    id: KeyId.optional().describe("The key's id. The default is derived from the provider."),
     display_name: z.string().max(200).optional(),
     expires_at: Timestamp.optional(),
     tags: Tags.optional(),
@@ -119,19 +119,19 @@ const remove = defineMethod({
 });
 
 const rotate = defineMethod({
-  summary: "Give a key its next value, or the keystore its next master key.",
+  summary: "Give a key a new value, or the keystore a new master key.",
   description:
-    "With `id` and `token` the key's value changes. Without both, every key is sealed anew under a fresh master key.",
+    "With `id` and `token` the key's value changes. Without both, every key is sealed again under a new master key.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({
-    id: KeyId.optional().describe("The key; the master key when left out."),
+    id: KeyId.optional().describe("The key. The default is the master key."),
     token: SecretText.optional().describe("The key's new value."),
   }),
   result: z.object({
     rotated: z.enum(["key", "master"]),
     version: z.int().nullable().describe("The key's version after the rotation."),
-    resealed: z.int().describe("How many keys were sealed anew."),
+    resealed: z.int().describe("How many keys were sealed again."),
   }),
   errors: [...sealing, "KEY_NOT_FOUND"],
   example: { params: {}, result: { rotated: "master", version: null, resealed: 4 } },
@@ -140,14 +140,14 @@ const rotate = defineMethod({
 const Source = z.enum(["passphrase", "key-file", "keyring", "credentials"]);
 
 const rekey = defineMethod({
-  summary: "Change the passphrase, or what else unlocks the keystore.",
+  summary: "Change the passphrase or another source that unlocks the keystore.",
   description:
     "The keystore has to be unlocked. If the bridge is killed meanwhile, the old source still opens it. A backup opens with the source of the time when it was made.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({
     source: Source.default("passphrase"),
-    passphrase: SecretText.optional().describe("The new one, where the source is the passphrase."),
+    passphrase: SecretText.optional().describe("The new passphrase, where the source is a passphrase."),
   }),
   result: z.object({
     source: Source,
@@ -162,7 +162,7 @@ const rekey = defineMethod({
 export const Lock = z.enum(["locked", "unlocked"]);
 
 const lock = defineMethod({
-  summary: "Forget the master key: no secret can be read until it is unlocked.",
+  summary: "Lock the keystore: no secret can be read until it is unlocked.",
   roles: operators,
   effect: "write",
   params: z.strictObject({}),
@@ -173,20 +173,20 @@ const lock = defineMethod({
 
 const unlock = defineMethod({
   summary: "Unlock the keystore.",
-  description: "A keystore that has a passphrase needs it here. A wrong passphrase is an error that changes nothing.",
+  description: "A keystore with a passphrase needs the passphrase here. A wrong passphrase is an error that changes nothing.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ passphrase: SecretText.optional() }),
   result: z.object({
     state: Lock,
-    resealed: z.int().describe("Keys of an unfinished rotation that were sealed anew."),
+    resealed: z.int().describe("Keys of an unfinished rotation that were sealed again."),
   }),
   errors: ["KEYSTORE_WRONG_KEY", ...sealing],
   example: { params: {}, result: { state: "unlocked", resealed: 0 } },
 });
 
 const status = defineMethod({
-  summary: "Show whether the keystore is locked, and what unlocks it.",
+  summary: "Show whether the keystore is locked, and which source unlocks it.",
   roles: people,
   effect: "read",
   params: z.strictObject({}),

@@ -17,7 +17,7 @@ export const LlmUsage = z
 const chat = defineMethod({
   summary: "Call a model with the bridge's key, within the caller's budget.",
   description:
-    "The bridge reserves the most that the call can cost, and settles what the provider reports. Text streams as it arrives; the result holds all of it.",
+    "The bridge reserves the most that the call can cost, and settles the cost that the provider reports. Text streams as it arrives; the result holds all of it.",
   roles: callers,
   effect: "write",
   scope: "open",
@@ -27,12 +27,12 @@ const chat = defineMethod({
       .array(z.looseObject({ role: z.enum(["system", "developer", "user", "assistant", "tool"]) }))
       .min(1)
       .max(10_000)
-      .describe("As OpenAI's chat completions have them."),
+      .describe("The messages, in the format of OpenAI's chat completions."),
     max_output_tokens: z
       .int()
       .min(1)
       .optional()
-      .describe("The most tokens of the answer; the policy's default when left out."),
+      .describe("The most tokens of the answer. The default is the policy's."),
     tools: z
       .array(z.looseObject({ type: z.literal("function") }))
       .max(128)
@@ -44,7 +44,7 @@ const chat = defineMethod({
     top_p: z.number().min(0).max(1).optional(),
     stop: z.array(z.string()).max(4).optional(),
     task: name.optional().describe("The call also counts against the limits of this task."),
-    run: name.optional().describe("The run of the call; the agent's present start when left out."),
+    run: name.optional().describe("The run of the call. The default is the agent's current start."),
     state: name.optional().describe("A summary of what the agent looked at; a new text counts as new input."),
   }),
   stream: z.object({ text: z.string() }),
@@ -117,7 +117,7 @@ const models = defineMethod({
         provider_state: z
           .enum(["closed", "open", "half-open"])
           .describe("`open`: the provider failed too often, and the bridge pauses calls to it."),
-        waits_ms: z.int().describe("How long calls wait, because the provider limits the rate of this model."),
+        waits_ms: z.int().describe("The time that calls wait, because the provider limits the rate of this model."),
       }),
     ),
     endpoint: z

@@ -4,13 +4,13 @@ import { LoopName } from "../types/ids.ts";
 import { LoopManifest } from "../types/manifest.ts";
 import { people } from "../types/roles.ts";
 
-const LoopInfo = LoopManifest.extend({ agents: z.int().describe("How many agents of it run.") }).meta({
+const LoopInfo = LoopManifest.extend({ agents: z.int().describe("How many of its agents run.") }).meta({
   id: "LoopInfo",
 });
 
 const exampleLoop = {
   name: "heartbeat",
-  summary: "Sends a numbered pulse, so that silence is noticed.",
+  summary: "Sends numbered pulses, so that people notice when they stop.",
   grants: [],
   limits: { memory_bytes: 134_217_728, cpus: 0.5, pids: 32, tmp_bytes: 16_777_216 },
   schedule: { every_ms: 2_000 },

@@ -8,26 +8,26 @@ const Text = z.string().min(1).max(1000);
 const login = defineMethod({
   summary: "Log the bridge in to a homeserver, with an account of its own.",
   description:
-    "With `username` and `password`, with `token` (an access token), or with `login_token` (what a single sign-on ends with). The login creates a device, signs it and backs up its keys. Where the account has an identity already, `recovery_key` unlocks it.",
+    "With `username` and `password`, with `token` (an access token), or with `login_token` (the result of a single sign-on). The login creates a device, signs it and backs up its keys. Where the account has an identity already, `recovery_key` unlocks it.",
   roles: ["admin"],
   effect: "write",
   audited: true,
   params: z.strictObject({
     homeserver: Text.optional().describe(
-      "Its address, e.g. https://matrix.example.org; `matrix.homeserver` of the configuration when left out.",
+      "The homeserver's address, e.g. https://matrix.example.org. The default is `matrix.homeserver` of the configuration.",
     ),
     username: Text.optional(),
     password: SecretText.optional(),
     token: SecretText.optional().describe("An access token."),
-    login_token: SecretText.optional().describe("What a single sign-on ends with."),
-    recovery_key: SecretText.optional().describe("As the account's other devices show it."),
+    login_token: SecretText.optional().describe("The result of a single sign-on."),
+    recovery_key: SecretText.optional().describe("The device's name, as the account's other devices show it."),
   }),
   result: z.object({
     status: z.literal("logged_in"),
     user_id: MatrixUserId,
     device_id: z.string(),
     homeserver: z.string(),
-    is_cross_signed: z.boolean().describe("Others see no warning beside the bridge's messages."),
+    is_cross_signed: z.boolean().describe("Whether other people see no warning beside the bridge's messages."),
     backup_version: z.string().nullable(),
   }),
   errors: [
@@ -77,7 +77,7 @@ const recoveryKey = defineMethod({
   effect: "read",
   audited: true,
   params: z.strictObject({
-    user_id: MatrixUserId.optional().describe("The account; the one that was logged in last when left out."),
+    user_id: MatrixUserId.optional().describe("The account. The default is the last account that was logged in."),
   }),
   result: z.object({ user_id: MatrixUserId, recovery_key: z.string() }),
   errors: ["MATRIX_NO_RECOVERY_KEY", "KEYSTORE_LOCKED", "REVEAL_DISABLED"],

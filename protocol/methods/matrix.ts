@@ -15,14 +15,14 @@ const status = defineMethod({
     status: z
       .enum(["not_configured", "locked", "connecting", "connected", "disconnected", "logged_out"])
       .describe(
-        "locked: the keystore holds the login and is locked. logged_out: the homeserver does not accept it any more; log in again.",
+        "locked: the login is in the keystore, which is locked. logged_out: the homeserver does not accept the login any more; log in again.",
       ),
     connected: z.boolean(),
     logged_in: z.boolean(),
     homeserver: z.string().nullable(),
     user_id: MatrixUserId.nullable(),
     device_id: z.string().nullable(),
-    fingerprint: z.string().nullable().describe("Of the device, as other clients show it."),
+    fingerprint: z.string().nullable().describe("The device's fingerprint, as other clients show it."),
     is_cross_signed: z.boolean().nullable(),
     backup_version: z.string().nullable(),
     last_sync_at: Timestamp.nullable(),
@@ -67,7 +67,7 @@ const send = defineMethod({
     room_id: MatrixRoomId,
     message: z.string().min(1).max(40_000).describe("The text; for a reaction, the emoji; for a file, its caption."),
     msgtype: z.enum(["m.text", "m.notice", "m.emote"]).default("m.text"),
-    html: z.string().max(20_000).optional().describe("The same in HTML."),
+    html: z.string().max(20_000).optional().describe("The message in HTML."),
     thread_id: z.string().max(255).optional(),
     reply_to: z.string().max(255).optional(),
     reacts_to: z.string().max(255).optional().describe("The event that `message`, an emoji, is a reaction to."),
@@ -78,7 +78,7 @@ const send = defineMethod({
         content: z.base64().max(8_000_000),
       })
       .optional(),
-    dedupe_key: z.string().min(1).max(200).optional().describe("The same key sends once."),
+    dedupe_key: z.string().min(1).max(200).optional().describe("An idempotency key: messages with the same key are sent once."),
     wait_ms: z.int().min(0).max(60_000).default(10_000),
   }),
   result: z.object({
@@ -109,10 +109,10 @@ const receive = defineMethod({
   effect: "read",
   scope: { channels: ["matrix.>"] },
   params: z.strictObject({
-    cursor: z.int().min(0).optional().describe("Only messages after this; from now on when left out."),
+    cursor: z.int().min(0).optional().describe("Only messages after this cursor. The default is new messages only."),
     room_id: MatrixRoomId.optional(),
     limit: z.int().min(1).max(1000).default(100),
-    timeout_ms: z.int().min(0).max(60_000).default(0).describe("Wait this long for the first message."),
+    timeout_ms: z.int().min(0).max(60_000).default(0).describe("Wait up to this time for the first message."),
   }),
   result: z.object({
     events: z.array(MatrixMessage),
@@ -172,7 +172,7 @@ const rooms = defineMethod({
         membership: z.enum(["join", "invite"]),
         encrypted: z.boolean(),
         members: z.int(),
-        is_trusted: z.boolean().describe("The configuration names it."),
+        is_trusted: z.boolean().describe("Whether the configuration names the room."),
         inviter: MatrixUserId.optional(),
       }),
     ),
@@ -214,7 +214,7 @@ const join = defineMethod({
 });
 
 const verify = defineMethod({
-  summary: "Compare emoji with a person's device, so that each knows the other.",
+  summary: "Verify a person's device by comparing emoji.",
   description:
     "With `user_id`, asks that person's devices (for the account's own id, its other devices) and answers when emoji must be compared. With `flow_id` and `is_equal`, confirms or rejects the comparison.",
   roles: ["admin"],

@@ -8,7 +8,7 @@ export const MessageState = z.enum(["queued", "sent", "dead"]);
 export const OutboxMessage = z
   .object({
     message_id: z.int(),
-    destination: z.string().describe("Where it is delivered, e.g. matrix or webhook."),
+    destination: z.string().describe("The kind of destination, e.g. matrix or webhook."),
     lane: z.string().describe("Messages of one lane keep their order. It is a room or a webhook's name."),
     state: MessageState,
     attempts: z.int(),

@@ -26,7 +26,7 @@ const discover = defineMethod({
 });
 
 const ping = defineMethod({
-  summary: "Answer, to show that the connection lives.",
+  summary: "Answer, to show that the connection works.",
   roles: everyone,
   effect: "read",
   scope: "open",
@@ -39,8 +39,8 @@ const ping = defineMethod({
 const authenticate = defineMethod({
   summary: "Authenticate a connection to a listener that has no local users.",
   description:
-    "The first message on a WebSocket that was opened without an `Authorization` header, and on the Windows pipe. Where the peer is " +
-    "known already, it tells only who that is.",
+    "Send it as the first message on a WebSocket that was opened without an `Authorization` header, and on the Windows pipe. Where the peer is " +
+    "already authenticated, it returns only the principal.",
   roles: everyone,
   effect: "read",
   scope: "open",

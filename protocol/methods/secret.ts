@@ -4,10 +4,10 @@ import { Timestamp } from "../types/ids.ts";
 import { SecretName } from "../types/manifest.ts";
 
 const claim = defineMethod({
-  summary: "Take the secrets that this agent's loop was granted.",
+  summary: "Claim the secrets that this agent's loop was granted.",
   description:
-    "An agent may call this once per start. A secret granted for `inject` is returned as it is; for one granted for `use` a token is returned that means " +
-    "something to the bridge alone, to be put where the key would stand in an `http.request`. `renew` gives fresh tokens.",
+    "An agent may call this once per start. A secret granted for `inject` is returned as it is; for one granted for `use` a token is returned that only the bridge " +
+    "understands: put the token into an `http.request` in the key's place. `renew` returns new tokens.",
   roles: ["agent"],
   effect: "write",
   audited: true,

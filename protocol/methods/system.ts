@@ -9,11 +9,11 @@ export const HostInfo = z
     cpu_percent: z
       .number()
       .nullable()
-      .describe("Of all processors, since the reading before; null at the first reading."),
-    load: z.tuple([z.number(), z.number(), z.number()]).describe("Load averages of 1, 5 and 15 minutes."),
+      .describe("The use of all processors since the previous reading; null at the first reading."),
+    load: z.tuple([z.number(), z.number(), z.number()]).describe("Load averages over 1, 5 and 15 minutes."),
     memory_total_bytes: z.int(),
     memory_available_bytes: z.int(),
-    disk_total_bytes: z.int().describe("Of the file system that holds the state directory."),
+    disk_total_bytes: z.int().describe("The file system of the state directory."),
     disk_free_bytes: z.int(),
     uptime_s: z.int(),
   })
@@ -34,7 +34,7 @@ const info = defineMethod({
       .object({
         status: z.enum(["ok", "degraded"]),
         agents_running: z.int(),
-        problems: z.array(z.string()).describe("What `bridge.health` found wrong, one sentence each."),
+        problems: z.array(z.string()).describe("The faults that `bridge.health` found, one sentence each."),
       })
       .describe("The result of `bridge.health`, for agents, which may not call that method."),
   }),

@@ -16,15 +16,15 @@ export const Task = z
     task_id: z.int(),
     title: z.string(),
     state: TaskState,
-    agent_id: AgentId.nullable().describe("Who it is assigned to, or who has it."),
-    capability: Capability.nullable().describe("Any agent with it may take the task."),
+    agent_id: AgentId.nullable().describe("The agent that the task is assigned to, or that has claimed it."),
+    capability: Capability.nullable().describe("Any agent with this capability may claim the task."),
     payload: Payload,
     progress: z.number().min(0).max(1).nullable(),
-    message: z.string().nullable().describe("What was said of it last."),
+    message: z.string().nullable().describe("The last report about the task."),
     result: Payload.nullable(),
     attempts: z.int(),
     attempts_max: z.int(),
-    lease_until: Timestamp.nullable().describe("When it goes back to the queue unless its agent says something."),
+    lease_until: Timestamp.nullable().describe("When the task goes back to the queue unless its agent reports."),
     created_by: z.string(),
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -51,17 +51,17 @@ const exampleTask = {
 
 const create = defineMethod({
   summary: "Create a task.",
-  description: "For one agent, or for any with a capability. An agent creates tasks for loops that it may send to.",
+  description: "The task is for one agent, or for any agent with a capability. An agent may create tasks for loops that it may send messages to.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   scope: { agentParam: "agent_id" },
   params: z.strictObject({
     title: z.string().min(1).max(200),
-    agent_id: AgentId.optional().describe("Who is to do it."),
-    capability: Capability.optional().describe("Any agent with it may take the task."),
+    agent_id: AgentId.optional().describe("The agent that the task is for."),
+    capability: Capability.optional().describe("Any agent with this capability may claim the task."),
     payload: Payload.default({}),
     attempts_max: z.int().min(1).max(100).default(3),
-    lease_ms: z.int().min(1_000).max(86_400_000).default(60_000).describe("How long an agent has it without a word."),
+    lease_ms: z.int().min(1_000).max(86_400_000).default(60_000).describe("The longest time that an agent may have the task without a report."),
   }),
   result: z.object({ task: Task }),
   errors: ["AGENT_NOT_FOUND"],
@@ -69,7 +69,7 @@ const create = defineMethod({
 });
 
 const assign = defineMethod({
-  summary: "Assign a task that waits to an agent.",
+  summary: "Assign a waiting task to an agent.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ task_id: z.int().min(1), agent_id: AgentId }),
@@ -82,7 +82,7 @@ const assign = defineMethod({
 });
 
 const claim = defineMethod({
-  summary: "Take the next task that is assigned to this agent or that its capabilities fit.",
+  summary: "Claim the next task that is assigned to this agent or that matches its capabilities.",
   roles: ["agent"],
   effect: "write",
   params: z.strictObject({}),
@@ -92,7 +92,7 @@ const claim = defineMethod({
 });
 
 const update = defineMethod({
-  summary: "Say how a task goes, or that it is done or has failed.",
+  summary: "Report a task's progress, or that it is done or has failed.",
   description: "Every update renews the lease. Only the agent that has the task may update it.",
   roles: ["agent"],
   effect: "write",
@@ -101,7 +101,7 @@ const update = defineMethod({
     outcome: z
       .enum(["done", "failed", "released"])
       .optional()
-      .describe("failed: tried again, up to `attempts_max`; released: back to the queue, not counted."),
+      .describe("failed: the task is tried again, up to `attempts_max`; released: the task goes back to the queue, and the attempt is not counted."),
     progress: z.number().min(0).max(1).optional(),
     message: z.string().max(500).optional(),
     result: Payload.optional().describe("With done."),
@@ -116,14 +116,14 @@ const update = defineMethod({
 
 const list = defineMethod({
   summary: "List tasks.",
-  description: "An agent sees those that it has or that are assigned to it.",
+  description: "An agent sees tasks that it has claimed or that are assigned to it.",
   roles: everyone,
   effect: "read",
   scope: { rows: "tasks", agent: "agent_id" },
   params: z.strictObject({
     state: TaskState.optional(),
     agent_id: AgentId.optional(),
-    cursor: z.int().min(0).default(0).describe("Only those after this id."),
+    cursor: z.int().min(0).default(0).describe("Only tasks after this id."),
     limit: z.int().min(1).max(1000).default(100),
   }),
   result: z.object({

@@ -17,22 +17,22 @@ const scope = {
     .array(z.string().regex(/^[a-z_]+\.(?:[a-z_]+|\*)$/, "Expected a method, or a domain and .*"))
     .max(100)
     .optional()
-    .describe("Only these methods, e.g. agent.list or event.*; all that the role may call when left out."),
+    .describe("Only these methods, e.g. agent.list or event.*. The default is all methods of the role."),
   channels: z
     .array(ChannelPattern)
     .max(100)
     .optional()
-    .describe("Only these channels, to subscribe to and to publish on; all when left out."),
+    .describe("Only these channels, for subscribing and publishing. The default is all channels."),
   agents: z
     .array(AgentId)
     .max(100)
     .optional()
-    .describe("Only these agents, and without `channels` only their channels; all when left out."),
+    .describe("Only these agents, and without `channels` only their channels. The default is all agents."),
   addresses: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
     .max(100)
     .optional()
-    .describe("Only from these addresses or networks; from anywhere when left out."),
+    .describe("Only from these addresses or networks. The default is any address."),
 };
 
 /** An API token, without its secret. */
@@ -60,9 +60,9 @@ const exampleToken = {
 };
 
 const create = defineMethod({
-  summary: "Create an API token for the listeners that have no local users.",
+  summary: "Create an API token for the listeners that cannot identify local users.",
   description:
-    "The token is shown this once: the bridge keeps its hash. A token that another token creates has its creator's limits, may narrow them, and ends with its creator. A token that is limited to channels or agents may call only the methods that the contract confines to them. `/health` and `/metrics` need the method bridge.health.",
+    "The token is shown only now: the bridge stores only its hash. A token that another token creates has its creator's limits, may narrow them, and ends with its creator. A token that is limited to channels or agents may call only the methods that the contract confines to them. `/health` and `/metrics` need the method bridge.health.",
   roles: ["admin"],
   effect: "write",
   audited: true,
@@ -70,7 +70,7 @@ const create = defineMethod({
     name: TokenName,
     role: z.enum(people).default("viewer"),
     ...scope,
-    expires_in_days: z.number().positive().max(3650).default(365).describe("How long it is good for."),
+    expires_in_days: z.number().positive().max(3650).default(365).describe("How long the token is valid."),
   }),
   result: TokenInfo.extend({
     token: z.string().describe("Send it as `Authorization: Bearer`, or to `rpc.authenticate`."),
@@ -93,7 +93,7 @@ const list = defineMethod({
 });
 
 const revoke = defineMethod({
-  summary: "Revoke an API token, and close the connections that came in by it.",
+  summary: "Revoke an API token, and close its connections.",
   roles: ["admin"],
   effect: "write",
   params: z.strictObject({ name: TokenName }),

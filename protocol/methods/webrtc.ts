@@ -64,16 +64,16 @@ export const CallInfo = z
   .object({
     session_id: CallSessionId,
     room_id: RoomId,
-    principal: PrincipalId.describe("Who started it."),
-    user_id: MatrixUserId.nullable().describe("The member of the room who talks, if known."),
+    principal: PrincipalId.describe("The principal that started the call."),
+    user_id: MatrixUserId.nullable().describe("The member of the room who calls, if known."),
     agent_id: AgentId.nullable(),
     state: CallState,
     end_reason: CallEndReason.nullable(),
     is_muted: z.boolean(),
     is_recording: z.boolean(),
     created_at: Timestamp,
-    duration_ms: z.int().describe("How long it has been connected."),
-    duration: z.int().describe("The same in seconds, as classic clients read it."),
+    duration_ms: z.int().describe("How long the call has been connected."),
+    duration: z.int().describe("The duration in seconds, for classic clients."),
     container_id: z.string().describe("The agent's id, under its classic name."),
   })
   .meta({ id: "CallInfo" });
@@ -105,7 +105,7 @@ const start = defineMethod({
   params: z.strictObject({
     room_id: RoomId,
     user_id: MatrixUserId.optional().describe(
-      "Who will talk. They must be in the Matrix room, as the bridge sees it, and the call ends when they leave it. In a Matrix room of the bridge's, only admins may leave it out.",
+      "The person who will call. The person must be in the Matrix room, as the bridge sees it, and the call ends when the person leaves the room. In a Matrix room of the bridge, only admins may leave this out.",
     ),
     agent_id: AgentId.optional().describe(
       "The agent to call. Its media socket gets the audio, or the text where `stt_agent_id` is given.",
@@ -113,7 +113,7 @@ const start = defineMethod({
     stt_agent_id: AgentId.optional().describe("Transcribes the caller's speech for `agent_id`."),
     tts_agent_id: AgentId.optional().describe("Speaks the text of `agent_id` to the caller."),
     offer: Sdp.optional().describe("The caller's session description."),
-    ttl: ClassicDuration.optional().describe("How long the token is valid, as classic clients write it."),
+    ttl: ClassicDuration.optional().describe("How long the token is valid, in the format of classic clients."),
     ttl_ms: DurationMs.min(1_000).optional().describe("How long the token is valid."),
     max_duration_ms: DurationMs.min(1_000).optional(),
     sample_rate: z.union([z.literal(8_000), z.literal(16_000), z.literal(24_000), z.literal(48_000)]).default(16_000),
@@ -131,9 +131,9 @@ const start = defineMethod({
     session_id: CallSessionId,
     token: z.string().describe("Admits one caller, once."),
     expires_at: Timestamp,
-    sdp_answer: z.string().describe("Empty when no offer was given."),
+    sdp_answer: z.string().describe("The bridge's session description; empty when no offer was given."),
     turn_credentials: TurnCredentials.nullable(),
-    signaling_url: z.string().describe("Where browsers connect to; empty when no listener serves it."),
+    signaling_url: z.string().describe("The signaling URL for browsers; empty when no listener serves it."),
     call_url: z.string().describe("The call page with its token; empty when no listener serves it."),
   }),
   errors: [
@@ -177,7 +177,7 @@ const answer = defineMethod({
 });
 
 const iceCandidate = defineMethod({
-  summary: "Trickle a caller's ICE candidate in, and the bridge's out.",
+  summary: "Add a caller's ICE candidate, and get the bridge's candidates.",
   roles: operators,
   effect: "write",
   params: z.strictObject({

@@ -36,7 +36,7 @@ export type AgentActivity = z.output<typeof AgentActivity>;
 /** How a container ended. */
 export const ExitInfo = z
   .object({
-    code: z.int().nullable().describe("Null when the code is not known."),
+    code: z.int().nullable().describe("The exit code; null when it is not known."),
     signal: z.string().nullable(),
     reason: z.enum(["completed", "error", "oom", "killed", "hung", "signal", "could-not-start", "unknown"]),
     message: z.string().describe("What happened, in a sentence."),
@@ -49,19 +49,19 @@ export const AgentInfo = z
     agent_id: AgentId,
     agent_type: LoopName.describe("The agent's loop."),
     state: AgentState,
-    activity: AgentActivity.nullable().describe("What the agent last reported; null before its hello."),
+    activity: AgentActivity.nullable().describe("The activity that the agent last reported; null before its hello."),
     ready: z.boolean().describe("Whether the agent runs and reports that it is active or busy."),
     live: z.boolean().nullable().describe("Whether the agent's heartbeats arrive in time; null when none is due."),
     message: z.string().nullable().describe("Why the agent is in this state, if there is a reason to give."),
     container_id: ContainerId.nullable(),
-    pid: z.int().nullable().describe("The agent's process, as the host numbers it."),
+    pid: z.int().nullable().describe("The host's pid of the agent's process."),
     standby_pid: z
       .int()
       .nullable()
       .describe(
-        "The process that stands by to take over; it is not listened to before that. Null where there is none.",
+        "The process of the standby that takes over when the agent ends. The bridge ignores its calls before that. Null where there is none.",
       ),
-    isolation: Isolation.nullable().describe("The isolation as read back from the kernel, not as asked for."),
+    isolation: Isolation.nullable().describe("The isolation as read back from the kernel, not as requested."),
     epoch: z.int().describe("Counts the starts of this agent. Each start has its own socket."),
     restarts: z.int(),
     created_at: Timestamp,
@@ -109,7 +109,7 @@ export type LogLine = z.output<typeof LogLine>;
 export const UsageSample = z
   .object({
     time: Timestamp,
-    memory_bytes: z.int().nullable().describe("Without reclaimable cache."),
+    memory_bytes: z.int().nullable().describe("Memory in use, without reclaimable cache."),
     cpu_percent: z
       .number()
       .nullable()
@@ -138,7 +138,7 @@ export const AgentUsage = UsageSample.omit({ time: true })
     log_bytes: z.int().describe("Bytes written to the agent's log since the bridge's start."),
     log_bytes_dropped: z.int().describe("Bytes of output that were dropped because they were over the quota."),
     events_refused: z.int().describe("Events that were refused because they were over the quota."),
-    history: z.array(UsageSample).describe("Earlier samples, oldest first, when asked for."),
+    history: z.array(UsageSample).describe("Earlier samples, oldest first, when requested."),
   })
   .meta({ id: "AgentUsage" });
 export type AgentUsage = z.output<typeof AgentUsage>;

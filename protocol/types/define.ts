@@ -17,7 +17,7 @@ export interface MethodSpec<
   readonly roles: readonly Role[];
   /** `write` changes something: it is recorded, and refused while the bridge drains. */
   readonly effect: "read" | "write";
-  /** What the call is about. A token that is limited to channels or agents may not call a method that leaves it out. */
+  /** Declares how the call is confined to channels and agents. A token that is limited to these may not call a method without this declaration. */
   readonly scope?: MethodScope;
   /**
    * Whether calls are recorded in the audit. With true, every call is recorded, because the method reveals or uses a secret. With false,
@@ -68,5 +68,5 @@ export function defineEvent<D extends z.ZodType>(spec: EventSpec<D>): EventSpec<
   return Object.freeze(spec);
 }
 
-/** How many bytes the value takes as JSON. */
+/** Returns the size of the value as JSON, in bytes. */
 export const jsonBytes = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;

@@ -73,7 +73,7 @@ export const ConfigName = z
   .max(100)
   .regex(
     /^[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*$/,
-    "Expected letters and digits, with single dots, hyphens or underscores between; it is no path",
+    "Expected letters and digits, with single dots, hyphens or underscores between; it is not a path",
   )
   .meta({ id: "ConfigName", description: "An attached configuration, e.g. agent.env." });
 

@@ -1,8 +1,8 @@
-/** Bounds of the wire that both ends keep. Each is the bridge's default; its configuration may lower it. */
+/** Bounds of the protocol for both ends. Each is the bridge's default; its configuration may lower it. */
 export const limits = {
   /** 16 MiB: the longest line. A 1 MiB config in base64, or a 10 MiB result, fits with room; larger values are streamed. */
   frameBytesMax: 16 * 1024 * 1024,
-  /** The longest line of the bridge: twice a frame, since an echo may grow by its escapes. What is larger is streamed. */
+  /** The longest line of the bridge: twice a frame, since an echo may grow by its escapes. Larger values are streamed. */
   replyBytesMax: 32 * 1024 * 1024,
   /** The most requests in one batch. */
   batchMax: 1000,

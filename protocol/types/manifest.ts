@@ -15,9 +15,9 @@ export const AgentLimits = z
     memory_bytes: z
       .int()
       .min(32 * 1024 * 1024)
-      .describe("Memory, without swap."),
-    cpus: z.number().min(0.05).max(64).describe("Share of processors; 0.5 is half of one."),
-    pids: z.int().min(16).max(4096).describe("Processes and threads."),
+      .describe("The limit of memory, without swap."),
+    cpus: z.number().min(0.05).max(64).describe("The share of processors; 0.5 is half of one processor."),
+    pids: z.int().min(16).max(4096).describe("The number of processes and threads."),
     tmp_bytes: z
       .int()
       .min(1024 * 1024)
@@ -123,7 +123,7 @@ export const IdlePolicy = z
   .meta({
     id: "IdlePolicy",
     description:
-      "When an idle agent is suspended. What arrives for one of its named subscriptions wakes it: an event that its loop subscribes to, a message, an offered task.",
+      "When an idle agent is suspended. An event for one of its named subscriptions wakes it: an event that its loop subscribes to, a message, or an offered task.",
   });
 export type IdlePolicy = z.output<typeof IdlePolicy>;
 

@@ -16,7 +16,7 @@ export const MatrixRoomId = z
 export const MatrixTrust = z.enum(["plain", "unverified", "verified"]).meta({
   id: "MatrixTrust",
   description:
-    "verified: encrypted, by a device that its owner has signed; unverified: encrypted, by one that is not; plain: in the clear, so the homeserver could have written it.",
+    "verified: encrypted, by a device that its owner has signed; unverified: encrypted, by a device that its owner has not signed; plain: not encrypted, so the homeserver could have written it.",
 });
 
 const MatrixMedia = z
@@ -34,18 +34,18 @@ export const MatrixMessage = z
     room_id: MatrixRoomId,
     room: z
       .string()
-      .describe("The room as a channel has it: dots, wildcards, percent signs and spaces are percent-encoded."),
+      .describe("The room as a segment of a channel: dots, wildcards, percent signs and spaces are percent-encoded."),
     event_id: z.string(),
     sender: MatrixUserId,
     kind: z.enum(["text", "notice", "emote", "image", "file", "audio", "video", "location", "other"]),
     body: z.string(),
     html: z.string().optional(),
-    thread_id: z.string().optional().describe("The event that the thread grows from."),
+    thread_id: z.string().optional().describe("The event that the thread starts from."),
     reply_to: z.string().optional(),
     media: MatrixMedia.optional(),
     trust: MatrixTrust,
     sent_at: Timestamp,
-    is_backfilled: z.boolean().describe("It was written while the bridge was away."),
+    is_backfilled: z.boolean().describe("Whether it was written while the bridge was not connected."),
   })
   .meta({ id: "MatrixMessage" });
 export type MatrixMessage = z.output<typeof MatrixMessage>;

@@ -13,11 +13,11 @@ export type Principal =
       readonly kind: "token" | "matrix";
       readonly id: `token:${string}` | `matrix:${string}`;
       readonly role: Exclude<Role, "agent">;
-      /** Only these methods, each by its name or as `domain.*`; all of its role when left out. */
+      /** Only these methods, each by its name or as `domain.*`. The default is all methods of the role. */
       readonly methods?: readonly string[];
-      /** Only these channels; all when left out. */
+      /** Only these channels. The default is all channels. */
       readonly channels?: readonly string[];
-      /** Only these agents, and of the agents' channels only theirs; all when left out. */
+      /** Only these agents, and of the agents' channels only theirs. The default is all agents. */
       readonly agents?: readonly AgentId[];
       /** The expiry of the token, in milliseconds since the epoch. Its connections end then. Never when left out. */
       readonly expiresAtMs?: number;

@@ -1,16 +1,16 @@
 import * as z from "zod";
 
 /**
- * What a principal may call. A role follows from the endpoint that a peer came in by and from its OS credentials,
- * never from anything it says.
+ * The methods that a principal may call. A role follows from the endpoint that a peer connected to and from its OS credentials,
+ * never from a parameter.
  */
 export const roles = ["admin", "operator", "viewer", "agent"] as const;
 export const Role = z.enum(roles).meta({ id: "Role", description: "What a principal may call." });
 export type Role = (typeof roles)[number];
 
-/** Everyone who can connect at all. */
+/** All roles. */
 export const everyone = roles;
-/** People and their tools: those who come in by the bridge's own socket. */
+/** The roles of people and their tools, which use the bridge's own socket. */
 export const people = ["admin", "operator", "viewer"] as const satisfies readonly Role[];
-/** Those who may change what runs. */
+/** The roles that may start, stop and change agents. */
 export const operators = ["admin", "operator"] as const satisfies readonly Role[];

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What stands wherever a secret would have been shown. */
+/** The text that is shown in place of a secret. */
 export const secretMark = "[secret]";
 
 /**
@@ -10,7 +10,7 @@ export const secretMark = "[secret]";
 export class Secret {
   readonly #bytes: Uint8Array;
 
-  /** Takes the bytes over: the caller does not keep them. */
+  /** Takes ownership of the bytes: the caller must not keep them. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
@@ -23,7 +23,7 @@ export class Secret {
     return this.#bytes.byteLength;
   }
 
-  /** Lends the bytes for the time of one call. They must not be kept. */
+  /** Passes the bytes to one call, which must not keep them. */
   use<T>(borrow: (bytes: Uint8Array) => T): T {
     return borrow(this.#bytes);
   }
@@ -55,13 +55,13 @@ export class Secret {
   }
 }
 
-/** 64 KiB holds every kind of key, and a certificate chain. */
+/** 64 KiB is enough for every kind of key, and for a certificate chain. */
 const secretLengthMax = 65_536;
 
-/** A secret as a param: plain text on the wire, a `Secret` from the moment that it is parsed. */
+/** A secret as a param: plain text on the wire, a `Secret` as soon as it is parsed. */
 export const SecretText = z
   .string()
   .min(1)
   .max(secretLengthMax)
-  .meta({ id: "SecretText", description: "A secret. It is kept sealed, and never logged or shown.", writeOnly: true })
+  .meta({ id: "SecretText", description: "A secret. It is stored sealed, and never logged or shown.", writeOnly: true })
   .transform((text) => Secret.fromText(text));
