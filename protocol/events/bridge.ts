@@ -50,8 +50,7 @@ const engineReachable = defineEvent({
 });
 
 const loginsRefused = defineEvent({
-  summary:
-    "Peers of a listener sent wrong tokens. The first is published at once, further ones of a minute together.",
+  summary: "Peers of a listener sent wrong tokens. The first is published at once, further ones of a minute together.",
   channel: "bridge.logins_refused",
   priority: "high",
   data: z.object({

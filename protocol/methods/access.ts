@@ -103,7 +103,9 @@ const whoami = defineMethod({
     role: Role,
     methods: z.array(z.string()).describe("The methods that it may call."),
     channels: z.array(z.string()).describe("Patterns of the channels that it may publish on and subscribe to."),
-    secrets: z.array(z.object({ name: SecretName, mode: SecretMode })).describe("The secrets that its loop was granted."),
+    secrets: z
+      .array(z.object({ name: SecretName, mode: SecretMode }))
+      .describe("The secrets that its loop was granted."),
   }),
   errors: [],
   example: {

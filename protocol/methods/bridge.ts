@@ -13,7 +13,9 @@ export const EngineStatus = z
     protections: z.array(z.string()).describe("The protections that the engine enforces here, in words."),
     missing: z
       .array(z.string())
-      .describe("The protections that it does not enforce here, in words, with a command that adds them where one exists."),
+      .describe(
+        "The protections that it does not enforce here, in words, with a command that adds them where one exists.",
+      ),
   })
   .meta({ id: "EngineStatus" });
 export type EngineStatus = z.output<typeof EngineStatus>;
@@ -37,7 +39,9 @@ const status = defineMethod({
     state_dir: z.string(),
     runtime_dir: z.string(),
     engine: EngineStatus,
-    peer_credentials: z.enum(["available", "unavailable"]).describe("Whether the OS reports the peer's user to the bridge."),
+    peer_credentials: z
+      .enum(["available", "unavailable"])
+      .describe("Whether the OS reports the peer's user to the bridge."),
     agents: z.object({ running: z.int(), total: z.int() }),
     containers: z.int().describe("How many containers run."),
     container_ids: z.array(ContainerId),
@@ -155,7 +159,9 @@ const panic = defineMethod({
   description: "No agent starts before `bridge.resume`, even after a restart of the bridge.",
   roles: operators,
   effect: "write",
-  params: z.strictObject({ reason: z.string().max(200).default("asked for").describe("The reason, for the people who are notified.") }),
+  params: z.strictObject({
+    reason: z.string().max(200).default("asked for").describe("The reason, for the people who are notified."),
+  }),
   result: z.object({
     agents: z.int().describe("How many agents were frozen and killed."),
     frozen_ms: z.number().describe("The time until the last agent was frozen."),

@@ -166,9 +166,7 @@ const report = defineMethod({
         output_tokens: z.int(),
         duration_ms: z.int(),
         held_nano_usd: z.int(),
-        bounded: z
-          .int()
-          .describe("Calls that were booked at their maximum, because the provider reported no usage."),
+        bounded: z.int().describe("Calls that were booked at their maximum, because the provider reported no usage."),
       }),
     ),
   }),

@@ -49,7 +49,8 @@ const storing = ["CONFIG_TOO_LARGE", "STORE_FULL", "STORE_FAILED", "STORE_BUSY"]
 
 const attach = defineMethod({
   summary: "Attach a piece of configuration for the loops that list it.",
-  description: "The configuration is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
+  description:
+    "The configuration is stored by the digest of its content, and versioned. Agents that list it are notified at once.",
   roles: operators,
   effect: "write",
   scope: { channels: ["config.>"] },

@@ -173,7 +173,8 @@ const lock = defineMethod({
 
 const unlock = defineMethod({
   summary: "Unlock the keystore.",
-  description: "A keystore with a passphrase needs the passphrase here. A wrong passphrase is an error that changes nothing.",
+  description:
+    "A keystore with a passphrase needs the passphrase here. A wrong passphrase is an error that changes nothing.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ passphrase: SecretText.optional() }),

@@ -78,7 +78,12 @@ const send = defineMethod({
         content: z.base64().max(8_000_000),
       })
       .optional(),
-    dedupe_key: z.string().min(1).max(200).optional().describe("An idempotency key: messages with the same key are sent once."),
+    dedupe_key: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe("An idempotency key: messages with the same key are sent once."),
     wait_ms: z.int().min(0).max(60_000).default(10_000),
   }),
   result: z.object({

@@ -51,7 +51,8 @@ const exampleTask = {
 
 const create = defineMethod({
   summary: "Create a task.",
-  description: "The task is for one agent, or for any agent with a capability. An agent may create tasks for loops that it may send messages to.",
+  description:
+    "The task is for one agent, or for any agent with a capability. An agent may create tasks for loops that it may send messages to.",
   roles: ["admin", "operator", "agent"],
   effect: "write",
   scope: { agentParam: "agent_id" },
@@ -61,7 +62,12 @@ const create = defineMethod({
     capability: Capability.optional().describe("Any agent with this capability may claim the task."),
     payload: Payload.default({}),
     attempts_max: z.int().min(1).max(100).default(3),
-    lease_ms: z.int().min(1_000).max(86_400_000).default(60_000).describe("The longest time that an agent may have the task without a report."),
+    lease_ms: z
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(60_000)
+      .describe("The longest time that an agent may have the task without a report."),
   }),
   result: z.object({ task: Task }),
   errors: ["AGENT_NOT_FOUND"],
@@ -101,7 +107,9 @@ const update = defineMethod({
     outcome: z
       .enum(["done", "failed", "released"])
       .optional()
-      .describe("failed: the task is tried again, up to `attempts_max`; released: the task goes back to the queue, and the attempt is not counted."),
+      .describe(
+        "failed: the task is tried again, up to `attempts_max`; released: the task goes back to the queue, and the attempt is not counted.",
+      ),
     progress: z.number().min(0).max(1).optional(),
     message: z.string().max(500).optional(),
     result: Payload.optional().describe("With done."),

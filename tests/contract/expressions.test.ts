@@ -10,7 +10,7 @@ const made: Readonly<Record<string, number>> = {
   "bridge/adapters/http/request-headers.ts": 3,
   "bridge/adapters/webrtc/calls/agent-messages.ts": 1,
   "bridge/containers/attestation/attest-limits.ts": 1,
-  "bridge/containers/process/proc.ts": 1,
+  "bridge/containers/kernel/proc.ts": 1,
 };
 
 describe("the search for slow expressions", () => {
