@@ -160,6 +160,14 @@ export const ConfigSchema = z.strictObject({
         .min(65_536)
         .default(8 * 1024 * 1024)
         .describe("The most unsent bytes of one connection."),
+      busy_ms_per_s: z
+        .int()
+        .min(10)
+        .max(1000)
+        .default(100)
+        .describe(
+          "How much of the bridge's one thread the lines of a principal may take, in milliseconds per second, and five times as much at once. Beyond it the principal's connections are read later. Admins have no such bound.",
+        ),
       write_deadline_ms: milliseconds
         .default(10_000)
         .describe("How long a connection's queue may stay over its bound before the connection is closed."),

@@ -40,6 +40,16 @@ export class TokenBucket {
     this.#tokens = Math.max(-this.#burst, this.#tokens - penalty);
     return Math.ceil((amount - this.#tokens) / this.#perMs);
   }
+
+  /**
+   * Takes `amount` tokens of something that has been used already, whether they are there or not.
+   * @returns 0, or the milliseconds until the debt is paid
+   */
+  spend(amount: number, nowMs = this.#clock.monotonic()): number {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) * this.#perMs) - amount;
+    this.#filledAtMs = nowMs;
+    return this.#tokens >= 0 ? 0 : Math.ceil(-this.#tokens / this.#perMs);
+  }
 }
 
 export interface TokenBucketsOptions {

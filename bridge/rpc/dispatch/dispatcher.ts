@@ -35,6 +35,8 @@ export interface DispatcherOptions {
 export class Dispatcher {
   /** Whether methods that write are refused, because the server drains. */
   refusesWrites = false;
+  /** The method that was called last, for reports of what has kept the thread. */
+  lastMethod = "";
   readonly #options: DispatcherOptions;
 
   constructor(options: DispatcherOptions) {
@@ -46,6 +48,7 @@ export class Dispatcher {
     const { limits } = this.#options;
     const fault = structureFault(line, limits);
     if (fault !== undefined) {
+      caller.countInvalid?.();
       caller.send(errorText(unknownId, new BridgeError("INVALID_REQUEST", fault).toWire()));
       return;
     }
@@ -56,6 +59,7 @@ export class Dispatcher {
       value = read.value;
       exact = read.written > 0;
     } catch (error) {
+      caller.countInvalid?.();
       caller.send(errorText(unknownId, error instanceof BridgeError ? error.toWire() : parseError(line)));
       return;
     }
@@ -96,11 +100,13 @@ export class Dispatcher {
   #one(value: unknown, exact: boolean, caller: Caller, batch: Batch | undefined): void {
     batch?.expect();
     if (!isRequest(value)) {
+      caller.countInvalid?.();
       const invalid = new BridgeError("INVALID_REQUEST").toWire();
       answer(isResponse(value) ? undefined : errorText(idTextOf(value), invalid), caller, batch);
       return;
     }
     const id = value.id === undefined ? undefined : idText(value.id);
+    this.lastMethod = value.method;
     const { table, clock } = this.#options;
     const entry = table.get(value.method);
     if (entry === undefined) {

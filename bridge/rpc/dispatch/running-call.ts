@@ -20,6 +20,8 @@ export interface Caller extends Peer {
   /** Resolves when the peer has read the queued output or has disconnected; undefined when little is queued. */
   writable(): Promise<void> | undefined;
   nextCorrelationId(): string;
+  /** Counts a line or a member of a batch that is no request. */
+  countInvalid?(): void;
   /** Called after an asynchronous handler has ended. */
   onSettled(): void;
 }

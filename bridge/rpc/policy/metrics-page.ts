@@ -60,6 +60,15 @@ async function createRegistry({ calls, stats, rateLimited, gauges = [] }: Metric
     },
   });
   new Counter({
+    name: "armorclaw_rpc_invalid_lines_total",
+    help: "Lines that were no requests",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(stats().invalid);
+    },
+  });
+  new Counter({
     name: "armorclaw_rpc_rate_limited_total",
     help: "Calls that were refused for their rate",
     registers,

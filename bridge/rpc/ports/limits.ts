@@ -34,6 +34,16 @@ export interface RpcLimits {
   readonly lineDeadlineMs: number;
   /** The most bytes of unfinished lines of all connections of one principal. */
   readonly partialBytesMax: number;
+  /** Milliseconds of the bridge's one thread that the lines of a principal may take per second, and five times as many at once. Admins have no such bounds. */
+  readonly busyMsPerS: number;
+  /** Bytes that are read from a principal per second. */
+  readonly readBytesPerS: number;
+  readonly readBurstBytes: number;
+  /** How many lines that are no request a principal may send per second before its connection is closed. */
+  readonly invalidPerS: number;
+  readonly invalidBurst: number;
+  /** How long the lines of one connection are served before all others have a turn. */
+  readonly turnMs: number;
   /** The longest a call may take, streams apart. */
   readonly callDeadlineMs: number;
   /** The most connections of one user. Beyond it, one that has never sent a line makes room. */
@@ -71,6 +81,15 @@ export const defaultRpcLimits: RpcLimits = {
   lineDeadlineMs: 30_000,
   /** Four frames at once. */
   partialBytesMax: 4 * wire.frameBytesMax,
+  /** An agent at its 2,000 calls a second takes as much. */
+  busyMsPerS: 100,
+  /** More than a stream of attachments needs; at the most frames of 16 MiB, four a second. */
+  readBytesPerS: 64 * mebibyte,
+  readBurstBytes: 128 * mebibyte,
+  /** A client with a fault sends as many as it has calls in flight; none goes on. */
+  invalidPerS: 50,
+  invalidBurst: 1_000,
+  turnMs: 10,
   callDeadlineMs: 120_000,
   connectionsMax: 1024,
   /** One connection, and a second one while a reconnect overlaps. */

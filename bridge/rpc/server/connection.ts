@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import type { Timer } from "../../platform/clock.ts";
 import { InFlight } from "../dispatch/in-flight.ts";
 import type { Caller, RunningCall } from "../dispatch/running-call.ts";
 import { looksLikeHttp } from "../http/http-takeover.ts";
@@ -12,6 +13,11 @@ import type { LentLine, LineBuffers } from "../wire/line-buffers.ts";
 import { QueueWatch } from "../wire/queue-watch.ts";
 import { WriteQueue } from "../wire/write-queue.ts";
 import type { ConnectionDeps } from "./connection-deps.ts";
+
+/** Work that took at least so long is worth a report when the loop was late. */
+const longWorkMs = 50;
+/** Reading the clock for each line would cost as much as the shortest lines. */
+const linesPerLook = 8;
 
 /** Reads lines from one peer's socket and writes answers and pushes to it. Both directions are bounded. */
 export class Connection implements Caller, LineSink {
@@ -28,8 +34,11 @@ export class Connection implements Caller, LineSink {
   readonly #closeListeners: (() => void)[] = [];
   readonly #writableWaiters: (() => void)[] = [];
   /** Lines that were read while the output or the calls in flight were at their limit. */
-  #backlog: string[] = [];
-  #countedPartial = 0;
+  #backlog: { text: string; readonly isRisky: boolean }[] = [];
+  #countedHeld = 0;
+  /** Runs while the connection is not read because its principal has taken more than its share, or the others have a turn. */
+  #rest: Timer | undefined;
+  #turnEndsAt = Number.POSITIVE_INFINITY;
   #partialSince = 0;
   #isReading = false;
   #isPaused = false;
@@ -98,12 +107,22 @@ export class Connection implements Caller, LineSink {
   }
 
   onLines(text: string): void {
-    const rest = this.#backlog.length > 0 ? text : this.#consume(text);
-    if (rest !== undefined) this.#backlog.push(rest);
+    const isRisky = mayHoldRiskyNumber(text);
+    const rest = this.#backlog.length > 0 ? text : this.#consume(text, isRisky);
+    if (rest !== undefined) this.#backlog.push({ text: rest, isRisky });
   }
 
   onInvalidLine(): void {
+    this.countInvalid();
     this.send(errorText(unknownId, parseError(undefined)));
+  }
+
+  countInvalid(): void {
+    const { share, limits, monotonic, onInvalid } = this.#deps;
+    onInvalid();
+    if (this.#isUnbounded || !share.countInvalid(monotonic())) return;
+    const message = `${this.principal.id} sent more than ${limits.invalidPerS} lines a second that are no requests`;
+    this.cut(new BridgeError("RATE_LIMITED", message));
   }
 
   /** Enforces the deadlines. The server calls it several times within the shortest deadline. */
@@ -112,7 +131,9 @@ export class Connection implements Caller, LineSink {
     if (this.#isHandedOver) return;
     this.inFlight.expire(now);
     if (this.#hasEnded) this.#destroyIfGone();
-    if (this.#reader.partialBytes > 0 && now - this.#partialSince >= limits.lineDeadlineMs) {
+    const isLate = this.#reader.partialBytes > 0 && now - this.#partialSince >= limits.lineDeadlineMs;
+    // The peer cannot end a line while it is not read.
+    if (isLate && !this.#isPaused) {
       this.cut(new BridgeError("TIMED_OUT", `A line did not end within ${limits.lineDeadlineMs} ms`));
     }
     this.#dropIfSlow();
@@ -126,7 +147,7 @@ export class Connection implements Caller, LineSink {
     this.#isCut = true;
     this.#backlog = [];
     this.#reader.discard();
-    this.#countPartial();
+    this.#countHeld();
     this.inFlight.interruptAll(
       new BridgeError("CANCELLED", "The bridge closed the connection", undefined, { cause: reason }),
     );
@@ -157,19 +178,55 @@ export class Connection implements Caller, LineSink {
   #onData(chunk: Buffer): void {
     if (this.#isCut) return;
     if (!this.#hasSpoken && this.#handOver(chunk)) return;
-    this.#isReading = true;
+    const begunAt = this.#begin();
     const isNewLine = this.#reader.partialBytes === 0;
     const isBegun = this.#reader.push(chunk) || isNewLine;
     if (isBegun && this.#reader.partialBytes > 0) this.#partialSince = this.#deps.monotonic();
-    this.#countPartial();
+    this.#countHeld();
     this.#isReading = false;
     // Pushes that these lines caused are written before the answers, so that a subscriber does not wait for the caller's write.
     this.#deps.flusher.flush();
     this.#writeQueue.flush();
+    this.#book(begunAt, chunk.length);
     if (!this.#isPaused && (this.#backlog.length > 0 || this.#isFull())) {
       this.#isPaused = true;
       this.#socket.pause();
     }
+  }
+
+  /** Principals of the role admin have no share: what they do, the operator wants. */
+  get #isUnbounded(): boolean {
+    return this.principal.role === "admin";
+  }
+
+  /** Begins a turn. @returns when */
+  #begin(): number {
+    this.#isReading = true;
+    const now = this.#deps.monotonic();
+    this.#turnEndsAt = now + this.#deps.limits.turnMs;
+    // Another connection may have used up the share.
+    if (!this.#isUnbounded) this.#pauseFor(this.#deps.share.spend(0, 0, now));
+    return now;
+  }
+
+  /** Books a turn, and lets the connection rest when its principal has taken more than its share. */
+  #book(begunAt: number, bytes: number): void {
+    const { share, monotonic, limits, dispatcher, onLongWork } = this.#deps;
+    const now = monotonic();
+    const ms = now - begunAt;
+    if (ms >= longWorkMs) onLongWork({ principal: this.principal.id, method: dispatcher.lastMethod, bytes, ms });
+    if (!this.#isUnbounded) this.#pauseFor(share.spend(ms, bytes, now));
+    else if (this.#backlog.length > 0 && ms >= limits.turnMs) this.#pauseFor(1);
+  }
+
+  #pauseFor(ms: number): void {
+    if (ms <= 0 || this.#rest !== undefined || this.#isCut || this.#isClosed) return;
+    this.#rest = this.#deps.after(ms, () => {
+      this.#rest = undefined;
+      if (!this.#isPaused) return;
+      this.#resume();
+      this.#finishIfDone();
+    });
   }
 
   /** @returns whether the peer sends HTTP, and the HTTP server has taken over the socket */
@@ -186,11 +243,14 @@ export class Connection implements Caller, LineSink {
   }
 
   /** @returns the text that must wait because the connection is at a limit */
-  #consume(text: string): string | undefined {
-    const isRisky = mayHoldRiskyNumber(text);
+  #consume(text: string, isRisky: boolean): string | undefined {
     let start = 0;
-    while (start <= text.length && !this.#isCut) {
+    for (let lines = 1; start <= text.length && !this.#isCut; lines++) {
       if (this.#isFull()) return text.slice(start);
+      if (lines % linesPerLook === 0 && this.#deps.monotonic() >= this.#turnEndsAt) {
+        this.#pauseFor(1);
+        return text.slice(start);
+      }
       const found = text.indexOf("\n", start);
       const end = found === -1 ? text.length : found;
       this.#line(start === 0 && end === text.length ? text : text.slice(start, end), isRisky);
@@ -219,23 +279,27 @@ export class Connection implements Caller, LineSink {
 
   #isFull(): boolean {
     const { readPauseBytes, inFlightMax } = this.#deps.limits;
+    if (this.#rest !== undefined) return true;
     return this.#writeQueue.unsent > readPauseBytes || this.inFlight.handlers >= inFlightMax;
   }
 
   #resume(): void {
-    this.#isReading = true;
-    while (this.#backlog.length > 0 && !this.#isCut) {
-      const rest = this.#consume(this.#backlog[0] ?? "");
+    const begunAt = this.#begin();
+    for (let [first] = this.#backlog; first !== undefined && !this.#isCut; [first] = this.#backlog) {
+      const rest = this.#consume(first.text, first.isRisky);
       if (rest !== undefined) {
-        this.#backlog[0] = rest;
+        first.text = rest;
         break;
       }
       this.#backlog.shift();
     }
+    this.#countHeld();
     this.#isReading = false;
     this.#writeQueue.flush();
+    this.#book(begunAt, 0);
     if (this.#backlog.length > 0 || this.#isFull()) return;
     this.#isPaused = false;
+    this.#partialSince = this.#deps.monotonic();
     this.#socket.resume();
   }
 
@@ -249,7 +313,8 @@ export class Connection implements Caller, LineSink {
     this.#hasEnded = true;
     if (this.#destroyIfGone()) return;
     if (!this.#isCut) this.#reader.end();
-    this.#countPartial();
+    this.#countHeld();
+    if (this.#backlog.length > 0) this.#isPaused = true;
     this.inFlight.grantAll();
     this.#finishIfDone();
   }
@@ -268,26 +333,28 @@ export class Connection implements Caller, LineSink {
 
   #onClose(): void {
     this.#isClosed = true;
+    this.#rest?.cancel();
     this.#backlog = [];
     this.#reader.discard();
-    this.#countPartial();
+    this.#countHeld();
     this.inFlight.interruptAll(new BridgeError("CANCELLED", "The connection has closed"));
     for (const resolve of this.#writableWaiters.splice(0)) resolve();
     for (const listener of this.#closeListeners.splice(0)) listener();
   }
 
-  #countPartial(): void {
+  #countHeld(): void {
     const { share, limits } = this.#deps;
     const { partialBytes } = this.#reader;
-    if (partialBytes === this.#countedPartial) return;
-    share.partialBytes += partialBytes - this.#countedPartial;
-    this.#countedPartial = partialBytes;
+    const held = this.#backlog.reduce((sum, { text }) => sum + text.length, partialBytes);
+    if (held === this.#countedHeld) return;
+    share.heldBytes += held - this.#countedHeld;
+    this.#countedHeld = held;
     if (partialBytes > limits.frameBytesMax) this.#cutTooLong();
-    if (share.partialBytes > limits.partialBytesMax) {
+    if (share.heldBytes > limits.partialBytesMax) {
       this.cut(
         new BridgeError(
           "FRAME_TOO_LARGE",
-          "The unfinished lines of all the principal's connections are too long together",
+          "The unfinished and the waiting lines of all the principal's connections are too long together",
         ),
       );
     }

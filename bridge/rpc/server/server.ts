@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
+import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { CallPolicy } from "../dispatch/call-policy.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
@@ -20,7 +21,8 @@ import { JoinedLines } from "../wire/joined-lines.ts";
 import { LineBuffers } from "../wire/line-buffers.ts";
 import { LongBuffers } from "../wire/long-buffers.ts";
 import { Connection } from "./connection.ts";
-import type { PrincipalShare } from "./connection-deps.ts";
+import type { LongWork } from "./connection-deps.ts";
+import { PrincipalShare } from "./principal-share.ts";
 
 export interface RpcServerOptions {
   readonly logger: Logger;
@@ -28,6 +30,8 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits>;
   /** Distinguishes a disconnected peer from a half-closed one. Without it, the calls of a disconnected peer run until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
+  /** Called with work for one peer that kept the thread for long. */
+  readonly onLongWork?: (work: LongWork) => void;
   /** Checks results, stream items and errors against the contract, in tests and development. */
   readonly validateResults?: boolean;
 }
@@ -57,6 +61,8 @@ export interface RpcStats {
   readonly cut: number;
   /** Closed because the peer did not read. */
   readonly slowConsumers: number;
+  /** Lines that were no requests. */
+  readonly invalid: number;
 }
 
 /** Serves the methods of a contract to attached peers and to local callers. */
@@ -88,8 +94,12 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 const hasExpired = (principal: Principal, now: number): boolean =>
   "expiresAtMs" in principal && principal.expiresAtMs !== undefined && principal.expiresAtMs <= now;
 
+/** Principals whose shares are kept. */
+const sharesMax = 10_000;
+
 /** The connections of one principal. */
-interface Group extends PrincipalShare {
+interface Group {
+  readonly share: PrincipalShare;
   readonly connections: Set<Connection>;
 }
 
@@ -104,11 +114,12 @@ class Server implements RpcServer {
   /** By principal id. Connections that are closing are in no group. */
   readonly #groups = new Map<string, Group>();
   readonly #open = new Set<Connection>();
+  readonly #shares = new BoundedMap<string, PrincipalShare>(sharesMax);
   #service: LocalService | undefined;
   #http: HttpTakeover | undefined;
   readonly #sweeper: Timer;
   readonly #lingering = new Set<Timer>();
-  readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0 };
+  readonly #counts = { connections: 0, accepted: 0, refused: 0, evicted: 0, cut: 0, slowConsumers: 0, invalid: 0 };
   /** Created once, because a flood of connections would create one error for each. */
   readonly #eviction = new BridgeError(
     "TOO_MANY_CONNECTIONS",
@@ -208,7 +219,7 @@ class Server implements RpcServer {
     const connection = new Connection(socket, {
       id: ++this.#connectionIds,
       principal,
-      share: group,
+      share: group.share,
       dispatcher: this.#served().dispatcher,
       lineBuffers: this.#lineBuffers,
       longBuffers: this.#longBuffers,
@@ -216,6 +227,11 @@ class Server implements RpcServer {
       flusher: this.#flusher,
       limits: this.#limits,
       monotonic: () => this.#options.clock.monotonic(),
+      after: (ms, callback) => this.#options.clock.after(ms, callback),
+      onLongWork: (work) => this.#options.onLongWork?.(work),
+      onInvalid: () => {
+        this.#counts.invalid += 1;
+      },
       nextCorrelationId: this.#nextCorrelationId,
       hasHungUp: this.#options.hasHungUp,
       http: principal.kind === "agent" ? undefined : this.#http,
@@ -251,10 +267,17 @@ class Server implements RpcServer {
   #groupOf(principal: Principal): Group {
     let group = this.#groups.get(principal.id);
     if (group === undefined) {
-      group = { connections: new Set(), partialBytes: 0 };
+      group = { connections: new Set(), share: this.#shareOf(principal) };
       this.#groups.set(principal.id, group);
     }
     return group;
+  }
+
+  #shareOf({ id }: Principal): PrincipalShare {
+    let share = this.#shares.get(id);
+    share ??= new PrincipalShare(this.#limits, this.#options.clock);
+    this.#shares.set(id, share);
+    return share;
   }
 
   #evictSilent(group: Group): boolean {

@@ -22,7 +22,8 @@ export interface Served extends AsyncDisposable {
 
 export interface ServeOptions extends Partial<RpcServerOptions>, Partial<ServedMethods> {
   readonly methods?: Readonly<Record<string, readonly [AnyMethod, AnyHandler]>>;
-  readonly principal?: Principal;
+  /** Whose each connection is; an admin's when left out. */
+  readonly principal?: Principal | (() => Principal);
 }
 
 const admin: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
@@ -57,7 +58,7 @@ export async function serveFixtures({
   const native = loadNativeCalls();
   const server = createRpcServer({ logger, clock: systemClock, hasHungUp: native?.hasHungUp, ...options });
   server.serve({ table: table ?? createMethodTable(contract, handlers), policy, pages });
-  const attach = (socket: Socket) => server.attach(socket, principal);
+  const attach = (socket: Socket) => server.attach(socket, typeof principal === "function" ? principal() : principal);
   const socketServer = await serveSocket(path, attach, { logger, reads: sharedReads() });
   return {
     path,
