@@ -4,7 +4,7 @@ import type { Json } from "./json.ts";
 /** What a provider speaks. */
 export type ProviderKind = "openai" | "anthropic";
 /** What a caller may speak. */
-export type EndpointDialectName = ProviderKind | "responses";
+export type EndpointDialectName = ProviderKind | "responses" | "gemini";
 /** All requests and answers that the bridge reads. */
 export type DialectName = EndpointDialectName | "embeddings";
 

@@ -3,6 +3,7 @@ import { anthropicProvider } from "./anthropic-provider.ts";
 import type { ChatRequest, EndpointDialectName, ProviderKind } from "./chat-request.ts";
 import type { EndpointDialect, ProviderDialect } from "./dialect.ts";
 import { embeddingsProvider } from "./embeddings.ts";
+import { geminiEndpoint } from "./gemini-endpoint.ts";
 import { openaiEndpoint } from "./openai-endpoint.ts";
 import { openaiProvider } from "./openai-provider.ts";
 import { responsesEndpoint } from "./responses-endpoint.ts";
@@ -12,6 +13,7 @@ export const endpointDialects: Readonly<Record<EndpointDialectName, EndpointDial
   openai: openaiEndpoint,
   anthropic: anthropicEndpoint,
   responses: responsesEndpoint,
+  gemini: geminiEndpoint,
 };
 const providerDialects: Readonly<Record<ProviderKind, ProviderDialect>> = {
   openai: openaiProvider,

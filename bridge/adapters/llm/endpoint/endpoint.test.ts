@@ -254,6 +254,83 @@ describe("the official Anthropic SDK at the endpoint", () => {
   });
 });
 
+describe("a client of Gemini's API", () => {
+  const contents = [{ role: "user", parts: [{ text: "Hello" }] }];
+
+  async function client() {
+    const { socketPath, apiKey, bench } = await open();
+    const post = async (model: string, operation: string, body: object) => {
+      const path = `/v1beta/models/${encodeURIComponent(model)}:${operation}`;
+      const headers = { "x-goog-api-key": apiKey, "content-type": "application/json" };
+      return unixFetch(socketPath)(`http://bridge${path}`, { method: "POST", body: JSON.stringify(body), headers });
+    };
+    return { post, bench, socketPath, apiKey };
+  }
+
+  test.each(["oai/m", "ant/m"])("gets a whole answer of %s, and a streamed one", async (model) => {
+    const { post, bench } = await client();
+    const body = {
+      contents,
+      systemInstruction: { parts: [{ text: "Be short" }] },
+      generationConfig: { maxOutputTokens: 20 },
+    };
+    expect(await (await post(model, "generateContent", body)).json()).toMatchObject({
+      candidates: [{ content: { role: "model", parts: [{ text: "word ".repeat(8) }] }, finishReason: "STOP" }],
+      usageMetadata: { candidatesTokenCount: 8 },
+    });
+    const chunks = (await (await post(model, "streamGenerateContent?alt=sse", body)).text())
+      .split("\n\n")
+      .filter((line) => line.startsWith("data: "))
+      .map((line) => JSON.parse(line.slice(6)));
+    const texts = chunks.map((chunk) => chunk.candidates[0].content.parts[0]?.text ?? "");
+    expect(texts.join("")).toBe("word ".repeat(8));
+    expect(chunks.at(-1)).toMatchObject({
+      candidates: [{ finishReason: "STOP" }],
+      usageMetadata: { candidatesTokenCount: 8 },
+    });
+    expect(ledger(bench)).toMatchObject({ calls: 2, outputTokens: 16, held: 0, bounded: 0 });
+  });
+
+  test("gets a function call, and brings its response by name", async () => {
+    const { post } = await client();
+    benches.provider.next({ toolCall: { name: "look", input: { at: 1 } } });
+    const parameters = { type: "OBJECT", properties: { at: { type: "INTEGER", nullable: true } } };
+    const tools = [{ functionDeclarations: [{ name: "look", description: "Looks", parameters }], googleSearch: {} }];
+    const called = await post("oai/m", "generateContent", { contents, tools });
+    const answer = (await called.json()) as { candidates: [{ content: object }] };
+    expect(answer).toMatchObject({
+      candidates: [{ content: { parts: [{ functionCall: { name: "look", args: { at: 1 } } }] } }],
+    });
+    expect(called.headers.get("x-armorclaw-dropped")).toBe("tools.googleSearch");
+    const response = { role: "user", parts: [{ functionResponse: { name: "look", response: { output: "A cat" } } }] };
+    await post("oai/m", "generateContent", { contents: [...contents, answer.candidates[0].content, response], tools });
+    expect(benches.provider.requests.map(({ body }) => body)).toMatchObject([
+      { tools: [{ function: { parameters: { type: "object", properties: { at: { type: ["integer", "null"] } } } } }] },
+      {
+        messages: [
+          { role: "user" },
+          { role: "assistant", tool_calls: [{ id: "call_1" }] },
+          { role: "tool", tool_call_id: "call_1", content: "A cat" },
+        ],
+      },
+    ]);
+  });
+
+  test("counts tokens, lists models, and reads errors in Google's form", async () => {
+    const { post, socketPath, apiKey } = await client();
+    expect(await (await post("oai/m", "countTokens", { contents })).json()).toHaveProperty("totalTokens");
+    const listed = await unixFetch(socketPath)(`http://bridge/v1beta/models?key=${apiKey}`);
+    expect(await listed.json()).toMatchObject({
+      models: expect.arrayContaining([expect.objectContaining({ name: "models/oai/m" })]),
+    });
+    const failed = await post("none", "generateContent", { contents });
+    expect(failed.status).toBe(404);
+    expect(await failed.json()).toMatchObject({ error: { code: 404, status: "NOT_FOUND" } });
+    const video = { contents: [{ role: "user", parts: [{ fileData: { fileUri: "gs://x" } }] }] };
+    expect((await post("oai/m", "generateContent", video)).status).toBe(400);
+  });
+});
+
 describe("the phantom key", () => {
   const statusOf = (socketPath: string, key: string): Promise<number | undefined> =>
     new Promise((resolve, reject) => {

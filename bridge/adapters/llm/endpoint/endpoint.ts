@@ -8,7 +8,7 @@ import { defaultRpcLimits, type SideSocket, structureFault } from "../../../rpc/
 import type { AnswerSink } from "../broker/answer-reader.ts";
 import type { ModelBroker } from "../broker/broker.ts";
 import type { LlmCaller } from "../broker/call-context.ts";
-import type { ChatRequest } from "../codecs/chat-request.ts";
+import type { ChatRequest, EndpointDialectName } from "../codecs/chat-request.ts";
 import { endpointDialects } from "../codecs/dialects.ts";
 import { decodeEmbeddingsRequest } from "../codecs/embeddings.ts";
 import { type Json, parseObject } from "../codecs/json.ts";
@@ -114,8 +114,8 @@ export class LlmEndpoint implements Service {
   ): Promise<void> {
     const asked = endpointRequest(request.method ?? "", request.url ?? "");
     if (asked === undefined) throw new BridgeError("METHOD_NOT_FOUND", `This endpoint serves ${servedPaths}`);
-    if (asked.kind === "models") return this.#models(response, caller);
-    if (asked.kind === "model") return this.#model(response, caller, asked.model);
+    if (asked.kind === "models") return this.#models(response, caller, asked.dialect);
+    if (asked.kind === "model") return this.#model(response, caller, asked.model, asked.dialect);
     using held = await this.#bytes.read(request, caller.agent?.agentId ?? caller.principal);
     const fault = structureFault(held.text, defaultRpcLimits);
     if (fault !== undefined) throw new BridgeError("INVALID_REQUEST", fault);
@@ -126,7 +126,8 @@ export class LlmEndpoint implements Service {
 
   #call(asked: EndpointRequest, body: Json, exchange: Exchange): Promise<void> {
     if (asked.kind === "embeddings") return this.#embed(decodeEmbeddingsRequest(body), exchange);
-    const chat = endpointDialects[asked.dialect].decodeRequest(body, exchange.request.headers);
+    const inPath = "inPath" in asked ? asked.inPath : {};
+    const chat = endpointDialects[asked.dialect].decodeRequest({ ...body, ...inPath }, exchange.request.headers);
     return asked.kind === "countTokens" ? this.#count(chat, exchange) : this.#chat(asked, chat, exchange);
   }
 
@@ -164,20 +165,30 @@ export class LlmEndpoint implements Service {
   async #count(chat: ChatRequest, { response, caller, signal }: Exchange): Promise<void> {
     const { tokens, isEstimate } = await this.#broker.countTokens(chat, caller, signal);
     const headers = isEstimate ? { "x-armorclaw-estimated": "1" } : {};
-    answer(response, JSON.stringify({ object: "response.input_tokens", input_tokens: tokens }), headers);
+    answer(
+      response,
+      JSON.stringify({ object: "response.input_tokens", input_tokens: tokens, totalTokens: tokens }),
+      headers,
+    );
   }
 
-  #models(response: ServerResponse, caller: LlmCaller): void {
-    const data = this.#broker.namesFor(caller).map(({ name, route }) => described(name, route.provider.name));
+  #models(response: ServerResponse, caller: LlmCaller, dialect: EndpointDialectName): void {
+    const names = this.#broker.namesFor(caller);
+    const data = names.map(({ name, route }) => described(name, route.provider.name));
     const ids = { first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
-    answer(response, JSON.stringify({ object: "list", data, has_more: false, ...ids }));
+    const list =
+      dialect === "gemini"
+        ? { models: names.map(({ name }) => geminiModel(name)) }
+        : { object: "list", data, has_more: false, ...ids };
+    answer(response, JSON.stringify(list));
   }
 
-  #model(response: ServerResponse, caller: LlmCaller, model: string): void {
+  #model(response: ServerResponse, caller: LlmCaller, model: string, dialect: EndpointDialectName): void {
     const found = this.#broker.namesFor(caller).find(({ name }) => name === model);
     if (found === undefined)
       throw new BridgeError("LLM_MODEL_NOT_FOUND", `${model.slice(0, 200)} is not among the models that you may use`);
-    answer(response, JSON.stringify(described(found.name, found.route.provider.name)));
+    const { name, route } = found;
+    answer(response, JSON.stringify(dialect === "gemini" ? geminiModel(name) : described(name, route.provider.name)));
   }
 }
 
@@ -205,9 +216,17 @@ const described = (id: string, owner: string) => ({
   display_name: id,
 });
 
-function presentedKey({ headers }: IncomingMessage): string {
-  const key = headers["x-api-key"] ?? headers.authorization?.replace(/^Bearer /i, "");
-  return typeof key === "string" ? key : "";
+const geminiModel = (name: string) => ({
+  name: `models/${name}`,
+  displayName: name,
+  supportedGenerationMethods: ["generateContent", "countTokens"],
+});
+
+/** Where the SDKs of OpenAI, Anthropic and Google put the key. */
+function presentedKey({ headers, url = "" }: IncomingMessage): string {
+  const { authorization } = headers;
+  const key = headers["x-api-key"] ?? authorization?.replace(/^Bearer /i, "") ?? headers["x-goog-api-key"];
+  return typeof key === "string" ? key : (new URLSearchParams(url.split("?", 2)[1] ?? "").get("key") ?? "");
 }
 
 function callerOf(agent: EndpointHolder, { headers }: IncomingMessage): LlmCaller {
