@@ -84,8 +84,8 @@ export const defaultRules: readonly AlertRule[] = [
     name: "provider-lost",
     types: ["llm.provider_unavailable"],
     severity: "warning",
-    key: "{provider}",
-    text: "The model provider {provider} does not answer",
+    key: "{provider} {model}",
+    text: "Calls to the model provider {provider} pause (model {model}): {reason}",
     recoveredBy: ["llm.provider_recovered"],
   }),
   rule({

@@ -2,20 +2,22 @@ import * as z from "zod";
 import { defineEvent } from "../types/define.ts";
 import { Timestamp } from "../types/ids.ts";
 
+const PausedModel = z.string().describe("The model whose calls pause; `*` for all models of the provider.");
+
 const providerUnavailable = defineEvent({
-  summary: "A provider failed too often, and the bridge pauses calls to it; published once.",
+  summary: "A provider failed too often, and the bridge pauses calls to it, or those of one model; published once.",
   channel: "llm.<provider>.provider_unavailable",
   priority: "high",
-  data: z.object({ provider: z.string(), reason: z.string(), until: Timestamp }),
-  example: { provider: "openai", reason: "It answers 503", until: "2026-11-21T08:00:30.000Z" },
+  data: z.object({ provider: z.string(), model: PausedModel, reason: z.string(), until: Timestamp }),
+  example: { provider: "openai", model: "openai/gpt-5", reason: "It answers 503", until: "2026-11-21T08:00:30.000Z" },
 });
 
 const providerRecovered = defineEvent({
   summary: "A provider answers again.",
   channel: "llm.<provider>.provider_recovered",
   priority: "normal",
-  data: z.object({ provider: z.string() }),
-  example: { provider: "openai" },
+  data: z.object({ provider: z.string(), model: PausedModel }),
+  example: { provider: "openai", model: "openai/gpt-5" },
 });
 
 const fallbackUsed = defineEvent({

@@ -51,7 +51,12 @@ export function requests() {
 }
 
 /** Makes one call and collects the answer in the request's dialect, as the endpoint sends it. */
-export async function call({ broker }: BrokerBench, request: ChatRequest, signal = new AbortController().signal) {
+export async function call(
+  { broker }: BrokerBench,
+  request: ChatRequest,
+  signal = new AbortController().signal,
+  caller = agentCaller,
+) {
   const codec = endpointDialects[request.source.dialect === "anthropic" ? "anthropic" : "openai"];
   const encoder = codec.streamEncoder(request);
   const events: SseEvent[] = [];
@@ -69,7 +74,7 @@ export async function call({ broker }: BrokerBench, request: ChatRequest, signal
     flush: () => undefined,
     end: () => undefined,
   };
-  const result = await broker.chat(request, agentCaller, sink, signal);
+  const result = await broker.chat(request, caller, sink, signal);
   const reply: unknown = whole === undefined ? undefined : JSON.parse(whole);
   return { ...result, reply, events, text: events.map(encodeSse).join("") };
 }

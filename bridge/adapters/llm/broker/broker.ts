@@ -58,7 +58,7 @@ export class ModelBroker {
     return this.modelsFor(caller).map(({ id, model, provider: { name, listName } }) => {
       const { circuit, rateLimits } = providers.of(name);
       const price = prices.find(name, model, listName, at);
-      return { id, provider: name, price, state: circuit.state, waitMs: rateLimits.waitMs(id) };
+      return { id, provider: name, price, state: circuit.stateOf(id), waitMs: rateLimits.waitMs(id) };
     });
   }
 

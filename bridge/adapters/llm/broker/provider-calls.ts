@@ -21,6 +21,7 @@ import { AnswerReader } from "./answer-reader.ts";
 import { type CallContext, type ChatResult, type LlmCaller, runOf } from "./call-context.ts";
 import type { Route } from "./models.ts";
 import type { SecretReader } from "./ports.ts";
+import type { CircuitCall } from "./provider-circuit.ts";
 import type { Providers } from "./providers.ts";
 import { readAll, UpstreamFailure } from "./upstream.ts";
 
@@ -78,19 +79,21 @@ export class ProviderCalls {
   /** @throws BridgeError LLM_PROVIDER_UNAVAILABLE when another model may be tried */
   async call(route: Route, context: CallContext): Promise<ChatResult> {
     const { circuit } = this.#deps.providers.of(route.provider.name);
+    const own = { caller: context.caller.principal, model: route.id };
     let reserved: Reservation | undefined;
     try {
       for (let attempt = 1; ; attempt++) {
-        await this.#awaitTurn(route, context.signal);
+        await this.#awaitTurn(route, own, context.signal);
         try {
           reserved ??= await this.#reserve(route, context);
           await this.#exchange(route, context, reserved);
-          circuit.succeeded();
+          circuit.succeeded(own);
           const settled = reserved;
           reserved = undefined;
           return await this.#settle(route, settled);
         } catch (error) {
-          if (!(error instanceof UpstreamFailure)) circuit.abandoned();
+          if (error instanceof UpstreamFailure) circuit.failed(own, error);
+          else circuit.abandoned(own);
           if (!(error instanceof UpstreamFailure) || reserved === undefined) throw error;
           reserved.wasSent = false;
           if (error.kind === "unknown") {
@@ -111,10 +114,10 @@ export class ProviderCalls {
    * Asks a provider that counts tokens for nothing, once.
    * @returns undefined where the provider does not count, or does not answer
    */
-  async countTokens({ provider, model }: Route, request: ChatRequest, caller: LlmCaller, signal: AbortSignal) {
+  async countTokens({ provider, model, id }: Route, request: ChatRequest, caller: LlmCaller, signal: AbortSignal) {
     if (provider.kind !== "anthropic" || request.source.dialect !== "anthropic") return undefined;
     const { upstream, circuit } = this.#deps.providers.of(provider.name);
-    if (circuit.state === "open") return undefined;
+    if (circuit.stateOf(id) === "open") return undefined;
     const dialect = providerDialect(provider.kind, request);
     const {
       max_tokens: _max,
@@ -141,13 +144,13 @@ export class ProviderCalls {
   }
 
   /** Waits until the provider takes calls for the model, and enters the provider's circuit. */
-  async #awaitTurn({ provider, id }: Route, signal: AbortSignal): Promise<void> {
+  async #awaitTurn({ provider, id }: Route, own: CircuitCall, signal: AbortSignal): Promise<void> {
     const { circuit, rateLimits } = this.#deps.providers.of(provider.name);
     const waitMs = rateLimits.waitMs(id);
     if (waitMs > this.#settings.waitMaxMs) throw unavailable(provider.name, "it limits the rate", waitMs);
     // Callers that wait for the same moment come at different times.
     if (waitMs > 0) await delay(this.#deps.clock, waitMs + this.#deps.random() * this.#settings.backoffMs, signal);
-    const closedForMs = circuit.enter();
+    const closedForMs = circuit.enter(own);
     if (closedForMs !== undefined) throw unavailable(provider.name, "it failed too often", closedForMs);
   }
 
@@ -212,7 +215,7 @@ export class ProviderCalls {
     failure: UpstreamFailure,
     attempt: number,
   ): Promise<void> {
-    const { circuit, rateLimits } = this.#deps.providers.of(provider.name);
+    const { rateLimits } = this.#deps.providers.of(provider.name);
     const { backoffMs, attemptsMax, waitMaxMs } = this.#settings;
     this.#deps.logger.warn(
       { provider: provider.name, attempt, status: failure.status, kind: failure.kind },
@@ -221,10 +224,7 @@ export class ProviderCalls {
     // All of the wait is random: the calls that failed together do not return together.
     const ownWaitMs = backOff({ firstMs: backoffMs, maxMs: waitMaxMs, jitter: 1, random: this.#deps.random });
     const waitMs = failure.retryAfterMs ?? ownWaitMs(attempt);
-    if (failure.status === 429) {
-      circuit.abandoned();
-      rateLimits.pause(id, waitMs);
-    } else circuit.failed(failure.status === undefined ? failure.message : `It answers ${failure.status}`);
+    if (failure.status === 429) rateLimits.pause(id, waitMs);
     if (context.hasSent)
       throw new BridgeError("LLM_STREAM_FAILED", `${provider.name}: ${failure.message}`, undefined, { cause: failure });
     if (attempt >= attemptsMax || waitMs > waitMaxMs) {

@@ -45,7 +45,7 @@ describe("a provider in trouble", () => {
   });
 
   test("gets no more calls after failures in a row, is reported once, and is tried again later", async () => {
-    const bench = await benches.open({ failuresMax: 3, openMs: 200 });
+    const bench = await benches.open({ failuresMax: 3, openMs: 2_000 });
     benches.provider.next({ status: 500 }, { status: 500 }, { status: 500 });
     await expect(call(bench, openaiRequest())).rejects.toThrow();
     for (let i = 0; i < 3; i++)
@@ -166,4 +166,55 @@ test("after many calls of all kinds at once, the ledger and the provider agree",
   expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(60);
   const { cost, inputTokens, outputTokens, held } = ledger(bench);
   expect({ cost, inputTokens, outputTokens, held }).toEqual({ ...benches.billed(), held: 0 });
+});
+
+describe("what one agent asks for", () => {
+  const never = new AbortController().signal;
+  const as = (agentId: string) => ({ principal: `agent:${agentId}`, agent: { agentId, loop: "mail", epoch: 1 } });
+  const refused = { code: "LLM_PROVIDER_UNAVAILABLE" };
+
+  test.each([
+    ["errors of the provider", { status: 500 }],
+    ["answers that break off", { breakAt: "head" as const }],
+    ["answers that do not begin", { stallAt: "head" as const }],
+  ])("and ends in %s stops that agent alone", async (_, behaviour) => {
+    const bench = await benches.open({ failuresMax: 3, openMs: 60_000, headMs: 100 });
+    benches.provider.next(...Array.from({ length: 3 }, () => behaviour));
+    await expect(call(bench, openaiRequest(), never, as("odd-1"))).rejects.toMatchObject(refused);
+    await call(bench, openaiRequest(), never, as("good-1"));
+    await expect(call(bench, openaiRequest(), never, as("odd-1"))).rejects.toMatchObject(refused);
+    await call(bench, openaiRequest(), never, as("good-2"));
+  });
+
+  test("and that the provider refuses, is too slow for the agent, or is left by it, counts nowhere", async () => {
+    const bench = await benches.open({ failuresMax: 2, openMs: 60_000, callMs: 150 });
+    benches.provider.next({ status: 400 }, { status: 408 }, { status: 413 }, { status: 409 }, { status: 422 });
+    for (let n = 0; n < 3; n++) await call(bench, openaiRequest(), never, as("odd-1")).catch(() => undefined);
+    benches.provider.next({ stallAt: "head" }, { stallAt: "head" }, { stallAt: "head" });
+    for (let n = 0; n < 3; n++) await call(bench, openaiRequest(), never, as("odd-1")).catch(() => undefined);
+    expect(bench.published).toEqual([]);
+    await call(bench, openaiRequest(), never, as("odd-1"));
+  });
+
+  test("of one model in vain leaves the provider's other models open", async () => {
+    const bench = await benches.open({
+      failuresMax: 3,
+      openMs: 60_000,
+      limits: [costLimit("global", "day", 1_000_000, { unit: "tokens" })],
+    });
+    const unpriced = () => openaiRequest({ model: "oai/unpriced" });
+    benches.provider.next(...Array.from({ length: 4 }, () => ({ status: 500 })));
+    await expect(call(bench, unpriced(), never, as("a-1"))).rejects.toMatchObject(refused);
+    await expect(call(bench, unpriced(), never, as("a-2"))).rejects.toMatchObject(refused);
+    await expect(call(bench, unpriced(), never, as("a-3"))).rejects.toMatchObject(refused);
+    expect(bench.published).toMatchObject([{ type: "llm.provider_unavailable", data: { model: "oai/unpriced" } }]);
+    await call(bench, openaiRequest(), never, as("a-1"));
+  });
+
+  test("finds all models of a provider paused that takes no connections", async () => {
+    const bench = await benches.open({ failuresMax: 3, openMs: 60_000, baseUrl: "http://127.0.0.1:1" });
+    await expect(call(bench, openaiRequest(), never, as("a-1"))).rejects.toMatchObject(refused);
+    await expect(call(bench, openaiRequest(), never, as("a-2"))).rejects.toThrow("it failed too often");
+    expect(bench.published).toMatchObject([{ data: { provider: "oai", model: "*" } }]);
+  });
 });

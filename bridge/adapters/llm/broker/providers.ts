@@ -1,14 +1,15 @@
 import type { PublishEvent } from "../../../events/index.ts";
 import type { Service } from "../../../lifecycle/index.ts";
-import { CircuitBreaker, type CircuitSettings, type CircuitState } from "../../../platform/circuit-breaker.ts";
+import type { CircuitSettings, CircuitState } from "../../../platform/circuit-breaker.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import type { ProviderSettings } from "./models.ts";
+import { type OnCircuitChange, ProviderCircuit } from "./provider-circuit.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { Upstream, type UpstreamSettings } from "./upstream.ts";
 
 export interface Provider {
   readonly upstream: Upstream;
-  readonly circuit: CircuitBreaker;
+  readonly circuit: ProviderCircuit;
   readonly rateLimits: RateLimits;
 }
 
@@ -26,18 +27,18 @@ export class Providers implements Service {
   ) {
     this.#providers = new Map(
       settings.map(({ name, baseUrl }) => {
-        const onChange = (state: "open" | "closed", reason: string) => {
-          if (state === "closed") publish("llm.provider_recovered", "bridge", { provider: name });
+        const onChange: OnCircuitChange = (state, reason, model = "*") => {
+          if (state === "closed") publish("llm.provider_recovered", "bridge", { provider: name, model });
           else {
             const until = new Date(clock.now() + circuit.openMs).toISOString();
-            publish("llm.provider_unavailable", "bridge", { provider: name, reason, until });
+            publish("llm.provider_unavailable", "bridge", { provider: name, model, reason, until });
           }
         };
         return [
           name,
           {
             upstream: new Upstream({ baseUrl, ...http }, clock),
-            circuit: new CircuitBreaker(clock, circuit, onChange),
+            circuit: new ProviderCircuit(clock, circuit, onChange),
             rateLimits: new RateLimits(clock),
           },
         ];
@@ -52,7 +53,7 @@ export class Providers implements Service {
   }
 
   get circuits(): readonly CircuitState[] {
-    return [...this.#providers.values()].map(({ circuit }) => circuit.state);
+    return [...this.#providers.values()].flatMap(({ circuit }) => circuit.states);
   }
 
   of(name: string): Provider {
