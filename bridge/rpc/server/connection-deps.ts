@@ -42,6 +42,8 @@ export interface ConnectionDeps {
   readonly onInvalid: () => void;
   /** Called after an asynchronous handler has ended. */
   readonly onSettled: () => void;
+  /** Called before the bridge ends the connection by itself: a transport may name the reason in its last frame. */
+  readonly onEnding: ((reason: BridgeError) => void) | undefined;
   /** Called when the bridge closes the connection. */
   readonly onCut: (reason: BridgeError, isSlow: boolean) => void;
 }

@@ -152,16 +152,18 @@ export class Connection implements Caller, LineSink {
       new BridgeError("CANCELLED", "The bridge closed the connection", undefined, { cause: reason }),
     );
     if (!this.#isHandedOver) this.#writeQueue.add(errorText(unknownId, reason.toWire()), true);
-    this.end();
+    this.end(reason);
     this.#deps.onCut(reason, false);
   }
 
   /**
    * Ends it once everything queued is out. What still comes in is thrown away rather than left in the kernel: closing over
    * unread bytes resets the connection, and the peer would lose the last lines.
+   * @param reason why the bridge ends it; left out when the peer ended it
    */
-  end(): void {
+  end(reason?: BridgeError): void {
     this.#isCut = true;
+    if (reason !== undefined) this.#deps.onEnding?.(reason);
     if (this.#isHandedOver) {
       this.#socket.destroy();
       return;

@@ -72,11 +72,13 @@ export interface RpcServer extends LineServer {
   /** Makes calls for principals without a connection. */
   readonly local: LocalCaller;
   /** Serves one peer. The caller has established who it is. */
-  attach(lines: Duplex, principal: Principal): void;
+  attach(lines: Duplex, principal: Principal, onEnding?: (reason: BridgeError) => void): void;
   /** Refuses writes, ends streams, and lets the calls in flight finish until `deadline` aborts. */
   drain(deadline: AbortSignal): Promise<void>;
   /** Ends every connection of one principal, by its id. @returns how many there were */
   disconnect(principal: string): number;
+  /** The principal of an open connection, by its id. */
+  connected(id: string): Principal | undefined;
   /** Ends every connection. Idempotent. */
   close(): Promise<void>;
   readonly stats: RpcStats;
@@ -169,12 +171,12 @@ class Server implements RpcServer {
     this.#http = createHttpTakeover({ rpc: this, clock, bodyBytesMax, requestDeadlineMs, ...pages });
   }
 
-  attach(socket: Duplex, principal: Principal): void {
+  attach(socket: Duplex, principal: Principal, onEnding?: (reason: BridgeError) => void): void {
     const group = this.#groupOf(principal);
     const { connectionsMax, agentConnectionsMax } = this.#limits;
     const most = principal.kind === "agent" ? agentConnectionsMax : connectionsMax;
     const hasRoom = group.connections.size < most || this.#evictSilent(group);
-    const connection = this.#connect(socket, principal, group);
+    const connection = this.#connect(socket, principal, { group, onEnding });
     if (hasRoom) {
       group.connections.add(connection);
       this.#counts.accepted += 1;
@@ -203,11 +205,15 @@ class Server implements RpcServer {
     return connections.length;
   }
 
+  connected(id: string): Principal | undefined {
+    return this.#groups.get(id)?.connections.values().next().value?.principal;
+  }
+
   async close(): Promise<void> {
     this.#sweeper.cancel();
     const closing = [...this.#open].map((connection) => {
       const closed = new Promise<void>((resolve) => connection.onClose(resolve));
-      connection.end();
+      connection.end(new BridgeError("SHUTTING_DOWN"));
       this.#destroyLater(connection);
       return closed;
     });
@@ -215,7 +221,11 @@ class Server implements RpcServer {
     for (const timer of this.#lingering) timer.cancel();
   }
 
-  #connect(socket: Duplex, principal: Principal, group: Group): Connection {
+  #connect(
+    socket: Duplex,
+    principal: Principal,
+    { group, onEnding }: { readonly group: Group; readonly onEnding: ((reason: BridgeError) => void) | undefined },
+  ): Connection {
     const connection = new Connection(socket, {
       id: ++this.#connectionIds,
       principal,
@@ -236,6 +246,7 @@ class Server implements RpcServer {
       hasHungUp: this.#options.hasHungUp,
       http: principal.kind === "agent" ? undefined : this.#http,
       onSettled: () => this.#onSettled?.(),
+      onEnding,
       onCut: (reason, isSlow) => {
         group.connections.delete(connection);
         this.#counts[isSlow ? "slowConsumers" : "cut"] += 1;

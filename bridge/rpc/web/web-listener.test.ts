@@ -170,8 +170,28 @@ describe("WebSocket over TCP", () => {
     await open.tokens.revoke("t-1");
     expect(open.served.server.disconnect("token:t-1")).toBe(1);
     expect(await peer.next()).toMatchObject({ id: null, error: { code: expect.any(Number) } });
-    await peer.closed();
+    expect(await peer.closed()).toBe(4401);
     await expect(openWebSocket(open.listener.port, { token: "act_gone" })).rejects.toThrow("401");
+  });
+
+  test("names the reason in the close frame of each connection that the bridge ends", async () => {
+    await using open = await openWebListener({ serve: { limits: { connectionsMax: 1 } } });
+    const token = await open.mint();
+    await using first = await openWebSocket(open.listener.port, { token });
+    await first.ask(ping);
+    await using second = await openWebSocket(open.listener.port, { token });
+    expect(await second.closed()).toBe(4429);
+    first.socket.send(Buffer.from([0xff, 0xfe]), { binary: false });
+    expect(await first.closed()).toBe(1007);
+    await using fragmented = await openWebSocket(open.listener.port, { token });
+    const text = JSON.stringify(ping, null, 1);
+    fragmented.socket.send(text.slice(0, 9), { fin: false });
+    fragmented.socket.ping();
+    fragmented.socket.send(text.slice(9), { fin: true });
+    expect(await fragmented.next()).toEqual(pong);
+    expect(await fragmented.ask([ping, { ...ping, id: 2 }])).toHaveLength(2);
+    await open.listener.stop();
+    expect(await fragmented.closed()).toBe(1001);
   });
 
   test("closes on a message that is too long, and on a peer that does not read", async () => {

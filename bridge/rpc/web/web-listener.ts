@@ -57,6 +57,9 @@ const headDeadlineMs = 10_000;
 const requestDeadlineMs = 60_000;
 /** The most open sockets of all peers. */
 const connectionsMax = 2_048;
+/** The WebSocket close code of a server that stops, and the time for a peer to answer it. */
+const goingAway = 1001;
+const closeDeadlineMs = 1_000;
 
 /** Creates a TCP listener for HTTP, WebSocket or both. Every peer has to show a token. */
 export function createWebListener(options: WebListenerOptions): WebListener {
@@ -125,7 +128,12 @@ class HttpListener implements WebListener {
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    for (const socket of this.#webSockets?.clients ?? []) socket.terminate();
+    const clients = this.#webSockets?.clients;
+    for (const socket of clients ?? []) socket.close(goingAway, "SHUTTING_DOWN");
+    // A peer that does not answer the close frame does not hold up the stop.
+    AbortSignal.timeout(closeDeadlineMs).addEventListener("abort", () => {
+      for (const socket of clients ?? []) socket.terminate();
+    });
     this.#options.site?.close();
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => {

@@ -4,13 +4,23 @@ import { onOneLine } from "../wire/one-line.ts";
 
 const newline = 0x0a;
 
-/** A WebSocket as a stream of lines: each message that comes in is one, and each line that goes out is one message. */
-export function webSocketDuplex(socket: WebSocket): Duplex {
+/** The close frame that a WebSocket ends with. */
+export interface CloseFrame {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/**
+ * A WebSocket as a stream of lines: each message that comes in is one, and each line that goes out is one message.
+ * @param closing is asked for the close frame once the stream has ended
+ */
+export function webSocketDuplex(socket: WebSocket, closing: () => CloseFrame): Duplex {
   const duplex = new Duplex({
     read: () => socket.resume(),
     write: (chunk: Buffer, _, done) => sendLines(socket, chunk, done),
     final(done) {
-      socket.close(1000);
+      const { code, reason } = closing();
+      socket.close(code, reason);
       done();
     },
     destroy(error, done) {

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
-import { BridgeError } from "@armorclaw/protocol/errors";
+import { BridgeError, type ErrorCode } from "@armorclaw/protocol/errors";
 import type { WebSocket, WebSocketServer } from "ws";
 import type { Logger } from "../../logging/index.ts";
 import { readFirstMessage } from "../listen/first-message.ts";
 import { sealedLines } from "../listen/sealed-lines.ts";
 import type { LineServer } from "../ports/line-server.ts";
 import { type Authenticator, addressOf, bearerOf } from "./authenticator.ts";
-import { webSocketDuplex } from "./web-socket-duplex.ts";
+import { type CloseFrame, webSocketDuplex } from "./web-socket-duplex.ts";
 
 export const subprotocol = "armorclaw.jsonrpc.v1";
 
@@ -29,8 +29,26 @@ export interface WebSocketUpgrade {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
-/** In the range that WebSocket leaves to applications. */
-const closeUnauthenticated = 4401;
+/** Close codes of WebSocket. Those from 4000 are the application's. */
+const normal = 1000;
+const policyViolation = 1008;
+const closeCodes: Readonly<Partial<Record<ErrorCode, number>>> = {
+  SHUTTING_DOWN: 1001,
+  FRAME_TOO_LARGE: 1009,
+  UNAUTHENTICATED: 4401,
+  CANCELLED: 4401,
+  TIMED_OUT: 4408,
+  TOO_MANY_CONNECTIONS: 4429,
+  RATE_LIMITED: 4429,
+  ISSUER_UNAVAILABLE: 4503,
+};
+const reasonBytesMax = 123;
+
+/** The close frame for what the bridge ends a connection with. Its reason is the error's code. */
+const closeFrameOf = ({ code }: BridgeError): CloseFrame => ({
+  code: closeCodes[code] ?? policyViolation,
+  reason: code.slice(0, reasonBytesMax),
+});
 
 export async function createWebSocketUpgrade(options: WebSocketUpgradeOptions): Promise<WebSocketUpgrade> {
   const { WebSocketServer } = await import("ws");
@@ -99,15 +117,22 @@ async function welcome(
 ): Promise<void> {
   // Without a listener, an error of this socket would crash the process.
   socket.on("error", () => undefined);
-  const lines = linesOf(options, socket, request);
+  let closing: CloseFrame = { code: normal, reason: "" };
+  const onEnding = (reason: BridgeError) => {
+    closing = closeFrameOf(reason);
+  };
+  const lines = linesOf(
+    options,
+    webSocketDuplex(socket, () => closing),
+    request,
+  );
   const principal = known ?? (await firstMessage(options, socket, lines, request));
-  if (principal !== undefined) options.rpc.attach(lines, principal);
+  if (principal !== undefined) options.rpc.attach(lines, principal, onEnding);
   // Unread input of a refused peer would block the closing handshake.
   else lines.resume();
 }
 
-function linesOf({ sealKey, logger }: WebSocketUpgradeOptions, socket: WebSocket, request: IncomingMessage): Duplex {
-  const plain = webSocketDuplex(socket);
+function linesOf({ sealKey, logger }: WebSocketUpgradeOptions, plain: Duplex, request: IncomingMessage): Duplex {
   if (sealKey === undefined) return plain;
   return sealedLines(plain, sealKey, {
     onRefused: (reason) =>
@@ -129,7 +154,8 @@ async function firstMessage(
   }
   const { refusal } = welcome;
   options.logger.warn({ error: refusal, address: addressOf(request) }, "A WebSocket was refused");
-  const close = () => socket.close(closeUnauthenticated, refusal.code);
+  const { code, reason } = closeFrameOf(refusal);
+  const close = () => socket.close(code, reason);
   if (lines.destroyed) close();
   else lines.write(`${welcome.answer}\n`, close);
   return undefined;
