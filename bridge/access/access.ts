@@ -9,8 +9,9 @@ import {
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
+import type { GrantsOf } from "./admission.ts";
 import { type Delivery, SecretDelivery, type SecretReader } from "./delivery.ts";
-import { type Contract, channelsOf, coversChannel, type Explanation, explainMethod, methodsOf } from "./rights.ts";
+import { type Contract, channelsOf, coversChannel, methodsOf } from "./rights.ts";
 import { reachesChannel } from "./scopes.ts";
 import { type Grant, grantsOf, removeGrant, removeRole, roleRow, saveGrant, saveRole } from "./store.ts";
 import { type Holder, PhantomTokens, tokenPattern } from "./tokens.ts";
@@ -61,9 +62,12 @@ export class Access {
     return await this.#deps.store.write((sql) => removeRole(sql, principal));
   }
 
-  explain(principal: string, method: string): Explanation {
-    return explainMethod(this.#deps.contract, principal, this.roleOf(principal), method);
-  }
+  /** The grants of an agent's loop; also of an agent that does not run, by its name. */
+  readonly grantsOf: GrantsOf = (agentId) => {
+    const { agents } = this.#deps;
+    const loop = agents.find(agentId)?.loop ?? agentId.replace(/-\d+$/, "");
+    return agents.manifests().find(({ name }) => name === loop)?.grants ?? [];
+  };
 
   methodsOf(role: Role): string[] {
     return methodsOf(this.#deps.contract, role);

@@ -108,24 +108,33 @@ export class ApiTokens {
     return text.startsWith(prefix);
   }
 
+  /** The principal of a token, whether or not it has expired. */
+  principalOf(name: string): Principal | undefined {
+    const row = this.#store.read((sql) => sql.get("SELECT * FROM api_tokens WHERE name = ?", name));
+    return row === undefined ? undefined : principalOf(tokenOf(row));
+  }
+
   /** @returns the token's principal; undefined when the token is unknown, has expired or may not be used from the address */
   verify(token: string, address: string): Principal | undefined {
     const row = this.#store.read((sql) => sql.get("SELECT * FROM api_tokens WHERE hash = ?", hashOf(token)));
     if (row === undefined) return undefined;
-    const { name, role, methods, channels, agents, addresses, expiresAt } = tokenOf(row);
+    const found = tokenOf(row);
+    const { addresses, expiresAt } = found;
     if (expiresAt !== undefined && expiresAt <= this.#clock.now()) return undefined;
     if (addresses !== undefined && !isAmong(address, addresses)) return undefined;
-    return {
-      kind: "token",
-      id: `token:${name}`,
-      role,
-      ...(methods === undefined ? {} : { methods }),
-      ...(channels === undefined ? {} : { channels }),
-      ...(agents === undefined ? {} : { agents }),
-      ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }),
-    };
+    return principalOf(found);
   }
 }
+
+const principalOf = ({ name, role, methods, channels, agents, expiresAt }: ApiToken): Principal => ({
+  kind: "token",
+  id: `token:${name}`,
+  role,
+  ...(methods === undefined ? {} : { methods }),
+  ...(channels === undefined ? {} : { channels }),
+  ...(agents === undefined ? {} : { agents }),
+  ...(expiresAt === undefined ? {} : { expiresAtMs: expiresAt }),
+});
 
 /** Removes the tokens of a creator, and in turn those that they created. */
 function removeCreatedBy(sql: Sql, creator: string): string[] {

@@ -1,7 +1,9 @@
 export { Access, type AccessDeps } from "./access.ts";
+export { admissionPolicy } from "./admission.ts";
 export { chargeAgents, type MeteredAgents } from "./agent-quota.ts";
 export { type ApiToken, ApiTokens, tokenMigrations } from "./api-tokens.ts";
 export { EventRights, type PublishingAgents } from "./event-rights.ts";
+export { explainCall, type PrincipalSources } from "./explain.ts";
 export { FailedLogins } from "./failed-logins.ts";
 export { accessMigrations } from "./migrations.ts";
 export type { Contract } from "./rights.ts";

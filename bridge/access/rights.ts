@@ -1,6 +1,4 @@
 import type { AnyMethod, Principal, Role } from "@armorclaw/protocol";
-import { BridgeError } from "@armorclaw/protocol";
-import { nearest } from "@armorclaw/protocol/nearest";
 import { coversPattern } from "../events/index.ts";
 import { channelsInReach } from "./scopes.ts";
 
@@ -31,25 +29,4 @@ export function channelsOf(principal: Principal, loop: LoopRights | undefined, u
 /** Whether every channel that `pattern` matches is among `allowed`. */
 export function coversChannel(allowed: readonly string[], pattern: string): boolean {
   return allowed.some((right) => coversPattern(right, pattern));
-}
-
-export interface Explanation {
-  readonly role: Role | null;
-  readonly allowed: boolean;
-  readonly reasons: string[];
-}
-
-/** @throws BridgeError METHOD_NOT_FOUND */
-export function explainMethod(contract: Contract, principal: string, role: Role | null, method: string): Explanation {
-  const spec = Object.hasOwn(contract, method) ? contract[method] : undefined;
-  if (spec === undefined) {
-    const near = nearest(method, Object.keys(contract));
-    const hint = near === undefined ? "" : `; did you mean ${near}?`;
-    throw new BridgeError("METHOD_NOT_FOUND", `No method is called ${method}${hint}`, { method });
-  }
-  if (role === null)
-    return { role, allowed: false, reasons: [`${principal} has no role; \`access assign\` gives one`] };
-  const allowed = spec.roles.includes(role);
-  const admits = `${method} admits the roles ${spec.roles.join(", ")}`;
-  return { role, allowed, reasons: [`${principal} has the role ${role}`, allowed ? admits : `${admits}, not ${role}`] };
 }

@@ -8,7 +8,7 @@ const always = /^rpc\.(?:ping|cancel|stream_credit|authenticate)$/;
 
 type Limits = Pick<Extract<Principal, { kind: "token" | "matrix" }>, "methods" | "channels" | "agents">;
 
-const limitsOf = (principal: Principal): Limits =>
+export const limitsOf = (principal: Principal): Limits =>
   principal.kind === "token" || principal.kind === "matrix" ? principal : {};
 
 const channelsOfAgent = (agentId: string): string => `agent.${agentId}.>`;
@@ -22,6 +22,13 @@ export function reachesMethod(principal: Principal, method: string): boolean {
 /** Whether a method's name, or `domain.*`, is among what `right` stands for. */
 export function coversMethod(right: string, method: string): boolean {
   return right === method || (right.endsWith(".*") && method.startsWith(right.slice(0, -1)));
+}
+
+/** @returns why the principal's limits do not admit the method */
+export function refusedMethod(name: string, principal: Principal): BridgeError | undefined {
+  return reachesMethod(principal, name)
+    ? undefined
+    : new BridgeError("FORBIDDEN", `${principal.id} may not call ${name}`, { method: name });
 }
 
 /** The channels of a person or token: all, or those that it was limited to. */
@@ -57,10 +64,7 @@ export function assertUnlimited(principal: Principal): void {
 
 /** Enforces the limits of tokens for every method, as each method's `scope` declares them; what is not declared is refused. */
 export const scopePolicy = {
-  authorize: ({ name }, principal) =>
-    reachesMethod(principal, name)
-      ? undefined
-      : new BridgeError("FORBIDDEN", `${principal.id} may not call ${name}`, { method: name }),
+  authorize: ({ name }, principal) => refusedMethod(name, principal),
   intercept: ({ entry, principal }, params, handle) => {
     const { channels, agents } = limitsOf(principal);
     if ((channels === undefined && agents === undefined) || always.test(entry.name)) return handle();

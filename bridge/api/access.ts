@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
-import { type Access, type ApiTokens, assertUnlimited, type Grant, reachesMethod } from "../access/index.ts";
+import {
+  type Access,
+  type ApiTokens,
+  assertUnlimited,
+  explainCall,
+  type Grant,
+  type PrincipalSources,
+  reachesMethod,
+} from "../access/index.ts";
 import type { HttpBroker } from "../adapters/http/index.ts";
 import type { ApprovalInterceptor } from "../approvals/index.ts";
 import type { Keystore } from "../keystore/index.ts";
@@ -12,13 +20,14 @@ export interface AccessHandlerDeps {
   readonly tokens: Pick<ApiTokens, "revokeCreatedBy">;
   readonly keystore: Pick<Keystore, "info">;
   readonly agents: Pick<AgentDirectory, "running">;
+  readonly principals: PrincipalSources;
   readonly server: Pick<RpcServer, "disconnect">;
   readonly interceptor: Pick<ApprovalInterceptor, "mayNeedApproval">;
   readonly http: Pick<HttpBroker, "request">;
 }
 
 export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"access" | "secret" | "http">> {
-  const { access, tokens, keystore, agents, server, interceptor } = deps;
+  const { access, tokens, keystore, agents, server, interceptor, principals } = deps;
   /** Ends the connections of a principal whose rights changed, and the tokens that it created. */
   const disconnect = async (principal: string) => {
     const derived = await tokens.revokeCreatedBy(principal);
@@ -38,7 +47,7 @@ export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"acc
       };
     },
     "access.explain": ({ principal, method }) => {
-      const { role, allowed, reasons } = access.explain(principal, method);
+      const { role, allowed, reasons } = explainCall(principals, principal, method);
       const needs_approval = allowed && interceptor.mayNeedApproval(principal, method);
       return {
         principal,

@@ -8,6 +8,7 @@ import type {
   ReserveRequest,
   ServicePrices,
 } from "../budget/index.ts";
+import { type KnownNames, unknownScope } from "../config/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
@@ -19,11 +20,17 @@ export interface BudgetHandlerDeps {
   readonly services: ServicePrices;
   readonly clock: Clock;
   readonly timeZone: string;
+  readonly names: KnownNames;
   readonly agents: Pick<AgentDirectory, "loopOf">;
 }
 
 export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"budget">> {
-  const { budget, ofAgents, admin, timeZone, agents } = deps;
+  const { budget, ofAgents, admin, timeZone, agents, names } = deps;
+  /** A limit of what nothing is called would bound nothing. */
+  const assertKnown = (scope: string) => {
+    const wrong = unknownScope(scope, names);
+    if (wrong !== undefined) throw new BridgeError("INVALID_PARAMS", wrong, { scope });
+  };
   return {
     "budget.status": async ({ scope }, { principal }) => {
       const { limits, frozen } = await admin.status();
@@ -37,7 +44,16 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"bud
           .map(({ agent, scope: by, reason }) => ({ agent_id: agent, scope: by, reason })),
       };
     },
-    "budget.set": async ({ scope, window, unit, soft, hard, on_hard }, { principal }) => {
+    "budget.set": async ({ scope, window, unit, soft, hard, on_hard, remove }, { principal }) => {
+      if (remove === true && (soft !== undefined || hard !== undefined))
+        throw new BridgeError("INVALID_PARAMS", "A limit that is removed has neither `hard` nor `soft`");
+      if (remove === true) {
+        await admin.removeLimit({ scope, window, unit }, principal.id);
+        return { ok: true };
+      }
+      if (soft === undefined && hard === undefined)
+        throw new BridgeError("INVALID_PARAMS", "A limit needs `hard` or `soft`; `remove` takes a limit away");
+      assertKnown(scope);
       await admin.setLimit(
         { scope, window, unit, soft: soft ?? null, hard: hard ?? null, onHard: on_hard },
         principal.id,

@@ -1,4 +1,4 @@
-import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
+import type { MethodsOf } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
 import type { HostMeter } from "../platform/os/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
@@ -11,12 +11,7 @@ export function systemHandlers(
   health: () => Promise<BridgeHealth>,
 ): Handlers<MethodsOf<"system">> {
   return {
-    "system.info": async (_, { principal }) => {
-      if (principal.kind === "agent" && !agents.get(principal.agentId).plan.grants.includes("system.info")) {
-        throw new BridgeError("FORBIDDEN", `${principal.agentId} does not hold the grant system.info`, {
-          grant: "system.info",
-        });
-      }
+    "system.info": async () => {
       const [reading, usage, { status, checks }] = await Promise.all([host.read(), agents.usage(), health()]);
       const [one, five, fifteen] = reading.load;
       return {

@@ -1,5 +1,6 @@
-import type { MethodsOf, TokenInfo } from "@armorclaw/protocol";
+import { BridgeError, type MethodsOf, type TokenInfo } from "@armorclaw/protocol";
 import type { ApiToken, ApiTokens } from "../access/index.ts";
+import { unknownAgent, unknownChannel, unknownMethod } from "../config/index.ts";
 import type { Handlers, RpcServer } from "../rpc/index.ts";
 
 const dayMs = 86_400_000;
@@ -11,6 +12,9 @@ export function tokenHandlers(
 ): Handlers<MethodsOf<"token">> {
   return {
     "token.create": async ({ name, role, methods, channels, agents, addresses, expires_in_days }, { principal }) => {
+      assertKnown(methods, (method) => unknownMethod(method, true));
+      assertKnown(channels, unknownChannel);
+      assertKnown(agents, unknownAgent);
       const scope = { methods, channels, agents, addresses };
       const expiresAt = Math.round(now() + expires_in_days * dayMs);
       const { token, info } = await tokens.create({ name, role, ...scope, expiresAt }, principal);
@@ -23,6 +27,14 @@ export function tokenHandlers(
       return { revoked: true, closed_connections: closed.reduce((sum, count) => sum + count, 0) };
     },
   };
+}
+
+/** A limit to what nothing is called would be a token that is good for nothing. @throws BridgeError INVALID_PARAMS */
+function assertKnown(names: readonly string[] | undefined, check: (name: string) => string | undefined): void {
+  for (const name of names ?? []) {
+    const wrong = check(name);
+    if (wrong !== undefined) throw new BridgeError("INVALID_PARAMS", wrong);
+  }
 }
 
 function shown({

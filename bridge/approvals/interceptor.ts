@@ -22,8 +22,9 @@ export class ApprovalInterceptor {
 
   /** Whether some calls of the method need an approval when this principal makes them. */
   mayNeedApproval(principal: string, method: string): boolean {
-    if (!principal.startsWith("agent:")) return false;
-    const loop = this.#deps.agents.loopOf(principal.slice("agent:".length)) ?? "";
+    const [, kind, name = ""] = /^(agent|loop):(.+)$/.exec(principal) ?? [];
+    if (kind === undefined) return false;
+    const loop = kind === "loop" ? name : (this.#deps.agents.loopOf(name) ?? name.replace(/-\d+$/, ""));
     return this.#rules.some((rule) => rule.method === method && (rule.loops?.includes(loop) ?? true));
   }
 

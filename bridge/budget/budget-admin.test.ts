@@ -178,5 +178,8 @@ test("the last hour of a limit for `*` is each agent's own", async () => {
   bench.clock.advance(2 * hourMs);
   await bench.reserve("new", 40, { agent: "a-1" });
   await bench.budget.settle("new", { amounts: cost(40), inputTokens: 0, outputTokens: 0, basis: "provider" });
-  expect((await bench.admin.status()).limits).toMatchObject([{ burnPerHour: 40, standing: { spent: 540 } }]);
+  expect((await bench.admin.status()).limits).toMatchObject([
+    { burnPerHour: 0, standing: { scope: "agent:*", spent: 0 } },
+    { burnPerHour: 40, standing: { scope: "agent:a-1", spent: 540 } },
+  ]);
 });

@@ -68,22 +68,39 @@ export class BudgetAdmin {
     this.#deps = deps;
   }
 
-  /** Sets a limit, or removes it when it has no bound. The limit stands until its configuration changes. */
+  /** Sets a limit. It stands until its configuration changes. */
   async setLimit(limit: Limit, by: string): Promise<void> {
-    const { store, publish, budget } = this.#deps;
-    await store.write((sql) => writeLimit(sql, limit, "set"));
-    const { scope, window, unit, soft, hard, onHard } = limit;
+    await this.#deps.store.write((sql) => writeLimit(sql, limit, "set"));
+    await this.#changed(limit, by);
+  }
+
+  /** Removes a limit. It comes back when its configuration changes. @throws BridgeError BUDGET_LIMIT_NOT_FOUND */
+  async removeLimit(name: Pick<Limit, "scope" | "window" | "unit">, by: string): Promise<void> {
+    const limit: Limit = { ...name, soft: null, hard: null, onHard: "refuse" };
+    await this.#deps.store.write((sql) => {
+      if (!readLimits(sql).some((known) => boundOf(known) !== null && isSame(known, name, name.scope)))
+        throw noLimit(name);
+      writeLimit(sql, limit, "set");
+    });
+    await this.#changed(limit, by);
+  }
+
+  async #changed({ scope, window, unit, soft, hard, onHard }: Limit, by: string): Promise<void> {
+    const { publish, budget } = this.#deps;
     publish("budget.limit_changed", "bridge", { scope, window, unit, soft, hard, on_hard: onHard, by });
     await budget.sweep();
   }
 
   /**
    * Asks a person to grant more in the present window.
-   * @throws BridgeError BUDGET_WINDOW_OVER, or what the approval ended with
+   * @throws BridgeError BUDGET_LIMIT_NOT_FOUND, BUDGET_WINDOW_OVER, or what the approval ended with
    */
   async topUp(topUp: TopUp, askedBy: string, signal: AbortSignal): Promise<{ windowId: string; approvedBy: string }> {
     const { approvals, store, calendar, clock, publish, budget } = this.#deps;
     const { scope, window, unit, amount, reason } = topUp;
+    const star = scope.replace(/:.*$/, ":*");
+    const limits = store.read((sql) => readLimits(sql).filter((limit) => boundOf(limit) !== null));
+    if (!limits.some((limit) => isSame(limit, topUp, scope) || isSame(limit, topUp, star))) throw noLimit(topUp);
     const windowId = calendar.at(clock.now())[window];
     const request = { scope, window, window_id: windowId, unit, amount, reason };
     const { approvalId, approvedBy } = await approvals.ask("budget.topup", request, askedBy, signal);
@@ -124,13 +141,19 @@ export class BudgetAdmin {
   }
 }
 
+const isSame = (limit: Limit, { window, unit }: Pick<Limit, "window" | "unit">, scope: string): boolean =>
+  limit.scope === scope && limit.window === window && limit.unit === unit;
+
+const noLimit = ({ scope, window, unit }: Pick<Limit, "scope" | "window" | "unit">) =>
+  new BridgeError("BUDGET_LIMIT_NOT_FOUND", `No limit of ${scope} per ${window} in ${unit} is set`, { scope });
+
 interface Moment {
   readonly windows: Windows;
   readonly nowMs: number;
   readonly resetsAtMs: number | null;
 }
 
-/** The limit as it stands; for `agent:*` as it stands for each agent that has an entry in this month. */
+/** The limit as it stands; for `agent:*` also as it stands for each agent that has an entry in this month. */
 function statusesOf(sql: Sql, limit: StoredLimit, { windows, nowMs, resetsAtMs }: Moment): LimitStatus[] {
   const parts = scopeParts(limit.scope);
   const isEach = parts?.value === "*" && parts.field !== "task" && parts.field !== "run";
@@ -157,5 +180,6 @@ function scopesShown(sql: Sql, { scope }: StoredLimit, { month }: Windows): stri
     ? `budget_rollups WHERE month = ? AND ${field} > ''`
     : `budget_entries WHERE month = ? AND ${field} IS NOT NULL AND id > (SELECT MAX(id) FROM budget_entries) - ${newestEntries}`;
   const rows = sql.all(`SELECT DISTINCT ${field} AS value FROM ${where} ORDER BY value LIMIT ?`, month, starScopesMax);
-  return rows.map((row) => `${field}:${row["value"]}`);
+  // The limit itself comes first, so that it is shown before anything was spent.
+  return [scope, ...rows.map((row) => `${field}:${row["value"]}`)];
 }

@@ -189,7 +189,7 @@ describe("the commands for budgets", () => {
     expect((await cli("budget topup global --amount 2 --reason R --unit calls")).out).toContain("2 calls added");
     expect(server.received.map(({ params }) => params)).toEqual([
       { scope: "agent:*", window: "day", unit: "cost_nano_usd", hard: 1_500_000_000 },
-      { scope: "agent:*", window: "day", unit: "cost_nano_usd" },
+      { scope: "agent:*", window: "day", unit: "cost_nano_usd", remove: true },
       { scope: "global", window: "day", unit: "calls", amount: 2, reason: "R" },
     ]);
   });

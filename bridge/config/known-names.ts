@@ -112,8 +112,11 @@ export function unknownScope(scope: string, names: KnownNames): string | undefin
   if (field === "agent") return unknownAgent(value);
   if (field === "model") return unknownName("model or service", value, [...names.models, ...names.services]);
   const ofServices = names.services.map((service) => service.split(".", 1)[0] ?? "");
-  return unknownName("provider", value, [...new Set([...names.providers, ...ofServices])]);
+  return unknownName("provider", value, [...new Set([...names.providers, ...ofServices, callsProvider])]);
 }
+
+/** What voice calls are counted as. */
+const callsProvider = "webrtc";
 
 const split = (scope: string): string[] => {
   const colon = scope.indexOf(":");

@@ -8,6 +8,7 @@ import {
   ServicePrices,
   servicePricesOf,
 } from "../budget/index.ts";
+import { knownNames } from "../config/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import { Calendar } from "../platform/calendar.ts";
 import type { Ground } from "./ground.ts";
@@ -26,5 +27,7 @@ export function composeBudget(ground: Ground, agents: AgentDirectory, approvals:
   const admin = new BudgetAdmin({ ...common, budget, approvals: consentFrom(approvals) });
   const services = new ServicePrices(servicePricesOf(config.budget.servicePrices));
   const ofAgents = new AgentReservations(budget, clock);
-  return { budget, ofAgents, admin, services, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
+  const { providers } = config.llm;
+  const names = knownNames({ llm: { providers }, budget: { service_prices: config.budget.servicePrices } });
+  return { budget, ofAgents, admin, services, names, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
 }

@@ -108,7 +108,7 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
     model: llm.circuits,
   });
   const gauges = [...agentGauges(supervisor, log), ...budget.gauges, ...circuits];
-  const listeners = composeListeners(ground, { server, audit: security.audit, gauges, site: calls?.page });
+  const listeners = composeListeners(ground, { server, audit: security.audit, access, gauges, site: calls?.page });
   const domains = { server, outbox, agents, security, budget, llm, rooms, messaging, calls, listeners };
   const table = createMethodTable(contract, handlersOf(ground, info, domains), aliases);
   const intercept = chargeAgents(supervisor, security.policy.intercept);

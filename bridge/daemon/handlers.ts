@@ -1,7 +1,7 @@
 import type { MethodName } from "@armorclaw/protocol";
 import { EventRights } from "../access/index.ts";
 import { keyProbe } from "../adapters/http/index.ts";
-import { RoomReader } from "../adapters/matrix/index.ts";
+import { RoomReader, roomMethods } from "../adapters/matrix/index.ts";
 import { accessHandlers } from "../api/access.ts";
 import { agentHandlers } from "../api/agent.ts";
 import { approvalHandlers } from "../api/approval.ts";
@@ -78,7 +78,27 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
       healthOf({ info, engine, agents: supervisor, keystore, store }),
     ),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
-    ...accessHandlers({ access, tokens: listeners.tokens, keystore, agents: directory, server, interceptor, http }),
+    ...accessHandlers({
+      access,
+      tokens: listeners.tokens,
+      principals: {
+        contract,
+        ownUid: process.getuid?.() ?? 0,
+        grantsOf: access.grantsOf,
+        loops: () => directory.manifests().map(({ name }) => name),
+        isLive: (agentId) => directory.find(agentId) !== undefined,
+        token: (name) => listeners.tokens.principalOf(name),
+        matrixRole: (userId) => rooms.trust.roleOf(userId),
+        connected: (id) => server.connected(id),
+        roomMethods,
+        now: clock.now,
+      },
+      keystore,
+      agents: directory,
+      server,
+      interceptor,
+      http,
+    }),
     ...approvalHandlers(approvals, attachments, access),
     ...auditHandlers(audit, backup, version),
     ...budgetHandlers({ ...budget, clock, agents: directory }),

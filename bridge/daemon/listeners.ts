@@ -1,6 +1,6 @@
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol";
-import { ApiTokens, FailedLogins, reachesMethod, scopePolicy } from "../access/index.ts";
+import { type Access, ApiTokens, admissionPolicy, FailedLogins, reachesMethod } from "../access/index.ts";
 import type { Audit } from "../audit/index.ts";
 import {
   CallMetrics,
@@ -18,6 +18,7 @@ import type { Ground } from "./ground.ts";
 export interface ListenersDeps {
   readonly server: RpcServer;
   readonly audit: Pick<Audit, "refused">;
+  readonly access: Pick<Access, "grantsOf">;
   readonly gauges: readonly GaugeSource[];
   /** What the HTTP listener serves besides calls and its own pages. */
   readonly site: WebSite | undefined;
@@ -28,7 +29,7 @@ const healthDeadlineMs = 10_000;
 const healthMethod = "bridge.health";
 
 /** Composes the listeners besides the bridge's own socket: API tokens, rate limits, and the pages of metrics and health. */
-export function composeListeners(ground: Ground, { server, audit, gauges, site }: ListenersDeps) {
+export function composeListeners(ground: Ground, { server, audit, access, gauges, site }: ListenersDeps) {
   const { config, store, clock, logging, publish } = ground;
   const calls = new CallMetrics();
   const { penalty } = config.rateLimits;
@@ -68,9 +69,10 @@ export function composeListeners(ground: Ground, { server, audit, gauges, site }
   const onWrongToken = (address: string) => logins.count(address);
   const deps = { rpc, tokens, pages, site, messageBytesMax, clock, logger, onWrongToken };
   const listeners = createWebListeners(config.listen, deps);
+  const admission = admissionPolicy(access.grantsOf);
   const policy: CallPolicy = {
     authorize: (method, principal, now) =>
-      scopePolicy.authorize(method, principal) ?? rates.authorize(method, principal, now),
+      admission.authorize(method, principal) ?? rates.authorize(method, principal, now),
     onAnswered: calls.onAnswered,
   };
   return {

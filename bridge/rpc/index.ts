@@ -4,7 +4,13 @@ export { builtinHandlers, builtinMethods } from "./dispatch/builtin.ts";
 export type { Call, CallOf, Handlers, Peer, StreamingCall } from "./dispatch/call.ts";
 export type { CallPolicy, PolicedCall } from "./dispatch/call-policy.ts";
 export type { LocalAnswer, LocalCaller } from "./dispatch/local-caller.ts";
-export { type AnyHandler, createMethodTable, type MethodEntry, type MethodTable } from "./dispatch/method-table.ts";
+export {
+  type AnyHandler,
+  createMethodTable,
+  type MethodEntry,
+  type MethodTable,
+  refusedRole,
+} from "./dispatch/method-table.ts";
 export type { AgentEndpoint, AgentEndpoints, EndpointGuard } from "./listen/agent-endpoint.ts";
 export { createAgentEndpoints, type RegisteredEndpoints, type SideSocket } from "./listen/agent-endpoints.ts";
 export { type ControlListenerOptions, createControlListener } from "./listen/listener.ts";

@@ -50,6 +50,12 @@ export const budgetErrors = {
     remedy:
       "Set a hard limit in cost for the agent or its loop, e.g. `armorclaw budget set agent:mail-1 --per day --hard 1`",
   },
+  BUDGET_LIMIT_NOT_FOUND: {
+    rpcCode: 1309,
+    retryable: false,
+    summary: "No such limit is set",
+    remedy: "Run `armorclaw budget show` to see the limits; a limit is named by its scope, window and unit",
+  },
   LLM_MODEL_NOT_FOUND: {
     rpcCode: 1321,
     retryable: false,

@@ -119,9 +119,21 @@ const explain = defineMethod({
   roles: people,
   effect: "read",
   scope: "open",
-  params: z.strictObject({ principal: PrincipalId, method: z.string().min(1).max(100) }),
+  description:
+    "The answer comes from the same decision that a call meets: the role, the limits of a token, its expiry, the endpoint that it comes in by, grants of the loop and rules for approvals.",
+  params: z.strictObject({
+    principal: z
+      .string()
+      .max(300)
+      .regex(
+        /^(?:user:\d{1,10}|(?:agent|loop|token):[a-z][a-z0-9]*(?:-[a-z0-9]+)*|matrix:@[a-z0-9._=\-/+]+:[A-Za-z0-9.\-:[\]]+|bridge)$/,
+        "Expected user:UID, agent:ID, loop:NAME, token:NAME or matrix:@NAME:SERVER",
+      )
+      .describe("A principal, or `loop:NAME` for any agent of the loop."),
+    method: z.string().min(1).max(100),
+  }),
   result: z.object({
-    principal: PrincipalId,
+    principal: z.string(),
     method: z.string(),
     role: Role.nullable().describe("Null when the principal is not known."),
     allowed: z.boolean(),

@@ -109,8 +109,9 @@ const status = defineMethod({
 });
 
 const set = defineMethod({
-  summary: "Set a limit, or remove it when neither bound is given.",
-  description: "The limit holds until the configuration of the same limit changes.",
+  summary: "Set a limit, or remove one.",
+  description:
+    "A limit needs `hard`, `soft` or both, and replaces the one of the same scope, window and unit; it holds until the configuration of the same limit changes. `remove` takes the limit away instead.",
   roles: operators,
   effect: "write",
   scope: { channels: ["budget.>"] },
@@ -122,9 +123,10 @@ const set = defineMethod({
       .enum(["refuse", "freeze", "stop"])
       .default("refuse")
       .describe("What also happens to an agent that reaches the hard bound."),
+    remove: z.literal(true).optional().describe("Removes the limit. It may not have a bound then."),
   }),
   result: z.object({ ok: z.literal(true) }),
-  errors: storeErrors,
+  errors: [...storeErrors, "BUDGET_LIMIT_NOT_FOUND"],
   example: { params: { scope: "agent:*", window: "day", hard: 1_000_000_000 }, result: { ok: true } },
 });
 
@@ -204,7 +206,15 @@ const topup = defineMethod({
     reason: z.string().min(1).max(500),
   }),
   result: z.object({ window_id: z.string(), approved_by: z.string() }),
-  errors: ["APPROVAL_PENDING", "APPROVAL_DENIED", "APPROVAL_LIMIT", "BUDGET_WINDOW_OVER", "FORBIDDEN", ...storeErrors],
+  errors: [
+    "BUDGET_LIMIT_NOT_FOUND",
+    "APPROVAL_PENDING",
+    "APPROVAL_DENIED",
+    "APPROVAL_LIMIT",
+    "BUDGET_WINDOW_OVER",
+    "FORBIDDEN",
+    ...storeErrors,
+  ],
   example: {
     params: { scope: "agent:mail-1", window: "day", amount: 500_000_000, reason: "A long thread to read" },
     result: { window_id: "2026-11-21", approved_by: "user:1000" },

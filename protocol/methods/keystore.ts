@@ -100,6 +100,7 @@ const get = defineMethod({
     "Only an admin at the bridge's own socket may call this. Each call is recorded. `keystore.reveal = false` disables it.",
   roles: ["admin"],
   effect: "read",
+  atOwnSocket: true,
   audited: true,
   aliases: ["get_key"],
   params: z.strictObject({ id: KeyId }),

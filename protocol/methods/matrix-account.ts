@@ -75,6 +75,7 @@ const recoveryKey = defineMethod({
     "Only for an admin at the bridge's own socket, logged in or out. Each call is recorded. `keystore.reveal = false` turns it off. Keep it somewhere else than the bridge: `matrix.login` takes it when the state directory is lost.",
   roles: ["admin"],
   effect: "read",
+  atOwnSocket: true,
   audited: true,
   params: z.strictObject({
     user_id: MatrixUserId.optional().describe("The account. The default is the last account that was logged in."),

@@ -25,6 +25,7 @@ const info = defineMethod({
   description: "An agent needs the grant `system.info`.",
   roles: everyone,
   effect: "read",
+  grant: "system.info",
   scope: { rows: "agents", agent: "agent_id" },
   params: z.strictObject({}),
   result: z.object({

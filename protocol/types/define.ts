@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { ErrorCode } from "../errors/index.ts";
+import type { Grant } from "./manifest.ts";
 import type { Role } from "./roles.ts";
 import type { MethodScope } from "./scope.ts";
 
@@ -19,6 +20,10 @@ export interface MethodSpec<
   readonly effect: "read" | "write";
   /** Declares how the call is confined to channels and agents. A token that is limited to these may not call a method without this declaration. */
   readonly scope?: MethodScope;
+  /** Only principals of the bridge's own socket may call it, because it shows a secret. */
+  readonly atOwnSocket?: true;
+  /** The right that an agent's loop needs to call it. */
+  readonly grant?: Grant;
   /**
    * Whether calls are recorded in the audit. With true, every call is recorded, because the method reveals or uses a secret. With false,
    * no call is recorded, because the stored result names the caller. When left out, writes by people are recorded.

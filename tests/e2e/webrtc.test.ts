@@ -97,7 +97,7 @@ describe("calls through the real bridge", () => {
       code: "BUDGET_EXCEEDED",
       details: { scope: limit.scope, unit: "duration_ms" },
     });
-    await client.budget.set(limit);
+    await client.budget.set({ ...limit, remove: true });
   });
 
   test("limits, hostile offers and unknown sessions are answered with their own codes", async () => {

@@ -8,7 +8,7 @@ import { testAnalogues } from "../support/security/advisories.ts";
 import { type Analogue, rightsUnderAttack } from "../support/security/guard-rights.ts";
 
 const attacked = rightsUnderAttack();
-const { access, clock, code, openApprovals, question, reach, store } = attacked;
+const { clock, code, explain, openApprovals, question, reach, store } = attacked;
 afterAll(() => attacked.close());
 
 const analogues: Analogue[] = [
@@ -31,7 +31,7 @@ const analogues: Analogue[] = [
     "configuration",
     "CVE-2026-25593",
     "an agent applies a configuration itself",
-    () => !access.explain("agent:gmail-1", "config.attach").allowed,
+    () => !explain("agent:gmail-1", "config.attach").allowed,
   ],
   [
     "configuration",

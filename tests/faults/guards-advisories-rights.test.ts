@@ -4,7 +4,8 @@ import { testAnalogues } from "../support/security/advisories.ts";
 import { type Analogue, rightsUnderAttack } from "../support/security/guard-rights.ts";
 
 const attacked = rightsUnderAttack();
-const { access, approvals, approved, code, epochs, isMatrix, question, shownAs, store, tokenOf, wait } = attacked;
+const { access, approvals, approved, code, epochs, explain, isMatrix, question, shownAs, store, tokenOf, wait } =
+  attacked;
 afterAll(() => attacked.close());
 
 const analogues: Analogue[] = [
@@ -34,7 +35,7 @@ const analogues: Analogue[] = [
     "rights",
     "GHSA-hc5h",
     "an agent calls a method of operators",
-    () => !access.explain("agent:gmail-1", "keystore.get").allowed,
+    () => !explain("agent:gmail-1", "keystore.get").allowed,
   ],
   [
     "rights",

@@ -8,6 +8,7 @@ export type { RoomCallEvent } from "./protocol/call-events.ts";
 export type { Outgoing, Verification } from "./protocol/worker-protocol.ts";
 export { type ReceivedMessages, RoomReader } from "./room-reader.ts";
 export { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./rooms/approval-messages.ts";
+export { roomMethods } from "./rooms/command-definitions.ts";
 export { failureText, type MethodCalls, RoomCommands, type RoomMember } from "./rooms/commands.ts";
 export type { OutgoingMessage } from "./rooms/content.ts";
 export { matrixDestination, roomMessage } from "./rooms/destination.ts";

@@ -36,7 +36,8 @@ export const set: Runner = async (invocation) => {
 
 export const unset: Runner = async (invocation) => {
   const limit = limitOf(invocation);
-  return await change("budget.set", limit, `The limit of ${limit.scope} per ${limit.window} was removed`, invocation);
+  const params = { ...limit, remove: true };
+  return await change("budget.set", params, `The limit of ${limit.scope} per ${limit.window} was removed`, invocation);
 };
 
 export const topup: Runner = (invocation) => {

@@ -98,6 +98,7 @@ export const exitOfErrorCode = {
   RUNAWAY_LIMIT: "budget",
   NO_NEW_INPUT: "budget",
   BUDGET_NOT_GRANTED: "budget",
+  BUDGET_LIMIT_NOT_FOUND: "notFound",
   LLM_MODEL_NOT_FOUND: "notFound",
   LLM_MODEL_NOT_ALLOWED: "permission",
   LLM_REQUEST_REFUSED: "usage",

@@ -20,7 +20,7 @@ import { mayHoldRiskyNumber, parseExact } from "../wire/exact-json.ts";
 import { structureFault } from "../wire/structure.ts";
 import { Batch } from "./batch.ts";
 import type { CallPolicy } from "./call-policy.ts";
-import type { MethodTable } from "./method-table.ts";
+import { type MethodTable, refusedRole } from "./method-table.ts";
 import { type Caller, RunningCall } from "./running-call.ts";
 
 export interface DispatcherOptions {
@@ -134,9 +134,8 @@ export class Dispatcher {
 
   #admit(call: RunningCall): void {
     const { entry, peer, idText: id } = call;
-    if (!entry.roles.has(peer.principal.role)) {
-      throw new BridgeError("FORBIDDEN", `${entry.name} may not be called with the role ${peer.principal.role}`);
-    }
+    const refused = refusedRole(entry.name, entry.spec.roles, peer.principal.role);
+    if (refused !== undefined) throw refused;
     if (this.refusesWrites && entry.isWrite) throw new BridgeError("SHUTTING_DOWN");
     const refusal = this.#options.policy.authorize?.(entry, peer.principal, call.startedAt);
     if (refusal !== undefined) throw refusal;

@@ -42,6 +42,13 @@ export interface MethodTable {
   checked(): MethodTable;
 }
 
+/** @returns why the role may not call the method */
+export function refusedRole(name: string, roles: readonly Role[], role: Role): BridgeError | undefined {
+  return roles.includes(role)
+    ? undefined
+    : new BridgeError("FORBIDDEN", `${name} may not be called with the role ${role}`);
+}
+
 /** Joins the declarations and handlers of a contract. A method without a handler is a bug of the caller. */
 export function createMethodTable(
   contract: Readonly<Record<string, AnyMethod>>,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { AgentId, BridgeError, LoopManifest, methods, PrincipalId, Secret } from "@armorclaw/protocol";
-import { Access, type AccessDeps, accessMigrations } from "../../../bridge/access/index.ts";
+import { Access, type AccessDeps, accessMigrations, explainCall } from "../../../bridge/access/index.ts";
 import { allowedUrl } from "../../../bridge/adapters/http/destination.ts";
 import { Approvals, approvalMigrations } from "../../../bridge/approvals/index.ts";
 import { attachmentMigrations } from "../../../bridge/attachments/index.ts";
@@ -54,6 +54,23 @@ export function rightsUnderAttack() {
   const migrations = [...accessMigrations, ...approvalMigrations, ...attachmentMigrations];
   const store = new Store(join(directory.path, "store.db"), migrations, "2026-11-21T08:00:00.000Z");
   const access = new Access({ store, clock, contract: methods, agents, reader, ownUid: 1_000 });
+  const explain = (who: string, method: string) =>
+    explainCall(
+      {
+        contract: methods,
+        ownUid: 1_000,
+        grantsOf: access.grantsOf,
+        loops: () => ["gmail", "other"],
+        isLive: (id) => epochs.has(id),
+        token: () => undefined,
+        matrixRole: () => undefined,
+        connected: () => undefined,
+        roomMethods: new Set(),
+        now: () => clock.now(),
+      },
+      who,
+      method,
+    );
   const openApprovals = (pendingMax: number) => {
     const heard = { onRequested: () => undefined, onDecided: () => undefined };
     return new Approvals({ store, clock, logger: silentLogger, ...heard }, { ttlMs: 1_000, pendingMax });
@@ -110,6 +127,7 @@ export function rightsUnderAttack() {
   };
   return {
     access,
+    explain,
     approvals,
     openApprovals,
     store,

@@ -118,3 +118,11 @@ export const roomCommands: readonly RoomCommand[] = [
     render: done("Denied."),
   },
 ];
+
+/** What people call in rooms: by commands, and by calling the bridge. */
+export const roomMethods: ReadonlySet<string> = new Set([
+  ...roomCommands.map(({ method }) => method),
+  "webrtc.start",
+  "webrtc.answer",
+  "webrtc.end",
+]);
