@@ -1,2 +1,2 @@
-/** The version of this package, which the agent says in its hello. */
+/** The version of this package, which the agent reports in its hello. */
 export const runtimeVersion = "0.1.0";

@@ -21,8 +21,8 @@ else {
 }
 
 async function start() {
-  // The cache stands beside the code, so that whoever can change one could change the other. Where it cannot be written,
-  // nothing is kept.
+  // The cache is beside the code, because whoever can write the code could change the cache as well. Where it is not writable,
+  // no cache is stored.
   nodeModule.enableCompileCache(path("../node_modules/.cache/armorclaw"));
   const runsSources = isClone && !isCurrent(path("../"));
   if (runsSources) {
@@ -35,13 +35,13 @@ async function start() {
   await main();
 }
 
-/** Under an older Node, runs the program in the Node that the clone brings, and ends as that ends. */
+/** Under an older Node, runs the program in the Node of the clone, and ends with the same exit code or signal. */
 function startOwnNode() {
   const child = spawn(ownNode, [...process.execArgv, path("armorclaw.mjs"), ...process.argv.slice(2)], {
     stdio: "inherit",
   });
-  // A terminal sends the SIGINT of a Ctrl-C to both processes. The child must not get a second one, which would cut its
-  // orderly stop short.
+  // A terminal sends the SIGINT of a Ctrl-C to both processes. The child must not get a second one, which would end its
+  // orderly stop early.
   const hasTerminal = [0, 1, 2].some(isatty);
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   const forward = (signal) => {

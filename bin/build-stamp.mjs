@@ -1,8 +1,8 @@
-// Tells whether dist/program was built from the sources as they are now.
+// Checks whether dist/program was built from the current sources.
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Size and time of each file. Reading what is in them would take longer than what the built program saves. */
+/** The size and time of each file. Reading the contents would take longer than the built program saves. */
 export function stampOf(root, files) {
   return Object.fromEntries(
     files.map((file) => {
@@ -12,7 +12,7 @@ export function stampOf(root, files) {
   );
 }
 
-/** Whether every file that the program was built from is as it was then. */
+/** Returns whether every file that the program was built from is unchanged. */
 export function isCurrent(root) {
   try {
     const built = JSON.parse(readFileSync(join(root, "dist/program/stamp.json"), "utf8"));

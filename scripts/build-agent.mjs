@@ -1,4 +1,4 @@
-// Bundles agent-runtime into the one file that the agent image carries. Plain JavaScript, so that `npm ci` can run it on any Node.
+// Bundles agent-runtime into the one file of the agent image. Plain JavaScript, so that `npm ci` can run it on any Node.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";

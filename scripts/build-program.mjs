@@ -10,14 +10,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const source = join(root, "bridge");
 const target = join(root, "dist/program");
 
-/** Packages that are bundled, because the program uses a part of them only. The others stay in node_modules. */
+/** The packages that are bundled, because the program uses only a part of them. The others stay in node_modules. */
 const bundled = /^(@armorclaw\/|zod$|smol-toml$)/;
 
-/** Files that the program reads as they are. They keep their places, and so do the entries of the worker threads. */
+/** The files that the program reads unchanged. They keep their paths, and so do the entries of the worker threads. */
 const assets = "**/*.{css,html,mjs,pl,sh}";
 const workers = ["adapters/matrix/worker/main", "adapters/webrtc/media/main"];
 
-/** The built files all stand in dist/program. To the code of a module, its own place is still the one in bridge/. */
+/** All built files are in dist/program. A module's code still sees its own path in bridge/. */
 const places = {
   name: "places",
   setup({ onLoad, onResolve }) {

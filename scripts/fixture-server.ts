@@ -1,4 +1,4 @@
-// `npx node scripts/fixture-server.ts FLAGS`: bundles the conformance cases' server as a release is built, and runs it in this process.
+// `npx node scripts/fixture-server.ts FLAGS`: bundles the server of the conformance cases like a release, and runs it in this process.
 import { build } from "esbuild";
 
 const outfile = "dist/fixture-server.mjs";

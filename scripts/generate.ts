@@ -1,5 +1,5 @@
-// Writes docs/reference/ from the contract, the command table and the configuration's schema; with --check only
-// compares, and exits 1 when a file is stale.
+// Writes docs/reference/ from the contract, the command table and the configuration's schema; with --check it only
+// compares, and exits with 1 when a file is stale.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { reference, referenceDirectory, staleFiles } from "./reference/reference.ts";
 

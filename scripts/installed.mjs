@@ -1,4 +1,4 @@
-// Brings the packages when a clone has none yet. Plain JavaScript without imports from them, so that any Node can run it.
+// Installs the packages when a clone has none yet. Plain JavaScript without imports from them, so that any Node can run it.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// `npm run nightly -- NAME [FLAGS]`: runs one test that takes too long for every change, at its full size.
+// `npm run nightly -- NAME [FLAGS]`: runs one test at its full size, which takes too long for every change.
 import { buildAgent, runTask, type Task } from "./tasks.ts";
 
 const suites = (env: Readonly<Record<string, string>>, ...paths: readonly string[]): Task => ({

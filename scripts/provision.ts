@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
-/** A program that tests use, and the Debian packages that bring it. */
+/** A program that tests use, and the Debian packages that contain it. */
 interface Part {
   readonly program: string;
   readonly packages: readonly string[];
@@ -31,9 +31,9 @@ const parts: readonly Part[] = [
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 
 /**
- * Installs what the tests need, where it may: as root on Debian, unless ARMORCLAW_TEST_PROVISION=0. Announces each step.
- * @param wanted the programs; all when left out
- * @returns one line for each part that could not be had
+ * Installs the programs that the tests need, as root on Debian, unless ARMORCLAW_TEST_PROVISION=0. Announces each step.
+ * @param wanted the programs; the default is all
+ * @returns one line for each program that could not be installed
  */
 export function provision(
   env: NodeJS.ProcessEnv,

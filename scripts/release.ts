@@ -21,7 +21,7 @@ if (!/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version)) {
   process.stdout.write(`${current} → ${version}. Next: npm run generate, review, commit, tag v${version}, publish.\n`);
 }
 
-/** The lockfile names the version of each workspace, and the versions that they ask of each other. */
+/** The lockfile has the version of each workspace, and the versions of their dependencies on each other. */
 function lockedAt(text: string): string {
   const lock = JSON.parse(text) as {
     version: string;

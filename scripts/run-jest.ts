@@ -1,4 +1,4 @@
-// Runs jest, and once more what failed though it shares the machine with everything else on it.
+// Runs jest, and runs failed suites with real parts once more, because other work on the machine may have delayed them.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 
 /** Suites with real parts, whose waits other work on the machine can outlast. A unit test that fails once has failed. */
 const sharesTheMachine = /^tests\/(e2e|faults|conformance)\//;
-/** More failures than these are no accident of the machine. */
+/** More failures than these are not caused by a busy machine. */
 const repeatsMax = 3;
 
 interface Suite {
@@ -20,7 +20,7 @@ export interface Totals {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** What failed at first and passed alone, a line each. */
+  /** The suites that failed at first and passed alone, one line each. */
   readonly passedOnlyAlone: readonly string[];
 }
 
@@ -47,7 +47,7 @@ const isFailed = ({ status }: { readonly status: string }) => status === "failed
 function totalsOf(suites: readonly Suite[], passedOnlyAlone: readonly string[]): Totals {
   const tests = suites.flatMap(({ assertionResults }) => assertionResults);
   const count = (status: string) => tests.filter((test) => test.status === status).length;
-  // A suite that does not load has no tests to count, and is a failure all the same.
+  // A suite that does not load has no tests to count, but is a failure, too.
   const broken = suites.filter((suite) => isFailed(suite) && !suite.assertionResults.some(isFailed)).length;
   return {
     passed: count("passed"),
@@ -60,7 +60,7 @@ function totalsOf(suites: readonly Suite[], passedOnlyAlone: readonly string[]):
 async function runOnce(args: readonly string[], env: NodeJS.ProcessEnv, outputFile: string): Promise<Suite[]> {
   const jest = new URL("../node_modules/jest/bin/jest.js", import.meta.url).pathname;
   const flags = ["--experimental-vm-modules", "--no-warnings", jest, "--json", `--outputFile=${outputFile}`];
-  // What jest would print as JSON on stdout is in the file.
+  // The file has the JSON that jest would print on stdout.
   const child = spawn(process.execPath, [...flags, ...args], { stdio: ["ignore", "ignore", "inherit"], env });
   await once(child, "close");
   if (!existsSync(outputFile)) throw new Error("jest ended without results");

@@ -1,4 +1,4 @@
-// `npm run structure [-- DIR]`: measures how the house is laid out, here or in another checkout, and prints a table.
+// `npm run structure [-- DIR]`: measures the structure of the code, here or in another checkout, and prints a table.
 import { resolve } from "node:path";
 import { findAgentStartWalk } from "./structure/agent-start.ts";
 import { circlesOf, floorsOf, type Graph, graphOf } from "./structure/graph.ts";
@@ -10,7 +10,7 @@ const production = files.filter(
   ({ path }) => !isTest(path) && /^(?:bridge|protocol|client-sdk|agent-runtime)\//.test(path),
 );
 
-/** Depth 2 in the bridge, 3 in its adapters: `bridge/events`, `bridge/adapters/matrix`. A file that is in none is a room of its own. */
+/** Depth 2 in the bridge, 3 in its adapters: `bridge/events`, `bridge/adapters/matrix`. A file outside of these folders counts as a room of its own. */
 const roomOf = (path: string): string =>
   /^bridge\/adapters\/[^/]+(?=\/)/.exec(path)?.[0] ??
   /^bridge\/[^/]+(?=\/|$)/.exec(path)?.[0] ??
@@ -39,7 +39,7 @@ function largest(all: readonly SourceFile[]): [string, string][] {
     .map(({ path, lines }, index) => [index === 0 ? "largest files (lines of code)" : "", `${lines} ${path}`]);
 }
 
-/** Files of their own in each folder, tests included. */
+/** The number of files directly in each folder, including tests. */
 function fullestFolders(): string {
   const counts = Map.groupBy(
     files.filter(({ path }) => /^(?:bridge|protocol|client-sdk|agent-runtime|scripts|tests)\//.test(path)),

@@ -7,14 +7,14 @@ export interface Task {
   readonly script: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Runs first. */
+  /** The task that runs first. */
   readonly before?: () => Promise<unknown>;
 }
 
-/** Bundles the agent that containers run. */
+/** Bundles the agent for the containers. */
 export const buildAgent = (): Promise<unknown> => import(new URL("build-agent.mjs", import.meta.url).href);
 
-/** Runs the task that the first argument names and hands it the others. @returns the exit code */
+/** Runs the task that the first argument names with the other arguments. @returns the exit code */
 export async function runTask(
   command: string,
   tasks: Readonly<Record<string, Task>>,

@@ -3,11 +3,11 @@ import { isTest, type SourceFile, sourceFiles } from "./structure/source-files.t
 /** Support files that start a part which `npm test` does not install: suites that reach one belong to `npm run test:all`. */
 const needsMore =
   /^tests\/support\/(?:matrix\/synapse|voice\/(?:chromium|firefox|coturn|spoken)|engines\/(?:dockerd|killable-dockerd)|machine\/wine)\.ts$/;
-/** Suites of one engine that `npm test` does not have. */
+/** The suites of an engine that `npm test` does not run. */
 const dockerOnly = new Set(["tests/e2e/agent-output.test.ts"]);
 /** Programs that a fresh machine may not have, and packages that a suite downloads. */
 const startsMore = /"(?:socat|curl|python3|strace|systemd-analyze|script)"|npm install/;
-/** Suites that inject faults for minutes. */
+/** Suites that take minutes, because they inject faults. */
 const takesMinutes = /^tests\/(?:faults|windows)\//;
 
 /** The suites of `npm test`: units, contract, conformance, and end to end on the sandbox. They need bubblewrap alone. */

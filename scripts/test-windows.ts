@@ -7,7 +7,7 @@ const say = (line: string) => process.stderr.write(`[windows] ${line}\n`);
 provision(process.env, say, ["bwrap"]);
 const reason = await provideWine(process.env, say);
 if (!wineIsThere()) {
-  say(reason ?? "Wine could not be had");
+  say(reason ?? "Wine could not be installed");
   process.stdout.write("0 passed, 1 failed\n");
   process.exitCode = 1;
 } else {

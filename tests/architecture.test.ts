@@ -37,7 +37,7 @@ const layers: Record<string, number> = {
   entry: 8,
 };
 
-/** The subfolders of a folder, from the lowest: inside it, too, imports point down. Its own files stand above them all. */
+/** The subfolders of a folder, from the lowest: imports inside the folder point down, too. The folder's own files are above all subfolders. */
 const innerLayers: Record<string, readonly string[]> = {
   "bridge/cli": ["core", "render", "doctor", "commands"],
 };
@@ -101,7 +101,7 @@ const bans: readonly Ban[] = [
   { what: /^\s*(?:export\s+)?(?:const\s+)?enum\s/m, instead: "use a union or `as const`" },
 ];
 
-/** One file a method's domain, suite or part: these lists grow with the contract, not with the complexity. */
+/** These folders have one file for each domain, suite or part: the lists grow with the contract, not with the complexity. */
 const wideFolders = new Set(["protocol/methods", "tests/e2e", "tests/faults"]);
 
 const problems = (check: (file: SourceFile) => string[], among = production) => among.flatMap(check);
@@ -156,7 +156,7 @@ describe("layers", () => {
       imports.flatMap(({ target }) => {
         const to = target === undefined ? undefined : folderOf(target);
         if (target === undefined || to === undefined || to === folderOf(path) || (layers[to] ?? 9) <= 1) return [];
-        // Of the adapters each folder has its own.
+        // Each adapter's folder is a group of its own.
         const isEntryPoint = basename(target) === "index.ts";
         const isEntry = (layers[folderOf(path) ?? ""] ?? 9) >= 7;
         return isEntryPoint || isEntry ? [] : [`${path} imports ${target}: import its index.ts`];
@@ -257,14 +257,14 @@ describe("layers", () => {
   });
 });
 
-/** The inner walls of adapters: imports point from a higher floor to a lower one. */
+/** The layers inside adapters: imports point from a higher layer to a lower one. */
 const floors: Record<string, Record<string, number>> = {
   llm: { codecs: 0, broker: 1, endpoint: 2 },
   matrix: { protocol: 0, worker: 1, rooms: 1, link: 2, calls: 2 },
   webrtc: { protocol: 0, media: 1, turn: 1, calls: 2, bindings: 3, signaling: 3 },
 };
 
-/** Programs that run in a worker thread, and all that they may import of the bridge. They resolve no package of this repository. */
+/** Programs that run in a worker thread, and the only parts of the bridge that they may import. They resolve no package of this repository. */
 const workerPrograms = [
   { folder: "bridge/adapters/matrix/worker/", shared: "bridge/adapters/matrix/protocol/" },
   { folder: "bridge/adapters/webrtc/media/", shared: "bridge/adapters/webrtc/protocol/" },

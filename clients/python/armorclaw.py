@@ -1,4 +1,4 @@
-"""The ArmorClaw bridge's client for Python 3.9 and later: one file, the standard library alone.
+"""The ArmorClaw bridge's client for Python 3.9 and later: one file that needs only the standard library.
 
     from armorclaw import Client
     with Client("/run/armorclaw/bridge.sock") as bridge:
@@ -49,7 +49,7 @@ class ConnectionClosed(ConnectionError):
 
 
 def default_socket():
-    """The socket of the bridge that a person at this shell would reach."""
+    """Returns the path of the socket that the command line in this shell would use."""
     named = os.environ.get("ARMORCLAW_SOCKET")
     if named:
         return named
@@ -79,7 +79,7 @@ def _result(message):
 
 
 def _open(path, timeout):
-    """A connected socket. A full queue of connections (EAGAIN) is a busy bridge, which is asked again until `timeout`."""
+    """Returns a connected socket. Retries until `timeout` while the bridge's backlog is full (EAGAIN)."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     end = time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout)
     try:
@@ -98,7 +98,7 @@ def _open(path, timeout):
 
 
 class Client:
-    """A connection that blocks. `timeout` is the longest wait for any one message, in seconds; None waits for ever."""
+    """A blocking connection. `timeout` is the longest wait for one message, in seconds; None means no limit."""
 
     def __init__(self, path=None, timeout=30.0):
         self._socket = _open(path or default_socket(), timeout)
@@ -126,11 +126,11 @@ class Client:
             self._keep(message)
 
     def notify(self, method, params=None):
-        """Calls a method whose answer is not wanted."""
+        """Sends a notification, which has no answer."""
         self._socket.sendall(_line(method, params))
 
     def batch(self, calls):
-        """Makes many calls, as (method, params) pairs, in one go. Returns results and BridgeErrors in their order."""
+        """Sends many calls, given as (method, params) pairs, in one batch. Returns results and BridgeErrors in their order."""
         ids, lines = [], []
         for method, params in calls:
             self._last_id += 1
@@ -149,7 +149,7 @@ class Client:
             self._keep(message)
 
     def stream(self, method, params=None):
-        """Yields the items of a streaming method. Leaving it early cancels the call."""
+        """Yields the items of a streaming method. Closing the iteration early cancels the call."""
         request_id = self._send(method, params)
         taken, is_over = 0, False
         try:
@@ -173,7 +173,7 @@ class Client:
                 self.notify("rpc.cancel", {"id": request_id})
 
     def subscribe(self, channels, **params):
-        """Yields events for ever. Leaving it unsubscribes. Subscribed when it returns."""
+        """Yields events until the iteration is closed, which unsubscribes. The subscription exists when this returns."""
         answer = self.call("event.subscribe", {"channels": channels, **params})
         return self._pushed(answer["subscription_id"])
 
@@ -190,7 +190,7 @@ class Client:
                 self.notify("event.unsubscribe", {"subscription_id": subscription_id})
 
     def _keep(self, message):
-        """Puts aside what another part of the program waits for; answers to calls that were given up are dropped."""
+        """Stores a message for another part of the program; answers to abandoned calls are dropped."""
         if isinstance(message, dict) and message.get("method") == "event.push":
             params = message["params"]
             waiting = self._events.setdefault(params["subscription_id"], deque())
@@ -275,7 +275,7 @@ class AsyncClient:
             self._calls.pop(request_id, None)
 
     async def stream(self, method, params=None):
-        """Yields the items of a streaming method. Leaving it early cancels the call."""
+        """Yields the items of a streaming method. Closing the iteration early cancels the call."""
         items = asyncio.Queue()
         request_id, answer = self._start(method, params)
         self._streams[request_id] = items
@@ -300,7 +300,7 @@ class AsyncClient:
                 self._notify("rpc.cancel", {"id": request_id})
 
     async def subscribe(self, channels, **params):
-        """An async iterator of events, subscribed when it is returned. Closing it unsubscribes."""
+        """Returns an async iterator of events; the subscription exists when it is returned. Closing the iterator unsubscribes."""
         answer = await self.call("event.subscribe", {"channels": channels, **params})
         return self._pushed(answer["subscription_id"])
 
@@ -355,7 +355,7 @@ class AsyncClient:
             if items is not None:
                 items.put_nowait((params["item"],))
         elif method == "event.push":
-            # What comes before the answer that names its subscription waits for it here.
+            # Events that arrive before the answer to their subscription wait here.
             self._events.setdefault(params["subscription_id"], asyncio.Queue(EVENTS_MAX)).put_nowait(params["event"])
         elif message.get("id") is not None:
             answer = self._calls.get(message["id"])

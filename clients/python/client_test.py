@@ -1,4 +1,4 @@
-"""Run with the socket of a server of the fixture methods and of the bridge's built-in ones: client_test.py SOCKET"""
+"""Run it with the socket of a server that has the fixture methods and the bridge's built-in ones: client_test.py SOCKET"""
 
 import asyncio
 import sys

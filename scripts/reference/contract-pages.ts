@@ -37,7 +37,7 @@ function methodSection(name: MethodName, method: AnyMethod): string[] {
   ];
 }
 
-/** The command line that calls the method with these params. Where the method's command has flags of its own, `rpc call` does. */
+/** Returns the command line that calls the method with these params. Where the method's command has its own flags, that is `rpc call`. */
 export function exampleLine(name: MethodName, params: unknown): string {
   const command = commandNameOf(name);
   const hasOwnFlags = commands.some((candidate) => candidate.name === command && !isMethodCommand(candidate));

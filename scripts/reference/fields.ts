@@ -27,13 +27,13 @@ export interface FieldRow {
 export const jsonSchemaOf = (schema: z.ZodType): JsonSchema =>
   z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
 
-/** Everything in a schema that has a name or a type, as a table; `None.` when there is nothing. */
+/** Returns a table of a schema's fields and types; `None.` when there are none. */
 export function fieldsTable(schema: z.ZodType): string {
   const root = jsonSchemaOf(schema);
   return tableOf(root, root);
 }
 
-/** The table of a part of `root`. */
+/** Returns the table of a part of `root`. */
 export function tableOf(schema: JsonSchema, root: JsonSchema): string {
   const target = resolved(schema, root);
   if (target["type"] === "array")
@@ -47,7 +47,7 @@ export function tableOf(schema: JsonSchema, root: JsonSchema): string {
   return target["type"] === "object" ? "None." : `${typeText(target)}.`;
 }
 
-/** The fields of an object, of a union's objects and of a record's values, with those of unnamed types inside them. */
+/** Returns the fields of an object, of a union's objects and of a record's values, with the fields of unnamed types inside them. */
 export function fieldRows(schema: JsonSchema, root: JsonSchema, prefix = ""): FieldRow[] {
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives !== undefined)
@@ -68,7 +68,7 @@ function rowsOf(path: string, field: JsonSchema, presence: string, root: JsonSch
   return [row, ...innerRows(path, field, root)];
 }
 
-/** The fields inside a field. Those of a named type are not repeated: the type's name links to them. */
+/** Returns the fields inside a field. Fields of a named type are not repeated: the type's name links to them. */
 export function innerRows(path: string, field: JsonSchema, root: JsonSchema): FieldRow[] {
   if (isNamed(field)) return [];
   if (field.items !== undefined) return innerRows(`${path}[]`, field.items, root);
@@ -77,7 +77,7 @@ export function innerRows(path: string, field: JsonSchema, root: JsonSchema): Fi
   return fieldRows(field, root, `${path}.`);
 }
 
-/** Fields of the same name in a union's alternatives as one row. A field that only some of them have is optional. */
+/** Merges fields of the same name in a union's alternatives into one row. A field that only some alternatives have is optional. */
 function merged(alternatives: readonly FieldRow[][]): FieldRow[] {
   const withFields = alternatives.filter((rows) => rows.length > 0);
   const byPath = Map.groupBy(withFields.flat(), ({ path }) => path);
@@ -111,7 +111,7 @@ const nameOf = (ref: string): string => ref.replace("#/$defs/", "");
 const isGenerated = (name: string): boolean => name.startsWith("__schema");
 const isNamed = ({ $ref }: JsonSchema): boolean => $ref !== undefined;
 
-/** A type in few words, with its bounds. A named type links to the page of types. */
+/** Describes a type in a few words, with its bounds. A named type links to the page of types. */
 export function typeText(schema: JsonSchema): string {
   if (schema.$ref !== undefined) {
     const name = nameOf(schema.$ref);
@@ -136,7 +136,7 @@ function boundsOf({ minimum, maximum }: JsonSchema): string {
   return high === undefined ? "" : `, at most ${high}`;
 }
 
-/** The types with a name that these schemas use, in the order of their names. */
+/** Returns the named types that these schemas use, in the order of their names. */
 export function namedTypes(
   schemas: readonly z.ZodType[],
 ): ReadonlyMap<string, { schema: JsonSchema; root: JsonSchema }> {

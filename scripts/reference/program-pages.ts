@@ -74,7 +74,7 @@ export function limitsPage(): string {
     return [code(name), String(value), reason];
   });
   return page("Limits", [
-    "Limits that both sides of a connection keep. The configuration can lower those that have a key there.",
+    "Limits of both sides of a connection. The configuration can lower those that have a key there.",
     markdownTable(["Limit", "Value", "Why"], rows),
   ]);
 }

@@ -6,7 +6,7 @@ import { cliPage, configPage, limitsPage } from "./program-pages.ts";
 
 export const referenceDirectory = new URL("../../docs/reference/", import.meta.url);
 
-/** File name → text of each page. The sources alone decide it. */
+/** Returns the text of each page by its file name. The text depends on the sources alone. */
 export function reference(): ReadonlyMap<string, string> {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const { version }: { version: string } = JSON.parse(manifest);
@@ -23,7 +23,7 @@ export function reference(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The committed files that differ from what the sources give. */
+/** Returns the committed files that differ from the generated ones. */
 export function staleFiles(): string[] {
   return [...reference()].filter(([name, text]) => readCommitted(name) !== text).map(([name]) => name);
 }

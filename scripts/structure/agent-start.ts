@@ -1,8 +1,8 @@
 import type { SourceFile } from "./source-files.ts";
 
 /**
- * The files that have a part of their own in an `agent.start` on the sandbox engine, from the handler to the launched process.
- * The loop sets neither `standby` nor `idle`, whose files have no part then.
+ * The files that take part in an `agent.start` on the sandbox engine, from the handler to the launched process.
+ * The loop sets neither `standby` nor `idle`, so their files are not included.
  */
 const walks: readonly (readonly string[])[] = [
   [
@@ -18,7 +18,7 @@ const walks: readonly (readonly string[])[] = [
     "bridge/containers/sandbox/bubblewrap.ts",
     "bridge/containers/sandbox/launcher.pl",
   ],
-  // As it was before the folders had inner walls; for a comparison with an older checkout.
+  // The list before the folders had subfolders, for a comparison with an older checkout.
   [
     "bridge/rpc/handlers/agent.ts",
     "bridge/agents/agents.ts",
@@ -42,15 +42,15 @@ const walks: readonly (readonly string[])[] = [
 
 interface Walk {
   readonly files: readonly string[];
-  /** What is wrong with the list: files that do not exist, or that no import connects with the handler. */
+  /** The faults of the list: files that do not exist, or that no import connects with the handler. */
   readonly problems: readonly string[];
 }
 
-/** The list that fits this checkout, checked against its imports. */
+/** Returns the list that fits this checkout, checked against its imports. */
 export function findAgentStartWalk(all: readonly SourceFile[]): Walk {
   const byPath = new Map(all.map((file) => [file.path, file]));
   const files = walks.find(([first = ""]) => byPath.has(first)) ?? [];
-  // Only TypeScript is read: another file exists when one of the walk names it.
+  // Only TypeScript files are parsed: any other file exists when a file of the walk names it.
   const isNamed = (path: string) =>
     files.some((other) => byPath.get(other)?.code.includes(`"${path.split("/").at(-1)}"`) === true);
   const missing = files.filter((path) => !byPath.has(path) && !isNamed(path));
@@ -65,7 +65,7 @@ export function findAgentStartWalk(all: readonly SourceFile[]): Walk {
   };
 }
 
-/** The files of the walk that imports in either direction lead to from `first`; an index.ts between two of them is looked through. */
+/** Returns the files of the walk that are connected with `first` by imports in either direction, also through an index.ts. */
 function connectedWith(first: string, walk: ReadonlySet<string>, byPath: ReadonlyMap<string, SourceFile>): Set<string> {
   const neighbours = new Map<string, Set<string>>();
   const join = (a: string, b: string) => neighbours.set(a, (neighbours.get(a) ?? new Set()).add(b));

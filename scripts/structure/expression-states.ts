@@ -1,26 +1,26 @@
 import { type AST, RegExpParser } from "@eslint-community/regexpp";
 
-/** One way on from a state: over a character of a class, or without one where `guard` allows it. */
+/** A transition from a state: over a character of a class, or without a character where `guard` allows it. */
 interface Edge {
   readonly to: number;
-  /** The indices of the characters that it takes; undefined takes none. */
+  /** The indices of the characters that the transition consumes; undefined when it consumes none. */
   readonly over?: ReadonlySet<number>;
-  /** @param before the character before this place, `after` the one behind it */
+  /** @param before the character before this place, `after` the character after it */
   readonly guard?: (before: string, after: string) => boolean;
 }
 
-/** A regular expression as a machine of states, over one character of each kind that it tells apart. */
+/** A regular expression as a state machine, over one character of each kind that the expression distinguishes. */
 export interface States {
   readonly alphabet: readonly string[];
   readonly start: number;
   readonly size: number;
   /** The states within unbounded repetitions. */
   readonly repeated: ReadonlySet<number>;
-  /** The states after one more character. */
+  /** Returns the states after one more character. */
   step(state: number, before: number, character: number): ReadonlySet<number>;
 }
 
-/** Counted repetitions are shortened: what grows with the text are the unbounded ones. */
+/** Counted repetitions are shortened: only unbounded ones grow with the text. */
 const copiesMax = 2;
 const always = ["a", "A", "0", "_", "-", " ", "\n", ".", "é", "😀"];
 const isWord = (character: string): boolean => /\w/.test(character);
@@ -92,7 +92,7 @@ export function statesOf(pattern: string, flags: string): States {
   return { alphabet, start, repeated, size: edges.length, step: stepper(edges, alphabet) };
 }
 
-/** What stands around a place decides whether an assertion holds. One that looks at more text counts as held. */
+/** The characters around a position decide whether an assertion holds. An assertion that depends on more text counts as true. */
 function guardOf(assertion: AST.Assertion, isMultiline: boolean): Edge["guard"] & {} {
   switch (assertion.kind) {
     case "start":
@@ -131,7 +131,7 @@ function walk(edges: readonly (readonly Edge[])[], from: number, before: string,
 const isOneCharacter = ({ type }: AST.Element): boolean =>
   type === "Character" || type === "CharacterSet" || type === "CharacterClass";
 
-/** One character of each kind: those that no part of the expression tells apart count once. */
+/** Returns one character of each kind: characters that no part of the expression distinguishes count once. */
 function alphabetOf(tree: AST.Pattern, flags: string): string[] {
   const codes = new Set<number>();
   const tests: RegExp[] = [/\w/, /\n/];

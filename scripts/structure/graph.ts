@@ -26,12 +26,12 @@ function packageFile(specifier: string, known: ReadonlySet<string>): string | un
   return [`${name}/${part}.ts`, `${name}/${part}/index.ts`, `${name}/index.ts`].find((path) => known.has(path));
 }
 
-/** The groups of nodes that import each other, directly or through others (Tarjan's strongly connected components). */
+/** Returns the groups of nodes that import each other, directly or through others (Tarjan's strongly connected components). */
 export function circlesOf(graph: Graph): string[][] {
   return components(graph).filter((members) => members.length > 1);
 }
 
-/** The nodes on the longest path, where a circle counts as one. */
+/** Returns the number of nodes on the longest path, where a circle counts as one. */
 export function floorsOf(graph: Graph): number {
   const all = components(graph);
   const componentOf = new Map(all.flatMap((members) => members.map((member) => [member, members] as const)));

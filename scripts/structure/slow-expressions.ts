@@ -2,13 +2,13 @@ import { parseSync } from "@swc/core";
 import { analyse } from "scslre";
 import { type States, statesOf } from "./expression-states.ts";
 
-/** A regular expression as it stands in a file. */
+/** A regular expression in a file. */
 export interface Expression {
   readonly pattern: string;
   readonly flags: string;
 }
 
-/** The literals of a file, and how often it makes an expression from text. */
+/** Returns the literals of a file, and how often the file builds an expression from text. */
 export function expressionsOf(text: string): { readonly literals: readonly Expression[]; readonly made: number } {
   const literals: Expression[] = [];
   let made = 0;
@@ -28,21 +28,21 @@ const isNamed = (node: unknown, name: string): boolean =>
   (node as { readonly type?: string; readonly value?: string } | undefined)?.value === name;
 
 /**
- * Why matching may take more than linear time in the length of the text; undefined when it does not.
- * `scslre` finds repetitions that share characters. It does not find a match that begins anew within its own repetition, such as
- * `ab*c` in `ababab`: the second half looks for those.
+ * Returns why matching may take more than linear time in the length of the text; undefined when it does not.
+ * `scslre` finds repetitions that share characters. It does not find a match that starts again within its own repetition, such as
+ * `ab*c` in `ababab`: the second half finds those.
  */
 export function slowness({ pattern, flags }: Expression): string | undefined {
   const [report] = analyse(new RegExp(pattern, flags)).reports;
   if (report !== undefined)
     return `it tries ${report.type === "Trade" ? report.startQuant.raw : report.quant.raw} again and again`;
-  // A sticky expression is tried at one place alone.
+  // A sticky expression is tried at one position alone.
   if (flags.includes("y")) return undefined;
   const states = statesOf(pattern, flags);
   for (const state of states.repeated) {
     for (const pump of restarts(states, state)) {
       if (!isFoundEarly(new RegExp(pattern, flags.replaceAll(/[gy]/g, "")), pump, states))
-        return `it begins anew at each ${JSON.stringify(pump)}`;
+        return `it starts again at each ${JSON.stringify(pump)}`;
     }
   }
   return undefined;
@@ -51,7 +51,7 @@ export function slowness({ pattern, flags }: Expression): string | undefined {
 const pumpMax = 40;
 const copies = 50;
 
-/** Texts that lead from `state` to itself, and from a new beginning of the expression to `state` too. */
+/** Returns texts that lead from `state` to itself, and from a new beginning of the expression to `state`, too. */
 function* restarts(states: States, state: number): Generator<string> {
   const waiting = -1;
   const { alphabet, start, size, step } = states;
@@ -80,7 +80,7 @@ function* restarts(states: States, state: number): Generator<string> {
   }
 }
 
-/** Whether the expression matches at the beginning of the repeated text whatever follows it, and takes it whole, so that it never tries the rest. */
+/** Returns whether the expression always matches the whole repeated text from its beginning, so that it never tries the rest. */
 function isFoundEarly(expression: RegExp, pump: string, { alphabet }: States): boolean {
   return ["", ...alphabet].every((end) => {
     const found = expression.exec(pump.repeat(copies) + end);

@@ -7,13 +7,13 @@ const repositoryRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Import {
   readonly specifier: string;
-  /** The file it names, from the root, when it is relative. */
+  /** The imported file's path from the root, when the import is relative. */
   readonly target: string | undefined;
   readonly isTypeOnly: boolean;
 }
 
 export interface SourceFile {
-  /** From the root, e.g. `bridge/rpc/rpc.ts`. */
+  /** The path from the root, e.g. `bridge/rpc/rpc.ts`. */
   readonly path: string;
   readonly text: string;
   /** The text without comments. */
@@ -21,7 +21,7 @@ export interface SourceFile {
   readonly imports: readonly Import[];
 }
 
-/** Every TypeScript and JavaScript file that is, or is about to be, in the repository. */
+/** Returns every TypeScript and JavaScript file of the repository, including new files. */
 export function sourceFiles(root: string = repositoryRoot): SourceFile[] {
   const list = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts", "*.mjs"], {
     cwd: root,
@@ -38,7 +38,7 @@ export function sourceFiles(root: string = repositoryRoot): SourceFile[] {
 
 export const isTest = (path: string): boolean => path.endsWith(".test.ts") || path.startsWith("tests/");
 
-/** How many lines of `text` are code: no import, type declaration, comment or blank line. */
+/** Counts the lines of `text` that are code: no import, type declaration, comment or blank line. */
 export function codeLines(text: string): number {
   const code = withoutComments(text)
     .replaceAll(/^import\s[^;]*;$/gm, "")
@@ -61,7 +61,7 @@ function resolveImport(path: string, specifier: string, isTypeOnly: boolean): Im
   return { specifier, target, isTypeOnly };
 }
 
-/** Good enough for house rules: a `//` or `/*` inside a string is taken for a comment only at a line's or word's start. */
+/** This is exact enough for the architecture test: a `//` or `/*` inside a string counts as a comment only at a line's or word's start. */
 function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/[^\n]*/g, "$1");
 }

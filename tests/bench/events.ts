@@ -30,7 +30,7 @@ function spread(samples: number[]): Spread {
   return { p50_ms: at(0.5), p99_ms: at(0.99) };
 }
 
-/** One event at a time, from the call to the subscriber. */
+/** Measures one event at a time, from the call to the subscriber. */
 async function latency(daemon: TestDaemon, volatile: boolean): Promise<Spread> {
   await using publisher = await connect({ socketPath: daemon.socket });
   await using reader = await connect({ socketPath: daemon.socket });
@@ -52,7 +52,7 @@ async function latency(daemon: TestDaemon, volatile: boolean): Promise<Spread> {
   return spread(samples);
 }
 
-/** Many at once: acknowledged events per second, over four connections. */
+/** Measures acknowledged events per second, over four connections. */
 async function throughput(daemon: TestDaemon, volatile: boolean): Promise<{ events_per_s: number }> {
   const clients = await Promise.all(Array.from({ length: 4 }, () => connect({ socketPath: daemon.socket })));
   const inFlight = 64;
@@ -71,7 +71,7 @@ async function throughput(daemon: TestDaemon, volatile: boolean): Promise<{ even
   return { events_per_s };
 }
 
-/** A socket that counts the lines that it gets, and does nothing else with them. */
+/** A socket that only counts the lines that it receives. */
 class Counter {
   readonly socket: Socket;
   lines = 0;
@@ -99,7 +99,7 @@ const subscribeLine = (channel: string) =>
 const publishLine = (id: number, channel: string) =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "event.publish", params: { channel, type: "bench.made", data } })}\n`;
 
-/** One event at a time, from the call to each of 100 subscribers, and to one more that never reads where asked for. */
+/** Measures one event at a time, from the call to each of 100 subscribers, optionally with one more that never reads. */
 async function fanOutLatency(path: string, channel: string, mute: boolean): Promise<Spread> {
   const clients = await Promise.all(Array.from({ length: subscribers }, () => connect({ socketPath: path })));
   const silent = mute ? connectSocket(path) : undefined;
@@ -126,7 +126,7 @@ interface FanOut {
   readonly cpu_us_per_delivery: number;
 }
 
-/** Every event to every subscriber, published 100 at a time. */
+/** Measures the delivery of every event to every subscriber, published 100 at a time. */
 async function fanOut(path: string, channel: string, cpu: () => number, mute: boolean): Promise<FanOut> {
   const counters = Array.from({ length: subscribers }, () => new Counter(path, subscribeLine(channel)));
   await Promise.all(counters.map((counter) => counter.reach(1)));
@@ -150,7 +150,7 @@ async function fanOut(path: string, channel: string, cpu: () => number, mute: bo
   return { deliveries_per_s: Math.round(deliveries / seconds), cpu_us_per_delivery: round(cpuUs / deliveries, 2) };
 }
 
-/** The bare server's time for the same: what the machine, the sockets and this process take of it. */
+/** Measures the bare server's time for the same, which is the share of the machine, the sockets and this process. */
 async function baselineLatency(path: string): Promise<Spread> {
   const [publisher, reader] = [new Counter(path, ""), new Counter(path, subscribeLine("bench.latency"))];
   await reader.reach(1);
@@ -167,7 +167,7 @@ async function baselineLatency(path: string): Promise<Spread> {
   return spread(samples);
 }
 
-/** Processor time of another process, in microseconds. */
+/** Returns the processor time of another process, in microseconds. */
 async function cpuMeter(pid: number): Promise<() => number> {
   const { readFileSync } = await import("node:fs");
   return () => {

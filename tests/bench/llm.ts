@@ -1,5 +1,5 @@
-// What the broker costs: calls to a provider directly, through an agent's model endpoint, through `llm.chat`, and through
-// Portkey's gateway. The provider, the broker and the gateway have a process each.
+// Measures the broker's overhead: calls to a provider directly, through an agent's model endpoint, through `llm.chat`, and through
+// Portkey's gateway. The provider, the broker and the gateway run in a process each.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -130,7 +130,7 @@ const clientOf = (name: string): Client => {
   return make();
 };
 
-/** One call after the other, in turns, so that whatever else the machine does falls on all ways alike. */
+/** Makes one call after the other and takes the ways in turns, so that other work on the machine affects all ways alike. */
 async function latency(rounds: number) {
   const clients = names.map((name) => ({ name, client: clientOf(name), timed: [] as Timed[] }));
   for (let i = 0; i < rounds; i++) for (const { client, timed } of clients) timed.push(await client.call());
@@ -142,7 +142,7 @@ async function latency(rounds: number) {
   );
 }
 
-/** Calls at once for a while: how many a second. The ways take turns, a slice each. */
+/** Measures calls per second with several calls in flight. The ways take turns. */
 async function throughput(seconds: number) {
   const slices = 3;
   const counts = new Map<string, number>();

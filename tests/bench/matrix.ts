@@ -1,4 +1,4 @@
-// How long a message takes from the homeserver to a subscriber of the bridge and to an agent's own handler, and from `matrix.send`
+// Measures how long a message takes from the homeserver to a subscriber of the bridge and to an agent's handler, and from `matrix.send`
 // to the homeserver.
 // Prints a table, or with --json one object.
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ async function measure(): Promise<void> {
     channels: ["matrix.*.message"],
     filter: { types: ["matrix.message"] },
   });
-  // What the agent's handler was given, with the time at which it was. One machine, so one clock.
+  // The messages that the agent's handler received, with their times. Both sides run on one machine, so they share a clock.
   const heard = bridge.client.subscribe({
     channels: ["agent.heartbeat-1.received"],
     filter: { data: { event_type: "matrix.message" } },
@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
     await bridge.client.call("matrix.send", { room_id: room, message: `answer ${n}` });
     outwards.push(performance.now() - startedAt);
   }
-  // From the moment that the homeserver has told the sender; a subscriber may have it sooner.
+  // The time counts from the homeserver's answer to the sender; a subscriber may receive the message earlier.
   const sinceAnswered = (at: number, n: number) => Math.max(0, at - (answeredAt[n] ?? at));
   const figures = {
     messages: count,

@@ -1,4 +1,4 @@
-// `npm run bench -- voice`: what calls cost, and what concealment is worth. `--json` prints one JSON object.
+// `npm run bench -- voice`: measures the cost of calls and the benefit of concealment. `--json` prints one JSON object.
 import { espeak } from "../../agent-runtime/voice/speech-engines.ts";
 import { MediaClient } from "../../bridge/adapters/webrtc/calls/media-client.ts";
 import { openDecoder, openEncoder } from "../../bridge/adapters/webrtc/media/codec.ts";
@@ -19,7 +19,7 @@ const cpuMs = () => {
   return (user + system) / 1000;
 };
 
-/** From the moment that an agent says something until the caller's end has decoded it. */
+/** Measures the time from an agent's audio until the caller's end has decoded it. */
 async function delayOut(media: MediaClient, call: string, far: FarEnd): Promise<number> {
   const heardBefore = far.heard().length;
   const startedAt = performance.now();
@@ -89,7 +89,7 @@ async function calls() {
       set_up_ms: { p50: percentile(setUpMs, 0.5), max: percentile(setUpMs, 1) },
       delay_in_ms: { p50: percentile(delayInMs, 0.5), max: percentile(delayInMs, 1) },
       delay_out_ms: { p50: percentile(delayOutMs, 0.5), max: percentile(delayOutMs, 1) },
-      // Both ends run in this process, and cost about the same.
+      // Both ends run in this process, and use about the same processor time.
       cpu_percent_per_call: Math.round((share * 1000) / callsMax / 2) / 10,
       calls_per_core: Math.floor((callsMax * 2) / share),
       tick_lag_max_ms: Math.round(tickLagMaxMs),
@@ -100,7 +100,7 @@ async function calls() {
   }
 }
 
-/** How far a lossy line's sound is from the lossless one's, with redundancy and guessing, and with silence instead. */
+/** Measures the distance between lossy and lossless audio, with redundancy and concealment, and with silence instead. */
 async function concealment(lossShare: number) {
   const text =
     "The quick brown fox jumps over the lazy dog, while five wizards watch from the other side of the river. ";
@@ -141,7 +141,7 @@ async function concealment(lossShare: number) {
 const bands = [150, 250, 400, 600, 900, 1_300, 1_900, 2_700];
 const floorDb = 30;
 
-/** How loud a frame is in each band, in dB of one step, no lower than what is heard as silence. */
+/** Returns a frame's level in each band, in dB, with a floor at audible silence. */
 const spectrum = (frame: Int16Array): number[] =>
   bands.map((hertz) => {
     const coefficient = 2 * Math.cos((2 * Math.PI * hertz) / 16_000);
@@ -152,14 +152,14 @@ const spectrum = (frame: Int16Array): number[] =>
   });
 
 /**
- * How far what is heard is from what was meant, as the mean distance of frames' spectra in dB: 0 is the same, and a waveform that
+ * Returns the distance between received and original audio, as the mean distance of frames' spectra in dB: 0 is equal, and a waveform that
  * was rebuilt sounds right without being equal.
  */
 function distance(reference: readonly Int16Array[], heard: readonly Int16Array[]): number {
   const [meant, got] = [reference.map(spectrum), heard.map(spectrum)];
   const apart = (a: readonly number[], b: readonly number[]) =>
     Math.sqrt(a.reduce((sum, level, band) => sum + (level - (b[band] ?? 0)) ** 2, 0) / a.length);
-  // The delay changes seldom: it is what fits half a second best, and each frame is judged at that delay.
+  // The delay changes seldom: the best fit over half a second is used for each frame.
   const at = (frame: number, lag: number) => apart(meant[frame] ?? [], got[frame + lag] ?? bands.map(() => floorDb));
   const around = (frame: number, lag: number) =>
     Array.from({ length: 25 }, (_, near) => at(Math.max(0, Math.min(meant.length - 1, frame - 12 + near)), lag));
@@ -175,7 +175,7 @@ function distance(reference: readonly Int16Array[], heard: readonly Int16Array[]
 type Costs = Awaited<ReturnType<typeof calls>>;
 type Concealment = Awaited<ReturnType<typeof concealment>>;
 
-/** For a person at a terminal. */
+/** Prints the figures for a person. */
 function table(costs: Costs, losses: readonly Concealment[]): string {
   const row = (label: string, value: string) => `  ${label.padEnd(50)}${value}`;
   const range = ({ p50, max }: { p50: number; max: number }) => `${p50} ms, at most ${max} ms`;

@@ -1,4 +1,4 @@
-// The frozen names of calls.
+// The pinned names of calls.
 
 export const callMethodRoles: Record<string, string> = {
   "webrtc.start": "admin operator",

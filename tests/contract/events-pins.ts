@@ -1,4 +1,4 @@
-// The frozen names of events, tasks, the outbox and alerts.
+// The pinned names of events, tasks, the outbox and alerts.
 
 export const eventMethodRoles: Record<string, string> = {
   "event.ack": "admin operator viewer agent",

@@ -2,10 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import { expressionsOf, slowness } from "../../scripts/structure/slow-expressions.ts";
 import { isTest, sourceFiles } from "../../scripts/structure/source-files.ts";
 
-/** Scripts read nothing but this repository. */
+/** Scripts read only this repository. */
 const production = sourceFiles().filter(({ path }) => !isTest(path) && !path.startsWith("scripts/"));
 
-/** Files that make expressions from text, with how many. What is put into each is a constant of the bridge. */
+/** Files that build expressions from text, with their number. Each is built from a constant of the bridge. */
 const made: Readonly<Record<string, number>> = {
   "bridge/adapters/http/request-headers.ts": 3,
   "bridge/adapters/webrtc/calls/agent-messages.ts": 1,

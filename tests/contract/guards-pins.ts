@@ -1,4 +1,4 @@
-// The frozen names of keys, rights, approvals and the record.
+// The pinned names of keys, rights, approvals and the audit record.
 
 export const guardMethodRoles: Record<string, string> = {
   "keystore.store": "admin operator",

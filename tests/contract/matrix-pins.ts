@@ -1,4 +1,4 @@
-// The frozen names of Matrix.
+// The pinned names of Matrix.
 
 export const matrixMethodRoles: Record<string, string> = {
   "matrix.login": "admin",

@@ -7,7 +7,7 @@ import { guardClassicNames, guardErrorNumbers, guardEventTypes, guardMethodRoles
 import { matrixErrorNumbers, matrixEventTypes, matrixMethodRoles } from "./matrix-pins.ts";
 import { wireErrorNumbers, wireMethodRoles } from "./wire-pins.ts";
 
-/** What clients rely on, as literals: a change here is a change of the wire, and is made on purpose. */
+/** The names that clients rely on, as literals: a change here is a deliberate change of the wire. */
 const methodRoles: Record<string, string> = {
   ...guardMethodRoles,
   ...eventMethodRoles,
@@ -244,7 +244,7 @@ describe("events", () => {
 
   test.each(eventEntries)("%s: its example parses, and its channel ends with the event's name", (type, event) => {
     event.data.parse(event.example);
-    // On the channel of another domain, such as an agent's own, the last segment names this one too.
+    // On the channel of another domain, such as an agent's own, the last segment contains this domain, too.
     const [domain, happened] = [type.split(".")[0], type.split(".").at(-1)];
     expect([happened, `${domain}_${happened}`]).toContain(event.channel.split(".").at(-1));
   });

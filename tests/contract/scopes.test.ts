@@ -26,10 +26,10 @@ async function call(name: string, limits: TokenLimits, params = contract[name]?.
   return await scopePolicy.intercept(policed, entry.spec.params.parse(params), () => entry.spec.example.result);
 }
 
-/** Limits that cover nothing of the examples. */
+/** Limits that cover none of the examples. */
 const narrow: TokenLimits[] = [{ channels: ["project.>"] }, { agents: ["other-9"] }, { channels: [] }, { agents: [] }];
 const ownConnection = ["rpc.ping", "rpc.cancel", "rpc.stream_credit", "rpc.authenticate"];
-/** What shows events, messages or agents, by the names in its schema. */
+/** The names in a schema that show events, messages or agents. */
 const showsMore = /EventEnvelope|MatrixMessage|DeadLetter|LogLine|AgentInfo|"(?:stt_|tts_)?agent_id"|"channel"/;
 
 describe("the limits of a token, over all methods", () => {

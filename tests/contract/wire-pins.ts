@@ -1,4 +1,4 @@
-/** The wire's own part of what clients rely on. */
+/** The pinned names of the wire itself. */
 export const wireMethodRoles: Record<string, string> = {
   "rpc.authenticate": "admin operator viewer agent",
   "token.create": "admin",

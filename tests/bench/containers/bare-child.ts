@@ -4,14 +4,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 
 export interface BareChild extends AsyncDisposable {
-  /** From the call to start it to its hello's last byte. */
+  /** The time from the call that starts the child to the last byte of its hello. */
   readonly startMs: number;
 }
 
 const probeAgent = join(import.meta.dirname, "../../support/engines/engine-probe-agent.mjs");
 let children = 0;
 
-/** The very program that the engines' agents run, as a plain child of the same Node, up to its first message. */
+/** Runs the same program as the engines' agents, as a plain child of the same Node, up to its first message. */
 export async function startBareChild(directory: string, heapMib: number): Promise<BareChild> {
   const path = join(directory, `bare-${++children}.sock`);
   const server = createServer().listen(path);

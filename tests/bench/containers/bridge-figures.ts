@@ -7,7 +7,7 @@ import { round, summary } from "./summary.ts";
 const ticksPerSecond = 100;
 const watchedSeconds = 20;
 const panics = 3;
-/** It waits for callers and does nothing else: what the bridge does for it is monitoring alone, at the usual interval. */
+/** This loop only waits for callers, so the bridge only monitors it, at the default interval. */
 const idleLoop = "voice-assistant";
 
 interface Sizes {
@@ -17,7 +17,7 @@ interface Sizes {
 
 type Start = (flags: readonly string[], start: readonly string[]) => Promise<TestDaemon>;
 
-/** What the whole bridge makes of it: through the real daemon. */
+/** Measures the same through the real daemon. */
 export async function bridgeFigures(kind: EngineKind, dockerHost: string | undefined, sizes: Sizes) {
   const env = dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost };
   const start: Start = (flags, loops) =>
@@ -44,7 +44,7 @@ async function replacements(start: Start, times: number) {
     process.kill(pid ?? 0, "SIGKILL");
     died.push((await gone) - begun);
     replaced.push((await started) - begun);
-    // Beyond a first failure there is a wait before each start, so what failed is restarted by hand.
+    // After a first failure each start waits, so a failed agent is restarted by a call.
     await daemon.client.agent.restart({ agent_id: "heartbeat-1", grace_ms: 1_000 });
   }
   const { pid, epoch } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
@@ -58,7 +58,7 @@ async function replacements(start: Start, times: number) {
   };
 }
 
-/** The same where a standby stands by each time. */
+/** Measures the same with a standby. */
 async function replacementsByStandby(start: Start, times: number) {
   const flags = ["--set", "restart.failures_max=1000", "--set", "loops.heartbeat.standby=true"];
   await using daemon = await start(flags, ["heartbeat"]);
@@ -78,7 +78,7 @@ async function replacementsByStandby(start: Start, times: number) {
   return summary(replaced);
 }
 
-/** From the death that is one too many to the word of it. */
+/** Measures the time from the last allowed death to the event. */
 async function crashLoop(start: Start): Promise<number> {
   await using daemon = await start(
     ["--set", "restart.initial_ms=50", "--set", "restart.failures_max=3"],
@@ -98,7 +98,7 @@ async function crashLoop(start: Start): Promise<number> {
   return round((await failed) - begun);
 }
 
-/** With many agents: what watching them costs, and how fast all are frozen. */
+/** Measures with many agents what monitoring costs, and how fast all are frozen. */
 async function crowd(start: Start, count: number) {
   await using daemon = await start(["--set", "agents.max=1000"], []);
   const starts = Array.from({ length: count }, () =>
@@ -128,7 +128,7 @@ async function crowd(start: Start, count: number) {
   };
 }
 
-/** When the first event that matches came to a listener of this process. */
+/** Resolves with the time when the first matching event reached a listener in this process. */
 async function listen({ client }: TestDaemon) {
   const seen: { at: number; type: string; data: Record<string, unknown> }[] = [];
   const subscription = client.subscribe({ channels: [">"], cursor: 0 });
@@ -136,7 +136,7 @@ async function listen({ client }: TestDaemon) {
   const reading = async () => {
     for await (const { type, data } of subscription) seen.push({ at: performance.now(), type, data });
   };
-  // It ends with the client's close.
+  // The subscription ends when the client closes.
   reading().catch(() => undefined);
   return async (type: string, matches: (data: Record<string, unknown>) => boolean): Promise<number> => {
     const found = await until(type, () => seen.find((event) => event.type === type && matches(event.data)), 60_000);

@@ -6,18 +6,18 @@ import { startBareChild } from "./bare-child.ts";
 import { ratio, round, summary } from "./summary.ts";
 
 const manyAtOnce = 15;
-/** What an end leaves behind is removed in the background; a start that is measured does not share the processors with it. */
+/** The remains of a container are removed in the background; a measured start must not share the processors with that. */
 const settleMs = 150;
 const bombs = 3;
 
-/** Starts, memory and how fast an end is known, at the engine itself. Bare children and agents take turns. */
+/** Measures starts, memory and the detection of an end at the engine itself. Bare children and agents take turns. */
 export async function engineFigures(kind: EngineKind, dockerHost: string | undefined, starts: number) {
   using directory = tempDirectory();
   const options = probeOptions(kind, directory.path, dockerHost === undefined ? {} : { dockerHost });
   const engine = await openProbeEngine(options);
   const bareHere = () => startBareChild(directory.path, heapLimitMiB(probeLimits.memory_bytes));
   const here = () => startProbe(engine, directory.path);
-  // The first of each reads from the disk what the others find in memory.
+  // The first of each reads files from the disk that later ones find in memory.
   for (const start of [bareHere, here]) await (await start())[Symbol.asyncDispose]();
   const [bare, cold, memory, killed, told]: number[][] = [[], [], [], [], []];
   for (let i = 0; i < starts; i++) {
@@ -55,7 +55,7 @@ export async function engineFigures(kind: EngineKind, dockerHost: string | undef
 async function killAndWatch(container: Container): Promise<{ goneMs: number; explainedMs: number }> {
   const begun = performance.now();
   process.kill(container.pid ?? 0, "SIGKILL");
-  // The bridge hears of it by the closed connection, which asks the container to look.
+  // The bridge notices the end by the closed connection, and then inspects the container.
   setTimeout(() => container.look(), 3);
   await container.gone;
   const goneMs = performance.now() - begun;
@@ -76,7 +76,7 @@ async function memoryBombs(engine: Engine, directory: string): Promise<number[]>
   return took;
 }
 
-/** In as many lanes as the supervisor has. */
+/** Starts as many at once as the supervisor does. */
 async function together(start: () => Promise<AsyncDisposable>): Promise<number> {
   await settle();
   const begun = performance.now();

@@ -55,7 +55,7 @@ const lines = (agents: number): readonly Line[] => [
   { what: "panic: all dead", measured: (f) => slowest(f.panic_killed_ms) },
 ];
 
-/** A table per engine: what was measured, and what is aimed at. */
+/** Prints a table for each engine: the figures and the goals. */
 export function inWords({ node, starts, agents, engines }: Report): string {
   const tables = Object.entries(engines).map(([engine, figures]) => {
     const rows = lines(agents).map(({ what, measured, aim }) => [what, measured(figures), aim?.(engine) ?? ""]);

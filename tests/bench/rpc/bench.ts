@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
 });
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-// Under the checkout, so that the compiled programs find the packages.
+// The directory is in the checkout, so that the compiled programs find the packages.
 const directory = path(`../../../dist/bench-${process.pid}`);
 const measured = new Map<string, Map<PeerName, Figures[]>>();
 
@@ -50,7 +50,7 @@ process.stdout.write(
   flags.json ? `${JSON.stringify({ machine, results, targets: judged }, null, 2)}\n` : reportText(results, judged),
 );
 
-/** Every peer once, and the other way round every second time. */
+/** Runs every peer once, in reverse order every second time. */
 async function runLoad(load: string, isReversed: boolean): Promise<void> {
   const names = flags.peers.split(",") as PeerName[];
   for (const peer of isReversed ? names.reverse() : names) {

@@ -13,10 +13,10 @@ interface Message {
 }
 
 /**
- * The least that a client of newline JSON does, for every server that speaks it.
+ * A minimal client of newline JSON, for every server of that protocol.
  * @param isCareful whether it writes the requests of one tick together, reads into a buffer of its own, joins the pieces of a long
  *   line once, and writes and parses long lines with the functions of our SDK
- * @param inFlight how many requests it will have in flight at once
+ * @param inFlight the number of requests in flight at once
  */
 export async function connectLines(path: string, isCareful: boolean, inFlight = 1): Promise<PeerClient> {
   const buffer = Buffer.allocUnsafeSlow(256 * 1024);
@@ -61,7 +61,7 @@ export async function connectLines(path: string, isCareful: boolean, inFlight = 
         return waiting.promise;
       }
       const line = `${json}\n`;
-      // The only one in flight has none to be written with.
+      // A single request in flight cannot be joined with others.
       if (!isCareful || inFlight === 1) socket.write(line);
       else {
         if (unsent === "") process.nextTick(flush);

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { largeParams, type Peer, type PeerClient, smallParams } from "./peer.ts";
 import type { Placement } from "./placement.ts";
 
-/** What the server has used so far. */
+/** The server's usage so far. */
 export interface Usage {
   readonly cpu: NodeJS.CpuUsage;
   readonly rss: number;
@@ -25,7 +25,7 @@ export type Load = (bench: Bench) => Promise<Figures | undefined>;
  * leave the one with more code half compiled. Slow peers are given up on after the second time.
  */
 const warmUpRequests = 30_000;
-/** Each of them goes to a hundred. */
+/** Each event goes to a hundred subscribers. */
 const warmUpEvents = 3_000;
 const warmUpMs = 400;
 const warmUpMsMax = 5_000;
@@ -39,7 +39,7 @@ const quantile = (sorted: readonly number[], share: number): number =>
 const cpuMicroseconds = (from: Usage, to: Usage): number =>
   to.cpu.user + to.cpu.system - from.cpu.user - from.cpu.system;
 
-/** One request after the other. */
+/** Sends one request after the other. */
 const sequential: Load = async ({ peer, path, durationMs, usage }) => {
   const client = await peer.connect(path, 1);
   const latencies: number[] = [];
@@ -63,7 +63,7 @@ const sequential: Load = async ({ peer, path, durationMs, usage }) => {
   };
 };
 
-/** So many requests always in flight on each of so many connections. */
+/** Keeps a number of requests in flight on each of a number of connections. */
 const saturated =
   (connections: number, inFlight: number): Load =>
   async ({ peer, path, durationMs, usage }) => {
@@ -97,7 +97,7 @@ const saturated =
     };
   };
 
-/** One publisher, a hundred subscribers. The publisher keeps at most 32 events ahead of full delivery. */
+/** Uses one publisher and a hundred subscribers. The publisher keeps at most 32 undelivered events. */
 const fanOut: Load = async ({ peer, path, durationMs, usage }) => {
   if (!peer.pushes) return undefined;
   const subscribers = 100;
@@ -134,7 +134,7 @@ const fanOut: Load = async ({ peer, path, durationMs, usage }) => {
   return { per_s: (count / elapsed) * 1e6, server_cpu_us: cpuMicroseconds(before, after) / count };
 };
 
-/** A 1 MiB string there and back. */
+/** Echoes a 1 MiB string. */
 const largePayload: Load = async ({ peer, path, durationMs }) => {
   const client = await peer.connect(path, 1);
   const repeat = async (ms: number) => {
@@ -150,7 +150,7 @@ const largePayload: Load = async ({ peer, path, durationMs }) => {
   return { mib_per_s: await repeat(durationMs) };
 };
 
-/** 100 MiB in one stream, with what the server's memory grew by at most meanwhile. */
+/** Moves 100 MiB in one stream, and measures the largest growth of the server's memory meanwhile. */
 const stream: Load = async ({ peer, path, usage }) => {
   const client = await peer.connect(path, 1);
   if (client.stream === undefined) return undefined;
@@ -171,7 +171,7 @@ const stream: Load = async ({ peer, path, usage }) => {
   return { mib_per_s: streamBytes / mebibyte / (elapsed / 1e6), server_growth_bytes: rssMax - before.rss };
 };
 
-/** Now and then an event, while nothing else goes on: from the publisher's call to the subscriber. */
+/** Sends an event now and then on an idle server, and measures from the publisher's call to the subscriber. */
 const idlePush: Load = async ({ peer, path, durationMs }) => {
   if (!peer.pushes) return undefined;
   const subscriber = await peer.connect(path, 1);
@@ -205,7 +205,7 @@ export const loads: Readonly<Record<string, Load>> = {
   idle_push: idlePush,
 };
 
-/** Where both ends of a load run, when that is not left to the scheduler. */
+/** The processors of both ends of a load, when the scheduler does not choose them. */
 export const placements: Readonly<Record<string, Placement>> = {
   sequential: "one processor",
   sequential_2_cores: "two processors",

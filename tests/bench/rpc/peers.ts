@@ -1,6 +1,6 @@
 import type { Peer } from "./peer.ts";
 
-/** Each is loaded where it runs, so that no server's memory counts another's library. */
+/** Each peer is imported where it runs, so that a server's memory does not include other peers' libraries. */
 export const peers = {
   armorclaw: async () => (await import("./peers/armorclaw.ts")).armorclaw,
   "armorclaw-sdk": async () => (await import("./peers/armorclaw.ts")).armorclawSdk,

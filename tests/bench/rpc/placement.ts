@@ -2,12 +2,12 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * On which processors the two ends of a load run. One request after the other takes 20 µs when they share one and 50 µs when each
- * has its own, and which it is the scheduler decides anew for each run: a ratio of two runs would tell that and nothing else.
+ * Chooses the processors of the two ends of a load. One request after the other takes 20 µs when they share a processor and 50 µs when each
+ * has its own, and the scheduler decides that again for each run: the ratio of two runs would show only that decision.
  */
 export type Placement = "one processor" | "two processors" | "anywhere";
 
-/** How one end of a load is started: the program, and what stands before node's own arguments. */
+/** The command of one end of a load: the program, and the arguments before node's own. */
 export interface Start {
   readonly execPath: string;
   readonly execArgv: readonly string[];
@@ -26,7 +26,7 @@ function hasTaskset(): boolean {
   return spawnSync("taskset", ["--version"]).status === 0;
 }
 
-/** As the kernel tells them: `0-3,8`. */
+/** Parses the kernel's format: `0-3,8`. */
 function allowedProcessors(): number[] {
   const [, list = ""] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
   return list.split(",").flatMap((range) => {

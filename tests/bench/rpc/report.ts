@@ -18,11 +18,11 @@ interface Target {
   readonly figure: string;
   readonly load: string;
   readonly key: string;
-  /** Whose figure it is, when not that of `armorclaw`. */
+  /** The peer of the figure, when it is not `armorclaw`. */
   readonly of?: PeerName;
-  /** What it is divided by; nothing when the figure itself is what counts. */
+  /** The peer of the divisor; absent when the figure itself is the result. */
   readonly by?: PeerName;
-  /** The load of the divisor, when it is another. */
+  /** The load of the divisor, when it differs. */
   readonly byLoad?: string;
   readonly direction: Verdict["direction"];
   readonly target: number;
@@ -159,8 +159,8 @@ function medianFigures(rounds: readonly Figures[]): Figures {
 }
 
 /**
- * How the figures stand to the targets, as far as they were measured: the median of the rounds' ratios, since what else the machine
- * does at the time of a round weighs on both sides of its ratio.
+ * Compares the measured figures with the targets by the median of the rounds' ratios, because other work on the machine
+ * during a round affects both sides of its ratio.
  */
 export function verdicts(rounds: Rounds): Verdict[] {
   return targets.flatMap(({ figure, load, key, of = "armorclaw", by, byLoad = load, direction, target }) => {
@@ -187,7 +187,7 @@ const shown = (key: string, value: number): string => {
   return value >= 1000 ? `${(value / 1000).toFixed(1)}k` : value.toFixed(value >= 100 ? 0 : 2);
 };
 
-/** The results as text for people. */
+/** Writes the results as text for people. */
 export function reportText(results: Results, judged: readonly Verdict[]): string {
   const lines: string[] = [];
   for (const [load, byPeer] of Object.entries(results)) {

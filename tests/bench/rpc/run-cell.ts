@@ -14,12 +14,12 @@ export interface Cell {
 
 /** Every server is started as `npm start` starts the bridge: a small young generation costs no speed and saves 40 MiB. */
 const serverFlags = ["--max-semi-space-size=2"];
-/** What a cell may take besides its own duration. */
+/** The longest time of a cell beyond its own duration. */
 const overheadMs = 20_000;
 
 /**
  * Runs one load against one peer, each in a fresh process.
- * @param directory where the programs are, and where the socket goes
+ * @param directory the directory of the programs and the socket
  */
 export async function runCell(directory: string, cell: Cell, durationMs: number): Promise<Figures | undefined> {
   const path = join(directory, `${process.pid}.sock`);

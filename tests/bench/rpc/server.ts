@@ -1,4 +1,4 @@
-// One peer's server, in a process of its own: `server.ts PEER SOCKET`. Tells its parent what it has used, when asked.
+// One peer's server, in a process of its own: `server.ts PEER SOCKET`. Reports its usage to its parent on request.
 import { type PeerName, peers } from "./peers.ts";
 
 const [name = "", path = ""] = process.argv.slice(2);

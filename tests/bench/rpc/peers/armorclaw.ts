@@ -60,7 +60,7 @@ function handlers(): Record<string, AnyHandler> {
   };
 }
 
-/** As the daemon serves it: its listener with peer credentials, its limits, rate limits, validation and metrics. */
+/** Serves like the daemon: with its listener and peer credentials, limits, rate limits, validation and metrics. */
 async function serve(path: string): Promise<void> {
   const native = loadNativeCalls();
   const rates = new RateLimits({ rates: defaultRates, penalty: 1, clock: systemClock });
@@ -76,14 +76,14 @@ async function serve(path: string): Promise<void> {
   await createControlListener({ path, server, native, logger: silentLogger, directory: "given" }).start();
 }
 
-/** With the client that also drives the raw echo, but for writing the requests of one tick together. */
+/** Uses the client of the raw echo, except that it writes the requests of one tick together. */
 export const armorclaw: Peer = {
   pushes: true,
   serve,
   connect: (path, inFlight) => connectLines(path, true, inFlight),
 };
 
-/** With its own SDK, whose subscriptions are for the daemon's events. */
+/** Uses the SDK, whose subscriptions are for the daemon's events. */
 export const armorclawSdk: Peer = {
   pushes: false,
   serve,

@@ -11,7 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import { eventOf, type Peer } from "../peer.ts";
 
-// JSON in place of protobuf would slow it down where it is good: the messages are encoded by hand as bytes.
+// JSON in place of protobuf would slow gRPC down, so these messages are encoded as bytes by hand.
 const unbounded = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
 const encode = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const decode = (bytes: Buffer): unknown => JSON.parse(bytes.toString());

@@ -13,7 +13,7 @@ async function serve(path: string): Promise<void> {
 
 const onEvent = () => undefined;
 
-/** With its own client, which opens a connection for each request. */
+/** Uses jayson's own client, which opens a connection for each request. */
 export const jaysonOwn: Peer = {
   pushes: false,
   serve,
@@ -32,5 +32,5 @@ export const jaysonOwn: Peer = {
   },
 };
 
-/** With a client that keeps its connection. */
+/** Uses a client that keeps its connection. */
 export const jaysonKept: Peer = { pushes: false, serve, connect: (path) => connectLines(path, false) };

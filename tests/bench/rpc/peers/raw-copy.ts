@@ -4,7 +4,7 @@ import type { Peer } from "../peer.ts";
 
 const pieceBytes = 256 * 1024;
 
-/** Bytes as they are, as fast as the socket takes them: the limit of any stream. Told by one line how many. */
+/** Sends raw bytes as fast as the socket accepts them, which is the limit of any stream. A line states the number of bytes. */
 export const rawCopy: Peer = {
   pushes: false,
   loads: ["stream_100_mib"],

@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { connectLines } from "../line-client.ts";
 import { eventOf, type Peer } from "../peer.ts";
 
-/** Newline JSON and nothing else: no check, no bound, one write per answer. What is to be reached. */
+/** Newline JSON without checks or bounds, one write per answer. It is the goal. */
 export const rawJson: Peer = {
   pushes: true,
   async serve(path) {
