@@ -16,7 +16,7 @@ test("is disturbed once", () => {
 });
 ${passes}`;
 
-/** The totals of a project of its own with these suites. */
+/** Runs a separate project with these suites, and returns the totals. */
 async function totalsOf(suites: Readonly<Record<string, string>>): Promise<Totals> {
   using project = tempDirectory();
   writeFileSync(join(project.path, "package.json"), "{}");

@@ -15,7 +15,7 @@ const stateIs = (daemon: TestDaemon, state: string) =>
     30_000,
   );
 
-/** The ids of the events that the agent's own handler was given. */
+/** Returns the ids of the events that the agent's handler received. */
 const received = async (daemon: TestDaemon): Promise<string[]> =>
   (await daemon.client.event.history({ channels, limit: 1000 })).events.map(({ data }) => String(data["event_id"]));
 

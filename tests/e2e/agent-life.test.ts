@@ -144,7 +144,7 @@ describeOnEngines("the life of an agent", (engine, engineEnv) => {
     await until("it runs again", async () => (await second.client.bridge.status()).agents.running === 1);
     expect((await second.client.bridge.status()).containers).toBe(1);
     const after = await agentOf(second, "heartbeat-1");
-    // A plain process is not kept beyond its bridge.
+    // A plain process ends with its bridge.
     const isKept = engine !== "process";
     const { pid, epoch, container_id } = before;
     if (isKept) expect(after).toMatchObject({ pid, epoch, container_id, restarts: 0, isolation: before.isolation });

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 
 const runs = async ({ client }: TestDaemon) => (await client.bridge.status()).agents.running === 1;
 
-/** Writes numbered lines where the agent itself does, until it is told to stop. Returns how many it wrote. */
+/** Writes numbered lines to the agent's output until it is stopped. Returns the number of lines. */
 async function write(pid: number, stop: AbortSignal): Promise<number> {
   let count = 0;
   while (!stop.aborted) {
@@ -48,7 +48,7 @@ describeOnEngines(
         const all = await logged(second);
         return all.includes(count) ? all : undefined;
       });
-      // Two streams have no order between them.
+      // The two streams have no order relative to each other.
       expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
     }, 60_000);
   },

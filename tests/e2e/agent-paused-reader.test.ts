@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 const channel = "agent.heartbeat-1.poked";
 const params = { channels: [channel], name: "slow", ack_deadline_ms: 100, attempts_max: 2 };
 const subscribeLine = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "event.subscribe", params });
-/** Reads what is pushed, and never acknowledges. */
+/** Reads pushed events, and never acknowledges them. */
 const script = `const s=require("node:net").connect("/run/bridge/agent.sock");s.write(${JSON.stringify(`${subscribeLine}\n`)});s.resume()`;
 
 describeOnEngines(

@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 
 const agentOf = async ({ client }: TestDaemon) => await client.agent.get({ agent_id: "heartbeat-1" });
 
-/** Waits until the agent runs, in this start where one is given, and a standby that is none of these stands by. */
+/** Waits until the agent runs, in the given start if any, and a standby other than the given ones is ready. */
 const standing = async (daemon: TestDaemon, epoch: number | undefined, not: readonly (number | null)[]) =>
   await until("a standby is ready", async () => {
     const agent = await agentOf(daemon);
@@ -18,7 +18,7 @@ const standing = async (daemon: TestDaemon, epoch: number | undefined, not: read
 
 const gone = async (pid: number | null) => await until(`${pid} is gone`, () => !existsSync(`/proc/${pid}`));
 
-/** Speaks on an agent's socket, as if it were the agent. */
+/** Connects to an agent's socket and sends calls as if it were the agent. */
 function speak(path: string) {
   const socket = connect(path);
   const heard = { bytes: 0, isClosed: false };
@@ -53,7 +53,7 @@ describeOnEngines(
       const after = await standing(daemon, 2, [before.standby_pid]);
       expect(after).toMatchObject({ pid: before.standby_pid, restarts: 1, isolation: before.isolation });
       await until("its own heartbeats come", async () => (await agentOf(daemon)).heartbeats > 1);
-      // Only then is it known who spoke: nobody of its container.
+      // Only then does the bridge know that the peer is not in the agent's container.
       await until("the stranger's connection is ended", () => heard.isClosed);
       expect(heard.bytes).toBe(0);
 
@@ -76,7 +76,7 @@ describeOnEngines(
       await daemon.client.bridge.resume();
       const third = await standing(daemon, undefined, [second.standby_pid]);
 
-      // What the standby leaves is still being removed while the next starts come.
+      // The remains of the standby are still being removed during the next starts.
       for (let i = 0; i < 3; i++) await daemon.client.agent.restart({ agent_id: "heartbeat-1", grace_ms: 1_000 });
       const fourth = await standing(daemon, undefined, [third.standby_pid]);
       await daemon.client.agent.stop({ agent_id: "heartbeat-1" });

@@ -31,7 +31,7 @@ describeIf(process.getuid?.() === 0, "only root can bound a workspace", "workspa
 
         const [usage] = (await killed.client.agent.usage()).agents;
         expect(usage?.workspace_size_bytes).toBeLessThanOrEqual(sizeBytes);
-        // Where a write fails that does not fit, the kernel may give back some of its blocks.
+        // After a write that does not fit, the kernel may free some of its blocks.
         expect((usage?.workspace_bytes ?? 0) / (usage?.workspace_size_bytes ?? 1)).toBeGreaterThan(0.5);
         expect((await killed.cli(["agent", "usage"])).stdout).toMatch(
           /WORKSPACE\nheartbeat-1 .* [\d.]+ MiB of [\d.]+ MiB\n/,

@@ -92,7 +92,7 @@ test("an external watcher receives the pulse, and an alert reports when the watc
   await bridge.daemon.end("SIGKILL");
   const pulses = watcher.told.length;
   await until("the silence", () => performance.now() - (watcher.told.at(-1)?.at ?? 0) > 2500);
-  // One may have been under way.
+  // One pulse may have been in flight.
   expect(watcher.told.length).toBeLessThanOrEqual(pulses + 1);
 }, 90_000);
 

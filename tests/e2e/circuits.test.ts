@@ -13,7 +13,7 @@ import { unixFetch } from "../support/wire/unix-fetch.ts";
 
 const failuresMax = 3;
 
-/** How many destinations of a class `/metrics` shows in that state. */
+/** Returns how many destinations of a class `/metrics` shows in a state. */
 async function circuits(daemon: TestDaemon, destination: string, state: string): Promise<number> {
   const page = await (await unixFetch(daemon.socket)("http://bridge/metrics")).text();
   const name = `armorclaw_circuits{destination="${destination}",state="${state}"} `;
@@ -105,7 +105,7 @@ test("two webhooks at a receiver that is down share a circuit, and deliver every
   for (const n of texts.keys())
     await daemon.client.event.publish({ channel: "house.kitchen", type: "test.fire", data: { n } });
   await until("the circuit of the receiver is open", async () => (await circuits(daemon, "webhook", "open")) === 1);
-  // Both webhooks may be under way when the last failure is counted.
+  // Both webhooks may be in flight when the last failure is counted.
   const atFirst = failuresMax + lanes.length - 1;
   expect(receiver.told.length).toBeLessThanOrEqual(atFirst);
   const start = performance.now();
@@ -123,7 +123,7 @@ test("two webhooks at a receiver that is down share a circuit, and deliver every
     const { messages } = await daemon.client.queue.list({});
     return messages.every(({ state }) => state === "sent") && messages;
   });
-  // What was not tried counts as no attempt.
+  // A message that was not tried counts no attempt.
   expect(sent.reduce((sum, { attempts }) => sum + attempts, 0)).toBe(receiver.told.length);
   process.stderr.write(
     `circuits: ${whileDown} requests while the receiver was down, ${taken().length} of ${sent.length} messages taken after\n`,

@@ -6,7 +6,7 @@ import { hasBubblewrap } from "../support/engines/engines.ts";
 import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 
-/** This repository's bridge under an entry of its own, whose cache is its own as well. */
+/** The bridge of this repository with a separate entry, which has a separate cache. */
 function treeWithoutCache(parent: string) {
   const root = join(parent, "tree");
   const place = join(root, "node_modules/.cache");
@@ -23,10 +23,10 @@ const filesIn = (cache: string): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-/** Starts a bridge, kills it as soon as it serves, and counts what it read from its cache and what it wrote there. */
+/** Starts a bridge, kills it as soon as it serves, and counts its reads and writes of the cache. */
 async function startAndKill(command: readonly string[]) {
   using directory = tempDirectory();
-  // In a file: of what node itself says into a pipe, it drops what the pipe does not take at once.
+  // The output goes to a file, because node drops its own messages that a pipe does not accept at once.
   const log = join(directory.path, "stderr");
   const intoFile = ["sh", "-c", 'exec "$@" 2>"$0"', log, ...command] as [string, ...string[]];
   const env = { NODE_DEBUG_NATIVE: "COMPILE_CACHE" };
@@ -41,7 +41,7 @@ async function startAndKill(command: readonly string[]) {
   };
 }
 
-/** What a crash, a full disk or a bad sector leaves of a file. */
+/** The damage to a file by a crash, a full disk or a bad sector. */
 const damages: readonly ((bytes: Buffer) => Buffer)[] = [
   () => Buffer.alloc(0),
   (bytes) => bytes.subarray(0, bytes.length / 2),
@@ -49,7 +49,7 @@ const damages: readonly ((bytes: Buffer) => Buffer)[] = [
   (bytes) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([~(bytes.at(-1) ?? 0)])]),
 ];
 
-// Above this a bridge runs on what an earlier start has compiled; fewer modules than that it never loads.
+// With more cached modules than this a bridge runs on the cache of an earlier start; it never loads fewer modules.
 const many = 300;
 
 test("a killed bridge has stored its compiled code, and a start survives and repairs a damaged cache", async () => {

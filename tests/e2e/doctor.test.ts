@@ -8,7 +8,7 @@ import { describeIf } from "../support/machine/require-part.ts";
 import { tempDirectory } from "../support/temp.ts";
 import { hasCoturn, startCoturn, turnSecret } from "../support/voice/coturn.ts";
 
-/** What `armorclaw doctor --json` printed, by name. */
+/** Returns the checks that `armorclaw doctor --json` printed, by name. */
 function readChecks({ stdout }: Finished) {
   const { status, checks } = JSON.parse(stdout) as { status: string; checks: DoctorCheck[] };
   return { status, of: (name: string) => checks.filter((check) => check.name === name) };

@@ -47,7 +47,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     const inspect = ["-H", dockerd.host, "inspect", "--format", "{{.HostConfig.Runtime}}", container_id ?? ""];
     expect(execFileSync("docker", inspect, { encoding: "utf8" }).trim()).toBe("runc2");
     await daemon.end("SIGKILL");
-    // What an earlier bridge started under another runtime is not what was asked for now: it is started anew.
+    // A container of an earlier bridge under another runtime does not match the configuration, so the agent is restarted.
     await using after = await start(daemon.directories, ["--set", "docker.runtime=runc"]);
     await until("the agent runs", () => runs(after), 60_000);
     const anew = await after.client.agent.get({ agent_id: "heartbeat-1" });
@@ -103,7 +103,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
       () => pager.told.some(({ text }) => text.startsWith(`Resolved: ${lost}`)),
       30_000,
     );
-    // A kill between the delivery and its record makes the webhook hear it again, under the same key.
+    // After a kill between a delivery and its record the webhook receives the message again, under the same key.
     const keys = pager.told.filter(({ text }) => text.startsWith(lost)).map(({ key }) => key);
     expect(new Set(keys).size).toBe(1);
     const { pid, epoch, container_id, isolation } = before;
@@ -112,7 +112,7 @@ describeIf(isThere, "it needs root and dockerd", "a bridge on a dockerd of its o
     expect((await second.client.bridge.status()).engine).toEqual(engine);
     expect(ownContainers(install_id)).toBe(1);
 
-    // An orderly stop leaves nothing running, so that nothing needs to be waited for.
+    // An orderly stop leaves no container, so the next bridge need not wait.
     await second.end("SIGTERM");
     await dockerd.kill();
     await using third = await start(first.directories);

@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 
 const key = "sk-proj-0123456789abcdefghijklmn";
 
-/** A bridge with one heartbeat that asks for two secrets and one configuration. */
+/** A bridge with one heartbeat agent whose manifest requests two secrets and one configuration. */
 async function start(port = 443, extra = ""): Promise<TestDaemon & { readonly configFile: string }> {
   const directory = tempDirectory();
   const configFile = join(directory.path, "config.toml");
@@ -242,7 +242,7 @@ test("every method × every role is as the contract declares, and no parameter c
     forbidden.map(([method, { example }]) => ({ method, params: example.params as object })),
   );
   expect(refused.map(code)).toEqual(forbidden.map(() => "FORBIDDEN"));
-  // Whatever names an identity, in any method that an agent may call, is refused or means nothing.
+  // A parameter with an identity, in any method that an agent may call, is refused or ignored.
   const identities = [
     "agent_id",
     "principal",

@@ -30,7 +30,7 @@ interface Claims {
   readonly audience?: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** Seconds from now. */
+  /** Returns the time some seconds from now. */
   readonly endsIn?: number;
 }
 
@@ -60,7 +60,7 @@ function publish(...keys: SigningKey[]): void {
   renameSync(`${keySet}.new`, keySet);
 }
 
-/** Calls by HTTP, each time from another address, since one that fails is kept out for a while. */
+/** Calls by HTTP from a new address each time, because an address with a failed log-in must wait. */
 async function post(token: string, method: string, params: object = {}) {
   addresses += 1;
   const answered = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {

@@ -16,7 +16,7 @@ const requests = [
   { jsonrpc: "2.0", id: 3, method: "event.history", params: { limit: 0 } },
 ];
 
-/** Answers without what differs from call to call. */
+/** Removes the parts of answers that differ from call to call. */
 function comparable(answers: unknown): unknown {
   return JSON.parse(JSON.stringify(answers, (key, value) => (key === "correlation_id" ? undefined : value)));
 }

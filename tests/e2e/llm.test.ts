@@ -222,7 +222,7 @@ describeOnEngines(
       const agents = join(daemon.directories.runtime, "agents");
       const stolen = await statusAt(join(agents, "system-monitor-1.1", "llm.sock"), seen.apiKey);
       const fromOutside = await statusAt(join(agents, "heartbeat-1.1", "llm.sock"), seen.apiKey);
-      // The first key is another agent's; the second is the right one, in the hands of another uid.
+      // The first key is another agent's; the second is the right one, used by another uid.
       expect([stolen, fromOutside]).toEqual(["refused", "refused"]);
     }, 120_000);
 
@@ -264,7 +264,7 @@ interface Answer {
   readonly error?: { readonly data: { readonly code: string } };
 }
 
-/** One call on the agent's own socket, from inside its container. */
+/** Makes one call on the agent's own socket, from inside its container. */
 async function asAgent(
   { client }: TestDaemon,
   agent_id: string,

@@ -9,7 +9,7 @@ import { type CallWorld, startCallWorld } from "../support/voice/call-world.ts";
 import { hasChromium, hearTone, selectedPair, startChromium } from "../support/voice/chromium.ts";
 import { openFarEnd, sine, toneShare } from "../support/voice/voice.ts";
 
-/** All of it runs at once on a machine that may have other things to do: a homeserver, a browser and two bridges' ends. */
+/** A homeserver, a browser and a bridge run at once on a machine that may have other work. */
 const patienceMs = 60_000;
 const testMs = 180_000;
 const isPossible = synapseIsThere() && hasChromium;
@@ -50,7 +50,7 @@ describeIf(isPossible, "no Synapse or no chromium", "calls from a Matrix room", 
     );
   const say = (type: string, content: object) =>
     ann.phone.evaluate((it, [room, ...event]) => it.send(room, ...event), [world.room, type, content] as const);
-  /** What the bridge said of a call. */
+  /** Returns the bridge's events of a call. */
   const saidOf = async (callId: string) =>
     (await ann.phone.evaluate((it) => it.heard)).filter(
       ({ sender, content }) => sender === world.bridgeId && content["call_id"] === callId,

@@ -8,7 +8,7 @@ import { type MatrixWorld, startMatrixWorld } from "../support/matrix/matrix-dae
 import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
 
-/** Lets the test put an event into a room with another time, as Ann. */
+/** Lets the test send an event as Ann with another timestamp. */
 const appService = `{id: clock, as_token: as-secret, hs_token: hs-secret, url: null, sender_localpart: clock,
   namespaces: {users: [{regex: "@ann:localhost", exclusive: false}]}}`;
 
@@ -48,13 +48,13 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     await world?.[Symbol.asyncDispose]();
   });
 
-  /** What the bridge answers to the command. */
+  /** Sends a command and returns the bridge's answer. */
   const ask = async (body: string, room = world.room, who?: TestAccount) =>
     await world.answerTo(await world.say(room, body, {}, who));
   const stateOf = async (agentId: string) => (await daemon.client.agent.get({ agent_id: agentId })).state;
-  /** An agent's question, and its code as the room was told it. */
+  /** Asks an agent's question, and returns its code from the room's message. */
   const question = async (action: string) => {
-    // After a no, an agent has to wait before its next question.
+    // After a denial, an agent has to wait before its next question.
     const result = await until(
       "the pause after a denial",
       async () => (await agentCall(daemon, "heartbeat-1", "approval.request", { action, details: { n: 1 } })).result,
@@ -176,7 +176,7 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     });
     const { event_id: old } = (await answer.json()) as { event_id: string };
     expect(await world.answerTo(old)).toMatch(/^That command was sent at .* Send it again/);
-    // Both rooms have heard something later than what must not be answered.
+    // Both rooms have received an answer to a later message than the one that must not be answered.
     expect(await ask("!ps")).toMatch(/^heartbeat-1: running/);
     expect(await ask("!ps", openRoom)).toMatch(/^heartbeat-1: running/);
     const answered = world.ann.inbound.flatMap((one) => (one.type === "matrix.message" ? [one.data.thread_id] : []));

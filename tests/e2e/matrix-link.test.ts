@@ -45,7 +45,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
 
   const unlock = async () => expect((await daemon.cli(["keystore", "unlock"], "a passphrase\n")).stderr).toBe("");
   const status = () => daemon.client.matrix.status();
-  /** The device, when its link is live. */
+  /** Returns the device, once its link is connected. */
   const live = () =>
     until(
       "the link",
@@ -59,9 +59,9 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     const { stdout, stderr } = await daemon.cli(["matrix", "login", ...args, "--json"], `${secret}\n`);
     return stderr === "" ? (JSON.parse(stdout) as { device_id: string; is_cross_signed: boolean }) : stderr;
   };
-  /** The bridge's account, as somebody else who knows its password. */
+  /** A client that logs in with the bridge's account and password. */
   const elsewhere = (): Promise<Person> => logInPerson(world.synapse, world.bridgeId, "secret");
-  /** What ann said, as the bridge heard it: each once. */
+  /** Checks that the bridge has read each of Ann's messages once. */
   const heard = async () =>
     (await daemon.client.matrix.receive({ cursor: 0, limit: 1000 })).events.map(({ body }) => body);
   const send = (message: string) =>
@@ -204,7 +204,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
     expect(is_cross_signed).toBe(true);
     expect(await matrix.logout({ forget_recovery_key: true })).toMatchObject({ recovery_key_kept: false });
     expect((await daemon.cli(["matrix", "recovery-key"])).stderr).toMatch(/MATRIX_NO_RECOVERY_KEY/);
-    // As on a new install, with nothing but the account's name and password.
+    // This is as on a new install, with only the account's name and password.
     expect(await matrix.login(account)).toMatchObject({ is_cross_signed: false });
     await expect(matrix.recovery_key()).rejects.toMatchObject({ code: "MATRIX_NO_RECOVERY_KEY" });
     await matrix.logout();
@@ -220,7 +220,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge's link to its homeserver"
   test("messages of a gap beyond the bound are reported as missed, and the rest is read", async () => {
     await daemon.client.close();
     await daemon.end("SIGKILL");
-    // More than a first sync brings along.
+    // These are more messages than a first sync contains.
     for (let n = 0; n < 175; n += 1)
       await world.person.request("PUT", `rooms/${world.openRoom}/send/m.room.message/gap${n}`, {
         msgtype: "m.text",

@@ -75,13 +75,13 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
   });
 
   let said = 0;
-  /** Ann says it, as soon as her homeserver lets her. */
+  /** Sends a message as Ann, as soon as her homeserver accepts it. */
   const say = async (room: string, body: string, more: object = {}) => {
     const content = { msgtype: "m.text", body, ...more };
     const outgoing = { roomId: room, type: "m.room.message", content, transactionId: `ann${++said}` };
     return await until("her message", () => ann.adapter.send(outgoing, soon()));
   };
-  /** What the bridge answered in the thread of the event. */
+  /** Returns the bridge's answer in the thread of the event. */
   const answerTo = (eventId: string) =>
     until(
       "the answer",
@@ -283,7 +283,7 @@ describeIf(synapseIsThere(), "no Synapse", "the bridge in a Matrix room", () => 
     );
     const tookMs = Math.round(performance.now() - diedAt);
     process.stderr.write(`Matrix: an agent's death was in the room after ${tookMs} ms\n`);
-    // By the bridge's own rule and with its own times: at once, or with what else is told in the minute.
+    // The default rule and times apply: the alert is sent at once, or with the others of the minute.
     await until(
       "the bridge's own event",
       () => bodies(ann.inbound.slice(known)).find((body) => body.includes("heartbeat-1 exited unexpectedly")),

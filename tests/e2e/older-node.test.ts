@@ -4,10 +4,10 @@ import { expect, test } from "@jest/globals";
 import { nodeBinary, program, startTestDaemon } from "../support/daemon.ts";
 import { tempDirectory } from "../support/temp.ts";
 
-/** A command that starts the program under a Node that takes itself for an older one. */
+/** Returns a command that starts the program under a Node that reports an older version. */
 function olderNode(directory: string): [string, ...string[]] {
   const node = join(directory, "older-node");
-  // A name of its own is what tells it from the clone's Node, which the program then starts.
+  // Its different name distinguishes it from the clone's Node, which the program then starts.
   linkSync(nodeBinary, node);
   const preload = join(directory, "older.mjs");
   writeFileSync(

@@ -6,16 +6,16 @@ import { until } from "../support/until.ts";
 
 const read = (file: string) => readFileSync(join(repositoryRoot, file), "utf8");
 
-/** Every document that a person reads. Pages below docs/reference are generated and checked elsewhere. */
+/** The documents for people. Pages in docs/reference are generated and checked elsewhere. */
 const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...markdownBelow("docs")];
 
-/** A decision speaks of the files of its day. */
+/** A decision names the files of its time. */
 const isCurrent = (document: string) => !document.startsWith("docs/decisions/");
 
-/** The lines that a document tells a person to type. */
+/** Returns the lines of a document that a person is to type. */
 const commandsOf = (document: string) => [...read(document).matchAll(/^\$ (.+)$/gm)].map(([, command = ""]) => command);
 
-/** The pages below a folder, from the root. */
+/** Returns the pages of a folder, with their paths from the root. */
 function markdownBelow(folder: string): string[] {
   return readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md") && !name.startsWith("reference"))
@@ -32,7 +32,7 @@ test("every command of the README and the guides works", async () => {
   for (const command of typed) {
     const line = command.replace(/^npx armorclaw\b/, `${nodeBinary} ${program}`);
     const { code, stdout, stderr } = await shell(line, { ARMORCLAW_SOCKET: daemon.socket });
-    // Without a sandbox `health` says that all is not well.
+    // Without a sandbox `health` reports a problem.
     const expected = command.endsWith(" health") ? [0, 12] : [0];
     expect({ command, code: expected.includes(code ?? -1), stdout: stdout !== "", stderr }).toEqual({
       command,

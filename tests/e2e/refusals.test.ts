@@ -9,7 +9,7 @@ import { tempDirectory } from "../support/temp.ts";
 
 const isRoot = process.getuid?.() === 0;
 
-/** What the bridge answers to one line. */
+/** Returns the bridge's answer to one line. */
 function exchange(
   socket: string,
   text: string,

@@ -64,7 +64,7 @@ describe("the sealed listener of the real daemon", () => {
     await expect(open({ url: "http://127.0.0.1:1", sealKey })).rejects.toThrow("HTTP is not sealed");
   });
 
-  /** Passes messages on between a client and the bridge, as who sits between them could. */
+  /** Forwards messages between a client and the bridge, like an attacker on the path. */
   async function between(toBridge: (message: string, index: number) => readonly string[]) {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => subprotocol });
     await once(server, "listening");
@@ -100,7 +100,7 @@ describe("the sealed listener of the real daemon", () => {
   };
 
   test("shows an interceptor no plain text, and runs a call once that is sent twice", async () => {
-    // The greeting and the token come first.
+    // The greeting and the token are sent first.
     using middle = await between((message, index) => (index === 2 ? [message, message] : [message]));
     await using client = await open({ url: middle.url, sealKey });
     const before = await published();

@@ -101,7 +101,7 @@ describe("the bridge's own socket, sealed", () => {
     await until("the log", () => daemon.process.output.stderr.includes("A sealed line is longer"));
   });
 
-  /** Passes lines on between a client and the bridge, as who sits between them could. */
+  /** Forwards lines between a client and the bridge, like an attacker on the path. */
   async function between(
     name: string,
     toBridge: (line: string, index: number) => readonly string[],
@@ -111,7 +111,7 @@ describe("the bridge's own socket, sealed", () => {
     const seen: string[] = [];
     const server = createServer((client) => {
       const bridge = createConnection(daemon.socket);
-      // A reader of lines says again what its socket says: either end may go while something is still written to it.
+      // A line reader repeats its socket's errors: either end may close while data is still written to it.
       const [fromClient, fromBridge] = [client, bridge].map((socket) => {
         socket.on("error", () => undefined);
         return createInterface(socket).on("error", () => undefined);
@@ -144,7 +144,7 @@ describe("the bridge's own socket, sealed", () => {
     until("the end", async () => (await client.call("rpc.ping").catch(() => "ended")) === "ended");
 
   test("shows an interceptor no plain text, and runs a call once that is sent twice", async () => {
-    // The greeting and the first ping come before.
+    // The greeting and the first ping are sent before.
     using middle = await between("twice", (line, index) => (index === 2 ? [line, line] : [line]));
     await using client = await open({ socketPath: middle.socketPath });
     const before = await published();

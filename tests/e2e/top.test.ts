@@ -15,7 +15,7 @@ import { until } from "../support/until.ts";
 const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux") === true;
 const rows = 14;
 
-/** `armorclaw top` at a terminal of its own, which script(1) makes. */
+/** Runs `armorclaw top` in a terminal of script(1). */
 function atTerminal(daemon: TestDaemon) {
   const top = `sh -c 'echo pid $$; exec "${nodeBinary}" "${program}" top'`;
   const settings = "stty -g | sed 's/^/settings /'";
@@ -37,7 +37,7 @@ function atTerminal(daemon: TestDaemon) {
     shows: (text: RegExp) => until(`${text} on the screen`, () => text.test(screen()), 20_000),
     press: (keys: string) => child.stdin.write(keys),
     tell: (signal: NodeJS.Signals) => process.kill(Number(/pid (\d+)/.exec(output)?.[1]), signal),
-    /** What the terminal had before and has after it, once it has ended. */
+    /** Returns the terminal's settings before and after the command. */
     async ended() {
       const settings = () => output.match(/settings \S+(?=\r\n)/g) ?? [];
       await until("its end", () => settings().length === 2, 20_000);
@@ -91,7 +91,7 @@ output = 15
         await terminal.shows(/heartbeat-2 +running/);
         await terminal.shows(/Budget \$\S+ an hour; global per all: \$\S+ of \$\S+, runs out in \d/);
         expect(terminal.frames()).toBeGreaterThan(drawn);
-        // Both keys at once, as fast fingers send them.
+        // Both keys are sent at once, as a fast typist sends them.
         terminal.press("nl");
         await terminal.shows(/stdout pulse \d+/);
         terminal.press("\u001b[A\u001b[Bp");
@@ -116,7 +116,7 @@ output = 15
           expect(ended.code).toBe(code);
           expect(before).toBeDefined();
           expect(after).toBe(before);
-          // Lines wrap again, the cursor shows, and what was on the screen is back.
+          // Lines wrap again, the cursor is visible, and the earlier screen is back.
           expect(last).toContain("\u001b[?7h\u001b[?25h\u001b[?1049l");
         },
         40_000,
@@ -126,7 +126,7 @@ output = 15
   );
 });
 
-/** One call, and a limit that leaves a little more than it cost. */
+/** Makes one call, and sets a limit slightly above its cost. */
 async function spendMostOfAll({ client }: TestDaemon): Promise<void> {
   const messages = [{ role: "user" as const, content: "Hello" }];
   const stream = client.stream("llm.chat", { model: "oai/m", messages, max_output_tokens: 50 });

@@ -49,7 +49,7 @@ test("a webhook gets every message in order, each under one key, over a requeste
   const [first, second] = pager.told;
   expect(second).toMatchObject({ text: first?.text, key: first?.key });
   expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
-  // Whoever remembers keys takes each message once, and in order.
+  // A receiver that remembers keys accepts each message once, and in order.
   const byKey = new Map(taken().map(({ key, text }) => [key, text]));
   expect([...byKey.values()]).toEqual(texts);
   const keysOf = (text: string) => new Set(pager.told.filter((one) => one.text === text).map(({ key }) => key)).size;

@@ -28,7 +28,7 @@ describeOnEngines(
         const { agents } = await client.agent.list({});
         return agents.filter(({ state }) => state === "running").length === 3;
       });
-      // Running programs of the host's is all that they may do besides.
+      // Their only further right is to run programs of the host.
       expect((await client.agent.get({ agent_id: "stt-1" })).isolation).toBe(
         engine === "docker" ? "container" : engine,
       );
@@ -55,7 +55,7 @@ describeOnEngines(
       await listening;
       expect(texts).toEqual(["system status", "all systems are running"]);
       const answer = await until("the whole answer", () => spokenPart(far.heard(), 48_000));
-      // Whoever recognises it has the machine to itself.
+      // The recognizer needs the machine alone.
       await client.webrtc.end({ session_id });
       const understood = await pocketsphinx(answers).recognize(answer, 48_000, AbortSignal.timeout(20_000));
       expect(understood).toContain("all systems are running");

@@ -28,7 +28,7 @@ const pageHears = (page: Page, hertz: number) =>
 const call = (page: Page) => page.getByRole("button", { name: "Call", exact: true }).click();
 const stateIs = (page: Page, text: string) =>
   until(text, async () => (await page.locator("#state").textContent())?.startsWith(text) === true);
-/** Each answer takes so long to come; `heardMeanwhile` counts the packets that came in the meantime, of the last of them. */
+/** Each answer is delayed by this time; `heardMeanwhile` counts the packets that arrived during the last delay. */
 const delayAnswers = (page: Page, delayMs: number) =>
   page.evaluate(`{
     const { connection } = bridgeCall;
@@ -224,7 +224,7 @@ describeIf(hasChromium && hasCoturn, "chromium or coturn is not installed", "a c
     await until("figures", async () => /\d/.test((await page.locator("#stats").textContent()) ?? ""));
     const screenshot = process.env["ARMORCLAW_TEST_SCREENSHOT"];
     if (screenshot !== undefined) await page.screenshot({ path: screenshot, fullPage: true });
-    // On a phone nothing lies beside the screen, and a finger hits each button.
+    // On a phone no content is wider than the screen, and each button is large enough for a finger.
     await page.setViewportSize({ width: 320, height: 640 });
     expect(await page.evaluate("document.scrollingElement.scrollWidth")).toBeLessThanOrEqual(320);
     for (const button of await page.getByRole("button").all())

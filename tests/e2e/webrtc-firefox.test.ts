@@ -22,7 +22,7 @@ import {
   voiceSettings,
 } from "../support/voice/voice-bridge.ts";
 
-/** Firefox pairs no candidate of the loopback interface with its own. */
+/** Firefox pairs no loopback candidate with its own candidates. */
 const ownAddress = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
@@ -75,7 +75,7 @@ describeIf(
 
     async function pageHears(page: FirefoxPage, hertz: number): Promise<void> {
       agentPlays(agent, hertz, 6);
-      // What was said before is heard to its end first, and a recording may begin in it.
+      // Earlier audio is played to its end first, and a recording may begin during it.
       await until(`${hertz} Hz in the page`, async () => {
         const heard = await recordFromBridge(page, 1_200);
         return toneShare(heard.slice(-24_000), hertz, 48_000) > 0.95;

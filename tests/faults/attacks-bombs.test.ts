@@ -7,7 +7,7 @@ import { tempDirectory } from "../support/temp.ts";
 import { bestP99, boundMs, p99Of } from "../support/wire/bystander.ts";
 import { WireClient } from "../support/wire/wire-client.ts";
 
-/** As the manifests have it. */
+/** The default of the manifests. */
 const limits = { ...probeLimits, cpus: 0.5 };
 
 const bombs: Readonly<Record<string, string>> = {
@@ -45,7 +45,7 @@ describeOnEngines(
         const calls = () => p99Of(bystander, "rpc.ping");
         const quiet = await bestP99(calls);
         const bombed = await bestP99(async () => {
-          // A new one each round: some end at their limit soon.
+          // Each round starts a new agent, because some end at their limit soon.
           await using bomb = await startProbe(hostile, directory.path, { limits });
           bomb.tell(code);
           return await calls();

@@ -6,7 +6,7 @@ import { describeIf } from "../support/machine/require-part.ts";
 const isRoot = process.getuid?.() === 0;
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
 
-/** Spread evenly, and the same in each run. */
+/** The values are spread evenly, and equal in each run. */
 const sequence = () => {
   let at = 0;
   return () => (at = (at + 0.618_034) % 1);

@@ -15,7 +15,7 @@ const text = "x".repeat(1_000);
 const percentile = (samples: readonly number[], share: number) =>
   samples.toSorted((a, b) => a - b)[Math.floor(samples.length * share)] ?? 0;
 
-/** A subscriber on a bare socket that reads as its `read` says. */
+/** A subscriber on a bare socket that reads as `read` configures. */
 function badReader(path: string, read: (socket: Socket) => void): Socket {
   const socket = connectSocket(path).on("error", () => undefined);
   socket.write(subscribeLine);
@@ -25,14 +25,14 @@ function badReader(path: string, read: (socket: Socket) => void): Socket {
 
 const mute = (socket: Socket): void => void socket.pause();
 
-/** One byte at a time: the socket's own buffer takes no more than that. */
+/** Reads one byte at a time: the socket's own buffer holds no more than that. */
 function byteAtATime(socket: Socket): void {
   socket.pause();
   const timer = setInterval(() => socket.read(1), 50);
   socket.once("close", () => clearInterval(timer));
 }
 
-/** Publishes one at a time; how long each took to every one of the readers. */
+/** Publishes one event at a time, and returns how long each took to every reader. */
 async function fanOut(
   publisher: BridgeClient,
   path: string,

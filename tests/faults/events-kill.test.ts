@@ -13,7 +13,7 @@ const publishers = 3;
 const subscribers = 3;
 const reconnect = { initialMs: 20, maxMs: 100 };
 
-/** Publishes numbered events on a channel of its own until it is told to stop; every tenth is one that is told outside. */
+/** Publishes numbered events on its own channel until it is stopped; every tenth raises an alert. */
 class Publisher {
   readonly acked: number[] = [];
   readonly alarms: number[] = [];
@@ -38,14 +38,14 @@ class Publisher {
         (isAlarm ? this.alarms : this.acked).push(n);
         if (isAlarm) this.acked.push(n);
       } catch {
-        // Not acknowledged: it may have been lost, or not.
+        // The event was not acknowledged, so it may be lost or stored.
         await sleep(10);
       }
     }
   }
 }
 
-/** Takes events for good: once an ack is answered, what it covers is never looked at again. */
+/** Reads events durably: once an ack is answered, it never checks the acknowledged events again. */
 class Reader {
   readonly seqs: number[] = [];
   readonly byPublisher = new Map<number, Set<number>>();
@@ -78,7 +78,7 @@ class Reader {
   }
 }
 
-/** Seqs only repeat what came before: nothing new is ever older than what was seen. */
+/** A repeated seq was seen before: a new event never has a lower seq than a seen one. */
 function assertInOrder(seqs: readonly number[]): number {
   const seen = new Set<number>();
   let newest = 0;

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { mutate, openFuzzTarget, seeded } from "../support/wire/fuzz.ts";
 
-// `npm run nightly -- fuzz` runs a hundred times as many.
+// `npm run nightly -- fuzz` runs a hundred times as many inputs.
 const inputs = Number(process.env["ARMORCLAW_TEST_FUZZ_INPUTS"] ?? 10_000);
 const timeLimitMs = 60_000 + inputs * 10;
 

@@ -14,13 +14,13 @@ const canaries = Array.from(
   { length: 40 },
   (_, number) => `sk-CANARY${number}-${"0123456789abcdef".repeat(2)}-${number}`,
 );
-/** A canary as it is, in hexadecimal and in base64 at each of its three offsets, without the characters at both ends. */
+/** A canary in plain text, in hexadecimal and in base64 at each of its three offsets, without the characters at both ends. */
 const shapes = canaries.flatMap((canary) => {
   const base64 = [0, 1, 2].map((shift) => Buffer.from("x".repeat(shift) + canary).toString("base64"));
   return [canary, Buffer.from(canary).toString("hex"), ...base64.map((text) => text.slice(4, -4))];
 });
 
-/** Where any canary, in any encoding that is used, stands in the bytes. */
+/** Returns where the bytes contain a canary, in any of the encodings. */
 const hitsIn = (bytes: Buffer): string[] => shapes.filter((shape) => bytes.includes(shape));
 
 function filesUnder(directory: string): string[] {
@@ -50,7 +50,7 @@ test("40 marked secrets go through every method and error; no file and no output
     shown.push(JSON.stringify(stored));
     if (n % 5 === 0) shown.push(JSON.stringify(await client.keystore.rotate({ id: `s${n}`, token })));
   }
-  // Every method that a person may call, with a canary wherever a text may stand: most are refused, and say why.
+  // Each method that a person may call is called with a canary in each text: most calls are refused, with an error.
   const skipped = new Set(["bridge.shutdown", "keystore.lock", "keystore.store", "keystore.get", "bridge.panic"]);
   for (const [method, spec] of Object.entries(methods) as [string, AnyMethod][]) {
     if (skipped.has(method) || !spec.roles.includes("admin") || spec.stream !== undefined) continue;
@@ -65,7 +65,7 @@ test("40 marked secrets go through every method and error; no file and no output
         await call(method, params).then(JSON.stringify, (error: Error) => `${error.message} ${JSON.stringify(error)}`),
       );
   }
-  // The passphrase is a canary too, since the keystore was rekeyed to it on the way.
+  // The passphrase is a canary, too, since the keystore was rekeyed to it meanwhile.
   await client.keystore.unlock({ passphrase: canaries[0] ?? "" });
   for (let n = 0; n < 4; n++) await client.access.grant({ loop: "heartbeat", name: `s${n}` });
   await client.agent.restart({ agent_id: "heartbeat-1" });
@@ -73,7 +73,7 @@ test("40 marked secrets go through every method and error; no file and no output
     { method: "secret.claim" },
     { method: "secret.claim" },
   ]);
-  // The positive control: the one place where secrets are meant to be, and the scanner finds them there.
+  // As a positive control, the scanner finds the secrets in the one place where they are meant to be.
   expect(hitsIn(Buffer.from(JSON.stringify(claimed))).length).toBeGreaterThanOrEqual(4);
   shown.push(JSON.stringify(again));
   const metrics = await unixFetch(daemon.socket)("http://bridge/metrics");
@@ -99,7 +99,7 @@ test("40 marked secrets go through every method and error; no file and no output
     for (const file of ["environ", "cmdline"]) shown.push(readFileSync(`/proc/${one}/${file}`, "utf8"));
   const limits = readFileSync(`/proc/${daemon.pid}/limits`, "utf8");
   expect(limits).toMatch(/Max core file size\s+0\s+0\s/);
-  // As its own user it cannot be read: what is not dumpable belongs to root in /proc.
+  // Its own user cannot read it: the /proc files of a process that is not dumpable belong to root.
   const dumpable = spawnSync("sh", ["-c", `kill -ABRT ${daemon.pid}; sleep 1`]);
   expect(dumpable.status).toBe(0);
   await daemon.process.finished;

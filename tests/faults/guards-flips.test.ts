@@ -5,9 +5,9 @@ import { expect, test } from "@jest/globals";
 import { type KeysAndRecord, keysAndRecordOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
-/** Small pages hold less that is nobody's data; the nightly run takes pages of the size that the bridge has. */
+/** Small pages have less unused space; the nightly run uses the bridge's page size. */
 const pageBytes = Number(process.env["ARMORCLAW_TEST_FLIP_PAGE_BYTES"] ?? 512);
-/** In memory, where there is such a place: what is tested is what is read, not what a disk keeps. */
+/** The directory is in memory where possible: the test is about reads, not about the disk. */
 const memory = existsSync("/dev/shm") ? "/dev/shm" : undefined;
 
 async function fill(directory: string, ids: readonly string[]): Promise<void> {
@@ -22,7 +22,7 @@ async function fill(directory: string, ids: readonly string[]): Promise<void> {
   await guards.close();
 }
 
-/** Everything that the bridge would read and rely on. */
+/** Reads everything that the bridge relies on. */
 async function everything({ keystore, audit }: KeysAndRecord): Promise<string> {
   keystore.verify();
   const verdict = await audit.verify();
@@ -74,14 +74,14 @@ function variants(value: unknown): (string | number | Uint8Array | null)[] {
   });
 }
 
-/** Whether the change went unnoticed: it is made in a transaction that is always undone. */
+/** Returns whether the change was not detected. The change is made in a transaction that is always rolled back. */
 async function isMissed(guards: KeysAndRecord, sql: string, value: string | number | Uint8Array | null, at: number) {
   const { store } = guards;
   const before = snapshot(guards, sql, at);
   try {
     store.writeNow((write) => write.run(sql, value, at));
   } catch {
-    // The table's own constraints refuse it.
+    // The table's own constraints refuse the change.
     return false;
   }
   try {

@@ -9,7 +9,7 @@ import { guardsOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const hasStrace = spawnSync("strace", ["-e", "inject=fsync:error=EIO:when=1", "true"]).status === 0;
-/** What a caller may be told. */
+/** The errors that a caller may receive. */
 const typed = /^error (?:STORE_FULL|STORE_FAILED|AUDIT_UNAVAILABLE|KEYSTORE_DAMAGED|SHUTTING_DOWN)$/;
 
 describeIf(hasStrace, "strace cannot be used here", "a disk that fails at the k-th call, for every k", () => {
@@ -43,7 +43,7 @@ describeIf(hasStrace, "strace cannot be used here", "a disk that fails at the k-
         if (Number(hit.stdout) === 0) break;
         injected += 1;
         const wrong = stdout.split("\n").filter((line) => line.startsWith("error") && !typed.test(line));
-        // A store that does not open is an error of the start: thrown, with its code.
+        // A store that does not open fails the start with its code.
         if (wrong.length > 0 || (status !== 0 && !/STORE_FULL|STORE_FAILED/.test(stderr)))
           untyped.push({ k, wrong, stderr });
         const guards = await guardsOn(directory.path);

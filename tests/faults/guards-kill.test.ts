@@ -7,19 +7,19 @@ import { guardsOn } from "../support/security/guard-store.ts";
 import { tempDirectory } from "../support/temp.ts";
 
 const kills = Number(process.env["ARMORCLAW_TEST_KILLS"] ?? 300);
-/** A directory is used again by this many writers in a row: what one leaves, the next opens. */
+/** A directory is used by this many writers in a row: each opens the files of the one before. */
 const killsPerDirectory = 15;
 const lanes = 2;
 
 interface Acknowledged {
-  /** Key → the versions that were answered, with the values' names. */
+  /** Key → the acknowledged versions, with the values' names. */
   readonly stored: Map<string, { version: number; name: string }>;
   readonly recorded: Set<string>;
   readonly approvals: Map<string, string>;
   lines: number;
 }
 
-/** Runs one writer and kills it at any moment after it said that it is ready. */
+/** Runs one writer and kills it at a random moment after it has reported ready. */
 async function killOne(writer: string, directory: string, afterMs: number, seen: Acknowledged): Promise<void> {
   const child = spawn(nodeBinary, [writer, directory], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -38,7 +38,7 @@ async function killOne(writer: string, directory: string, afterMs: number, seen:
   await closed;
   clearTimeout(timer);
   if (child.signalCode !== "SIGKILL") throw new Error(`The writer ended by itself: ${errors}${text.slice(-300)}`);
-  // What follows the last newline was never said.
+  // Text after the last newline does not count.
   for (const line of text.split("\n").slice(0, -1)) take(line.split(" "), seen);
 }
 
@@ -50,7 +50,7 @@ function take([what, id = "", version = "", name = ""]: string[], seen: Acknowle
   else if (what === "error") throw new Error(`The writer met ${id}`);
 }
 
-/** Opens what the killed writer left and holds it to what was acknowledged. @returns how long the opening took */
+/** Opens the files of the killed writer and compares them with the acknowledged writes. @returns how long the opening took */
 async function check(directory: string, seen: Acknowledged): Promise<number> {
   const startedAt = performance.now();
   const guards = await guardsOn(directory);
@@ -75,7 +75,7 @@ async function check(directory: string, seen: Acknowledged): Promise<number> {
     for (const [id, said] of seen.approvals) {
       const now = reached[approvals.get(id).status] ?? "gone";
       if (order.indexOf(now) < order.indexOf(said)) lost.push({ approval: id, said, now });
-      // What was used once is not used again, whatever died in between.
+      // An approval that was used once is not used again, whatever was killed in between.
       if (said === "used") {
         const { requester, method, request } = approvals.get(id);
         const again = await approvals.demand({ requester, method, request }).then(

@@ -16,7 +16,7 @@ describe("a server with default settings", () => {
 
   afterAll(async () => await server[Symbol.asyncDispose]());
 
-  /** The longest of some pings, while `attack` runs. */
+  /** Returns the longest of some pings while `attack` runs. */
   async function longestPingDuring(attack: () => Promise<unknown>): Promise<number> {
     await using bystander = await WireClient.open(server.path);
     let isOver = false;
@@ -52,7 +52,7 @@ describe("a server with default settings", () => {
     for (let id = 0; id < 2_000; id++) {
       attacker.send(`{"jsonrpc":"2.0","method":"big","params":[${mebibyte}],"id":${id}}`);
     }
-    // It may stop to read the requests. Each answered ping is a turn in which the server could have made more of what nobody reads.
+    // The server may stop reading the requests. Each answered ping is a turn in which it could have produced more unread answers.
     await using bystander = await WireClient.open(server.path);
     for (let turn = 0; turn < 500; turn++) await bystander.call("ping");
     expect(server.residentBytes() - before).toBeLessThan(64 * mebibyte);
@@ -107,7 +107,7 @@ describe("a server with default settings", () => {
   ])("answers others meanwhile when a peer sends %s", async (_, params) => {
     await using attacker = await WireClient.open(server.path);
     const longest: number[] = [];
-    // A machine that stands still for a second spoils one attack, but hardly three.
+    // A machine that stalls for a second affects one attack, but hardly three.
     while (longest.length < 3 && !(Math.min(...longest) < 1_000)) {
       const one = await longestPingDuring(() => {
         attacker.send(`{"jsonrpc":"2.0","method":"sum","params":${params},"id":1}`);
@@ -209,7 +209,7 @@ test("a stream of 64 MiB uses bounded memory, however slowly credit is granted",
     }
     expect((await client.next()).result).toBe(1024);
   };
-  // The first one also grows the heap to what two ends in one process turn over.
+  // The first stream also grows the heap to the size that two ends in one process need.
   await take();
   const before = process.memoryUsage().rss;
   await take();

@@ -17,7 +17,7 @@ describe("what others notice of a hostile peer", () => {
 
   afterAll(async () => await server[Symbol.asyncDispose]());
 
-  /** What a bystander and the server's memory notice of one attack, which goes on until its disposal. */
+  /** Measures a bystander's latency and the server's memory during one attack, which goes on until its disposal. */
   async function row(name: string, memoryMibMax: number, attack: () => Promise<AsyncDisposable>): Promise<void> {
     await using bystander = await WireClient.open(server.path);
     const calls = () => p99Of(bystander, "ping");
@@ -47,7 +47,7 @@ describe("what others notice of a hostile peer", () => {
     let sent = 0;
     await row("slowloris on 500 connections", 64, async () => {
       const slow = await openMany(server.path, 500);
-      // A few at a time: what the attack costs in this process is not what the bystander is to measure.
+      // Connections are opened a few at a time, because the bystander must not measure this process's own work.
       const dripping = setInterval(() => {
         for (let n = 0; n < 25; n++, sent++)
           slow[sent % 500]?.socket.write('{"jsonrpc":"2.0","method":"'[Math.floor(sent / 500) % 27] ?? "x");

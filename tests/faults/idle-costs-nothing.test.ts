@@ -8,7 +8,7 @@ import { type StandInProvider, startStandInProvider } from "../support/budget/st
 import { ManualClock } from "../support/manual-clock.ts";
 
 const hourMs = 3_600_000;
-/** As the configuration has them. */
+/** The configuration's defaults. */
 const runawayLimits = {
   ...openPolicy.runawayLimits,
   callsPerMinuteMax: 60,
@@ -30,7 +30,7 @@ afterEach(async () => {
   await provider[Symbol.asyncDispose]();
 });
 
-/** What a loop has to do with, on the real broker. Other calls are answered with nothing. */
+/** A loop's context on the real broker. Other calls are answered with an empty result. */
 function contextOf(
   name: string,
   scheduleMs: number,
@@ -66,7 +66,7 @@ function contextOf(
   };
 }
 
-/** A day of the real host's schedule, in virtual time. */
+/** Runs a day of the real host's schedule, in virtual time. */
 async function aDayOf(loop: Loop, context: LoopContext, abort: AbortController): Promise<void> {
   jest.useFakeTimers({ doNotFake: ["nextTick", "setImmediate", "queueMicrotask"] });
   try {

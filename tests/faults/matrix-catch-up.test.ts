@@ -5,7 +5,7 @@ import { synapseIsThere } from "../support/matrix/synapse.ts";
 import { until } from "../support/until.ts";
 import { startFaultyProxy } from "../support/wire/faulty-proxy.ts";
 
-/** More than a first sync and what one life gets of the past bring along. */
+/** These are more messages than a first sync and one run's backfill contain. */
 const written = 250;
 const pagesOfOneLife = 1;
 const livesMax = 6;

@@ -24,7 +24,7 @@ describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge i
       let queued = 0;
       for (let kill = 0; kill < kills; kill += 1) {
         const sending = queueUntilKilled(bridge, room, queued);
-        // From before it is connected to the middle of its work; a slow machine would never get there by itself.
+        // The kill comes at any time from before the connection to the middle of the work; a slow machine would otherwise never be killed that late.
         if (kill % 4 === 3)
           await until("the link", async () => (await bridge.client.matrix.status()).connected, 120_000);
         await sleep((kill * 7919) % 1500);
@@ -56,7 +56,7 @@ describeIf(synapseIsThere(), "no Synapse", "an encrypted room while the bridge i
   );
 });
 
-/** Waits as long as there are more and more of them. */
+/** Waits as long as their number grows. */
 async function untilAll(what: string, wanted: number, count: () => Promise<number> | number): Promise<void> {
   for (let known = await count(); known < wanted; )
     known = await until(
@@ -70,7 +70,7 @@ async function untilAll(what: string, wanted: number, count: () => Promise<numbe
 }
 
 /**
- * Queues numbered messages, one after the other, until the bridge is gone. A message that was not acknowledged is queued
+ * Queues numbered messages, one after the other, until the bridge is killed. A message that was not acknowledged is queued
  * again by the next one, under the same key.
  * @returns the number of the next
  */

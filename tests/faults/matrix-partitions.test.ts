@@ -48,7 +48,7 @@ describeIf(synapseIsThere(), "no Synapse", "a homeserver that comes and goes", (
         else proxy.fault = fault;
         for (let n = round * perFault; n < (round + 1) * perFault; n += 1) {
           for (const room of rooms) await bridge.queue(room, `${room} ${n}`, `alert ${n}`);
-          // What a person writes goes round the proxy, and past it the bridge.
+          // A person's messages bypass the proxy; the bridge's traffic goes through it.
           if (fault !== "restart")
             await person.request("PUT", `rooms/${rooms[1]}/send/m.room.message/p${n}`, {
               msgtype: "m.text",

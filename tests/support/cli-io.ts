@@ -1,6 +1,6 @@
 import { type CliIo, runCli } from "../../bridge/cli/index.ts";
 
-/** A process that a test can look into. */
+/** A process environment that a test can inspect. */
 export interface TestIo extends CliIo {
   readonly outText: () => string;
   readonly errorText: () => string;
@@ -11,7 +11,7 @@ interface TestIoOptions {
   readonly socket: string;
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Instead of collecting what goes to stdout. */
+  /** Replaces the collection of stdout. */
   readonly write?: (text: string) => void;
 }
 

@@ -15,7 +15,7 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
-/** Gives a program its input and gathers what it says. */
+/** Passes a program its input and collects its output. */
 export function collect(child: ChildProcessWithoutNullStreams, input?: string): Running {
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -24,7 +24,7 @@ export function collect(child: ChildProcessWithoutNullStreams, input?: string): 
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     output.stderr += text;
   });
-  // A program that has ended takes no more input.
+  // A program that has ended accepts no more input.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   const finished = once(child, "close").then(([code, signal]) => ({ code, signal, ...output }) as Finished);

@@ -9,7 +9,7 @@ export const repositoryRoot = new URL("../..", import.meta.url).pathname;
 export const nodeBinary = join(repositoryRoot, "node_modules/node/bin/node");
 export const program = join(repositoryRoot, "bin/armorclaw.mjs");
 
-/** The environment of a person with nothing set, plus `extra`. */
+/** The environment of a person without settings, plus `extra`. */
 const cleanEnvironment = (extra: Record<string, string>) => ({
   PATH: process.env["PATH"] ?? "",
   HOME: process.env["HOME"] ?? "/",
@@ -29,21 +29,21 @@ function launch(
   return collect(spawn(command, [...first, ...args], { env: cleanEnvironment(env) }), input);
 }
 
-/** Runs a line as a shell does. */
+/** Runs a line in a shell. */
 export const shell = (line: string, env: Record<string, string> = {}): Promise<Finished> =>
   collect(spawn("sh", ["-c", line], { env: cleanEnvironment(env), cwd: repositoryRoot })).finished;
 
 export interface TestDaemonOptions {
-  /** What starts it, in place of node and this repository's program. */
+  /** The command that starts the daemon, in place of node and this repository's program. */
   readonly command?: readonly [string, ...string[]];
   readonly engine: "auto" | "docker" | "sandbox" | "process";
   readonly env?: Record<string, string>;
   readonly flags?: readonly string[];
-  /** Loops started with it; none when left out. */
+  /** The loops that start with it. The default is none. */
   readonly start?: readonly string[];
-  /** What its own socket is sealed under: the file, and the key in it. */
+  /** The key file of its sealed socket, and the key. */
   readonly seal?: { readonly file: string; readonly key: Uint8Array };
-  /** Directories of an earlier daemon, to start again on them. */
+  /** The directories of an earlier daemon, for a new start on them. */
   readonly directories?: { readonly runtime: string; readonly state: string };
 }
 
@@ -55,9 +55,9 @@ export interface TestDaemon extends AsyncDisposable {
   readonly client: BridgeClient;
   /** Runs the CLI against it. */
   cli(args: readonly string[], input?: string): Promise<Finished>;
-  /** Starts the CLI against it, for what follows. */
+  /** Starts the CLI against it, for commands that follow. */
   follow(args: readonly string[]): Running;
-  /** Sends the signal and waits for its end. */
+  /** Sends the signal and waits for the daemon's end. */
   end(signal: NodeJS.Signals): Promise<Finished>;
 }
 

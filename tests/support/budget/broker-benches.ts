@@ -5,7 +5,7 @@ import { endpointDialects } from "../../../bridge/adapters/llm/index.ts";
 import { agentCaller, type BrokerBench, type BrokerBenchOptions, inputNano, openBroker, outputNano } from "./broker.ts";
 import { type StandInProvider, startStandInProvider } from "./stand-in-provider.ts";
 
-/** A fresh stand-in provider for each of a file's tests, and brokers on it that are closed after the test. */
+/** Creates a new stand-in provider for each test of a file, and brokers on it that are closed after the test. */
 export function brokerBenches() {
   let provider: StandInProvider;
   const benches: BrokerBench[] = [];
@@ -25,7 +25,7 @@ export function brokerBenches() {
       benches.push(bench);
       return bench;
     },
-    /** What the provider has billed. */
+    /** Returns the amount that the provider has billed. */
     billed() {
       const inputTokens = provider.books.reduce((sum, entry) => sum + entry.inputTokens, 0);
       const outputTokens = provider.books.reduce((sum, entry) => sum + entry.outputTokens, 0);
@@ -34,7 +34,7 @@ export function brokerBenches() {
   };
 }
 
-/** Requests that differ from one another, so that none counts as a repetition. */
+/** Returns requests that differ from each other, so that none counts as a repetition. */
 export function requests() {
   let number = 0;
   const request = (dialect: keyof typeof endpointDialects, model: string, more: object) =>
@@ -79,7 +79,7 @@ export async function call(
   return { ...result, reply, events, text: events.map(encodeSse).join("") };
 }
 
-/** What the ledger has booked. */
+/** Returns the amounts that the ledger has booked. */
 export function ledger({ money }: BrokerBench) {
   const [row] = money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
   if (row === undefined) throw new Error("The ledger adds up to no row");

@@ -1,4 +1,4 @@
-// A model broker in a process of its own, for the benchmark. It prints where its endpoint is and serves until its input ends.
+// A model broker in a process of its own, for the benchmark. It prints its endpoint's address and serves until its input ends.
 import { holder, openBroker } from "./broker.ts";
 import { costLimit, usd } from "./budget.ts";
 

@@ -17,7 +17,7 @@ import { type Clock, systemClock } from "../../../bridge/platform/clock.ts";
 import { tempDirectory } from "../temp.ts";
 import { type BudgetBench, openBudget } from "./budget.ts";
 
-/** The key that must never be seen inside a container. */
+/** The key that must not appear inside a container. */
 export const canaryKey = "sk-real-canary-0123456789abcdef";
 
 /** $3 and $15 for a million tokens, in nano-dollars for one. */
@@ -50,12 +50,12 @@ export interface BrokerBench extends AsyncDisposable {
   readonly guard: RunawayGuard;
   readonly money: BudgetBench;
   readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
-  /** A socket on which the endpoint takes whoever connects for this agent. */
+  /** A socket on which the endpoint treats every peer as this agent. */
   listen(holder: EndpointHolder): Promise<string>;
 }
 
 export interface BrokerBenchOptions {
-  /** Two providers are made of it: `oai` and `ant`, with the models `m` and, without a price, `unpriced`. */
+  /** The base address of two providers: `oai` and `ant`, with the models `m` and, without a price, `unpriced`. */
   readonly baseUrl: string;
   readonly limits?: readonly Limit[];
   readonly policy?: Partial<LlmPolicy>;
@@ -65,14 +65,14 @@ export interface BrokerBenchOptions {
   readonly callMs?: number;
   readonly failuresMax?: number;
   readonly openMs?: number;
-  /** Whose time the runaway guard goes by. */
+  /** The clock of the runaway guard. */
   readonly guardClock?: Clock;
-  /** Whose time the endpoint's deadlines go by. */
+  /** The clock of the endpoint's deadlines. */
   readonly endpointClock?: Clock;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** A broker with everything real but the provider. */
+/** A broker in which everything is real except the provider. */
 export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBench> {
   const { baseUrl } = options;
   const money = await openBudget({ limits: options.limits ?? [] });

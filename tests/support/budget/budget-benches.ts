@@ -1,7 +1,7 @@
 import { afterEach } from "@jest/globals";
 import { type BudgetBench, openBudget } from "./budget.ts";
 
-/** Opens budgets for a file's tests and closes each one after the test that it was opened in. */
+/** Opens budgets for a file's tests and closes each one after its test. */
 export function budgetBenches(): typeof openBudget {
   const benches: BudgetBench[] = [];
   afterEach(async () => {
@@ -17,11 +17,11 @@ export function budgetBenches(): typeof openBudget {
 /** The types of the events that were published. */
 export const types = ({ published }: BudgetBench): string[] => published.map(({ type }) => type);
 
-/** The levels that were told of. */
+/** The levels that were published. */
 export const levels = ({ published }: BudgetBench): unknown[] =>
   published.flatMap(({ data }) => (data["level"] === undefined ? [] : [data["level"]]));
 
-/** What the first limit of the scope has held and spent. */
+/** Returns the amounts that the first limit of the scope has reserved and spent. */
 export async function spentIn({ admin }: BudgetBench, scope = "global") {
   const { limits } = await admin.status();
   const found = limits.find(({ standing }) => standing.scope === scope);

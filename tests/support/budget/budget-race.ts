@@ -12,7 +12,7 @@ export interface RaceOptions {
   readonly runs: number;
   readonly workers: number;
   readonly reservationsEach: number;
-  /** How often each run's process is killed with SIGKILL on the way. */
+  /** How often the process of each run is killed with SIGKILL. */
   readonly kills: number;
 }
 
@@ -25,11 +25,11 @@ export interface RaceFigures {
   readonly entries: number;
   /** The most that was ever spent and reserved at once, over all runs, after any entry. */
   readonly most_nano_usd: number;
-  /** The most that it was past the limit. It must be 0. */
+  /** The largest excess over the limit. It must be 0. */
   readonly overshoot_nano_usd: number;
-  /** Open when a process died, and ended by expiry afterwards. */
+  /** Reservations that were open when a process died, and expired afterwards. */
   readonly leaked_and_reclaimed: number;
-  /** Still open at the end of a run. It must be 0. */
+  /** Reservations that are still open at the end of a run. It must be 0. */
   readonly leaked: number;
   /** Counters that differ from the sum of their entries. It must be 0. */
   readonly counters_wrong: number;
@@ -39,7 +39,7 @@ export interface RaceFigures {
 const limitNanoUsd = 1_000_000_000;
 const workload = join(repositoryRoot, "tests/support/budget/budget-workload.ts");
 
-/** Many workers on one dollar, in a process that is killed between reserve and settle and begun again. */
+/** Runs many workers on one dollar, in a process that is killed between reserve and settle and started again. */
 export async function race({ runs, workers, reservationsEach, kills }: RaceOptions): Promise<RaceFigures> {
   const startedAt = performance.now();
   const sums = { entries: 0, most: 0, reclaimed: 0, leaked: 0, wrong: 0, kills: 0 };
@@ -81,7 +81,7 @@ function begin(path: string, args: readonly (string | number)[]) {
   });
 }
 
-/** @returns whether it was killed before it was done */
+/** @returns whether it was killed before it had finished */
 async function killDuring(path: string, args: readonly (string | number)[], afterMs: number): Promise<boolean> {
   const child = begin(path, args);
   const closed = once(child, "close");
@@ -99,13 +99,13 @@ async function complete(path: string, args: readonly (string | number)[]): Promi
   if (code !== 0) throw new Error(`The workload ended with ${code}`);
 }
 
-/** Opens the ledger once more, when every lease is over. */
+/** Opens the ledger once more, when every lease has ended. */
 async function expireAll(path: string): Promise<void> {
   const bench = await openBudget({}, { path, clock: new ManualClock(Date.now() + 3_600_000) });
   await bench.close();
 }
 
-/** Reads the entries themselves, with nothing of the bridge in between. */
+/** Reads the entries from the database, without any code of the bridge. */
 function inspect(path: string) {
   using database = new DatabaseSync(path, { readOnly: true });
   const value = (text: string): number => Number(Object.values(database.prepare(text).get() ?? { value: 0 })[0] ?? 0);

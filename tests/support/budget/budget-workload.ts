@@ -1,4 +1,4 @@
-// A bridge's ledger under load, in a process of its own, so that it can be killed at any moment.
+// Runs a bridge's ledger under load in its own process, so that it can be killed at any moment.
 import { Budget, budgetMigrations } from "../../../bridge/budget/index.ts";
 import { silentLogger } from "../../../bridge/logging/index.ts";
 import { Calendar } from "../../../bridge/platform/calendar.ts";
@@ -6,9 +6,9 @@ import { systemClock } from "../../../bridge/platform/clock.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { cost, costLimit } from "./budget.ts";
 
-/** What the workers may spend together: one dollar. */
+/** The limit of all workers together: one dollar. */
 const limitNanoUsd = 1_000_000_000;
-/** Short, so that what a killed process left is over soon. */
+/** The lease is short, so that the reservations of a killed process end soon. */
 const leaseMs = 2_000;
 
 const [path = "", workers = "0", each = "0", run = ""] = process.argv.slice(2);
@@ -28,7 +28,7 @@ await budget.start();
 process.stdout.write("ready\n");
 const counts = { reserved: 0, refused: 0, settled: 0, released: 0 };
 
-/** Reserves, and then settles at a part of it, gives it back, or forgets it. */
+/** Reserves, and then settles a part of the amount, releases it, or leaves it open. */
 async function work(worker: number): Promise<void> {
   for (let i = 0; i < Number(each); i++) {
     const amount = 10_000 + ((worker * 7_919 + i * 104_729) % 90_000);

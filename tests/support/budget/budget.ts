@@ -35,16 +35,16 @@ export interface BudgetBench {
   readonly budget: Budget;
   readonly admin: BudgetAdmin;
   readonly published: { type: string; data: Readonly<Record<string, unknown>> }[];
-  /** What was done to agents, e.g. `freeze mail-1`. */
+  /** The actions on agents, e.g. `freeze mail-1`. */
   readonly held: string[];
   reserve(id: string, nanoUsd: number, attribution?: object, more?: object): Promise<void>;
   settle(id: string, nanoUsd: number): Promise<void>;
-  /** Ends it as a crash would: nothing is told, swept or settled any more. The directory stays. */
+  /** Ends it like a crash: nothing is published, swept or settled any more. The directory stays. */
   crash(): void;
   close(): Promise<void>;
 }
 
-/** A budget on a real store, with time that the test moves. */
+/** A budget on a real store, with a clock that the test moves. */
 export async function openBudget(
   settings: Partial<BudgetSettings> = {},
   options: { path?: string; timeZone?: string; clock?: ManualClock } = {},

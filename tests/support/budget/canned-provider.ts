@@ -1,5 +1,5 @@
 // A provider for the benchmark, in a process of its own: it answers every request with the same streamed answer, in one write,
-// so that it takes as little of the machine as it can. It prints its port and serves until its input ends.
+// so that it uses as little of the machine as possible. It prints its port and serves until its input ends.
 import { createServer } from "node:net";
 import { listenOnLoopback } from "../loopback.ts";
 import { requestsIn } from "./raw-http.ts";

@@ -3,7 +3,7 @@ import { connect, type NetConnectOpts, type Socket } from "node:net";
 const blankLine = Buffer.from("\r\n\r\n");
 const lastChunk = Buffer.from("0\r\n\r\n");
 
-/** Counts the whole requests with a `content-length` in the bytes of one connection. */
+/** Counts the complete requests with a `content-length` in the bytes of one connection. */
 export function requestsIn(): (bytes: Buffer) => number {
   let rest: Buffer = Buffer.alloc(0);
   return (bytes) => {
@@ -26,7 +26,7 @@ export interface Timed {
   readonly firstMs: number;
 }
 
-/** One kept connection that posts one request after the other, and reads chunked answers, with as little work as it can. */
+/** A persistent connection that posts one request after the other, and reads chunked answers with as little work as possible. */
 export class RawClient {
   readonly #socket: Socket;
   readonly #request: Buffer;

@@ -1,4 +1,4 @@
-// What an agent's own code may look like: the official SDKs, as they are, on the model endpoint beside the agent's socket.
+// An example of an agent's code: the official SDKs, unchanged, on the model endpoint beside the agent's socket.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { unixFetch } from "../wire/unix-fetch.ts";
 
 const directory = "/run/bridge";
 
-/** One call on the agent's own socket. */
+/** Makes one call on the agent's own socket. */
 function rpc(method: string, params: object): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const socket = connect(join(directory, "agent.sock"));
@@ -25,12 +25,12 @@ function rpc(method: string, params: object): Promise<Record<string, unknown>> {
   });
 }
 
-/** The key to look for, written backwards so that it does not stand here itself. */
+/** The key to search for, written backwards so that this file does not contain it. */
 const wanted = [...(process.argv[2] ?? "")].reverse().join("");
 const scanned = { files: 0, bytes: 0, found: [] as string[] };
 const fileBytesMax = 8 * 1_048_576;
 
-/** Looks for the key in everything that can be read in here. */
+/** Searches for the key in everything that the container can read. */
 function scan(path: string): void {
   if (path === "/sys" || path === "/proc") return;
   for (const entry of list(path)) {
@@ -57,7 +57,7 @@ function scanFile(path: string): void {
     scanned.bytes += text.length;
     if (text.includes(wanted)) scanned.found.push(path);
   } catch {
-    // What cannot be read holds nothing for whoever is in here.
+    // A file that cannot be read reveals nothing to the agent.
   }
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setTimeout as sleep } from "node:timers/promises";
 import { listenOnLoopback } from "../loopback.ts";
 
-/** What the provider does with one call. By default it answers with as many tokens as the request allows, eight at most. */
+/** The provider's behaviour for one call. By default it answers with as many tokens as the request allows, at most eight. */
 export interface Behaviour {
   /** Refuses with this status. */
   readonly status?: number;
@@ -15,33 +15,33 @@ export interface Behaviour {
   readonly stallAt?: "head" | number;
   /** Ends a stream with an error event after this many tokens. */
   readonly errorAt?: number;
-  /** Output tokens, whatever was asked for. */
+  /** The number of output tokens, whatever the request allows. */
   readonly tokens?: number;
   readonly tokenDelayMs?: number;
   readonly usage?: "missing";
-  /** Reports and bills this many times what it wrote. */
+  /** Reports and bills this multiple of the written tokens. */
   readonly usageFactor?: number;
   readonly toolCall?: { readonly name: string; readonly input: object };
   /** Answers 200 with exactly this body. */
   readonly verbatim?: string | Uint8Array;
 }
 
-/** One call as the provider billed it. */
+/** One billed call of the provider. */
 export interface BookEntry {
   readonly model: string;
   readonly inputTokens: number;
   outputTokens: number;
-  /** False for one that its caller or the provider broke off. */
+  /** False for a call that its caller or the provider aborted. */
   isWhole: boolean;
 }
 
 export interface StandInProvider extends AsyncDisposable {
   readonly baseUrl: string;
-  /** What was billed. Refused calls cost nothing. */
+  /** The billed calls. Refused calls cost nothing. */
   readonly books: BookEntry[];
   /** Every request that arrived. */
   readonly requests: { readonly path: string; readonly headers: IncomingMessage["headers"]; readonly body: Body }[];
-  /** The behaviours of the next calls, one each. */
+  /** The behaviours of the next calls, one for each. */
   next(...behaviours: Behaviour[]): void;
 }
 
@@ -122,7 +122,7 @@ interface Call {
   readonly behaviour: Behaviour;
   readonly entry: BookEntry;
   readonly tokens: number;
-  /** Writes the tokens one by one, as `toEvent` makes them. False when the stream ended on the way. */
+  /** Writes the tokens one by one, in the form of `toEvent`. Returns false when the stream ended early. */
   readonly write: (tokens: number, toEvent: (text: string) => string, toError: string) => Promise<boolean>;
 }
 
@@ -147,7 +147,7 @@ const writerOf =
     return !response.closed;
   };
 
-/** Bills what is reported: a provider that counts wrong bills wrong, too. */
+/** Bills the reported usage: a provider that counts wrongly also bills wrongly. */
 function finish({ entry, behaviour }: Call): BookEntry {
   entry.outputTokens *= behaviour.usageFactor ?? 1;
   entry.isWhole = true;
