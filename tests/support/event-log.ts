@@ -20,7 +20,7 @@ export interface TestLog extends AsyncDisposable {
   readonly store: Store;
   readonly log: DurableEventLog;
   readonly path: string;
-  /** Stops it in order and opens it again. */
+  /** Stops it in an orderly way and opens it again. */
   reopen(): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export const draft = (channel: string, rest: Partial<EventDraft> = {}): EventDra
   ...rest,
 });
 
-/** A reader that takes what it gets, unless it is told not to read. */
+/** A reader that accepts every event, unless reading is paused. */
 export class TestSink implements EventSink {
   readonly pushed: { readonly event: EventEnvelope; readonly delivery: Delivery }[] = [];
   readonly gaps: Gap[] = [];

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../bridge/platform/clock.ts";
 
-/** Time that moves when it is told to. */
+/** A clock that only the test moves. */
 export class ManualClock implements Clock {
   #now: number;
   #timers: { at: number; every: number | undefined; callback: () => void }[] = [];
@@ -9,7 +9,7 @@ export class ManualClock implements Clock {
     this.#now = now;
   }
 
-  /** How many timers wait. */
+  /** The number of waiting timers. */
   get waiting(): number {
     return this.#timers.length;
   }
@@ -30,7 +30,7 @@ export class ManualClock implements Clock {
     return this.#add(ms, ms, callback);
   }
 
-  /** Lets this much time pass, with all that falls due in it, in order. What repeats does so once, at the end. */
+  /** Advances the time, and runs the timers that are due, in order. A repeating timer runs once, at the end. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a probe throws when there is nothing left to wait for. */
+/** A probe throws this when waiting is of no use any more. */
 export class Hopeless extends Error {}
 
 /**

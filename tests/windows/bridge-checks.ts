@@ -10,7 +10,7 @@ import { WireClient } from "../support/wire/wire-client.ts";
 import type { Checks } from "./checks.ts";
 import { hasSaid, type Program, start } from "./programs.ts";
 
-/** Where the bridge serves and clients look, when nothing is said. */
+/** The default path of the bridge and of clients. */
 const [pipe = ""] = clientSocketPaths(process.env, undefined, "win32");
 const tokenFile = join(homedir(), pipeTokenFile(pipe));
 const tokenNow = () => readFileSync(tokenFile, "utf8");
@@ -92,7 +92,7 @@ async function sealedPipe(bridges: Program[]): Promise<void> {
   assert.equal(await bridge.ended, 0, bridge.output.text);
 }
 
-/** What a raw peer is answered to its first line, up to the end of its connection. */
+/** Returns the answer to a raw peer's first line, up to the end of its connection. */
 async function firstLine(line: string): Promise<string> {
   await using peer = await WireClient.open(pipe);
   peer.send(line);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { WindowsOutcome } from "../support/machine/wine.ts";
 
-/** Runs checks one after the other, and keeps what each came to. */
+/** Runs checks one after the other, and collects their outcomes. */
 export class Checks {
   readonly outcomes: WindowsOutcome[] = [];
   readonly #say: (line: string) => void;

@@ -5,7 +5,7 @@ import { until } from "../support/until.ts";
 
 const startDeadlineMs = 60_000;
 
-/** A program of this folder that runs, and what it has said. */
+/** A running program of this folder, and its output. */
 export interface Program {
   readonly child: ChildProcess;
   readonly output: { text: string };
@@ -27,7 +27,7 @@ export function start(program: string, args: readonly string[], env: Readonly<Re
   return { child, output, ended };
 }
 
-/** Resolves when the program has said this. */
+/** Resolves when the program has printed this. */
 export async function hasSaid(program: Program, what: string): Promise<void> {
   await until(
     `"${what}"`,

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { describeIf } from "../support/machine/require-part.ts";
 import { runOnWindows, wineIsThere } from "../support/machine/wine.ts";
 
-// Why `npm test` could not get it: then, and only then, it may be missing in continuous integration as well.
+// The reason why the test run could not install it. Only then may it be missing in continuous integration, too.
 const reason = process.env["ARMORCLAW_TEST_NO_WINE"];
 
 describeIf(

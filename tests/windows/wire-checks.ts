@@ -11,7 +11,7 @@ const pipe = "\\\\.\\pipe\\armorclaw-fixtures";
 const conformance = join(import.meta.dirname, "../../tests/conformance");
 
 /**
- * A pipe has no half that could be closed alone: what a peer ends, it ends altogether, and an answer that takes longer may or may not
+ * A pipe cannot be half-closed: a peer closes it in both directions, and an answer that takes longer may or may not
  * reach it.
  */
 const notOnPipes = "frame/half-close-still-answered";

@@ -10,7 +10,7 @@ export interface AgentAnswer {
     readonly message: string;
     readonly data: { readonly code: string; readonly details?: Record<string, unknown> };
   };
-  /** What it streamed before that. */
+  /** The items that were streamed before the answer. */
   readonly items: readonly unknown[];
 }
 
@@ -21,7 +21,7 @@ type Line = Omit<AgentAnswer, "items"> & {
 
 const deadlineMs = 30_000;
 
-/** Calls as an agent, by its own socket, from inside its container: from anywhere else the socket answers nobody. */
+/** Calls as an agent, on its own socket, from inside its container: the socket answers no other process. */
 export async function asAgent(
   daemon: TestDaemon,
   agentId: string,
@@ -53,7 +53,7 @@ export async function asAgent(
   return answers.sort((a, b) => a.id - b.id);
 }
 
-/** One call as an agent. */
+/** Makes one call as an agent. */
 export async function agentCall(
   daemon: TestDaemon,
   agentId: string,

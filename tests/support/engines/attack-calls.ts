@@ -2,7 +2,7 @@ import type { RawCall } from "./attack-elf.ts";
 
 const newUser = 0x1000_0000;
 
-/** System calls that an agent has no use for, by their numbers on x86-64. Each is to fail. */
+/** System calls that an agent does not need, by their numbers on x86-64. Each must fail. */
 export const forbiddenCalls: readonly RawCall[] = [
   { name: "mount", number: 165, args: ["none", "/tmp", "tmpfs", 0, 0] },
   { name: "umount", number: 166, args: ["/proc", 2] },
@@ -80,5 +80,5 @@ export const forbiddenCalls: readonly RawCall[] = [
   { name: "vmsplice", number: 278, args: [1, 0, 0, 0] },
 ];
 
-/** Of another table than the filter knows: whoever makes it is killed. */
+/** A call of another table than the filter's: the kernel kills the process that makes it. */
 export const foreignCall: RawCall = { name: "a system call of the x32 table", number: 0x4000_0029, args: [1, 1, 0] };

@@ -12,15 +12,15 @@ const headerBytes = 64 + 56;
 const loadArgument = ["48bf", "48be", "48ba", "49ba", "49b8", "49b9"];
 
 const ready = "ready\n";
-/** Before its first attack, so that its isolation can be attested. */
+/** The pause before the first attack, so that the container can be attested. */
 const settleMs = 300n;
 
 /** Two letters per call: the errno's high and low half, counted from `A`; `AA` for a call that succeeded. */
 const bytesPerResult = 2;
 
 /**
- * A program for Linux on x86-64 without any library, which makes these system calls one after the other and prints what
- * each answered: it needs no compiler, and nothing of what a container lacks. It says `ready` first, as a probe of a sandbox does, and
+ * Returns a program for Linux on x86-64 without any library, which makes these system calls one after the other and prints what
+ * each answered. It needs no compiler and runs in any container. It prints `ready` first, as a probe of a sandbox does, and
  * stays when it is done.
  */
 export function attackProgram(calls: readonly RawCall[]): Buffer {
@@ -41,7 +41,7 @@ export function attackProgram(calls: readonly RawCall[]): Buffer {
   return Buffer.concat([header(body.length), body]);
 }
 
-/** What the program printed, by the calls' names: the errno, 0 for success. */
+/** Parses the program's output: the errno by the call's name, 0 for success. */
 export function readResults(calls: readonly RawCall[], line: string): Map<string, number> {
   const letter = (at: number) => line.charCodeAt(at) - 65;
   return new Map(calls.map(({ name }, index) => [name, letter(index * 2) * 16 + letter(index * 2 + 1)]));
@@ -79,7 +79,7 @@ function imm64(value: bigint): string {
   return bytes.toString("hex");
 }
 
-/** An executable of one segment that is read, written and run. */
+/** Returns an executable of one segment that is readable, writable and executable. */
 function header(bodyBytes: number): Buffer {
   const elf = Buffer.alloc(headerBytes);
   elf.write("7f454c46020101", 0, "hex");

@@ -4,15 +4,15 @@ import { join } from "node:path";
 export interface ScriptAttack {
   readonly name: string;
   readonly code: string;
-  /** What is meant to stop it. */
+  /** The protection that must stop it. */
   readonly layer: string;
-  /** Whether the answer says that it was stopped; an errno when left out. */
+  /** Whether the answer shows that it was stopped. By default an errno does. */
   readonly isDenied?: (answer: unknown) => boolean;
-  /** The agent itself ends of it, for this reason. */
+  /** The attack ends the agent itself, for this reason. */
   readonly ends?: readonly string[];
 }
 
-/** A file of the host that everyone may read, in the directory under attack. */
+/** A world-readable file of the host, in the directory under attack. */
 export const hostFile = "host-file";
 
 const own = "file system of its own";
@@ -33,7 +33,7 @@ const read = (name: string, path: string, layer = own): ScriptAttack => ({
   layer,
 });
 
-/** Where something stands in its place there is nothing to read. */
+/** Where another file is mounted over it there is nothing to read. */
 const hidden = (name: string, path: string): ScriptAttack => ({
   ...read(name, path, "hidden kernel files"),
   isDenied: (answer) => answer === 0 || (typeof answer === "string" && /^E[A-Z_]+$/.test(answer)),
@@ -45,7 +45,7 @@ const write = (name: string, path: string, layer = readOnly): ScriptAttack => ({
   layer,
 });
 
-/** @param directory where the bridge under attack keeps its state and sockets */
+/** @param directory the directory of the attacked bridge's state and sockets */
 export const scriptAttacks = (directory: string): readonly ScriptAttack[] => [
   ...files(directory),
   ...sockets(directory),

@@ -7,16 +7,16 @@ import { attackProgram, type RawCall, readResults } from "./attack-elf.ts";
 import { hostFile, type ScriptAttack, scriptAttacks } from "./attack-scripts.ts";
 import { openProbeEngine, probeLimits, probeOptions, startProbe } from "./engine-harness.ts";
 
-/** What came of one attack. */
+/** The outcome of one attack. */
 export interface AttackRow {
   readonly attack: string;
-  /** What the kernel answered, as an errno or in words. */
+  /** The kernel's answer, as an errno or in words. */
   readonly result: string;
   readonly layer: string;
   readonly denied: boolean;
 }
 
-/** Runs every attack inside real containers of the engine: system calls from a program of our own, the rest from Node. */
+/** Runs every attack inside real containers of the engine: system calls from a special program, the rest from Node. */
 export async function runAttacks(
   kind: EngineKind,
   directory: string,
@@ -48,7 +48,7 @@ async function systemCalls(kind: EngineKind, directory: string, options: Partial
   ];
 }
 
-/** The attack program stands where Node does, in a container that is the same in all else. Answers what it printed, or how it ended. */
+/** Runs the attack program in place of Node, in an otherwise equal container. Returns its output, or how it ended. */
 async function runProgram(
   kind: EngineKind,
   directory: string,
@@ -92,7 +92,7 @@ const errnoNames: Readonly<Record<number, string>> = {
 };
 const errnoName = (errno: number): string => errnoNames[errno] ?? `errno ${errno}`;
 
-/** The filter allows identities to be set, for the runtime that gives up its own; without capabilities the kernel refuses. */
+/** The filter allows calls that set ids, for the runtime that drops its own; without capabilities the kernel refuses them. */
 const ownRights = /root|groups|uid/;
 
 function layerOf(name: string, errno: number): string {

@@ -11,7 +11,7 @@ import { startKillableDockerd } from "./killable-dockerd.ts";
 export interface FaultSizes {
   readonly agentKills: number;
   readonly bridgeKills: number;
-  /** Only on Docker. */
+  /** Kills of dockerd; only on Docker. */
   readonly engineKills: number;
 }
 
@@ -19,40 +19,40 @@ export interface FaultReport {
   readonly engine: string;
   readonly faults: Readonly<Record<string, number>>;
   readonly convergedMs: { readonly p50: number; readonly max: number };
-  /** Containers of the install beyond its agents, after convergence. */
+  /** Containers of the install without an agent, after convergence. */
   readonly orphans: number;
   /** Agents with more or less than one container. */
   readonly duplicates: number;
   readonly strangersTouched: number;
-  /** Faults that came while what the one before had done was still being mended. */
+  /** Faults that were injected before the previous one was repaired. */
   readonly inRecovery: number;
-  /** Kills of the bridge and the engine while all was well: none of them is to end an agent. */
+  /** Kills of the bridge and the engine in a healthy state: none of them may end an agent. */
   readonly outages: number;
-  /** Of these, those over which every agent went on with its process. */
+  /** The number of these kills over which every agent kept its process. */
   readonly carriedOver: number;
 }
 
 type Fault = "agent" | "bridge" | "engine";
 
 const agentCount = 3;
-/** How many of the faults come before the one before is mended. */
+/** The share of faults that are injected before the previous one is repaired. */
 const shareInRecovery = 1 / 3;
-/** Within this time after what it waits for, so that it meets any step of a start or an end. */
+/** The fault is injected within this time, so that it can meet any step of a start or an end. */
 const momentMsMax = 300;
 const convergeDeadlineMs = 180_000;
-/** What has ended is removed behind the agents' backs: on a busy machine long after they run again. */
+/** Ended containers are removed in the background: on a busy machine long after the agents run again. */
 const removalDeadlineMs = 60_000;
-/** So often the long run tells how far it is. */
+/** The interval at which the long run prints its progress. */
 const faultsPerWord = 10;
 
-/** One start of an agent. Its pid alone may go to a stranger's process once it has ended. */
+/** One start of an agent. Its pid alone may be reused once it has ended. */
 interface Running {
   readonly start: string;
   readonly pid: number;
   readonly born: string | undefined;
 }
 
-/** Kills agents, the bridge and the engine at random points, and looks at what is there once it has settled. */
+/** Kills agents, the bridge and the engine at random points, and counts the containers after convergence. */
 export async function runContainerFaults(
   engine: "sandbox" | "docker",
   sizes: FaultSizes,
@@ -81,7 +81,7 @@ export async function runContainerFaults(
   const first = daemon;
   const counts = { orphans: 0, duplicates: 0, strangersTouched: 0, inRecovery: 0, outages: 0, carriedOver: 0 };
   const converged: number[] = [];
-  /** Answers which start of an agent it ended. */
+  /** Returns which start of an agent it ended. */
   const inject = async (fault: Fault, agents: readonly Running[]): Promise<string | undefined> => {
     await new Promise((resolve) => setTimeout(resolve, random() * momentMsMax));
     if (fault === "agent") return kill(agents[Math.floor(random() * agents.length)]);
@@ -105,7 +105,7 @@ export async function runContainerFaults(
       const killed: (string | undefined)[] = [];
       for (const fault of together) {
         const there = await runningOf(daemon);
-        // A new bridge that knows of no agent yet is about to find those of the one before.
+        // A new bridge that lists no agent yet is about to find those of the previous one.
         killed.push(await inject(fault, there.length > 0 ? there : before));
       }
       const isSeen = async () => !(await runningOf(daemon)).some((one) => killed.includes(one.start));
@@ -155,7 +155,7 @@ const namesOf = (running: readonly Running[]): string =>
     .sort()
     .join();
 
-/** One that the fault before has ended is not there any more. */
+/** An agent that the previous fault has ended is missing. */
 function kill(agent: Running | undefined): string | undefined {
   if (agent !== undefined && agent.born !== undefined && startTicks(agent.pid) === agent.born) signal(agent.pid);
   return agent?.start;
@@ -182,7 +182,7 @@ async function settled(daemon: TestDaemon): Promise<void> {
   );
 }
 
-/** What the engine itself has of this install. It settles a moment after the agents: what has ended is still being removed. */
+/** Returns the engine's containers of this install. They settle a moment after the agents, because ended ones are still being removed. */
 async function containersOf(engine: string, daemon: TestDaemon, host: string | undefined): Promise<number> {
   const { install_id } = await daemon.client.bridge.status();
   const count = () => {
@@ -205,7 +205,7 @@ async function containersOf(engine: string, daemon: TestDaemon, host: string | u
     return seen === agentCount;
   };
   await until("nothing but the agents is there", isClean, removalDeadlineMs).catch((error: unknown) => {
-    // An engine that could not be asked is no word about orphans.
+    // An engine that did not answer shows nothing about orphans.
     if (seen === undefined) throw error;
   });
   return seen ?? agentCount;

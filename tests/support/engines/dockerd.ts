@@ -5,24 +5,24 @@ import { join } from "node:path";
 import { until } from "../until.ts";
 
 export interface DockerEngineForTests {
-  /** In DOCKER_HOST's form. */
+  /** The address in DOCKER_HOST's form. */
   readonly host: string;
 }
 
-/** The engine that tests use: the one that the test run provided, or the user's own. Undefined when there is none. */
+/** Returns the engine that tests use: the one of the test run, or the user's own. Undefined when there is none. */
 export async function ensureDocker(): Promise<DockerEngineForTests | undefined> {
   const named = [process.env["ARMORCLAW_TEST_DOCKER_HOST"], process.env["DOCKER_HOST"], "unix:///var/run/docker.sock"];
   for (const host of named) if (host !== undefined && (await engineAnswers(host))) return { host };
   return undefined;
 }
 
-/** Only engines on Unix sockets are asked: tests mount directories of this machine. */
+/** Only engines on Unix sockets are tried, because tests mount directories of this machine. */
 export async function engineAnswers(host: string): Promise<boolean> {
   return host.startsWith("unix://") && (await answers(host.slice("unix://".length)));
 }
 
 /**
- * Starts an engine of its own under `directory`, without any network set-up, and returns how to reach and to stop it.
+ * Starts a private engine under `directory`, without any network set-up, and returns its address and how to stop it.
  * Needs root and the docker.io package.
  */
 export async function startPrivateDockerd(

@@ -1,11 +1,11 @@
-/** What an agent might try, as an expression to run inside, and whether the answer says that it was stopped. */
+/** An attack that an agent might try, as an expression to run inside, and whether the answer shows that it was stopped. */
 export interface Attack {
   readonly name: string;
   readonly code: string;
   readonly isStopped: (answer: unknown) => boolean;
 }
 
-/** Things of the host that an attack aims at. */
+/** The host's resources that an attack aims at. */
 export interface Targets {
   readonly hostFile: string;
   readonly hostSocket: string;

@@ -25,13 +25,13 @@ export interface ConformanceSettings {
 
 const bomb = "{ const held = []; for (;;) held.push(Buffer.alloc(16 << 20, 1)) }";
 
-/** Registers the tests that every engine must pass; what `process` cannot do is held to be exactly what is documented. */
+/** Registers the tests that every engine must pass. The gaps of `process` must be exactly the documented ones. */
 export function engineConformance({ kind, options = {} }: ConformanceSettings): void {
   const isolates = kind !== "process";
   const directory = tempDirectory();
   const targets = openTargets(directory.path);
   let engine: Engine;
-  // Without root's rights or a delegated cgroup a sandbox has no memory limit, and says so.
+  // Without root's rights or a delegated cgroup a sandbox has no memory limit, and reports that.
   const limitsMemory = () => engine.status.protections.some((words) => /by cgroup: .*memory/.test(words));
   const open = () => openProbeEngine(probeOptions(kind, directory.path, options));
 
@@ -103,7 +103,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
         await using other = await begin("keeper-2", 601);
         expect(await other.evaluate(fs(`readdirSync("/workspace")`))).toEqual(["lost+found"]);
       }
-      // Under another uid, as an agent that was at rest may get.
+      // The uid differs, as it may after an agent was stopped.
       await using again = await begin("keeper-1", 602);
       expect(await again.evaluate(fs(`readFileSync("/workspace/kept", "utf8")`))).toBe("kept");
       expect(await again.evaluate(fs(`appendFileSync("/workspace/kept", "")`))).toBeNull();
@@ -117,7 +117,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
       const answer = await first.evaluate(
         `import("node:net").then((net) => new Promise((done) => net.connect(${path}).on("connect", () => done("connected")).on("error", (error) => done(error.code))))`,
       );
-      // Plain processes of a bridge that is not root share its uid, and nothing stands between them.
+      // Plain processes of a bridge that is not root share its uid, and are not isolated from each other.
       if (isolates || process.getuid?.() === 0) expect(answer).toMatch(/^E/);
       else expect(answer).toBe("connected");
     });
@@ -233,7 +233,7 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
     await once(host, "close");
     const after = await openProbeEngine(probeOptions(kind, directory.path, { ...options, installId }));
     const signal = AbortSignal.timeout(10_000);
-    // The probe agent ends with its connection, and a sandbox with its bridge, so it may run or have ended by now.
+    // The probe agent ends with its connection, and a sandbox with its bridge, so the agent may have ended by now.
     const left = await after.list(signal);
     expect(left).toMatchObject([{ agentId: "probe-1", epoch: 1 }]);
     for (const { id } of left) await after.remove(id, signal);
@@ -255,12 +255,12 @@ export function engineConformance({ kind, options = {} }: ConformanceSettings): 
   });
 }
 
-/** A file, a socket anyone may use and a TCP port of the host, and the directory of the agents' sockets. */
+/** A file, a world-accessible socket and a TCP port of the host, and the directory of the agents' sockets. */
 function openTargets(directory: string) {
   const hostFile = join(directory, "secret.txt");
   writeFileSync(hostFile, "canary");
   const sockets = mkdtempSync("/tmp/ac-targets-");
-  // An agent's uid may reach the socket, so that its own locks alone keep it away.
+  // An agent's uid may access the socket, so that only the sandbox prevents it.
   chmodSync(sockets, 0o755);
   const servers: Server[] = [];
   const list = { hostFile, hostSocket: join(sockets, "s"), hostPort: 0, otherAgentsDirectory: join(directory, "run") };

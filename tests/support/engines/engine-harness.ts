@@ -27,16 +27,16 @@ export interface Probe extends AsyncDisposable {
   readonly hello: Hello;
   /** Milliseconds from the start to the hello. */
   readonly startMs: number;
-  /** Runs an expression inside; answers its value, or the code of what it threw. */
+  /** Runs an expression inside; returns its value, or the code of the error that it threw. */
   evaluate(code: string): Promise<unknown>;
-  /** The same without waiting, for what ends the agent. */
+  /** Does the same without waiting, for expressions that end the agent. */
   tell(code: string): void;
 }
 
 const MiB = 1024 * 1024;
 export const probeLimits = { memory_bytes: 128 * MiB, cpus: 1, pids: 32, tmp_bytes: 8 * MiB };
 
-/** Options for an engine whose agents are probe agents and whose files lie under `directory`. */
+/** Options for an engine whose agents are probe agents and whose files are under `directory`. */
 export function probeOptions(
   choice: "auto" | EngineKind,
   directory: string,
@@ -116,7 +116,7 @@ interface Answer {
   readonly failure?: string;
 }
 
-/** An agent's socket directory as the bridge makes it: 0711, and in it a 0600 socket that the agent's uid owns. */
+/** Creates an agent's socket directory like the bridge: 0711, and in it a 0600 socket that the agent's uid owns. */
 async function openEndpoint(directory: string, ownerUid: number) {
   mkdirSync(directory, { recursive: true });
   chmodSync(directory, 0o711);

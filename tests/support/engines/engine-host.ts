@@ -1,4 +1,4 @@
-// Starts one probe agent as a bridge would, says so on stdout, and stays: for tests that kill it.
+// Starts one probe agent like a bridge, reports that on stdout, and keeps running, for tests that kill it.
 import type { EngineKind } from "../../../bridge/containers/index.ts";
 import { openProbeEngine, probeOptions, startProbe } from "./engine-harness.ts";
 

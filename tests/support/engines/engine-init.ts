@@ -4,24 +4,24 @@ import type { Engine } from "../../../bridge/containers/index.ts";
 import { until } from "../until.ts";
 import { probeLimits, startProbe } from "./engine-harness.ts";
 
-/** Starts a process that leaves another one behind when it ends. Answers the pid of the one that is left behind. */
+/** Starts a process that leaves an orphan when it ends. Returns the orphan's pid. */
 const leaveOneBehind = `import("node:child_process").then((child) => {
   const inner = 'process.stdout.write(String(require("node:child_process").spawn(process.execPath, ["-e", "0"], ' +
     '{ detached: true, stdio: "ignore" }).pid)); process.exit(0)';
   const { error, stdout } = child.spawnSync(process.execPath, ["-e", inner], { encoding: "utf8" });
   return error?.code ?? Number(stdout) })`;
 
-/** The states of other processes than the agent and its init. */
+/** Returns the states of processes other than the agent and its init. */
 const others = `import("node:fs").then((fs) => fs.readdirSync("/proc")
   .filter((name) => Number(name) > 1 && Number(name) !== process.pid)
   .map((name) => { try { return fs.readFileSync("/proc/" + name + "/stat", "utf8") } catch { return "" } })
   .filter(Boolean))`;
 
-/** What an agent can read of the process that is 1 in its container. */
+/** Returns what an agent can read about process 1 of its container. */
 const aboutInit = `import("node:fs").then((fs) => ["cmdline", "environ"]
   .map((name) => fs.readFileSync("/proc/1/" + name, "utf8")).join())`;
 
-/** Registers the test of what agents that may start programs leave behind. */
+/** Registers the test of orphans of agents that may start programs. */
 export function initConformance(engine: () => Engine, directory: string): void {
   const mayStartPrograms = speechMounts().length > 0;
   const name = mayStartPrograms ? "leaves no dead processes behind" : "starts none where the host has none";
@@ -34,7 +34,7 @@ export function initConformance(engine: () => Engine, directory: string): void {
     expect(left).toEqual(Array.from(left, () => expected));
     await until("they are gone", async () => ((await probe.evaluate(others)) as string[]).length === 0);
     expect(await probe.evaluate(aboutInit)).not.toContain(directory);
-    // What stops it reaches the agent itself and not its init alone, and its own end is what is told.
+    // A stop reaches the agent itself and not only its init, and the agent's own end is reported.
     await probe.container.stop(10_000);
     expect(await probe.container.exited).toMatchObject({ code: 0, reason: "completed" });
   }, 60_000);

@@ -1,4 +1,4 @@
-// An agent for tests of engines: connects to its socket, says hello, and does what it is told, one JSON line each.
+// An agent for tests of engines: connects to its socket, sends hello, and runs one command for each JSON line.
 import net from "node:net";
 
 const socket = net.connect(process.env.ARMORCLAW_AGENT_SOCKET ?? "/run/bridge/agent.sock");

@@ -12,7 +12,7 @@ function isInScope(engine: TestedEngine): boolean {
   return scope === undefined || scope.split(",").includes(engine);
 }
 
-/** Runs the same tests on every engine; what this machine lacks is said in one line, and fails in CI. */
+/** Runs the same tests on every engine. An engine that this machine lacks is reported in one line, and fails in CI. */
 export function describeOnEngines(
   name: string,
   body: (engine: TestedEngine, env: () => Record<string, string>) => void,

@@ -4,7 +4,7 @@ import type { Container, ContainerRecord, ContainerSpec, Engine } from "../../..
 export const killed: ExitInfo = { code: 137, signal: "SIGKILL", reason: "killed", message: "It was killed by SIGKILL" };
 export const completed: ExitInfo = { code: 0, signal: null, reason: "completed", message: "It ended by itself" };
 
-/** An engine whose containers end when the test says so. */
+/** An engine whose containers end when the test ends them. */
 export class FakeEngine implements Engine {
   readonly kind = "sandbox";
   readonly status = {
@@ -17,9 +17,9 @@ export class FakeEngine implements Engine {
   readonly started: FakeContainer[] = [];
   readonly removed: string[] = [];
   leftovers: ContainerRecord[] = [];
-  /** What each start does before its container runs. */
+  /** A function that each start calls before its container runs. */
   onStart: (spec: ContainerSpec, signal: AbortSignal) => Promise<void> = async () => undefined;
-  /** What the kernel does not confirm. */
+  /** The protections that the kernel does not confirm. */
   missing: readonly string[] = [];
 
   uidForSlot(slot: number): number {
@@ -36,7 +36,7 @@ export class FakeEngine implements Engine {
     return container;
   }
 
-  /** Containers of an earlier bridge that go on, by their id. */
+  /** Containers of an earlier bridge that keep running, by their id. */
   readonly adoptable = new Map<string, FakeContainer>();
 
   async adopt(_spec: ContainerSpec, id: ContainerId): Promise<Container | undefined> {
@@ -51,7 +51,7 @@ export class FakeEngine implements Engine {
     this.removed.push(id);
   }
 
-  /** What a ping fails with. */
+  /** The error of a ping. */
   outage: BridgeError | undefined;
 
   async ping(): Promise<void> {

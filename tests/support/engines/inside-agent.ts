@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** The files by which a process joins the agent's own cgroups, in cgroup v1 or v2. */
+/** Returns the files by which a process joins the agent's own cgroups, in cgroup v1 or v2. */
 function cgroupsOf(pid: number): string[] {
   const lines = (of: number | "self") => readFileSync(`/proc/${of}/cgroup`, "utf8").trim().split("\n");
   const shared = new Set(lines("self"));
@@ -9,7 +9,7 @@ function cgroupsOf(pid: number): string[] {
     .filter((line) => !shared.has(line))
     .map((line) => {
       const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-      // Where v1 and v2 stand side by side, v2 has a folder of its own.
+      // Where v1 and v2 are both mounted, v2 has its own directory.
       const unified = existsSync("/sys/fs/cgroup/unified") ? "unified" : "";
       const folder = controllers === "" ? unified : controllers.replace(/^name=/, "");
       return join("/sys/fs/cgroup", folder, path, "cgroup.procs");
@@ -17,7 +17,7 @@ function cgroupsOf(pid: number): string[] {
 }
 
 /**
- * The command that runs a program inside an agent's container, as the agent: in its cgroups, its file system and its network,
+ * Returns the command that runs a program inside an agent's container, as the agent: in its cgroups, its file system and its network,
  * with its uid.
  */
 export function insideAgent(

@@ -6,7 +6,7 @@ import { engineAnswers } from "./dockerd.ts";
 
 const startDeadlineMs = 120_000;
 
-/** A dockerd of its own whose containers go on without it, to be killed and started again. It runs when this resolves. */
+/** Starts a private dockerd that can be killed and started again while its containers keep running. It runs when this resolves. */
 export async function startKillableDockerd(directory: string, flags: readonly string[] = []) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const host = `unix://${join(directory, "docker.sock")}`;
@@ -14,14 +14,14 @@ export async function startKillableDockerd(directory: string, flags: readonly st
   const start = async () => {
     launch();
     const answers = async () => {
-      // One that gives up because the machine was too slow for it is started again, as a service manager does.
+      // A dockerd that gives up on a slow machine is started again, as a service manager does.
       if (child?.exitCode !== null || child.signalCode !== null) launch();
       return await engineAnswers(host);
     };
     await until("dockerd answers", answers, startDeadlineMs);
   };
   const launch = () => {
-    // Where nobody reaps the containerd that died with a killed dockerd, its pid would count as alive.
+    // Where nothing reaps the containerd that died with a killed dockerd, its pid would count as running.
     for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(directory, pid), { force: true });
     child = spawn(
       "dockerd",
@@ -55,7 +55,7 @@ export async function startKillableDockerd(directory: string, flags: readonly st
     kill: () => end("SIGKILL"),
     async [Symbol.asyncDispose]() {
       if (child?.exitCode === null && child.signalCode === null) await end("SIGTERM");
-      // A dockerd that was killed leaves its mounts.
+      // A killed dockerd leaves its mounts.
       const mounts = readFileSync("/proc/mounts", "utf8")
         .split("\n")
         .map((line) => line.split(" ")[1] ?? "");

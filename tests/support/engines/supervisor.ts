@@ -13,7 +13,7 @@ import { FakeEngine } from "./fake-engine.ts";
 
 type AgentRecord = Parameters<AgentRecords["put"]>[0];
 
-/** What is wanted, for as long as the test holds it. */
+/** The desired state, in memory. */
 export class MemoryRecords implements AgentRecords {
   readonly rows = new Map<string, AgentRecord>();
   #panic: ReturnType<AgentRecords["panic"]>;
@@ -77,14 +77,14 @@ export const settings: SupervisorSettings = {
   loops: {},
 };
 
-/** Nothing ever comes. */
+/** The stream stays empty. */
 const emptyInbox: AgentInbox = {
   keep: async () => undefined,
   whenNeeded: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined))),
   takenAtMs: () => 0,
 };
 
-/** A supervisor over a fake engine whose agents say hello as soon as their container runs. */
+/** A supervisor over a fake engine whose agents send hello as soon as their container runs. */
 export function setUp(
   overrides: Partial<SupervisorSettings> = {},
   options: {

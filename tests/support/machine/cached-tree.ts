@@ -6,12 +6,12 @@ import { mkdir, rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** A directory tree that a script makes from packages, and that is kept between runs. */
+/** A directory tree that a script creates from packages, and that is kept between runs. */
 export interface CachedTree {
   readonly name: string;
-  /** Paths of the files that make it, relative to this one, the script first. A changed recipe gets a directory of its own. */
+  /** Paths of the files that create the tree, relative to this one, the script first. A changed recipe gets a new directory. */
   readonly recipe: readonly [script: string, ...string[]];
-  /** What the script takes after the directory. */
+  /** The script's arguments after the directory. */
   readonly arguments?: readonly string[];
   readonly usedBy: string;
 }
@@ -25,8 +25,8 @@ export function directoryOf({ name, recipe, arguments: rest = [] }: CachedTree):
 }
 
 /**
- * Makes the tree when it is not there, and says each step before it takes it.
- * @returns why it cannot be had, when it cannot
+ * Creates the tree when it does not exist, and announces each step.
+ * @returns the reason, when the tree cannot be created
  */
 export async function provideTree(
   tree: CachedTree,
@@ -55,7 +55,7 @@ export async function provideTree(
   });
   const [code] = (await once(child, "close")) as [number | null];
   if (code !== 0) return `${name} could not be had (${lines.at(-1) ?? "no reason given"}): ${usedBy} cannot run`;
-  // Another run may have been faster; its tree is as good.
+  // Another run may have been faster; its tree is equal.
   await rename(fresh, directory).catch(() => execFileSync("rm", ["-rf", fresh]));
   return undefined;
 }

@@ -1,9 +1,9 @@
 import { describe, test } from "@jest/globals";
 
 /**
- * Tests that need a part which a machine may not have, such as a Docker engine. Without it they are left out with one
- * line that says why; in continuous integration nothing may be left out, so there they fail.
- * @param mayLack whether even there they may be left out
+ * Registers tests that need a part which a machine may not have, such as a Docker engine. Without the part they are left out with one
+ * line that gives the reason. In continuous integration they fail, because no test may be left out there.
+ * @param mayLack whether they may be left out even there
  */
 export function describeIf(
   isThere: boolean,

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { collect } from "../collect.ts";
 
-/** Runs a program with this input and gathers what it says, while this process goes on. */
+/** Runs a program with this input and collects its output, without blocking this process. */
 export async function runIn(
   command: string,
   args: readonly string[],

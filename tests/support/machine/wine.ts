@@ -10,19 +10,19 @@ import { type CachedTree, directoryOf, provideTree } from "./cached-tree.ts";
 const tree: CachedTree = {
   name: "wine",
   recipe: ["wine-root.sh", "debian-packages.sh"],
-  // Windows Node as new as the Node that everything else runs on.
+  // The version of Windows Node is that of this Node.
   arguments: [process.versions.node],
   usedBy: "the tests on Windows",
 };
 
-/** Whether Wine and Windows Node are there; tests that need them ask before they register. */
+/** Whether Wine and Windows Node are installed; tests that need them check this before they register. */
 export const wineIsThere = (): boolean => existsSync(directoryOf(tree));
 
-/** Gets Wine and Windows Node: half a minute to a minute, 156 MB to fetch and 0.9 GB of disk the first time, nothing after that. */
+/** Installs Wine and Windows Node. The first time takes half a minute to a minute, 156 MB of downloads and 0.9 GB of disk. */
 export const provideWine = (env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<string | undefined> =>
   provideTree(tree, env, say);
 
-/** What one test on Windows came to. */
+/** The outcome of one test on Windows. */
 export interface WindowsOutcome {
   readonly name: string;
   readonly ok: boolean;
@@ -33,9 +33,9 @@ const suiteDeadlineMs = 240_000;
 
 /**
  * Runs `tests/windows/suite.ts` with Windows Node under Wine.
- * @param say takes what the suite prints
- * @returns what each of its tests came to
- * @throws when it did not run to its end
+ * @param say receives the suite's output
+ * @returns the outcome of each test
+ * @throws when the suite did not run to its end
  */
 export async function runOnWindows(say: (line: string) => void): Promise<readonly WindowsOutcome[]> {
   using temp = tempDirectory();
@@ -47,7 +47,7 @@ export async function runOnWindows(say: (line: string) => void): Promise<readonl
   mkdirSync(join(repositoryRoot, "dist/windows"), { recursive: true });
   const suite = ["Z:\\repo\\dist\\windows\\suite.mjs", "Z:\\prefix\\outcomes.json"];
   const output = join(temp.path, "output.txt");
-  // Wine knows neither a pipe nor a socket of Linux as Node's standard output.
+  // Under Wine neither a pipe nor a socket of Linux can be Node's standard output.
   const outputFd = openSync(output, "w");
   const child = spawn("bwrap", wine(programs, prefix, suite), {
     stdio: ["ignore", outputFd, outputFd],
@@ -58,7 +58,7 @@ export async function runOnWindows(say: (line: string) => void): Promise<readonl
   try {
     await once(child, "close");
   } finally {
-    // Wine finds no fonts, which nothing here draws with, and says so in these.
+    // Wine reports missing fonts in these lines; the tests need no fonts.
     const aboutFonts = /FreeType|TrueType fonts|^or equal to 2\.0\.5|freetype\.org/;
     for (const line of readFileSync(output, "utf8").split(/\r?\n/))
       if (line.trim() !== "" && !aboutFonts.test(line)) say(line);
@@ -68,7 +68,7 @@ export async function runOnWindows(say: (line: string) => void): Promise<readonl
   return JSON.parse(readFileSync(outcomes, "utf8")) as WindowsOutcome[];
 }
 
-/** As one file each with its chunks: Wine shows Node no symbolic links, so the workspaces' packages are not found where they are. */
+/** Bundles each program with its chunks: Wine shows Node no symbolic links, so Node does not find the workspaces' packages. */
 async function bundle(directory: string): Promise<void> {
   await build({
     entryPoints: {
@@ -90,11 +90,11 @@ async function bundle(directory: string): Promise<void> {
   });
 }
 
-/** Everything but the workspaces' own packages. */
+/** All packages except the workspaces' own. */
 const outside = ({ path, kind }: { readonly path: string; readonly kind: string }) =>
   kind === "entry-point" || path.startsWith("@armorclaw/") ? undefined : { path, external: true };
 
-/** bwrap's arguments: Wine in the root that it came with, the repository read-only, and nothing of this machine's network. */
+/** bwrap's arguments: Wine's own root file system, the repository read-only, and no network. */
 function wine(programs: string, prefix: string, args: readonly string[]): string[] {
   const variables = {
     PATH: "/usr/bin",

@@ -12,31 +12,31 @@ export interface MatrixWorld extends AsyncDisposable {
   readonly ann: TestAccount;
   readonly person: Person;
   readonly bridgeId: string;
-  /** Encrypted. */
+  /** The id of the encrypted room. */
   readonly room: string;
   readonly openRoom: string;
-  /** For what the test's accounts keep. */
+  /** The directory of the test's accounts. */
   readonly path: string;
-  /** The real program. Each begins where the one before ended. */
+  /** Starts the real program. Each start resumes the state of the one before. */
   startBridge(options?: Pick<TestDaemonOptions, "flags">): Promise<TestDaemon>;
-  /** For the first of them. */
+  /** The options of the first start. */
   logIn(bridge: TestDaemon): Promise<void>;
-  /** In the words of Ann, or whoever it is, as soon as the homeserver lets them. Resolves with the event's id. */
+  /** Sends a message as Ann or another person, as soon as the homeserver accepts it. Resolves with the event's id. */
   say(room: string, body: string, more?: object, who?: TestAccount): Promise<string>;
-  /** The first that the bridge said in the event's thread. */
+  /** Resolves with the bridge's first message in the event's thread. */
   answerTo(eventId: string): Promise<string>;
 }
 
 export interface MatrixWorldOptions {
   readonly engine?: TestDaemonOptions["engine"];
   readonly start?: readonly string[];
-  /** Where the bridge finds the homeserver, when not at its own port. */
+  /** The homeserver's address for the bridge. The default is its own port. */
   readonly homeserver?: (synapse: Synapse) => Promise<string> | string;
   /** TOML of `[matrix]`. */
   readonly matrix?: string;
   /** TOML of other tables. */
   readonly config?: (rooms: { readonly room: string; readonly openRoom: string }) => string;
-  /** Matrix ids of others who are heard, with their roles. */
+  /** Matrix ids of other trusted people, with their roles. */
   readonly users?: Readonly<Record<string, string>>;
   readonly synapse?: Parameters<typeof startSynapse>;
 }
@@ -115,7 +115,7 @@ export async function startMatrixWorld(options: MatrixWorldOptions = {}): Promis
   };
 }
 
-/** The bodies of all messages that the bridge heard, in order. */
+/** Returns the bodies of all messages that the bridge read, in order. */
 export async function everythingHeard({ client }: TestDaemon): Promise<string[]> {
   const heard: string[] = [];
   for (let cursor = 0; ; ) {

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-// A Matrix client with a telephone in it, for a browser: the SDK that clients are made of, and nothing of the bridge's.
+// A Matrix client with voice calls, for a browser. It uses the SDK of real clients, and no code of the bridge.
 import { ClientEvent, createClient, type MatrixClient, MatrixEventEvent, RoomEvent, SyncState } from "matrix-js-sdk";
 import { type CallEvent, createNewMatrixCall, type MatrixCall } from "matrix-js-sdk/lib/webrtc/call.js";
 
@@ -15,7 +15,7 @@ export interface HeardEvent {
 export class Phone {
   #client: MatrixClient | undefined;
   #call: MatrixCall | undefined;
-  /** What others sent of calls. */
+  /** The call events of others. */
   readonly heard: HeardEvent[] = [];
 
   async logIn(baseUrl: string, user: string, password: string): Promise<void> {
@@ -46,7 +46,7 @@ export class Phone {
     await synced;
   }
 
-  /** Says anything in the room, encrypted where it is. */
+  /** Sends an event in the room, encrypted where the room is. */
   async send(roomId: string, type: string, content: object): Promise<void> {
     const sendEvent = this.#account.sendEvent.bind(this.#account) as SendEvent;
     await sendEvent(roomId, type, content);
@@ -74,7 +74,7 @@ export class Phone {
     this.#placed.hangup("user_hangup" as never, false);
   }
 
-  /** How the call stands, why it ended, and how many streams the client would play. */
+  /** Returns the call's state, why it ended, and how many streams the client would play. */
   get status(): { readonly state: string; readonly reason: string | undefined; readonly streams: number } {
     const { state, hangupReason } = this.#placed;
     return { state, reason: hangupReason, streams: this.#placed.getRemoteFeeds().length };

@@ -11,7 +11,7 @@ import type { Phone } from "./matrix-phone-page.ts";
 
 export interface MatrixPhone extends AsyncDisposable {
   readonly page: Page;
-  /** In the page. */
+  /** Evaluates an expression in the page. */
   readonly phone: JSHandle<Phone>;
 }
 

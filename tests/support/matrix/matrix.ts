@@ -15,7 +15,7 @@ import { systemClock, timestamp } from "../../../bridge/platform/clock.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import type { Synapse } from "./synapse.ts";
 
-/** Secrets in memory, which outlive the adapter as the keystore does. */
+/** Secrets in memory, which outlive the adapter like the keystore's. */
 export function memorySecrets(): SecretStore & { readonly values: Map<string, string> } {
   const values = new Map<string, string>();
   return {
@@ -31,7 +31,7 @@ export interface TestAccountOptions {
   readonly directory: string;
   readonly secrets?: SecretStore;
   readonly logger?: Logger;
-  /** Everybody and everywhere when left out. */
+  /** The trusted people and rooms. The default is all. */
   readonly rooms?: ReadonlySet<string>;
   readonly users?: ReadonlySet<string>;
 }
@@ -43,7 +43,7 @@ export interface TestAccount extends AsyncDisposable {
   readonly inbound: Inbound[];
   /** Queues a text in the durable outbox; the same key queues it once. */
   queue(roomId: string, key: string, text: string): Promise<void>;
-  /** How many messages wait in the outbox. */
+  /** Returns how many messages wait in the outbox. */
   waiting(): number;
 }
 
@@ -105,7 +105,7 @@ export async function startAccount({
   };
 }
 
-/** The bodies of the messages that came, in order. */
+/** Returns the bodies of the received messages, in order. */
 export const bodies = (inbound: readonly Inbound[]): string[] =>
   inbound.flatMap((one) => (one.type === "matrix.message" ? [one.data.body] : []));
 

@@ -8,7 +8,7 @@ export interface Told {
   /** The idempotency key. */
   readonly key: string;
   readonly at: number;
-  /** It was answered with success. */
+  /** Whether it was answered with success. */
   readonly isTaken: boolean;
 }
 
@@ -17,16 +17,16 @@ export interface PagerAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Somebody outside who takes webhooks. */
+/** An external receiver of webhooks. */
 export interface Pager extends AsyncDisposable {
   readonly url: string;
-  /** What came, in order, with the path it came to. */
+  /** The received requests, in order, with their paths. */
   readonly told: readonly Told[];
-  /** What it answers with. */
+  /** The status of its answers. */
   status: number;
 }
 
-/** @param answer to the nth request, counted from 1, and its path; the pager's status when undefined */
+/** @param answer gives the answer to the nth request, counted from 1, and its path; undefined for the pager's status */
 export async function startPager(answer?: (nth: number, path: string) => PagerAnswer | undefined): Promise<Pager> {
   const told: Told[] = [];
   const state = { status: 200 };

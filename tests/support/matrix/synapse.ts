@@ -15,29 +15,29 @@ const tree: CachedTree = {
   usedBy: "the Matrix tests",
 };
 
-/** Whether the homeserver is there; tests that need it ask before they register. */
+/** Whether the homeserver is installed; tests that need it check this before they register. */
 export const synapseIsThere = (): boolean => existsSync(directoryOf(tree));
 
-/** Gets the real homeserver that the Matrix tests run against: some 20 s and 70 MB the first time, nothing after that. */
+/** Installs the real homeserver of the Matrix tests. The first time takes about 20 s and 70 MB. */
 export const provideSynapse = (env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<string | undefined> =>
   provideTree(tree, env, say);
 
 export interface Synapse extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** Holds its `homeserver.db`. */
+  /** The directory of its `homeserver.db`. */
   readonly data: string;
-  /** Makes a user, and returns its Matrix id. */
+  /** Creates a user, and returns its Matrix id. */
   register(name: string, password: string): Promise<string>;
-  /** Ends it without warning, as a power cut of its machine would. */
+  /** Kills it, like a power cut of its machine. */
   kill(): Promise<void>;
   /** Starts it again on the same data and port, with other settings where given (YAML). */
   restart(extraSettings?: string): Promise<void>;
 }
 
 /**
- * Starts a homeserver of its own, empty, on a free port of the loopback.
- * @param files that its settings name, by their names in its `/data`
+ * Starts a new, empty homeserver on a free port of the loopback interface.
+ * @param files the files that its settings name, by their names in its `/data`
  */
 export async function startSynapse(
   extraSettings?: string,
@@ -77,7 +77,7 @@ async function boot(data: string, port: number, extra = "{}"): Promise<ChildProc
   const mounts = ["--ro-bind", directoryOf(tree), "/", "--bind", data, "/data", "--proc", "/proc", "--dev", "/dev"];
   const env = { PATH: "/usr/bin:/usr/sbin", PORT: String(port), EXTRA: extra, PYTHONDONTWRITEBYTECODE: "1" };
   const set = Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]);
-  // With a process namespace of its own nothing of it outlives the test, however that ends.
+  // With its own pid namespace no process of the homeserver outlives the test, however the test ends.
   const flags = [...mounts, "--tmpfs", "/tmp", "--unshare-pid", "--die-with-parent", "--clearenv", ...set];
   const child = spawn("bwrap", [...flags, "sh", "/run.sh"], { stdio: ["ignore", "ignore", "pipe"] });
   let output = "";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import type { Analogue } from "./guard-rights.ts";
 
-/** Tries each attack, and holds docs/internals/threat-model.md to the list. */
+/** Tries each attack, and checks that docs/internals/threat-model.md lists it. */
 export function testAnalogues(analogues: readonly Analogue[]): void {
   test.each(analogues)("%s, %s: %s", async (_class, _advisory, _attack, isRefused) => {
     expect(await isRefused()).toBe(true);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { repositoryRoot } from "../daemon.ts";
 
-/** The writer as one file, which starts several times faster than its sources. */
+/** Bundles the writer into one file, which starts several times faster than its sources. */
 export function bundleWriter(directory: string): string {
   const outfile = join(directory, "guard-writer.mjs");
   const entry = join(repositoryRoot, "tests/support/security/guard-writer.ts");

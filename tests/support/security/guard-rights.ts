@@ -10,10 +10,10 @@ import { systemClock } from "../../../bridge/platform/clock.ts";
 import { Store } from "../../../bridge/store/index.ts";
 import { tempDirectory } from "../temp.ts";
 
-/** Class, advisory, what is tried, and whether it is refused. */
+/** The class, the advisory, the attack, and whether it is refused. */
 export type Analogue = [string, string, string, () => Promise<boolean> | boolean];
 
-/** Rights, approvals and two loops, for what is tried against them. */
+/** Rights, approvals and two loops, as targets of the attacks. */
 export function rightsUnderAttack() {
   const directory = tempDirectory();
   let nowMs = 1_000_000;

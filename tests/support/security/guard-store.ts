@@ -6,10 +6,10 @@ import { Keystore, keystoreMigrations, unlockSource } from "../../../bridge/keys
 import { systemClock } from "../../../bridge/platform/clock.ts";
 import { type Migration, Store } from "../../../bridge/store/index.ts";
 
-/** Not the bridge's own, which would bring the whole log with it. */
+/** This is not the bridge's own publisher, which would import the whole log. */
 const silentLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** The keystore and the record on one real store, as the daemon puts them together. */
+/** The keystore and the audit record on one real store, composed like in the daemon. */
 export async function keysAndRecordOn(directory: string, others: readonly Migration[] = []) {
   const migrations = [...keystoreMigrations, ...auditMigrations, ...others];
   const store = new Store(join(directory, "store.db"), migrations, "2026-11-21T08:00:00.000Z");
@@ -40,7 +40,7 @@ export async function keysAndRecordOn(directory: string, others: readonly Migrat
 
 export type KeysAndRecord = Awaited<ReturnType<typeof keysAndRecordOn>>;
 
-/** The approvals beside them. */
+/** The same with approvals. */
 export async function guardsOn(directory: string) {
   const guards = await keysAndRecordOn(directory, approvalMigrations);
   const heard = { onRequested: () => undefined, onDecided: () => undefined };

@@ -1,4 +1,4 @@
-// Works on a store until it is killed, and says on stdout what has been acknowledged, one line each.
+// Writes to a store until it is killed, and prints each acknowledged write on a line of stdout.
 import { writeSync } from "node:fs";
 import { guardsOn } from "./guard-store.ts";
 
@@ -21,7 +21,7 @@ try {
   say(`error ${(error as { code?: string }).code ?? String(error)}`);
 }
 
-/** A key, an act, and an approval that is asked for, given and used: with others beside it in the same commit. */
+/** Writes a key, an audit record, and an approval that is requested, given and used, with other writes in the same commit. */
 async function oneStep(name: string, step: number): Promise<void> {
   const { keystore, audit, approvals, secret } = guards;
   const id = `key-${step % 20}`;

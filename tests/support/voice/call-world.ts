@@ -6,22 +6,22 @@ import { type Synapse, startSynapse } from "../matrix/synapse.ts";
 import { tempDirectory } from "../temp.ts";
 import { until } from "../until.ts";
 
-/** A homeserver, Ann whom the bridge trusts, Eve whom it does not, all in one encrypted room, and the bridge with voice in it. */
+/** A homeserver, Ann whom the bridge trusts and Eve whom it does not, and a bridge with voice, all in one encrypted room. */
 export interface CallWorld extends AsyncDisposable {
   readonly synapse: Synapse;
-  /** By a client that cannot encrypt. */
+  /** Sends with a client that cannot encrypt. */
   readonly ann: Person;
   readonly eve: Person;
   readonly bridgeId: string;
   readonly room: string;
-  /** Starts the real program, where the one before ended. */
+  /** Starts the real program on the state of the previous one. */
   startBridge(): Promise<TestDaemon>;
 }
 
 export interface CallWorldOptions {
   readonly start: readonly string[];
   readonly ports: readonly [first: number, last: number];
-  /** More of `[webrtc]`, in TOML. */
+  /** Additional TOML of `[webrtc]`. */
   readonly voice?: (room: string) => string;
 }
 
@@ -80,7 +80,7 @@ export async function startCallWorld({ start, ports, voice }: CallWorldOptions):
   };
 }
 
-/** Logs in where nobody is, and waits for the agents and the room. */
+/** Logs in where no account is logged in, and waits for the agents and the room. */
 async function ready({ client }: TestDaemon, loops: readonly string[]): Promise<void> {
   if (!(await client.call("matrix.status", {})).logged_in)
     await client.call("matrix.login", { username: "bridge", password: "secret" });

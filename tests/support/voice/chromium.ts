@@ -6,7 +6,7 @@ const executablePath = "/usr/bin/chromium";
 
 export const hasChromium = existsSync(executablePath);
 
-/** A real browser without a window or a sound card. `microphone` is a WAV file that its microphone plays; a beep when left out. */
+/** A real browser without a window or a sound card. `microphone` is a WAV file that its microphone plays; the default is a beep. */
 export async function startChromium(microphone?: string): Promise<Browser & AsyncDisposable> {
   const sound = microphone === undefined ? [] : [`--use-file-for-fake-audio-capture=${microphone}%noloop`];
   const browser = await chromium.launch({
@@ -16,7 +16,7 @@ export async function startChromium(microphone?: string): Promise<Browser & Asyn
       "--use-fake-device-for-media-stream",
       "--use-fake-ui-for-media-stream",
       "--autoplay-policy=no-user-gesture-required",
-      // Without it Chromium leaves out candidates of the loopback interface.
+      // Without this option Chromium omits candidates of the loopback interface.
       "--allow-loopback-in-peer-connection",
       "--disable-background-networking",
       "--disable-component-update",
@@ -26,7 +26,7 @@ export async function startChromium(microphone?: string): Promise<Browser & Asyn
   return browser;
 }
 
-/** Makes the page's microphone a steady tone. To be called before the page is loaded. */
+/** Makes the page's microphone a steady tone. Call it before the page is loaded. */
 export const playTone = (page: Page, hertz: number): Promise<unknown> =>
   page.addInitScript((frequency: number) => {
     navigator.mediaDevices.getUserMedia = async () => {
@@ -40,7 +40,7 @@ export const playTone = (page: Page, hertz: number): Promise<unknown> =>
     };
   }, hertz);
 
-/** The loudest frequency in what the page hears from the bridge, and how loud it is. */
+/** Returns the loudest frequency in the audio that the page receives, and its level. */
 export const hearTone = (page: Page): Promise<{ hertz: number; rms: number }> =>
   page.evaluate(() => {
     const [receiver] = (window as unknown as PageWindow).bridgeCall.connection.getReceivers();
@@ -64,7 +64,7 @@ export const hearTone = (page: Page): Promise<{ hertz: number; rms: number }> =>
     }
   });
 
-/** The way that the sound takes: kinds of its ends, whose ICE credentials it was found with, and packets that came by it. */
+/** Returns the selected candidate pair: the types of its ends, the ICE credentials of its check, and the received packets. */
 export const selectedPair = (
   page: Page,
 ): Promise<{ local: string; remote: string; fragment: string; received: number }> =>
@@ -79,12 +79,12 @@ export const selectedPair = (
   })()`);
 
 interface PageWindow {
-  /** To the call that there is now. */
+  /** Connects to the current call. */
   listening?: { track: MediaStreamTrack; analyser: AnalyserNode };
   bridgeCall: { connection: RTCPeerConnection };
 }
 
-/** Begins to keep what the page hears from the bridge. */
+/** Begins to record the audio that the page receives. */
 export const startRecording = (page: Page): Promise<unknown> =>
   page.evaluate(`(() => {
     const context = new AudioContext({ sampleRate: 16000 });
@@ -97,7 +97,7 @@ export const startRecording = (page: Page): Promise<unknown> =>
     context.createMediaStreamSource(stream).connect(recorder).connect(context.destination);
   })()`);
 
-/** All that was kept so far, at 16 kHz. */
+/** Returns the recording so far, at 16 kHz. */
 export async function recordedSound(page: Page): Promise<Int16Array<ArrayBuffer>> {
   const text = (await page.evaluate("window.recorded.join()")) as string;
   return Int16Array.from(text.split(","), Number);

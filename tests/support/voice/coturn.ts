@@ -10,7 +10,7 @@ import { until } from "../until.ts";
 export const hasCoturn = existsSync("/usr/bin/turnserver");
 export const turnSecret = "shared between the bridge and its relay";
 
-/** A real coturn that knows the bridge's secret. */
+/** Starts a real coturn that shares the bridge's secret. */
 export async function startCoturn(address = "127.0.0.1"): Promise<{ readonly url: string } & AsyncDisposable> {
   const temp = tempDirectory();
   const port = await freePort(address);
@@ -48,7 +48,7 @@ export async function startCoturn(address = "127.0.0.1"): Promise<{ readonly url
   };
 }
 
-/** Its log says nothing while it is buffered; a STUN Binding request it answers. */
+/** Its log is buffered, so the start is detected by the answer to a STUN Binding request. */
 async function answersBinding(address: string, port: number): Promise<boolean> {
   const socket = createSocket("udp4");
   const request = Buffer.alloc(20);

@@ -12,7 +12,7 @@ export const hasFirefox = existsSync(executablePath);
 
 export interface FirefoxPage {
   goto(url: string): Promise<void>;
-  /** Evaluates an expression in the page, as if a person had just clicked; a promise is awaited. Its value goes by JSON. */
+  /** Evaluates an expression in the page, as if a person had just clicked; a promise is awaited. The value is passed as JSON. */
   evaluate(expression: string): Promise<unknown>;
 }
 
@@ -22,7 +22,7 @@ export interface Firefox extends AsyncDisposable {
 
 const commandDeadlineMs = 20_000;
 
-/** What makes it a machine with a microphone that hears a tone, and with nobody at home to write to. */
+/** Preferences for a fake microphone with a tone, and without requests to Mozilla. */
 const preferences = (microphoneHertz: number) => ({
   "media.navigator.streams.fake": true,
   "media.navigator.audio.fake_frequency": microphoneHertz,
@@ -40,7 +40,7 @@ const preferences = (microphoneHertz: number) => ({
   "browser.startup.homepage_override.mstone": "ignore",
 });
 
-/** A real Firefox without a window or a sound card, driven by the WebDriver BiDi that it speaks itself. */
+/** Starts a real Firefox without a window or a sound card, controlled by WebDriver BiDi. */
 export async function startFirefox(microphoneHertz: number): Promise<Firefox> {
   const profile = tempDirectory();
   const lines = Object.entries(preferences(microphoneHertz)).map(
@@ -51,7 +51,7 @@ export async function startFirefox(microphoneHertz: number): Promise<Firefox> {
     executablePath,
     ["--headless", "--no-remote", "--profile", profile.path, "--remote-debugging-port", "0", "about:blank"],
     {
-      // As root its processes for pages may not confine themselves.
+      // As root its content processes cannot sandbox themselves.
       env: {
         PATH: process.env["PATH"],
         HOME: profile.path,
@@ -113,7 +113,7 @@ async function openSession(address: string): Promise<Session> {
     waiting.get(Number(answer["id"]))?.(answer);
     waiting.delete(Number(answer["id"]));
   });
-  // An error is always followed by `close`, and what waits then runs into its deadline.
+  // An error is always followed by `close`, and waiting calls then reach their deadline.
   socket.on("error", () => undefined);
   const command = async (method: string, params: object) => {
     const id = ++lastId;
@@ -152,7 +152,7 @@ async function newPage({ command }: Session): Promise<FirefoxPage> {
   };
 }
 
-/** What the page hears from the bridge within so long, at 48 kHz. Without a sound card its AudioContext stands still, so it is recorded and decoded. */
+/** Returns the audio that the page receives within a time, at 48 kHz. Without a sound card an AudioContext does not run, so the audio is recorded and decoded. */
 export async function recordFromBridge(page: FirefoxPage, ms: number): Promise<Int16Array<ArrayBuffer>> {
   const text = await page.evaluate(`(async () => {
     const [{ track }] = bridgeCall.connection.getReceivers();

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 
 export const hasSpeech = existsSync("/usr/bin/espeak-ng") && existsSync("/usr/bin/pocketsphinx_continuous");
 
-/** Writes a microphone's recording: a while of silence, the sentence, and silence until long after. */
+/** Writes a microphone's recording: silence, the sentence, and a long silence. */
 export function sayIntoFile(path: string, sentence: string): void {
   const spoken = execFileSync("espeak-ng", ["-v", "en-us", "-s", "150", "--stdin", "--stdout"], { input: sentence });
   const silence = (seconds: number) => Buffer.alloc(22_050 * 2 * seconds);
@@ -16,7 +16,7 @@ export function sayIntoFile(path: string, sentence: string): void {
 
 const loud = 500;
 
-/** The part of what was heard in which someone speaks; undefined before they have, or while they may go on. */
+/** Returns the spoken part of the received audio; undefined before it begins, and while it may continue. */
 export function spokenPart(samples: Int16Array, rate: number): Int16Array | undefined {
   const isLoud = (sample: number) => Math.abs(sample) > loud;
   const [first, last] = [samples.findIndex(isLoud), samples.findLastIndex(isLoud)];

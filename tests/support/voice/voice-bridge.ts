@@ -40,7 +40,7 @@ export const plainCall: StartRequest = {
 export interface FakeAgent {
   readonly frames: AgentFrame[];
   send(frame: AgentFrame): void;
-  /** All sound it was sent for a call. */
+  /** The audio that the agent received for a call. */
   heard(): Int16Array<ArrayBuffer>;
   messages(type: string): Record<string, unknown>[];
 }
@@ -51,7 +51,7 @@ export interface VoiceBridge extends AsyncDisposable {
   readonly site: CallPage;
   readonly origin: string;
   readonly charged: number[];
-  /** Where recordings are kept. */
+  /** The directory of recordings. */
   readonly recordings: string;
   /** The path of an agent's media socket. */
   listenFor(agentId: string): Promise<string>;
@@ -81,7 +81,7 @@ export const voiceSettings = (directory: string): CallsSettings => {
   };
 };
 
-/** The call domain with the real store, the real media thread, a real HTTP server, and agents on real sockets. */
+/** Calls with the real store, the real media thread, a real HTTP server, and agents on real sockets. */
 export async function startVoiceBridge(options: VoiceBridgeOptions = {}): Promise<VoiceBridge> {
   const stack = new AsyncDisposableStack();
   const temp = stack.use(tempDirectory());
@@ -161,7 +161,7 @@ async function connectAgent(
   };
 }
 
-/** The agent plays a tone for so many seconds. */
+/** The agent plays a tone for a number of seconds. */
 export function agentPlays(agent: FakeAgent, hertz: number, seconds: number): void {
   const call = Number(agent.messages("call").at(-1)?.["call"]);
   for (let at = 0; at < seconds * 50; at += 1) {
@@ -170,7 +170,7 @@ export function agentPlays(agent: FakeAgent, hertz: number, seconds: number): vo
   }
 }
 
-/** Waits until the agent hears this tone, clean, for half a second. */
+/** Waits until the agent has received this tone, undistorted, for half a second. */
 export const agentHears = (agent: FakeAgent, hertz: number) =>
   until(`${hertz} Hz at the agent`, () => {
     const heard = agent.heard().slice(-8_000);

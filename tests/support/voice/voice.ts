@@ -4,7 +4,7 @@ import { Ticker } from "../../../bridge/adapters/webrtc/media/ticker.ts";
 import type { IceCandidate } from "../../../bridge/adapters/webrtc/protocol/media-protocol.ts";
 import { systemClock } from "../../../bridge/platform/clock.ts";
 
-/** Media that never leaves the machine. */
+/** Media settings for this machine alone. */
 export const loopback = {
   addresses: ["127.0.0.1"],
   announcedAddress: undefined,
@@ -19,7 +19,7 @@ export function sine(hertz: number, rate: number, ms: number, fromMs = 0): Int16
   );
 }
 
-/** How much of a sound's energy lies at one frequency, by Goertzel; 1 for a pure tone. */
+/** Returns the share of a sound's energy at one frequency, by Goertzel; 1 for a pure tone. */
 export function toneShare(samples: Int16Array, hertz: number, rate: number): number {
   const window = samples.map((sample, at) => sample * 0.5 * (1 - Math.cos((2 * Math.PI * at) / samples.length)));
   const coefficient = 2 * Math.cos((2 * Math.PI * hertz) / rate);
@@ -29,7 +29,7 @@ export function toneShare(samples: Int16Array, hertz: number, rate: number): num
     energy += sample * sample;
   }
   const power = last * last + before * before - coefficient * last * before;
-  // Of a pure tone under a Hann window this is a third.
+  // For a pure tone under a Hann window this is a third.
   return energy === 0 ? 0 : (3 * power) / (samples.length * energy);
 }
 
@@ -39,13 +39,13 @@ export interface FarEnd extends AsyncDisposable {
   add(candidate: IceCandidate): Promise<void>;
   /** Plays 48 kHz samples, and silence after them. */
   play(samples: Int16Array): void;
-  /** All that was heard so far. */
+  /** The audio received so far. */
   heard(): Int16Array;
   readonly connection: RTCPeerConnection;
   readonly candidates: string[];
 }
 
-/** A caller made of the same library, for tests that need no browser. */
+/** A caller that uses the same library as the bridge, for tests that need no browser. */
 export async function openFarEnd(): Promise<FarEnd> {
   const encoder = await createEncoder({ channels: 1, application: Application.Voip, bitrate: 32_000, fec: true });
   const decoder = await createDecoder({ channels: 1 });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { WireClient } from "./wire-client.ts";
 
-/** Below this a percentile belongs to the machine's scheduler and not to the bridge. */
+/** A percentile below this is caused by the machine's scheduler and not by the bridge. */
 const noiseMs = 2.5;
-/** More than one period of a container's processor limit, so that a bomb has its whole share of it in each round. */
+/** A round is longer than one period of a container's processor limit, so that a bomb uses its whole share in each round. */
 const roundMs = 250;
-/** Other work on the machine spoils rounds, so the best of them counts, with an attack and without; at most so many. */
+/** Other work on the machine delays rounds, so the best round counts, with and without an attack. This is the most rounds. */
 const [roundsMin, roundsMax] = [3, 20];
 
-/** The 99th percentile of calls one after the other, in milliseconds. */
+/** Returns the 99th percentile of sequential calls, in milliseconds. */
 export async function p99Of(bystander: WireClient, method: string): Promise<number> {
   const times: number[] = [];
   for (const end = performance.now() + roundMs; performance.now() < end; ) {
@@ -20,7 +20,7 @@ export async function p99Of(bystander: WireClient, method: string): Promise<numb
   return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0;
 }
 
-/** The best of some rounds; of more, up to a limit, while it is not below `goalMs`. */
+/** Returns the best of some rounds, with further rounds up to a limit while it is not below `goalMs`. */
 export async function bestP99(round: () => Promise<number>, goalMs = Number.POSITIVE_INFINITY): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let done = 0; done < roundsMin || (done < roundsMax && best >= goalMs); done++)
@@ -28,5 +28,5 @@ export async function bestP99(round: () => Promise<number>, goalMs = Number.POSI
   return best;
 }
 
-/** Twice what it was, or twice what the machine's scheduler makes of it. */
+/** The goal: twice the baseline, or twice the scheduler's share. */
 export const boundMs = (quietMs: number) => 2 * Math.max(quietMs, noiseMs);

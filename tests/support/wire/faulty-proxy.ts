@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { listenOnLoopback } from "../loopback.ts";
 
-/** What the proxy does with requests. `answer-lost`: the server gets the request, and the client never hears of it. `sync-stalls`: a sync is never answered. */
+/** The fault of the proxy. `answer-lost`: the server gets the request, and the client gets no answer. `sync-stalls`: a sync is never answered. */
 export type Fault =
   | "none"
   | "refuse"
@@ -17,16 +17,16 @@ export type Fault =
 export interface FaultyProxy extends AsyncDisposable {
   readonly url: string;
   fault: Fault;
-  /** Requests that met a fault. */
+  /** The number of requests that met a fault. */
   readonly hits: number;
   /** All requests. */
   readonly requests: number;
-  /** Syncs that will never be answered. */
+  /** The number of syncs that will never be answered. */
   readonly stalled: number;
 }
 
 /**
- * An HTTP proxy in front of a server, which can go wrong in the ways that networks and servers do.
+ * An HTTP proxy in front of a server, which can inject the faults of networks and servers.
  * @param isHeld requests to these are never answered
  */
 export async function startFaultyProxy(
@@ -47,7 +47,7 @@ export async function startFaultyProxy(
         held.add(answer);
         return;
       case "sync-stalls":
-        // For ever, also when the fault is over: a connection that a middlebox has forgotten.
+        // The request stays open even after the fault, like a connection that a middlebox has forgotten.
         if (!incoming.url?.includes("/sync?")) return void forward(incoming, answer, targetPort, fault);
         state.stalled += 1;
         return;
@@ -75,10 +75,10 @@ export async function startFaultyProxy(
     },
     set fault(next) {
       state.fault = next;
-      // Whoever hung in the black hole is let go when it closes, as by a firewall that forgets its connections.
+      // Hanging requests are closed when the fault ends, as by a firewall that forgets its connections.
       if (next === "none") for (const answer of held) answer.destroy();
       held.clear();
-      // A partition also takes the long poll that was on its way.
+      // A partition also ends the long poll in flight.
       if (next !== "none" && next !== "slow" && next !== "sync-stalls") server.closeAllConnections();
     },
     get hits() {

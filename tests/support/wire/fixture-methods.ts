@@ -7,7 +7,7 @@ import { delay } from "../../../bridge/platform/clock.ts";
 import type { Call, Peer } from "../../../bridge/rpc/dispatch/call.ts";
 import type { AnyHandler } from "../../../bridge/rpc/dispatch/method-table.ts";
 
-/** A result's text may have this many characters, so that no request can ask for the machine's memory. */
+/** The most characters of a result's text, so that no request can exhaust the machine's memory. */
 const bigMax = 64 * 1024 * 1024;
 
 const anything = z.unknown();
@@ -113,7 +113,7 @@ export function fixtureHandlers(clock: Clock): Record<string, AnyHandler> {
   };
 }
 
-/** Topics and their subscribers, over `Peer.push` as events are. */
+/** Topics and their subscribers, pushed with `Peer.push` like events. */
 class Topics {
   readonly #topics = new Map<string, { seq: number; readonly peers: Set<Call["peer"]> }>();
 

@@ -6,7 +6,7 @@ import { tempDirectory } from "../temp.ts";
 import { until } from "../until.ts";
 import { WireClient } from "./wire-client.ts";
 
-/** The fixture server in a process of its own, whose memory is its alone. */
+/** The fixture server in its own process, so that its memory can be measured. */
 export interface FixtureProcess extends AsyncDisposable {
   readonly path: string;
   residentBytes(): number;

@@ -5,19 +5,19 @@ import { systemClock } from "../../../bridge/platform/clock.ts";
 import { builtinHandlers, builtinMethods, createMethodTable, createRpcServer } from "../../../bridge/rpc/index.ts";
 import { fixture } from "./fixture-methods.ts";
 
-/** What no input may take, in processor time: the machine may be busy with something else. */
+/** The most processor time of an input. It is not wall time, because the machine may be busy. */
 const hangMs = 100;
-/** How often an input may seem to hang before it does. */
+/** The number of attempts after which an input counts as hanging. */
 const attemptsMax = 3;
-/** No input holds this, so that none may change the state. */
+/** No input contains this text, so that no input may change the state. */
 const password = "correct horse battery staple";
 
 export interface FuzzTarget extends AsyncDisposable {
-  /** Whether anything has changed the state that the inputs must not reach. */
+  /** Whether an input has changed the state that the inputs must not reach. */
   readonly isTouched: boolean;
   readonly slowestMs: number;
   /**
-   * Sends an input in pieces, then a call of our own, whose answer has to come in time unless the connection was ended.
+   * Sends an input in pieces, then a valid call, whose answer must arrive in time unless the connection was closed.
    * Throws when an answer is not JSON-RPC.
    */
   feed(input: Buffer, cuts?: readonly number[]): Promise<void>;
@@ -53,7 +53,7 @@ export function openFuzzTarget(): FuzzTarget {
     },
   };
   const table = createMethodTable(contract, handlers);
-  // Results are held to the contract, so that a wrong one shows.
+  // Results are checked against the contract, so that a wrong one is detected.
   const server = createRpcServer({ logger: silentLogger, clock: systemClock, validateResults: true });
   server.serve({ table });
 
@@ -103,7 +103,7 @@ export function openFuzzTarget(): FuzzTarget {
       return slowestMs;
     },
     async feed(input, cuts = []) {
-      // A collection of garbage may fall on any input; what hangs on it hangs each time.
+      // A garbage collection may delay any input; an input that hangs does so each time.
       for (let attempt = 1; ; attempt++) {
         const took = await once(input, cuts);
         if (took <= hangMs) {
@@ -132,7 +132,7 @@ function assertAnswer(line: string): void {
   }
 }
 
-/** Numbers from a seed, the same on every machine. */
+/** A random number generator with a seed, equal on every machine. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed >>> 0;
   return (below) => {
@@ -183,7 +183,7 @@ const tokens = [
   "1E2",
 ].map((token) => Buffer.from(token));
 
-/** One of the seeds, changed a few times at random: bytes flipped, cut out, doubled, exchanged with another seed's, tokens put in. */
+/** Returns one of the seeds with a few random changes: bytes flipped, removed, doubled or exchanged with another seed's, and tokens inserted. */
 export function mutate(seeds: readonly Buffer[], random: (below: number) => number): Buffer {
   const pick = () => seeds[random(seeds.length)] ?? Buffer.alloc(0);
   let bytes = Buffer.from(pick());

@@ -13,12 +13,12 @@ export interface Received {
   readonly params: any;
 }
 
-/** Sends one message on the connection that the request came in by. */
+/** Sends one message on the request's connection. */
 export type Reply = (message: object) => void;
 
 /**
- * A scripted peer: newline-delimited JSON-RPC on a real Unix socket, answering with whatever the handler returns and not
- * at all for undefined. Stops and listens again on the same path, as a bridge that is restarted does.
+ * A scripted peer: newline-delimited JSON-RPC on a real Unix socket. It answers with the handler's result and not
+ * at all for undefined. It can stop and listen again on the same path, like a restarted bridge.
  */
 export class LineServer implements AsyncDisposable {
   readonly received: Received[] = [];
@@ -66,7 +66,7 @@ export class LineServer implements AsyncDisposable {
     for (const socket of this.#sockets) socket.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Writes bytes as they are on every connection. */
+  /** Writes raw bytes on every connection. */
   raw(bytes: string | Buffer): void {
     for (const socket of this.#sockets) socket.write(bytes);
   }

@@ -1,7 +1,7 @@
 import type { TestDaemon } from "../daemon.ts";
 import { until } from "../until.ts";
 
-/** The port that the system chose for a listener, from the log. Two listeners at the same address are one, under the first's name. */
+/** Returns the port that the system chose for a listener, from the log. Two listeners at the same address are logged as one, under the first's name. */
 export const listenerPort = (daemon: TestDaemon, listener: "http listener" | "websocket listener"): Promise<number> =>
   until(`the ${listener}`, () => {
     const lines = daemon.process.output.stderr.split("\n").filter((text) => text.includes("A listener is open"));

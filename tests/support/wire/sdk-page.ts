@@ -4,7 +4,7 @@ import { build } from "esbuild";
 import { repositoryRoot } from "../daemon.ts";
 import { listenOnLoopback } from "../loopback.ts";
 
-/** Serves one page, whose origin the bridge is to allow. */
+/** Serves one page, whose origin the bridge must allow. */
 export async function servePage(script: string) {
   const server = createServer((_, response) => {
     response.setHeader("content-type", "text/html");
@@ -16,7 +16,7 @@ export async function servePage(script: string) {
   return { origin, [Symbol.dispose]: () => void server.close().closeAllConnections() };
 }
 
-/** The client as one script, whose exports are in `armorclaw`. */
+/** Bundles the client into one script, whose exports are in `armorclaw`. */
 export async function sdkForPages(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(repositoryRoot, "client-sdk/browser.ts")],

@@ -1,7 +1,7 @@
 import type { BridgeClient } from "@armorclaw/client-sdk";
 import { expect } from "@jest/globals";
 
-/** Carries many calls at once and a long event over a sealed connection. */
+/** Sends many calls at once and a long event over a sealed connection. */
 export async function expectSealedTraffic(client: BridgeClient, calls: number): Promise<void> {
   const listed = await Promise.all(Array.from({ length: calls }, () => client.loop.list()));
   expect(listed).toHaveLength(calls);

@@ -16,7 +16,7 @@ import { WireClient } from "./wire-client.ts";
 export interface Served extends AsyncDisposable {
   readonly path: string;
   readonly server: RpcServer;
-  /** What the server logged, newest last. */
+  /** The server's log, newest last. */
   readonly log: { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string }[];
 }
 
@@ -28,7 +28,7 @@ export interface ServeOptions extends Partial<RpcServerOptions>, Partial<ServedM
 
 const admin: Principal = { kind: "user", id: "user:0", uid: 0, role: "admin" };
 
-/** The fixture methods, and more where given, on a socket of their own. */
+/** Serves the fixture methods, and the given ones, on a new socket. */
 export async function serveFixtures({
   methods = {},
   principal = admin,
@@ -72,7 +72,7 @@ export async function serveFixtures({
   };
 }
 
-/** The same, and a client of it. */
+/** Does the same, and connects a client. */
 export async function openWire(options: ServeOptions = {}) {
   const stack = new AsyncDisposableStack();
   const served = stack.use(await serveFixtures(options));
@@ -80,6 +80,6 @@ export async function openWire(options: ServeOptions = {}) {
   return { ...served, client, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** Ends when its call is aborted, with the reason. */
+/** Rejects with the reason when its call is aborted. */
 export const hang: AnyHandler = (_, call) =>
   new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { Readable } from "node:stream";
 
-/** `fetch` over a Unix socket, as SDKs take one in their options: whatever host they name, the socket answers. */
+/** `fetch` over a Unix socket, for the options of SDKs: the socket answers for every host. */
 export const unixFetch =
   (socketPath: string): typeof fetch =>
   async (input, init) => {

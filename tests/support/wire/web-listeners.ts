@@ -15,9 +15,9 @@ export interface OpenListener extends AsyncDisposable {
   readonly served: Served;
   readonly tokens: ApiTokens;
   readonly listener: WebListener;
-  /** Moves the time that tokens are judged by. */
+  /** Moves the clock that tokens are checked against. */
   readonly time: { ms: number };
-  /** Mints a viewer's token. */
+  /** Creates a viewer's token. */
   mint(scope?: Partial<Parameters<ApiTokens["create"]>[0]>): Promise<string>;
 }
 
@@ -72,10 +72,10 @@ export async function openWebListener(
   };
 }
 
-/** A WebSocket whose messages are kept. */
+/** A WebSocket whose messages are collected. */
 export interface WebPeer extends AsyncDisposable {
   readonly socket: WebSocket;
-  /** Sends a value and takes the next message. */
+  /** Sends a value and returns the next message. */
   ask(value: unknown): Promise<Record<string, unknown>>;
   next(): Promise<Record<string, unknown>>;
   /** The code that it was closed with. */

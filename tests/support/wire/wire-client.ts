@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import { openSocket } from "../../../client-sdk/transport/open-socket.ts";
 
-/** How long a test waits for what it expects. */
+/** How long a test waits for an expected line. */
 const patienceMs = 10_000;
 
-/** A peer of the wire without manners: it sends what it is told, byte for byte, and keeps what comes back. */
+/** A raw peer: it sends the given bytes unchanged, and collects the answers. */
 export class WireClient implements AsyncDisposable {
   readonly socket: Socket;
   readonly lines: string[] = [];
@@ -34,7 +34,7 @@ export class WireClient implements AsyncDisposable {
     });
   }
 
-  /** A queue of connections that is full (`EAGAIN`) is asked again, as the client SDK does. */
+  /** A connection is retried while the backlog is full (`EAGAIN`), as in the client SDK. */
   static async open(path: string): Promise<WireClient> {
     return new WireClient(await openSocket(path, AbortSignal.timeout(patienceMs), { allowHalfOpen: true }));
   }
@@ -48,13 +48,13 @@ export class WireClient implements AsyncDisposable {
     this.socket.write(`${text}\n`);
   }
 
-  /** The next line that came, as a value. */
+  /** Returns the next received line, as a value. */
   async next(): Promise<Reply> {
     await this.until(() => this.lines.length > this.#taken, "another line");
     return JSON.parse(this.lines[this.#taken++] ?? "") as Reply;
   }
 
-  /** Sends one request and takes the next line. */
+  /** Sends one request and returns the next line. */
   call(method: string, params?: unknown, id: unknown = 1): Promise<Reply> {
     this.send(JSON.stringify({ jsonrpc: "2.0", method, params, id }));
     return this.next();
@@ -87,7 +87,7 @@ export class WireClient implements AsyncDisposable {
   }
 }
 
-/** One line of the server, loosely. */
+/** One line of the server, loosely typed. */
 export interface Reply {
   readonly id?: unknown;
   readonly method?: string;
