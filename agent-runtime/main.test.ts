@@ -130,7 +130,7 @@ describe("the agent bundle", () => {
     await until(() => seqs().length >= before + 2, "two more heartbeats");
     const second = server.received.filter(({ connection }) => connection === server.connections);
     expect(second[0]?.method).toBe("agent.hello");
-    // One that was on its way when the connection dropped is counted and gone.
+    // A heartbeat in flight when the connection dropped is counted and lost.
     const after = seqs().slice(before);
     expect(after[0] - before).toBeLessThanOrEqual(2);
     expect(after).toEqual(after.map((_, index) => after[0] + index));
@@ -148,7 +148,7 @@ describe("the agent bundle", () => {
   test("ends with 0 on SIGTERM while there is no bridge", async () => {
     await server.stop();
     const child = start();
-    // The handler is there once the process has looked for its socket; before it, the default action ends it by the signal.
+    // The handler is installed once the process has tried its socket; before that, the signal's default action ends the process.
     await server.listen();
     await until(() => server.connections >= 1, "a connection");
     await server.stop();

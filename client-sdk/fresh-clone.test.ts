@@ -7,7 +7,7 @@ import { tempDirectory } from "../tests/support/temp.ts";
 const root = join(import.meta.dirname, "..");
 const packages = ["protocol", "client-sdk"];
 
-/** The checked-in files of the packages, with their dependencies installed and nothing built. */
+/** Copies the checked-in files of the packages, with installed dependencies and without a build. */
 function cloneInto(directory: string): void {
   const tracked = execFileSync("git", ["ls-files", "tsconfig.base.json", ...packages], { cwd: root, encoding: "utf8" });
   for (const file of tracked.split("\n").filter((name) => name !== "")) cpSync(join(root, file), join(directory, file));

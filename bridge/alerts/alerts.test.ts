@@ -15,7 +15,7 @@ import { fill } from "./rules.ts";
 const room = { destination: "matrix", lane: "!room", minSeverity: "warning" as const };
 const minute = 60_000;
 
-/** An outbox that keeps what it was given, in the store, so that it is undone with its cause. */
+/** An outbox that records messages in the store, so that they are rolled back with their cause. */
 const outboxTable = {
   domain: "test",
   version: 1,

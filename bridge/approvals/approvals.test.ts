@@ -148,7 +148,7 @@ describe("Approvals", () => {
   });
 });
 
-/** Small, fast, and the same everywhere. */
+/** A random number generator that is small, fast, and equal everywhere. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {

@@ -41,7 +41,7 @@ const fill = async (audit: Audit, count: number) => {
   for (let number = 0; number < count; number++) await audit.record(act({ id: `key-${number}` }), () => number);
 };
 
-/** Changes ends, and takes the index out of the schema while they are changed back, so that it keeps the change. */
+/** Changes ends in the index alone: the index is not in the schema while the table is changed back. */
 function editIndexAlone(change: string): void {
   const edit = (...statements: string[]) => {
     const database = new DatabaseSync(join(directory.path, "store.db"), { defensive: false });

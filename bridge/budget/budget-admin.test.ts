@@ -72,7 +72,7 @@ describe("BudgetAdmin", () => {
 
 const hourMs = 3_600_000;
 
-/** Two days of calls of three agents, some of which were booked at the bound, corrected late, or never ended. */
+/** Makes two days of calls of three agents, some of which are booked at the bound, corrected late, or never settled. */
 async function fill(bench: BudgetBench) {
   for (let at = 0; at < 150; at += 1) {
     const agent = at % 4 === 0 ? undefined : `a-${at % 3}`;

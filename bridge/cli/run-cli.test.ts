@@ -29,7 +29,7 @@ describe("help", () => {
   });
 
   test("lists only commands that exist", async () => {
-    // The process's entry answers these itself: they are no clients of the bridge.
+    // The process entry runs these itself: they are not clients of the bridge.
     const ofTheEntry = ["run", "backup verify", "backup restore"];
     for (const { name } of commands) {
       if (!ofTheEntry.includes(name))

@@ -10,7 +10,7 @@ import { defaultAlertRules } from "./known-names.ts";
 const directory = mkdtempSync(join(tmpdir(), "armorclaw-names-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** A configuration whose names are all right, and which a case changes in one place. */
+/** A configuration with valid names, which each case changes in one place. */
 const right = `
 [[approvals.rules]]
 method = "http.request"

@@ -56,7 +56,7 @@ describe("selectEngine", () => {
 });
 
 describe("the process engine", () => {
-  // A grant that today's contract does not have yet stands for all that a sandbox must guard.
+  // An unknown grant represents every grant that requires a sandbox.
   const guarded = { grants: ["keystore.read"] as unknown as ContainerSpec["grants"] };
 
   test("refuses agents that hold grants", async () => {

@@ -11,7 +11,7 @@ import { subscribeLive } from "./live-subscription.ts";
 import { eventsMigrations } from "./migrations.ts";
 import { Retention } from "./retention.ts";
 
-/** Lets the commits that are under way end. */
+/** Waits until the commits in flight have ended. */
 const turns = () => pause(50);
 const all = { channels: [">"] };
 const seqsOf = (events: readonly { seq: number }[]) => events.map(({ seq }) => seq);
@@ -31,7 +31,7 @@ describe("DurableEventLog.publish()", () => {
     await using t = await openTestLog();
     await t.log.publish(draft("a"));
     const seen = await t.log.publish(draft("b", { isVolatile: true }));
-    // What a crash now would leave behind.
+    // This is the state that a crash now would leave.
     const copy = `${t.path}.copy`;
     t.store.copyTo(copy);
     using store = new Store(copy, eventsMigrations, "2026-11-21T08:00:00.000Z");

@@ -18,7 +18,7 @@ const publish = async (t: TestLog, count: number, rest = {}) => {
 const consumersOf = ({ log, store }: TestLog) => new Consumers({ log, store, logger: silentLogger });
 const ada = { owner: "user:0", name: "ada" };
 const options = { ackDeadlineMs: 1_000, attemptsMax: 3, unackedMax: 5 };
-/** Lets what is scheduled run. */
+/** Lets scheduled work run. */
 const turn = async (turns = 6) => {
   for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
 };

@@ -276,7 +276,7 @@ describe("Keystore", () => {
 
 test("a keyring and a credential unlock it, too, and the key is never in a command line", async () => {
   const keyringTool = join(directory.path, "secret-tool");
-  // Keeps what it is given on stdin, and all that it is called with.
+  // The program records its input and its arguments.
   const program = `#!/bin/sh\necho "$@" >>${directory.path}/calls\ncase $1 in store) cat >${directory.path}/kept;; lookup) cat ${directory.path}/kept;; esac\n`;
   writeFileSync(keyringTool, program, { mode: 0o700 });
   const base = { keyFile: keyFile(), installId: "x", platform: "linux" } as const;

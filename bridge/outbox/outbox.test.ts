@@ -7,7 +7,7 @@ import { DeliveryError, type Destination, Outbox, outboxMigrations, type QueuedM
 
 type Send = (message: QueuedMessage, transactionId: string) => Promise<string | undefined>;
 
-/** Keeps what was delivered, once per transaction id, as a homeserver does. */
+/** Records deliveries, once per transaction id, like a homeserver. */
 class Room implements Destination {
   readonly name = "room";
   readonly delivered = new Map<string, unknown>();

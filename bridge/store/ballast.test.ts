@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => directory[Symbol.dispose]());
 
-/** A file system of its own, so small that it fills. */
+/** A separate file system that is small enough to fill. */
 function smallDisk(bytes: number): { readonly path: string; fill(): void; free(): void } & Disposable {
   const { path } = directory;
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
@@ -102,7 +102,7 @@ describe("a backup", () => {
     const bad = join(directory.path, "bad.acb");
     const out = join(directory.path, "out.db");
     const missed: number[] = [];
-    // Every byte of the head, and of the database every one of a stride that meets all positions of a page.
+    // Flips every byte of the header, and bytes of the database at a stride that covers all positions of a page.
     for (let at = 0; at < good.length; at += at < 300 ? 1 : 37) {
       const flipped = Buffer.from(good);
       flipped[at] = (flipped[at] ?? 0) ^ 0x20;

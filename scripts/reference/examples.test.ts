@@ -6,7 +6,7 @@ import { runLine, testIo } from "../../tests/support/cli-io.ts";
 import { LineServer } from "../../tests/support/wire/line-server.ts";
 import { exampleLine } from "./contract-pages.ts";
 
-/** The words of a command line, as a shell splits them. */
+/** Splits a command line into words like a shell. */
 const shellWords = (line: string): string[] =>
   execFileSync("sh", ["-c", `printf '%s\\0' ${line}`], { encoding: "utf8" })
     .split("\0")

@@ -12,7 +12,7 @@ function world() {
   const logger = { ...silentLogger, warn: log, info: log };
   const circuits = new Circuits({ clock, logger }, { failuresMax: 3, openMs });
   let attempts = 0;
-  /** One attempt that ends so. @returns how it ended, or for how long it was refused */
+  /** Makes one attempt with this outcome. @returns its outcome, or for how long it was refused */
   const attempt = async (health: Health, to = "a") => {
     try {
       return await circuits.run(

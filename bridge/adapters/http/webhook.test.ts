@@ -46,7 +46,7 @@ describe("webhook()", () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     await expect(send("pager")).rejects.toMatchObject({ kind: "transient" });
-    // What is at the same host is left alone with it.
+    // Other webhooks at the same host share the circuit.
     await expect(send("second")).rejects.toMatchObject({ kind: "transient" });
     await expect(send("pager")).rejects.toMatchObject({ kind: "deferred", retryAfterMs: 30_000 });
     expect(circuits.states).toEqual(["open"]);

@@ -41,7 +41,7 @@ describe("liveness", () => {
     const clock = new ManualClock();
     const { supervisor, engine } = setUp({ hangAfterMs: 10_000 }, { clock });
     await supervisor.launch("pulse");
-    // All looks of that time come as one, late.
+    // All checks of that time run as one, late.
     clock.advance(60_000);
     expect(stateOf(supervisor, "pulse-1")).toBe("running");
     expect(engine.started).toHaveLength(1);

@@ -16,7 +16,7 @@ import { WarmStandby } from "./warm-standby.ts";
 const agentId = "pulse-1" as AgentId;
 const day = 24 * 60 * 60_000;
 
-/** A standby whose containers connect as soon as there is a socket. */
+/** A standby whose containers connect as soon as their socket exists. */
 function setUp() {
   const engine = new FakeEngine();
   const clock = new ManualClock();

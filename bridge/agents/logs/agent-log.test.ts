@@ -67,7 +67,7 @@ test("a later AgentLog resumes the engine's log where it was kept, also after a 
     third.writeOutput({ stream: "stdout", line: "x".repeat(50), at: at(4 + i) });
     third.close();
   }
-  // The error stream's only line was turned over and forgotten, and is not to be read back once more.
+  // The error stream's only line was rotated away, and must not be read back again.
   expect(book().lastSeen().stderr).toMatch(/^2026-11-21T08:00:[12]/);
 });
 

@@ -9,7 +9,7 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 const person = () => testIo({ socket: server.path });
 
-/** What every line of JSON has under this key. */
+/** Returns the value of this key in each line of JSON. */
 const inEachLine = (out: string, key: string) =>
   out
     .trim()

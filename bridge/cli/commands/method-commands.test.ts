@@ -9,7 +9,7 @@ describe("a method as a command", () => {
     const { params } = methods[name].example;
     const { flags: specs } = methodFlags(name);
     const args = formatArgs(params, specs);
-    // A secret travels by stdin, and there is one at most.
+    // A secret is read from stdin, so a method has at most one.
     const secret = specs.find((spec) => spec.secret === true)?.key ?? "";
     const stdin = String((params as Record<string, unknown>)[secret] ?? "");
     expect(await parseArgs(args, specs, () => Promise.resolve(stdin))).toEqual({ values: params, positionals: [] });

@@ -54,7 +54,7 @@ describe("tools", () => {
       matrix: { users: { "@ann=x:example.org": "operator" } },
       webhooks: { pager: "http://127.0.0.1:9/?a=b" },
     });
-    // All but tables that are empty.
+    // Empty tables are not compared.
     expect(config).toMatchObject(parse(await show("--origin")));
     const wrong = await runLine(["config", "show", "--set", "agents.max"], testIo({ socket: "/no.sock" }));
     expect([wrong.code, wrong.error]).toEqual([2, expect.stringContaining("--set takes KEY=VALUE, not agents.max")]);

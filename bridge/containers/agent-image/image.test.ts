@@ -9,7 +9,7 @@ import { collectRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
 
 const quiet = () => undefined;
 
-/** The real file list with a small file for Node, so that builds are quick. */
+/** The real file list with a small file in place of Node, so that builds are quick. */
 function smallFiles(directory: string, agentText: string): RuntimeFiles {
   const bundle = join(directory, "agent.mjs");
   writeFileSync(bundle, agentText);

@@ -43,7 +43,7 @@ describeIf(isThere, "it needs root and bubblewrap", "attestation of a sandbox", 
     const ended = once(child, "close");
     const said = new Promise((resolve) => child.stdout?.once("data", resolve));
     const first = String(await Promise.race([said, ended]));
-    // Bubblewrap and the bridge in it are one group; the probe agent ends with its connection.
+    // Bubblewrap and the bridge in it are one process group; the probe agent ends with its connection.
     process.kill(-(child.pid ?? 0), "SIGKILL");
     await ended;
     expect(first).toMatch(/^\{"pid":\d+\}/);

@@ -15,7 +15,7 @@ function entry(stream: OutputLine["stream"], time: number, text: string): Buffer
   return Buffer.concat([header, body]);
 }
 
-/** Follows a log that is given in these parts, one connection each; all but the last are cut off in the middle. */
+/** Follows a log in these parts, one connection for each; all but the last are cut off in the middle. */
 async function follow(connections: readonly (readonly Buffer[])[], after: LastSeen = {}): Promise<OutputLine[]> {
   const lines: OutputLine[] = [];
   const clock = new ManualClock();

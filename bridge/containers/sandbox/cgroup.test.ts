@@ -8,7 +8,7 @@ import { openCgroupTree } from "./cgroup.ts";
 const limits = { memory_bytes: 104_857_600, cpus: 0.5, pids: 64, tmp_bytes: 1_048_576 };
 const options = { installId: "t", clock: systemClock, isRoot: true };
 
-/** A directory with the files that the kernel shows in a cgroup. */
+/** Creates a directory with the files that the kernel shows in a cgroup. */
 function fakeCgroup(path: string, files: Record<string, string>): void {
   mkdirSync(path, { recursive: true });
   for (const [name, text] of Object.entries({ "cgroup.procs": "", ...files })) writeFileSync(join(path, name), text);

@@ -9,7 +9,7 @@ const allow = 0x7fff0000;
 const kill = 0x80000000;
 const errno = (number: number) => 0x00050000 + number;
 
-/** Runs a classic BPF program as the kernel does. */
+/** Runs a classic BPF program like the kernel. */
 function run(program: Buffer, audit: number, number: number, argument = 0n): number {
   const data = Buffer.alloc(64);
   data.writeUInt32LE(number, 0);

@@ -31,7 +31,7 @@ async function connected(count: number) {
   };
 }
 
-/** Everything that comes until the end, copied as a reader must. */
+/** Returns all bytes until the end, copied, as a reader must copy them. */
 async function textOf(socket: Socket): Promise<string> {
   const pieces: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => pieces.push(Buffer.from(chunk)));
@@ -68,7 +68,7 @@ test("a connection leaks no descriptor", async () => {
   {
     await using all = await connected(20);
     expect(all.pairs).toHaveLength(20);
-    // One at each end, and the one that is listened on.
+    // There is one descriptor at each end, and the listening one.
     expect((await count()) - before).toBeLessThanOrEqual(41);
     const closed = all.pairs.flatMap(({ client, socket }) => [once(client, "close"), once(socket, "close")]);
     for (const { client, socket } of all.pairs) for (const end of [client, socket]) end.destroy();

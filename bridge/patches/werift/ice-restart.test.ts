@@ -6,7 +6,7 @@ import { openFarEnd } from "../../../tests/support/voice/voice.ts";
 import { disableDefaultStun } from "./disable-default-stun.ts";
 import { IceRestarts } from "./ice-restart.ts";
 
-/** @param restartsFirst how often the far end restarts ICE before it takes an answer */
+/** @param restartsFirst how often the remote peer restarts ICE before it accepts an answer */
 async function openCall(restartsFirst = 0) {
   const stack = new AsyncDisposableStack();
   const far = stack.use(await openFarEnd());
@@ -49,12 +49,12 @@ async function openCall(restartsFirst = 0) {
     take,
     received,
     nearIce,
-    /** What the far end does of the answer: its own library would check no more than this one's. */
+    /** The remote peer's checks of the answer, which are the same as those of its library. */
     accept: async () => {
       await far.accept(near.localDescription?.sdp ?? "");
       await iceOf(far.connection).connect();
     },
-    /** Something that is neither STUN nor of the call's media. */
+    /** A packet that is neither STUN nor media of the call. */
     arrives: async (word: string) => {
       await nearIce.send(Buffer.from(`\xff${word}`, "latin1"));
       await until(word, () => received.some((data) => data.endsWith(word)));

@@ -15,7 +15,7 @@ const attribute = (type: number, value: Buffer): Buffer => {
   return Buffer.concat([header, value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
 };
 
-/** A Binding request as a browser sends it; signed with what the sender takes for the password, or not at all. */
+/** A Binding request like a browser's, signed with the given password, or not at all. */
 function bindingRequest(user: string, password?: string): Buffer {
   const priority = Buffer.alloc(4);
   priority.writeUInt32BE(1_853_824_767);

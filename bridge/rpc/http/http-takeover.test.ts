@@ -9,7 +9,7 @@ import { WireClient } from "../../../tests/support/wire/wire-client.ts";
 const execute = promisify(execFile);
 const pages = { health: () => ({ status: "ok" }), metrics: async () => "up 1\n" };
 
-/** What curl prints: the body, and the status on a line of its own. */
+/** Returns curl's output: the body, and the status on its own line. */
 async function curl(path: string, args: readonly string[]): Promise<{ body: string; status: string; type: string }> {
   const format = "\n%{http_code} %{content_type}";
   const { stdout } = await execute("curl", ["-sS", "-m", "10", "-w", format, "--unix-socket", path, ...args], {

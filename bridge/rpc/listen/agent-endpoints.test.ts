@@ -82,7 +82,7 @@ describe("an agent's endpoint", () => {
     using directory = tempDirectory();
     await using port = endpoints(join(directory.path, "agents"));
     const endpoint = await port.open(agentId, 1, 300_001, anyone);
-    // Only root can give a socket away; whoever is not root is not the agent's uid either.
+    // Only root can change a socket's owner; a bridge that is not root is not the agent's uid either.
     if (ownUid === 0) expect(lstatSync(endpoint.socketPath).uid).toBe(300_001);
     await using client = await WireClient.open(endpoint.socketPath);
     expect((await client.next()).error?.data.code).toBe("UNAUTHENTICATED");

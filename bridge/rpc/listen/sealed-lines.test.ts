@@ -7,7 +7,7 @@ import { type SealedLinesOptions, sealedLines } from "./sealed-lines.ts";
 
 const key = new Uint8Array(32).fill(7);
 
-/** A sealed peer whose every line can be seen and changed on its way. */
+/** A sealed peer whose lines the test can read and change in transit. */
 async function sealedPair(clientKey = key, greetingOf?: string, options?: Partial<SealedLinesOptions>) {
   const [near, far] = duplexPair();
   const refusals: string[] = [];
@@ -135,7 +135,7 @@ describe("sealed lines", () => {
     const second = await pair.nextLine();
     expect(await pair.seal.open(first)).toBe("1\n");
     await expect(pair.seal.open(first)).rejects.toThrow();
-    // A message that did not open has used its turn: the transport closes on it.
+    // A message that did not open has used its sequence number, so the transport closes the connection.
     await expect(pair.seal.open(second)).rejects.toThrow();
   });
 });

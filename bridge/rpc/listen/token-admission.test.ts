@@ -11,7 +11,7 @@ import { ownUser } from "./identity.ts";
 import { serveSocket } from "./socket-server.ts";
 import { createTokenAdmission } from "./token-admission.ts";
 
-/** What a pipe is on Windows, on a socket: its peers are known by the token alone. */
+/** A socket that behaves like a pipe on Windows: only the token identifies its peers. */
 async function serve() {
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(tempDirectory());

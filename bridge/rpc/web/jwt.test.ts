@@ -37,7 +37,7 @@ test("keys that are missing at the first token are fetched again after a pause, 
   const { authenticate } = createAuthenticator(noTokens, verify, clock);
   const token = await sign();
   const unavailable = { code: "ISSUER_UNAVAILABLE", details: { retry_after_ms: 1_000 } };
-  // More often than an address may fail.
+  // This is more often than an address may fail.
   for (const _ of [1, 2, 3, 4]) await expect(authenticate(token, "10.0.0.1")).rejects.toMatchObject(unavailable);
   writeFileSync(jwks, keySet);
   await expect(authenticate(token, "10.0.0.1")).rejects.toMatchObject(unavailable);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { structureFault } from "./structure.ts";
 
 const bounds = { depthMax: 4, keysMax: 10, keysTotalMax: 60, elementsMax: 20, containersMax: 50 };
-/** Longer than what is looked at only for its depth. */
+/** The text is longer than texts that are checked only for their depth. */
 const long = (text: string) => text.padEnd(70_000, " ");
 
 describe("structureFault", () => {

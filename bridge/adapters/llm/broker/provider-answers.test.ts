@@ -1,4 +1,4 @@
-// Answers in the shapes that public reports against gateways describe. Most cases failed here when they were written; the others guard what held.
+// Answers in the shapes that public reports against gateways describe. Most cases failed when they were written; the others guard against regressions.
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { agentCaller, type BrokerBench, inputNano, outputNano } from "../../../../tests/support/budget/broker.ts";
@@ -24,7 +24,7 @@ const event = (type: string, fields: object) => `event: ${type}\n${data({ type, 
 const hello = [chunk({ content: "hello" }), chunk({}, "stop"), usage(10, 2)].join("");
 const helloCost = 10 * inputNano + 2 * outputNano;
 
-/** A call as `llm.chat` makes it. */
+/** Makes a call like `llm.chat`. */
 async function chat({ broker }: BrokerBench, more: object = {}) {
   const answer = new AnswerCollector(() => undefined);
   const body = { model: "oai/m", messages: [{ role: "user", content: "Hi" }], max_tokens: 50, stream: true, ...more };

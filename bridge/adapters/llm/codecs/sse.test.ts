@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { encodeSse, SseDecoder, type SseEvent } from "./sse.ts";
 
-/** The events of a stream that comes in pieces of so many bytes. */
+/** Decodes a stream that arrives in pieces of this many bytes. */
 function decode(text: string, pieceBytes = Number.POSITIVE_INFINITY): SseEvent[] {
   const decoder = new SseDecoder();
   const bytes = Buffer.from(text);

@@ -17,7 +17,7 @@ function world() {
     connections.accept(socket, { ...holder, agentId });
     return socket;
   };
-  /** Begins a request on the connection. @returns ends it */
+  /** Begins a request on the connection. @returns a function that ends the request */
   const begin = (socket: Socket) => {
     const response = new PassThrough();
     connections.began({ socket } as IncomingMessage, response as unknown as ServerResponse);

@@ -21,7 +21,7 @@ async function open() {
   return { bench, clock, socketPath, apiKey };
 }
 
-/** A connection that has sent what is given and reads what comes. */
+/** A connection that sends the given text and collects the answer. */
 async function dial(socketPath: string, text: string) {
   const socket = connect(socketPath);
   sockets.push(socket);

@@ -239,7 +239,7 @@ describe("a call in a room", () => {
   test("ignores most of a flood of events, and accepts no call once the bridge drains", async () => {
     const { clock, refusals, ringing, hear, invite, said } = await inCall();
     for (let at = 0; at < 10_000; at += 1) hear("candidates", { candidates: [] }, { eventId: `$${at}` });
-    // Some wait already when the rate's bound is reached.
+    // Some events already wait when the bound of the rate is reached.
     expect(new Set(refusals.map(({ why }) => why))).toEqual(new Set(["too_much", "flood"]));
     expect(refusals.filter(({ why }) => why === "flood")).toHaveLength(1);
     clock.advance(60_000);

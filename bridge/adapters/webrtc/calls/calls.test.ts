@@ -7,7 +7,7 @@ import { type FarEnd, openFarEnd, sine, toneShare } from "../../../../tests/supp
 import { admin, plainCall, startVoiceBridge, type VoiceBridge } from "../../../../tests/support/voice/voice-bridge.ts";
 import type { CallSession } from "./call-session.ts";
 
-/** Connects a caller of the same library to a session. */
+/** Connects a caller that uses the same library to a session. */
 async function connect(bridge: VoiceBridge, session: CallSession, far: FarEnd): Promise<void> {
   const stop = bridge.calls.watch(session, {
     media: (event) => {

@@ -3,7 +3,7 @@ import { joined, sine, toneShare } from "../../../../tests/support/voice/voice.t
 import { openDecoder, openEncoder } from "./codec.ts";
 import { JitterBuffer } from "./jitter-buffer.ts";
 
-/** Deterministic, so that a run can be repeated. */
+/** The random numbers are deterministic, so that a run can be repeated. */
 function* uniform(seed: number): Generator<number, never> {
   for (let state = seed; ; ) {
     state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
@@ -11,7 +11,7 @@ function* uniform(seed: number): Generator<number, never> {
   }
 }
 
-/** Plays four seconds of a tone over a network that loses and delays; time is the test's own. */
+/** Plays four seconds of a tone over a network that loses and delays packets, in virtual time. */
 async function play(lossShare: number, jitterMs: number, firstSequence = 1) {
   const encoder = await openEncoder(16_000);
   const decoder = await openDecoder(16_000);
