@@ -1,4 +1,5 @@
 import {
+  endpointSecret,
   LlmEndpoint,
   llmPolicies,
   llmSocket,
@@ -43,7 +44,8 @@ export function composeLlm(ground: Ground, { agents, budget, keystore }: LlmDeps
     },
     llm,
   );
-  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), clock, logging.child("llm endpoint"));
+  const keys = new PhantomKeys(endpointSecret(config.stateDir));
+  const endpoint = new LlmEndpoint(broker, keys, clock, logging.child("llm endpoint"));
   return {
     broker,
     endpoint,

@@ -226,6 +226,30 @@ describeOnEngines(
       expect([stolen, fromOutside]).toEqual(["refused", "refused"]);
     }, 120_000);
 
+    test("keeps its key for the endpoint when the bridge was killed", async () => {
+      const env = engineEnv();
+      const daemon = await start(engine as "sandbox", { env, start: ["heartbeat"] });
+      const isRunning = async ({ client }: TestDaemon) =>
+        (await client.agent.get({ agent_id: "heartbeat-1" })).state === "running";
+      await until("the agent to run", () => isRunning(daemon));
+      const { pid } = await daemon.client.agent.get({ agent_id: "heartbeat-1" });
+      const before = await asAgent(daemon, "heartbeat-1", { method: "llm.models", params: {} });
+      await daemon.end("SIGKILL");
+      await using next = await startTestDaemon({
+        engine: engine as "sandbox",
+        env,
+        flags: ["--config", configFile()],
+        start: ["heartbeat"],
+        directories: daemon.directories,
+      });
+      await until("the agent to run under the next bridge", () => isRunning(next));
+      expect((await next.client.agent.get({ agent_id: "heartbeat-1" })).pid).toBe(pid);
+      const after = await asAgent(next, "heartbeat-1", { method: "llm.models", params: {} });
+      expect(before.result).toHaveProperty("endpoint.api_key");
+      expect(after.result).toEqual(before.result);
+      await daemon[Symbol.asyncDispose]();
+    }, 120_000);
+
     test("asks for more budget, and gets it when a person approves; is paused when its limit requires that", async () => {
       await using daemon = await start(engine as "sandbox", { env: engineEnv(), start: ["heartbeat"] });
       const { client } = daemon;

@@ -9,4 +9,5 @@ export { Providers } from "./broker/providers.ts";
 export { endpointDialects } from "./codecs/dialects.ts";
 export type { EndpointHolder } from "./endpoint/connections.ts";
 export { LlmEndpoint, llmSocket, llmSocketName } from "./endpoint/endpoint.ts";
+export { endpointSecret } from "./endpoint/endpoint-secret.ts";
 export { PhantomKeys } from "./endpoint/phantom-keys.ts";

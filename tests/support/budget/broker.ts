@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import {
@@ -110,7 +111,12 @@ export async function openBroker(options: BrokerBenchOptions): Promise<BrokerBen
     },
     { attemptsMax: 3, backoffMs: 20, waitMaxMs: 500, callMs: options.callMs ?? 20_000 },
   );
-  const endpoint = new LlmEndpoint(broker, new PhantomKeys(), options.endpointClock ?? systemClock, silentLogger);
+  const endpoint = new LlmEndpoint(
+    broker,
+    new PhantomKeys(randomBytes(32)),
+    options.endpointClock ?? systemClock,
+    silentLogger,
+  );
   const directory = tempDirectory();
   const servers = new Set<ReturnType<typeof createServer>>();
   return {

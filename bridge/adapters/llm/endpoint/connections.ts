@@ -75,6 +75,13 @@ export class EndpointConnections {
     for (const sockets of this.#served.values()) for (const socket of sockets) socket.destroy();
   }
 
+  /** Ends the connections of one start of an agent. */
+  closeOf(agentId: string, epoch: number): void {
+    for (const { socket, holder } of this.#waiting.get(agentId) ?? []) if (holder.epoch === epoch) socket.destroy();
+    for (const socket of this.#served.get(agentId) ?? [])
+      if (this.#connections.get(socket)?.holder.epoch === epoch) socket.destroy();
+  }
+
   /** A request's header has come. @returns whose it is, or undefined for a connection that this endpoint did not accept */
   began({ socket }: IncomingMessage, response: ServerResponse): EndpointHolder | undefined {
     const connection = this.#connections.get(socket);

@@ -67,14 +67,14 @@ export class LlmEndpoint implements Service {
     return this.#keys.of(agentId, epoch);
   }
 
+  /** Ends the connections of a start that is over, whose key was valid on them alone. */
+  disconnect({ agentId, epoch }: EndpointHolder): void {
+    this.#connections.closeOf(agentId, epoch);
+  }
+
   /** Serves one connection of an agent. */
   accept(socket: Socket, holder: EndpointHolder): void {
     this.#connections.accept(socket, holder);
-  }
-
-  /** The agent's start is over, and its key is no longer accepted. */
-  forget({ agentId, epoch }: EndpointHolder): void {
-    this.#keys.revoke(agentId, epoch);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -251,6 +251,7 @@ export const llmSocket = (endpoint: LlmEndpoint, agents: Pick<AgentDirectory, "l
   name: llmSocketName,
   open: (agentId, epoch) => {
     const holder = { agentId, epoch, loop: agents.loopOf(agentId) ?? "" };
-    return { accept: (socket) => endpoint.accept(socket, holder), close: () => endpoint.forget(holder) };
+    // The agent's key dies with its socket, where alone it is valid.
+    return { accept: (socket) => endpoint.accept(socket, holder), close: () => endpoint.disconnect(holder) };
   },
 });

@@ -1,31 +1,25 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
-
-const secretBytes = 32;
+import { createHmac, timingSafeEqual } from "node:crypto";
 
 /**
  * Keys without value outside the bridge, because SDKs require a key. Each is valid for one start of one agent, at that agent's
- * own endpoint, so that a stolen one is useless.
+ * own endpoint, so that a stolen one is useless. It follows from the installation's secret, so that it outlives the bridge.
  */
 export class PhantomKeys {
-  readonly #keys = new Map<string, string>();
+  readonly #secret: Buffer;
 
-  /** The key of that start. The first call makes it. */
+  constructor(secret: Buffer) {
+    this.#secret = secret;
+  }
+
+  /** The key of that start. */
   of(agentId: string, epoch: number): string {
     const holder = `${agentId}.${epoch}`;
-    const known = this.#keys.get(holder);
-    if (known !== undefined) return known;
-    const key = `sk-armorclaw-${holder}-${randomBytes(secretBytes).toString("base64url")}`;
-    this.#keys.set(holder, key);
-    return key;
+    return `sk-armorclaw-${holder}-${createHmac("sha256", this.#secret).update(holder).digest("base64url")}`;
   }
 
   matches(agentId: string, epoch: number, presented: string): boolean {
-    const key = Buffer.from(this.#keys.get(`${agentId}.${epoch}`) ?? "");
+    const key = Buffer.from(this.of(agentId, epoch));
     const other = Buffer.from(presented);
-    return key.length > 0 && key.length === other.length && timingSafeEqual(key, other);
-  }
-
-  revoke(agentId: string, epoch: number): void {
-    this.#keys.delete(`${agentId}.${epoch}`);
+    return key.length === other.length && timingSafeEqual(key, other);
   }
 }
