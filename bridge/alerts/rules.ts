@@ -185,6 +185,22 @@ export const defaultRules: readonly AlertRule[] = [
     recoveredBy: ["matrix.logged_in"],
   }),
   rule({
+    name: "room-upgraded",
+    types: ["matrix.room_upgraded"],
+    data: { is_followed: true },
+    severity: "warning",
+    key: "{room_id}",
+    text: "{sender} upgraded the room {room_id}. Messages for it go to {successor} now: name that room in the configuration",
+  }),
+  rule({
+    name: "room-upgrade-not-followed",
+    types: ["matrix.room_upgraded"],
+    data: { is_followed: false },
+    severity: "critical",
+    key: "{room_id}",
+    text: "{sender}, who is neither an operator nor an admin, upgraded the room {room_id} to {successor}. Nothing is sent there before the configuration names it",
+  }),
+  rule({
     name: "matrix-messages-missed",
     types: ["matrix.messages_missed"],
     severity: "warning",

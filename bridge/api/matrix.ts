@@ -52,7 +52,8 @@ export function matrixHandlers(deps: MatrixHandlerDeps): Handlers<MethodsOf<"mat
         rooms: rooms.map(({ roomId, inviter, ...room }) => ({
           room_id: roomId,
           ...room,
-          is_trusted: trust.isTrustedRoom(roomId),
+          is_trusted: trust.isTrustedRoom(adapter.configuredRoom(roomId)),
+          ...(adapter.configuredRoom(roomId) === roomId ? {} : { successor_of: adapter.configuredRoom(roomId) }),
           ...(inviter === undefined ? {} : { inviter }),
         })),
       };

@@ -36,6 +36,8 @@ export const defaultAlertRules = [
   "bridge-interrupted",
   "matrix-lost",
   "matrix-logged-out",
+  "room-upgraded",
+  "room-upgrade-not-followed",
   "matrix-messages-missed",
   "watcher-lost",
 ] as const;

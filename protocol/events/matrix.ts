@@ -51,6 +51,87 @@ const reaction = defineEvent({
   },
 });
 
+const edited = defineEvent({
+  summary: "A trusted person edited a message. The bridge does not execute an edited command.",
+  channel: "matrix.<room>.edited",
+  priority: "normal",
+  data: z.object({
+    ...where,
+    event_id: z.string(),
+    sender: MatrixUserId,
+    target_event_id: z.string().describe("The message that was edited."),
+    body: z.string().describe("The whole new text."),
+    trust: z.enum(["plain", "unverified", "verified"]),
+    sent_at: Timestamp,
+  }),
+  example: {
+    ...exampleRoom,
+    event_id: "$6",
+    sender: "@ann:example.org",
+    target_event_id: "$1",
+    body: "Good evening",
+    trust: "verified",
+    sent_at: "2026-11-21T08:00:00.000Z",
+  },
+});
+
+const redacted = defineEvent({
+  summary: "A message was removed from a room. The bridge's log keeps what it received before.",
+  channel: "matrix.<room>.redacted",
+  priority: "normal",
+  data: z.object({
+    ...where,
+    event_id: z.string(),
+    sender: MatrixUserId.describe("Who removed it; any member may be allowed to."),
+    target_event_id: z.string().describe("The message that was removed."),
+    sent_at: Timestamp,
+  }),
+  example: {
+    ...exampleRoom,
+    event_id: "$7",
+    sender: "@ann:example.org",
+    target_event_id: "$1",
+    sent_at: "2026-11-21T08:00:00.000Z",
+  },
+});
+
+const commandRefused = defineEvent({
+  summary: "A command was refused before it was executed. Published for a limited number of commands in a time.",
+  channel: "matrix.<room>.command_refused",
+  priority: "high",
+  data: z.object({
+    ...where,
+    event_id: z.string(),
+    sender: MatrixUserId,
+    command: z.string(),
+    reason: z.enum([
+      "unknown_sender",
+      "unknown_room",
+      "not_encrypted",
+      "not_verified",
+      "wrong_code",
+      "too_old",
+      "edited",
+    ]),
+  }),
+  example: { ...exampleRoom, event_id: "$8", sender: "@eve:example.org", command: "panic", reason: "unknown_sender" },
+});
+
+const roomUpgraded = defineEvent({
+  summary: "A room was upgraded: another room takes its place.",
+  channel: "matrix.<room>.room_upgraded",
+  priority: "high",
+  data: z.object({
+    ...where,
+    sender: MatrixUserId,
+    successor: z.string().describe("The id of the room that takes its place."),
+    is_followed: z
+      .boolean()
+      .describe("True when an operator or admin upgraded it: messages for the room go to the successor from now on."),
+  }),
+  example: { ...exampleRoom, sender: "@ann:example.org", successor: "!def:example.org", is_followed: true },
+});
+
 const undecryptable = defineEvent({
   summary:
     "A trusted person's message cannot be decrypted yet. It is published as `matrix.message` when its key arrives.",
@@ -152,6 +233,10 @@ const invited = defineEvent({
 export const matrixEvents = {
   "matrix.message": message,
   "matrix.reaction": reaction,
+  "matrix.edited": edited,
+  "matrix.redacted": redacted,
+  "matrix.command_refused": commandRefused,
+  "matrix.room_upgraded": roomUpgraded,
   "matrix.undecryptable": undecryptable,
   "matrix.messages_missed": messagesMissed,
   "matrix.delivery": delivery,

@@ -181,7 +181,66 @@ describeIf(synapseIsThere(), "no Synapse", "commands from a Matrix room", () => 
     expect(await ask("!ps", openRoom)).toMatch(/^heartbeat-1: running/);
     const answered = world.ann.inbound.flatMap((one) => (one.type === "matrix.message" ? [one.data.thread_id] : []));
     expect([strange, harmless, edit].filter((eventId) => answered.includes(String(eventId)))).toEqual([]);
+    const replies = () =>
+      world.ann.inbound.flatMap((one) =>
+        one.type === "matrix.message" && one.data.reply_to === harmless ? [one.data.body] : [],
+      );
+    await until("the answer to the edit", () => replies().length > 0);
+    expect(replies()).toEqual(["An edited message is not executed. Send the command as a new message."]);
+    const elsewhere = await person.createRoom({ encrypted: false, invite: [world.bridgeId] });
+    await daemon.client.matrix.join({ room: elsewhere });
+    const outside = await world.say(elsewhere, "!panic");
+    await until("the answer in a room that is not configured", () =>
+      world.ann.inbound.some((one) => one.type === "matrix.message" && one.data.reply_to === outside),
+    );
+    const { events } = await daemon.client.event.history({
+      channels: ["matrix.*.command_refused"],
+      limit: 1000,
+    });
+    const refusals = events.map(({ data }) => [data["sender"], data["command"], data["reason"]]);
+    expect(refusals).toEqual(
+      expect.arrayContaining([
+        ["@eve:localhost", "ps", "unknown_sender"],
+        ["@ann:localhost", "pause", "edited"],
+        ["@ann:localhost", "ps", "too_old"],
+        ["@ann:localhost", "panic", "unknown_room"],
+        ["@ann:localhost", "approve", "wrong_code"],
+        ["@ann:localhost", "pause", "not_verified"],
+        ["@ann:localhost", "panic", "not_encrypted"],
+      ]),
+    );
+    const { records } = await daemon.client.audit.tail({ limit: 1_000 });
+    const recorded = records.map(({ principal, method }) => `${principal} ${method}`);
+    expect(recorded).toEqual(
+      expect.arrayContaining([
+        "matrix:@eve:localhost matrix.command",
+        "matrix:@ann:localhost matrix.command",
+        "matrix:@ann:localhost bridge.panic",
+      ]),
+    );
     expect(await stateOf("heartbeat-1")).toBe("running");
+  });
+
+  test("asks an open question again when somebody removes it", async () => {
+    const { code, id, asked } = await question("to be removed");
+    const { person, room } = world;
+    await person.request("PUT", `rooms/${room}/redact/${asked.event_id}/r1`, {});
+    const again = await until(
+      "the question once more",
+      () =>
+        world.ann.inbound.flatMap((one) =>
+          one.type === "matrix.message" && one.data.body.includes("removed this question") ? [one.data] : [],
+        )[0],
+    );
+    expect(again.body).toContain(`!deny ${code}`);
+    expect(await ask(`!deny ${code}`)).toBe("Denied.");
+    expect(await statusOf(id)).toBe("denied");
+    await person.request("PUT", `rooms/${room}/redact/${again.event_id}/r2`, {});
+    await until("both removals", async () => {
+      const { events } = await daemon.client.event.history({ channels: ["matrix.*.redacted"], limit: 100 });
+      return events.length === 2;
+    });
+    expect(await ask("!approvals")).toBe("No approval waits for an answer.");
   });
 
   test("stops everything at once, until somebody resumes on the machine", async () => {

@@ -9,13 +9,14 @@ import type { Store } from "../../store/index.ts";
 import { MatrixAccount } from "./link/matrix-account.ts";
 import { sealedSecrets } from "./link/sealed-secrets.ts";
 import type { RoomCallEvent } from "./protocol/call-events.ts";
-import type { Outgoing } from "./protocol/worker-protocol.ts";
+import type { InboundEvent, Outgoing } from "./protocol/worker-protocol.ts";
 import { RoomApprovals } from "./rooms/approvals.ts";
-import { type MethodCalls, RoomCommands } from "./rooms/commands.ts";
+import { isCommand, type MethodCalls, parseCommand, RoomCommands } from "./rooms/commands.ts";
 import { matrixDestination } from "./rooms/destination.ts";
-import type { Inbound, MatrixRole, MatrixTrust } from "./rooms/inbound.ts";
+import type { Inbound, InboundRedaction, MatrixRole, MatrixTrust } from "./rooms/inbound.ts";
 import { OutgoingMessages } from "./rooms/outgoing-messages.ts";
 import { approvalOf, codeOf } from "./rooms/questions.ts";
+import { RefusedCommands } from "./rooms/refused-commands.ts";
 
 /** The homeserver's time to answer who is in a room. */
 const memberDeadlineMs = 10_000;
@@ -70,6 +71,7 @@ export class MatrixRooms {
   readonly #logger: Logger;
   readonly #commands: RoomCommands;
   readonly #approvals: RoomApprovals;
+  readonly #refused: RefusedCommands;
   readonly #listeners = new Set<Partial<RoomListener>>();
 
   constructor(deps: MatrixRoomsDeps, settings: MatrixSettings) {
@@ -88,6 +90,7 @@ export class MatrixRooms {
       backfillMax: settings.backfillMax,
       lostAfterMs: settings.lostAfterMs,
       onInbound: (inbound) => this.#onInbound(inbound),
+      onIgnored: (event) => this.#onIgnored(event),
       onLive: () => {
         outbox.reachable("matrix");
         for (const listener of this.#listeners) listener.live?.();
@@ -108,6 +111,12 @@ export class MatrixRooms {
       call: (method, params, { id, role }) => caller.call(method, params, { kind: "matrix", id, role }),
     };
     this.methods = methods;
+    this.#refused = new RefusedCommands({
+      clock,
+      logger,
+      publish: (draft) => log.transact((_, emit) => emit(draft)),
+      audit: (principal, method) => deps.refused?.(principal, method),
+    });
     this.#commands = new RoomCommands(
       {
         clock,
@@ -115,9 +124,10 @@ export class MatrixRooms {
         methods,
         approvalOf: (code, roomId) => store.read((sql) => approvalOf(sql, code, roomId)),
         codeOf: (approvalId, roomId) => store.read((sql) => codeOf(sql, approvalId, roomId)),
-        refused: (principal, method) => {
-          logger.warn({ principal, method }, "a command of a room was refused");
-          deps.refused?.(principal, method);
+        refused: (command) => void this.#refused.note(command),
+        answerEdit: async ({ room_id, event_id, target_event_id }, text) => {
+          // A thread cannot begin at an edit.
+          await posts.post(room_id, { text, msgtype: "m.notice", replyTo: target_event_id }, `answer:${event_id}`);
         },
         answer: async ({ room_id, event_id, thread_id = event_id }, text) => {
           await posts.post(room_id, { text, msgtype: "m.notice", threadId: thread_id }, `answer:${event_id}`);
@@ -148,6 +158,28 @@ export class MatrixRooms {
     this.#listeners.add(listener);
   }
 
+  /** A command of a stranger, or in a room that is not configured, is not executed. The operator finds that somebody tried. */
+  #onIgnored({ type, content, roomId, eventId, sender }: InboundEvent): void {
+    const text = content["body"];
+    if (type !== "m.room.message" || typeof text !== "string" || !isCommand(text)) return;
+    const isStranger = this.trust.roleOf(sender) === undefined;
+    const [command] = parseCommand(text.slice(0, 1_000));
+    const reason = isStranger ? "unknown_sender" : "unknown_room";
+    const isNoted = this.#refused.note({ roomId, eventId, sender, command, method: "matrix.command", reason });
+    if (isStranger || !isNoted) return;
+    this.account
+      .answerOutside(roomId, eventId)
+      .catch((error: unknown) => this.#logger.info({ error }, "a person in another room could not be answered"));
+  }
+
+  async #onRedaction(redaction: InboundRedaction): Promise<void> {
+    const { room_id: roomId, sender, target_event_id: target } = redaction;
+    await this.#approvals.onRedaction(redaction);
+    if (this.trust.roleOf(sender) === undefined || !this.posts.isQueued(`answer:${target}`)) return;
+    const text = "The command that was removed had been answered already. Removing it undoes nothing.";
+    await this.posts.post(roomId, { text, msgtype: "m.notice", replyTo: target }, `redacted:${target}`);
+  }
+
   #onInbound(inbound: Inbound): void {
     this.#handle(inbound).catch((error: unknown) => {
       this.#logger.error({ error }, "A message from a room could not be handled");
@@ -156,6 +188,8 @@ export class MatrixRooms {
 
   async #handle(inbound: Inbound): Promise<void> {
     if (inbound.type === "matrix.message") await this.#commands.handle(inbound.data);
+    else if (inbound.type === "matrix.edited") await this.#commands.handleEdit(inbound.data);
+    else if (inbound.type === "matrix.redacted") await this.#onRedaction(inbound.data);
     else if (inbound.type === "matrix.reaction") await this.#approvals.onReaction(inbound.data);
   }
 }

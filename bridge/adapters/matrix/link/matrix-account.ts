@@ -3,12 +3,14 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Service } from "../../../lifecycle/index.ts";
 import type { Logger } from "../../../logging/index.ts";
 import type { Store } from "../../../store/index.ts";
-import type { IdentityStatus, Outgoing, RoomInfo, Verification } from "../protocol/worker-protocol.ts";
+import type { IdentityStatus, InboundEvent, Outgoing, RoomInfo, Verification } from "../protocol/worker-protocol.ts";
 import { EventRecorder, type EventRecorderDeps } from "../rooms/event-recorder.ts";
 import { forgetAll, readRooms } from "../rooms/room-store.ts";
+import { RoomSuccessors } from "../rooms/room-successors.ts";
 import { LinkEvents } from "./link-events.ts";
 import { MediaTransfers } from "./media-transfers.ts";
 import { parseRecoveryKey, RecoveryKeys } from "./recovery-keys.ts";
+import { RoomUpgrades } from "./room-upgrades.ts";
 import {
   type Credentials,
   forgetSession,
@@ -27,6 +29,7 @@ import { removeKeys, workerOptions } from "./worker-options.ts";
 import { type LinkStatus, type RoomNotice, WorkerSupervisor } from "./worker-supervisor.ts";
 
 const loginDeadlineMs = 60_000;
+const answerDeadlineMs = 15_000;
 
 export interface MatrixAccountDeps extends EventRecorderDeps {
   readonly store: Store;
@@ -66,7 +69,12 @@ export class MatrixAccount implements Service {
   readonly #events: LinkEvents;
   readonly recovery = new RecoveryKeys(() => this.#deps.secrets);
   readonly #changes = new StateChanges();
-  readonly media = new MediaTransfers(() => this.#link());
+  readonly #successors: RoomSuccessors;
+  readonly #upgrades: RoomUpgrades;
+  readonly media = new MediaTransfers(
+    () => this.#link(),
+    (roomId) => this.#successors.current(roomId),
+  );
   readonly verifications = new VerificationRequests(this.#changes, () => this.#link());
   #isStarted = false;
   #isLoggingIn = false;
@@ -80,11 +88,22 @@ export class MatrixAccount implements Service {
 
   constructor(deps: MatrixAccountDeps) {
     this.#deps = deps;
-    this.#recorder = new EventRecorder(deps);
+    const successors = new RoomSuccessors(deps.store, deps.trust);
+    const configuredRoom = (roomId: string) => successors.configured(roomId);
+    this.#successors = successors;
+    this.#upgrades = new RoomUpgrades({
+      ...deps,
+      successors,
+      join: (room, isEncrypted) => this.#link().call("join", { room, isEncrypted }),
+      joined: deps.onLive,
+    });
+    const onIgnored = (event: InboundEvent) => (this.#upgrades.follow(event) ? undefined : deps.onIgnored?.(event));
+    this.#recorder = new EventRecorder({ ...deps, configuredRoom, onIgnored });
     this.#messages = new WorkerMessages({
       logger: deps.logger,
       trust: deps.trust,
       recorder: this.#recorder,
+      configuredRoom,
       joined: deps.onLive,
     });
     this.#events = new LinkEvents(deps);
@@ -190,7 +209,7 @@ export class MatrixAccount implements Service {
     if (blockedMs > 0)
       throw new BridgeError("MATRIX_RATE_LIMITED", undefined, { retry_after_ms: Math.ceil(blockedMs) });
     try {
-      const { eventId } = await link.call("send", outgoing, signal);
+      const { eventId } = await link.call("send", { ...outgoing, roomId: this.#successors.current(roomId) }, signal);
       await this.#recorder.sent({ transactionId, roomId, eventId });
       return { eventId };
     } catch (error) {
@@ -200,8 +219,26 @@ export class MatrixAccount implements Service {
     }
   }
 
+  /** Answers a trusted person who gave a command in a room that the configuration does not name. Nothing else is ever sent there. */
+  async answerOutside(roomId: string, eventId: string): Promise<void> {
+    const body = "This room is not in the bridge's configuration (matrix.rooms), so commands are not accepted here.";
+    const content = {
+      msgtype: "m.notice",
+      body,
+      "m.mentions": {},
+      "m.relates_to": { "m.in_reply_to": { event_id: eventId } },
+    };
+    const outgoing = { roomId, type: "m.room.message", content, transactionId: `outside-${eventId}` };
+    await this.#link().call("send", outgoing, AbortSignal.timeout(answerDeadlineMs));
+  }
+
   rooms(signal: AbortSignal): Promise<readonly RoomInfo[]> {
     return this.#link().call("rooms", {}, signal);
+  }
+
+  /** The configured id of a homeserver's room. It differs after an upgrade that was followed. */
+  configuredRoom(roomId: string): string {
+    return this.#successors.configured(roomId);
   }
 
   async join(room: string, signal: AbortSignal): Promise<string> {
@@ -212,7 +249,7 @@ export class MatrixAccount implements Service {
 
   /** Asks the homeserver whether the person is in the room. False for rooms that the bridge cannot read. */
   isMember(roomId: string, userId: string, signal: AbortSignal): Promise<boolean> {
-    return this.#link().call("isMember", { roomId, userId }, signal);
+    return this.#link().call("isMember", { roomId: this.#successors.current(roomId), userId }, signal);
   }
 
   #link(): WorkerClient {
@@ -274,7 +311,7 @@ export class MatrixAccount implements Service {
     const { logger, onLeft } = this.#deps;
     if (message.kind === "verification") this.verifications.note(message.verification);
     if (message.kind === "left") {
-      onLeft(message.roomId, message.userId);
+      onLeft(this.#successors.configured(message.roomId), message.userId);
       return;
     }
     this.#messages

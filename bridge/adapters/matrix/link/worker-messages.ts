@@ -7,6 +7,8 @@ import type { RoomNotice } from "./worker-supervisor.ts";
 export interface WorkerMessagesDeps extends Pick<EventRecorderDeps, "trust"> {
   readonly logger: Logger;
   readonly recorder: EventRecorder;
+  /** The configured id of a homeserver's room. */
+  readonly configuredRoom: (roomId: string) => string;
   /** The bridge has joined a room, so that messages that wait for this room may be sent. */
   readonly joined: () => void;
 }
@@ -20,7 +22,7 @@ export class WorkerMessages {
   }
 
   async record(notice: Exclude<RoomNotice, { kind: "left" }>, worker: WorkerClient): Promise<void> {
-    const { logger, recorder } = this.#deps;
+    const { logger, recorder, configuredRoom } = this.#deps;
     switch (notice.kind) {
       case "inbound": {
         const { eventId } = notice.event;
@@ -39,13 +41,13 @@ export class WorkerMessages {
         return await recorder.moved(notice.roomId, notice.eventId);
       case "missed":
         logger.warn({ room_id: notice.roomId, reason: notice.reason }, "messages of a room may be missing");
-        return await recorder.missed(notice.roomId, notice.reason);
+        return await recorder.missed(configuredRoom(notice.roomId), notice.reason);
       case "encrypted":
         return await recorder.encrypted(notice.roomId);
       case "echo":
-        return await recorder.echo(notice, notice.sentAtMs);
+        return await recorder.echo({ ...notice, roomId: configuredRoom(notice.roomId) }, notice.sentAtMs);
       case "receipt":
-        return await recorder.read(notice.roomId, notice.userId, notice.upToMs);
+        return await recorder.read(configuredRoom(notice.roomId), notice.userId, notice.upToMs);
       case "invite":
         return await this.#invited(notice.roomId, notice.inviter, worker);
       case "verification": {
@@ -58,8 +60,8 @@ export class WorkerMessages {
 
   /** Accepts only a trusted person's invitation to a room that the configuration names. */
   async #invited(roomId: string, inviter: string, worker: WorkerClient): Promise<void> {
-    const { trust, recorder } = this.#deps;
-    if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(roomId)) {
+    const { trust, recorder, configuredRoom } = this.#deps;
+    if (trust.roleOf(inviter) !== undefined && trust.isTrustedRoom(configuredRoom(roomId))) {
       await worker.call("join", { room: roomId });
       this.#deps.joined();
     } else await recorder.publish(contractEvent("matrix.invited", "bridge", { room_id: roomId, inviter }));

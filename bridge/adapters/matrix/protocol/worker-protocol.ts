@@ -120,7 +120,11 @@ export type WorkerMethods = {
   readonly upload: { readonly params: Upload; readonly result: Uploaded };
   readonly download: { readonly params: Download; readonly result: Downloaded };
   readonly rooms: { readonly params: object; readonly result: readonly RoomInfo[] };
-  readonly join: { readonly params: { readonly room: string }; readonly result: { readonly roomId: string } };
+  readonly join: {
+    /** An encrypted room stays encrypted: nothing is sent to it before it is. */
+    readonly params: { readonly room: string; readonly isEncrypted?: boolean };
+    readonly result: { readonly roomId: string };
+  };
   readonly isMember: {
     readonly params: { readonly roomId: string; readonly userId: string };
     readonly result: boolean;

@@ -6,9 +6,9 @@ import type { Sql, Store } from "../../../store/index.ts";
 import { approvalPrompt, decisionNotice, reactionAnswer, reactionHint } from "./approval-messages.ts";
 import { failureText, type MethodCalls } from "./commands.ts";
 import { roomMessage } from "./destination.ts";
-import type { InboundReaction, MatrixTrust } from "./inbound.ts";
+import type { InboundReaction, InboundRedaction, MatrixTrust } from "./inbound.ts";
 import { type OutgoingMessages, questionKey } from "./outgoing-messages.ts";
-import { codeOf, recordQuestion } from "./questions.ts";
+import { codeOf, isOpen, markDecided, recordQuestion } from "./questions.ts";
 
 export interface RoomApprovalSettings {
   /** The room that approvals are asked for in; the first of `rooms` without it. */
@@ -71,6 +71,20 @@ export class RoomApprovals {
     }
   }
 
+  /** A question that was removed while it is open is asked again: nobody could answer it, and a part of the people may not have seen it. */
+  async onRedaction({ room_id: roomId, sender, target_event_id: target }: InboundRedaction): Promise<void> {
+    const { posts, store, outbox } = this.#deps;
+    const approvalId = posts.approvalAskedBy(target, roomId);
+    const question = store.read((sql) =>
+      approvalId !== undefined && isOpen(sql, approvalId)
+        ? outbox.find(sql, "matrix", questionKey(approvalId))
+        : undefined,
+    );
+    if (approvalId === undefined || question === undefined) return;
+    const text = `${sender} removed this question, which is still open:\n${String(question.body["text"])}`;
+    await posts.post(roomId, { text, msgtype: "m.text", approvalId }, `approval-again:${approvalId}:${target}`);
+  }
+
   #post(event: EventEnvelope, sql: Sql): void {
     // The data of the bridge's own event types is as the contract declares it.
     if (event.type === "approval.requested") this.#postQuestion(sql, event.data as EventData<"approval.requested">);
@@ -87,6 +101,7 @@ export class RoomApprovals {
   }
 
   #postDecision(sql: Sql, data: EventData<"approval.decided">): void {
+    markDecided(sql, data.approval_id);
     const text = decisionNotice(data);
     const question = this.#deps.outbox.find(sql, "matrix", questionKey(data.approval_id));
     if (text === undefined || question === undefined) return;

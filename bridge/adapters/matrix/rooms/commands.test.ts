@@ -22,7 +22,7 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
   const { role = "operator", require = "verified" } = options;
   const answers: string[] = [];
   const lines = ["one", "two"];
-  const refused: [string, string][] = [];
+  const refused: [string, string, string][] = [];
   const calls: { method: string; params: object; caller: RoomMember }[] = [];
   let monotonic = 0;
   const results: Record<string, () => unknown> = {
@@ -62,7 +62,8 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
       approvalOf: (code) => (code === "0123456789abcdef" ? "ap_2f4a9c01d3e5b7f8" : undefined),
       codeOf: () => undefined,
       answer: async (_, text) => void answers.push(text),
-      refused: (principal, method) => void refused.push([principal, method]),
+      answerEdit: async (_, text) => void answers.push(text),
+      refused: ({ sender, method, reason }) => void refused.push([`matrix:${sender}`, method, reason]),
     },
     { require },
   );
@@ -96,8 +97,8 @@ describe("RoomCommands", () => {
     await commands.handle(message("!panic", { trust: "unverified" }));
     await commands.handle(message("!stop heartbeat-1", { trust: "plain" }));
     expect(refused).toEqual([
-      ["matrix:@ann:x", "bridge.panic"],
-      ["matrix:@ann:x", "agent.stop"],
+      ["matrix:@ann:x", "bridge.panic", "not_verified"],
+      ["matrix:@ann:x", "agent.stop", "not_encrypted"],
     ]);
   });
 
@@ -204,7 +205,7 @@ describe("RoomCommands", () => {
       await commands.handle(message(`!approve ${code}`));
     expect(answers).toEqual(Array(3).fill(expect.stringMatching(/^This room has no approval request with that code/)));
     expect(calls).toEqual([]);
-    expect(refused).toEqual(Array(3).fill(["matrix:@ann:x", "approval.approve"]));
+    expect(refused).toEqual(Array(3).fill(["matrix:@ann:x", "approval.approve", "wrong_code"]));
   });
 
   test.each(["!approve 0123456789abcdef\nplease", "!approve\u0000x", "!thisnameismuchtoolongforacommand"])(
@@ -216,6 +217,16 @@ describe("RoomCommands", () => {
       expect(calls).toEqual([]);
     },
   );
+
+  test("an edit into a command is answered, and not executed", async () => {
+    const { commands, calls, answers, refused } = setUp();
+    const edit = { ...message("!stop heartbeat-1"), target_event_id: "$0" };
+    await commands.handleEdit(edit);
+    await commands.handleEdit({ ...edit, body: "good morning" });
+    expect(answers).toEqual([expect.stringMatching(/^An edited message is not executed/)]);
+    expect(refused).toEqual([["matrix:@ann:x", "agent.stop", "edited"]]);
+    expect(calls).toEqual([]);
+  });
 
   test("lines of agents stay lines of agents", async () => {
     const { commands, answers, lines } = setUp();

@@ -2,7 +2,8 @@ import { BoundedMap } from "../../../platform/bounded-map.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import { TokenBuckets } from "../../../platform/token-bucket.ts";
 import { type RoomCommand, roomCommands } from "./command-definitions.ts";
-import type { InboundMessage, MatrixRole, MatrixTrust } from "./inbound.ts";
+import type { InboundEdit, InboundMessage, MatrixRole, MatrixTrust } from "./inbound.ts";
+import type { RefusedCommand } from "./refused-commands.ts";
 
 /** An older command is refused: its sender may not want it any more. */
 const commandAgeMaxMs = 5 * 60_000;
@@ -35,10 +36,12 @@ export interface RoomCommandDeps {
   readonly approvalOf: (code: string, roomId: string) => string | undefined;
   /** The code of an approval that the bridge asked for in the room. */
   readonly codeOf: (approvalId: string, roomId: string) => string | undefined;
+  /** Queues an answer to an edit. */
+  readonly answerEdit: (edit: InboundEdit, text: string) => Promise<void>;
   /** Queues an answer in the thread of the command, which the command may start. */
   readonly answer: (message: InboundMessage, text: string) => Promise<void>;
   /** Records a command that was refused before its method was called. */
-  readonly refused?: ((principal: string, method: string) => void) | undefined;
+  readonly refused: (command: RefusedCommand) => void;
 }
 
 export interface RoomCommandSettings {
@@ -63,10 +66,8 @@ export class RoomCommands {
   /** @returns whether the message was a command */
   async handle(message: InboundMessage): Promise<boolean> {
     const written = message.reply_to === undefined ? message.body : withoutQuote(message.body);
-    if (message.kind !== "text" || !/^!\s?[a-z]/iu.test(written.trim())) return false;
-    const [, typed = "", rest = ""] = /^!\s?([a-z]{2,20})(?:\s+(.{0,500}))?$/iu.exec(written.trim()) ?? [];
-    // Phones begin a message with a capital letter.
-    const name = typed.toLowerCase();
+    if (message.kind !== "text" || !isCommand(written)) return false;
+    const [name, rest] = parseCommand(written);
     // A panic is never refused for its rate.
     const waitMs = name === "panic" ? 0 : this.#rates.take(message.sender);
     if (waitMs > 0) {
@@ -82,6 +83,22 @@ export class RoomCommands {
     return true;
   }
 
+  /** An edit is not executed: it may be of an old message, and whoever reads the room may have seen another text. */
+  async handleEdit(edit: InboundEdit): Promise<void> {
+    const { answerEdit } = this.#deps;
+    if (!isCommand(edit.body)) return;
+    if (this.#rates.take(edit.sender) > 0) return;
+    const [name] = parseCommand(edit.body);
+    this.#refused(name, edit, "edited");
+    await answerEdit(edit, "An edited message is not executed. Send the command as a new message.");
+  }
+
+  #refused(name: string, message: InboundMessage | InboundEdit, reason: RefusedCommand["reason"]): void {
+    const { room_id: roomId, event_id: eventId, sender } = message;
+    const method = roomCommands.find((one) => one.name === name)?.method ?? "matrix.command";
+    this.#deps.refused({ roomId, eventId, sender, command: name, method, reason });
+  }
+
   async #run(name: string, rest: string, message: InboundMessage): Promise<string> {
     const { clock, trust, methods } = this.#deps;
     const role = trust.roleOf(message.sender);
@@ -92,11 +109,13 @@ export class RoomCommands {
     if (name === "help") return helpText(known);
     const command = known.find((one) => one.name === name);
     if (command === undefined) return `There is no !${name}. !help lists the commands.`;
-    if (clock.now() - Date.parse(message.sent_at) > commandAgeMaxMs)
+    if (clock.now() - Date.parse(message.sent_at) > commandAgeMaxMs) {
+      this.#refused(name, message, "too_old");
       return `That command was sent at ${message.sent_at}, more than five minutes ago. Send it again if you still want it.`;
+    }
     const refusal = methods.effectOf(command.method) === "write" ? this.#refusal(message) : undefined;
     if (refusal !== undefined) {
-      this.#deps.refused?.(caller.id, command.method);
+      this.#refused(name, message, message.trust === "plain" ? "not_encrypted" : "not_verified");
       return refusal;
     }
     const args = rest.split(/\s+/u).filter((word) => word !== "");
@@ -104,7 +123,7 @@ export class RoomCommands {
     if (typed === undefined) return `Usage: ${usage(command)}`;
     const params = "code" in typed ? this.#approvalParams(String(typed.code), message.room_id) : typed;
     if (params === undefined) {
-      this.#deps.refused?.(caller.id, command.method);
+      this.#refused(name, message, "wrong_code");
       return "This room has no approval request with that code. Only the code in the bridge's own question is valid, in the room of that question; !approvals lists the requests.";
     }
     try {
@@ -127,6 +146,16 @@ export class RoomCommands {
     if (require === "encrypted") return undefined;
     return "Your device is not verified. Verify it in your client's security settings, then try again.";
   }
+}
+
+/** Whether a text is meant as a command. */
+export const isCommand = (text: string): boolean => /^\s*!\s?[a-z]/iu.test(text);
+
+/** The command's name and the rest. The name is empty when the text is not one line of the form of a command. */
+export function parseCommand(text: string): [name: string, rest: string] {
+  const [, name = "", rest = ""] = /^!\s?([a-z]{2,20})(?:\s+(.{0,500}))?$/iu.exec(text.trim()) ?? [];
+  // Phones begin a message with a capital letter.
+  return [name.toLowerCase(), rest];
 }
 
 const usage = ({ name, usage: args }: RoomCommand): string => `!${name}${args === "" ? "" : ` ${args}`}`;

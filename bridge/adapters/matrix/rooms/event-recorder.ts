@@ -18,6 +18,10 @@ export interface EventRecorderDeps {
   readonly trust: MatrixTrust;
   /** Called once for each event, after it is durable. */
   readonly onInbound: (inbound: Inbound) => void;
+  /** The configured id of a homeserver's room. */
+  readonly configuredRoom?: ((roomId: string) => string) | undefined;
+  /** Called once for each event that is not recorded: of strangers, of rooms that are not trusted, and of state. */
+  readonly onIgnored?: ((event: InboundEvent) => void) | undefined;
   /** Called once for each event of a call, from any sender. These events are not stored. */
   readonly onCall: (event: RoomCallEvent) => void;
 }
@@ -31,18 +35,20 @@ export class EventRecorder {
   }
 
   /** The room's cursor moves in the same transaction, so that an event is published once even when the bridge is killed. */
-  async inbound(event: InboundEvent): Promise<void> {
-    const { events, trust, onInbound, onCall } = this.#deps;
+  async inbound(received: InboundEvent): Promise<void> {
+    const { events, trust, onInbound, onCall, onIgnored, configuredRoom = (roomId: string) => roomId } = this.#deps;
+    const event = { ...received, roomId: configuredRoom(received.roomId) };
     const call = readCallEvent(event);
     const inbound = readInbound(event, trust);
     const isNew = await events.transact((sql, emit) => {
-      if (!admit(sql, event)) return false;
+      if (!admit(sql, received)) return false;
       if (inbound !== undefined) emit(inboundDraft(inbound));
       return true;
     });
     if (!isNew) return;
     if (call !== undefined) onCall(call);
     else if (inbound !== undefined) onInbound(inbound);
+    else onIgnored?.(event);
   }
 
   async moved(roomId: string, eventId: string): Promise<void> {

@@ -98,10 +98,9 @@ describe("readInbound", () => {
     expect(readInbound(event(), nobody)).toBeUndefined();
   });
 
-  test("ignores edits, other event types and malformed contents", () => {
-    const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$0" }, "m.new_content": { body: "!panic" } };
+  test("ignores other event types and malformed contents", () => {
     const contents: Record<string, unknown>[] = [
-      { msgtype: "m.text", body: "* !panic", ...edit },
+      { msgtype: "m.text", body: "* !panic", "m.relates_to": { rel_type: "m.replace" } },
       { msgtype: "m.text" },
       { body: "hello" },
       { msgtype: "m.text", body: 7 },
@@ -111,6 +110,28 @@ describe("readInbound", () => {
     for (const content of contents) expect(readInbound(event({ content }), trust)).toBeUndefined();
     expect(readInbound(event({ type: "m.room.topic" }), trust)).toBeUndefined();
     expect(readInbound(event({ type: "m.reaction", content: {} }), trust)).toBeUndefined();
+  });
+
+  test("reads an edit as an edit, with its whole new text", () => {
+    const relation = { "m.relates_to": { rel_type: "m.replace", event_id: "$0" } };
+    const content = { msgtype: "m.text", body: "* !panic", ...relation, "m.new_content": { body: "!panic" } };
+    expect(readInbound(event({ content }), trust)).toMatchObject({
+      type: "matrix.edited",
+      data: { event_id: "$1", target_event_id: "$0", body: "!panic", trust: "verified" },
+    });
+    const old = { msgtype: "m.text", body: "hi", ...relation };
+    expect(readInbound(event({ content: old }), trust)?.data).toMatchObject({ body: "hi" });
+    expect(readInbound(event({ content, sender: "@eve:x" }), trust)).toBeUndefined();
+  });
+
+  test("reads a redaction by any member of a trusted room", () => {
+    const redaction = { type: "m.room.redaction", content: { redacts: "$0" }, sender: "@mod:x" };
+    expect(readInbound(event(redaction), trust)).toMatchObject({
+      type: "matrix.redacted",
+      data: { sender: "@mod:x", target_event_id: "$0" },
+    });
+    expect(readInbound(event({ ...redaction, roomId: "!other:x" }), trust)).toBeUndefined();
+    expect(readInbound(event({ ...redaction, content: {} }), trust)).toBeUndefined();
   });
 
   test("distinguishes threads from replies, and passes media by reference without their keys", () => {

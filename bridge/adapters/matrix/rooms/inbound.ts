@@ -38,7 +38,30 @@ export interface InboundReaction {
   readonly sent_at: string;
 }
 
+export interface InboundEdit {
+  readonly room_id: string;
+  readonly room: string;
+  readonly event_id: string;
+  readonly sender: string;
+  readonly target_event_id: string;
+  readonly body: string;
+  readonly trust: Trust;
+  readonly sent_at: string;
+}
+
+/** A message was removed, by any member of the room. */
+export interface InboundRedaction {
+  readonly room_id: string;
+  readonly room: string;
+  readonly event_id: string;
+  readonly sender: string;
+  readonly target_event_id: string;
+  readonly sent_at: string;
+}
+
 export type Inbound =
+  | { readonly type: "matrix.edited"; readonly data: InboundEdit }
+  | { readonly type: "matrix.redacted"; readonly data: InboundRedaction }
   | { readonly type: "matrix.message"; readonly data: InboundMessage }
   | { readonly type: "matrix.reaction"; readonly data: InboundReaction }
   | { readonly type: "matrix.undecryptable"; readonly data: Readonly<Record<string, unknown>> };
@@ -55,19 +78,29 @@ export const roomChannels = (roomId: string): string => `matrix.${roomSegment(ro
 /** Parses an event. Undefined for events that the bridge ignores. */
 export function readInbound(event: InboundEvent, trust: MatrixTrust): Inbound | undefined {
   const { roomId, eventId, sender } = event;
-  if (!trust.isTrustedRoom(roomId) || trust.roleOf(sender) === undefined) return undefined;
+  if (!trust.isTrustedRoom(roomId)) return undefined;
   const base = { room_id: roomId, room: roomSegment(roomId), event_id: eventId, sender };
+  if (event.type === "m.room.redaction" && event.undecryptable === undefined) {
+    const redaction = Redaction.safeParse(event.content);
+    if (!redaction.success) return undefined;
+    const target = { target_event_id: redaction.data.redacts, sent_at: timeOf(event.sentAtMs) };
+    return { type: "matrix.redacted", data: { ...base, ...target } };
+  }
+  if (trust.roleOf(sender) === undefined) return undefined;
   if (event.undecryptable !== undefined)
     return { type: "matrix.undecryptable", data: { ...base, reason: event.undecryptable } };
   const sentAt = { sent_at: timeOf(event.sentAtMs) };
   if (event.type === "m.reaction") return readReaction(event, { ...base, ...sentAt });
   const message = Message.safeParse(event.content);
-  // Edits are ignored: the original message counts.
-  if (event.type !== "m.room.message" || !message.success || message.data["m.relates_to"]?.rel_type === "m.replace")
-    return undefined;
+  if (event.type !== "m.room.message" || !message.success) return undefined;
   // Messages between devices are not for people.
   if (message.data.msgtype.startsWith("m.key.verification.")) return undefined;
-  const { body, msgtype, formatted_body: html, "m.relates_to": relation } = message.data;
+  const { body, msgtype, formatted_body: html, "m.relates_to": relation, "m.new_content": edited } = message.data;
+  if (relation?.rel_type === "m.replace") {
+    if (relation.event_id === undefined) return undefined;
+    const edit = { target_event_id: relation.event_id, body: edited?.body ?? body, trust: event.trust };
+    return { type: "matrix.edited", data: { ...base, ...edit, ...sentAt } };
+  }
   const threadId = relation?.rel_type === "m.thread" ? relation.event_id : undefined;
   const replyTo = relation?.is_falling_back === true ? undefined : relation?.["m.in_reply_to"]?.event_id;
   return {
@@ -87,7 +120,13 @@ export function readInbound(event: InboundEvent, trust: MatrixTrust): Inbound | 
   };
 }
 
-const priorities = { "matrix.message": "normal", "matrix.reaction": "low", "matrix.undecryptable": "high" } as const;
+const priorities = {
+  "matrix.edited": "normal",
+  "matrix.redacted": "normal",
+  "matrix.message": "normal",
+  "matrix.reaction": "low",
+  "matrix.undecryptable": "high",
+} as const;
 
 export function inboundDraft({ type, data }: Inbound): EventDraft {
   return {
@@ -130,6 +169,7 @@ const Message = z.object({
     })
     .optional()
     .catch(undefined),
+  "m.new_content": z.object({ body: z.string() }).optional().catch(undefined),
   "m.relates_to": z
     .object({
       rel_type: z.string().optional(),
@@ -139,6 +179,8 @@ const Message = z.object({
     })
     .optional(),
 });
+
+const Redaction = z.object({ redacts: eventId });
 
 const Reaction = z.object({
   "m.relates_to": z.object({ rel_type: z.literal("m.annotation"), event_id: eventId, key: z.string().max(100) }),

@@ -92,6 +92,11 @@ export class OutgoingMessages {
     return typeof approvalId === "string" ? approvalId : undefined;
   }
 
+  /** Whether a message with this key was queued, while the outbox keeps it. */
+  isQueued(dedupeKey: string): boolean {
+    return this.#row(dedupeKey) !== undefined;
+  }
+
   #settled(dedupeKey: string, signal: AbortSignal): Promise<string | undefined> {
     const settled = Promise.withResolvers<string | undefined>();
     const check = () => {

@@ -17,6 +17,11 @@ export const questionMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX matrix_questions_age ON matrix_questions (asked_at_ms);`,
   },
+  {
+    domain: "matrix-questions",
+    version: 2,
+    sql: "ALTER TABLE matrix_questions ADD COLUMN is_decided INTEGER NOT NULL DEFAULT 0;",
+  },
 ];
 
 /**
@@ -28,7 +33,13 @@ export function recordQuestion(sql: Sql, approvalId: string, roomId: string, now
   const known = sql.get("SELECT code FROM matrix_questions WHERE approval_id = ?", approvalId);
   if (known !== undefined) return String(known["code"]);
   const code = randomBytes(codeChars / 2).toString("hex");
-  sql.run("INSERT INTO matrix_questions VALUES (?, ?, ?, ?)", code, approvalId, roomId, nowMs);
+  sql.run(
+    "INSERT INTO matrix_questions (code, approval_id, room_id, asked_at_ms) VALUES (?, ?, ?, ?)",
+    code,
+    approvalId,
+    roomId,
+    nowMs,
+  );
   return code;
 }
 
@@ -43,6 +54,12 @@ export function codeOf(sql: Sql, approvalId: string, roomId: string): string | u
   const row = sql.get("SELECT code FROM matrix_questions WHERE approval_id = ? AND room_id = ?", approvalId, roomId);
   return row === undefined ? undefined : String(row["code"]);
 }
+
+export const markDecided = (sql: Sql, approvalId: string): void =>
+  void sql.run("UPDATE matrix_questions SET is_decided = 1 WHERE approval_id = ?", approvalId);
+
+export const isOpen = (sql: Sql, approvalId: string): boolean =>
+  sql.get("SELECT 1 AS found FROM matrix_questions WHERE approval_id = ? AND is_decided = 0", approvalId) !== undefined;
 
 /** Letters and digits of other alphabets that look like those of a code. */
 const lookAlikes = new Map([

@@ -69,6 +69,6 @@ export function admit(sql: Sql, { roomId, eventId, undecryptable }: InboundEvent
 
 /** Removes everything of an account, whose rooms are not those of the next one. */
 export function forgetAll(sql: Sql): void {
-  for (const table of ["matrix_rooms", "matrix_seen", "matrix_deliveries", "matrix_questions"])
+  for (const table of ["matrix_rooms", "matrix_seen", "matrix_deliveries", "matrix_questions", "matrix_successors"])
     sql.run(`DELETE FROM ${table}`);
 }

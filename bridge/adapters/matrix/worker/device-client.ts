@@ -81,6 +81,11 @@ export class DeviceClient {
     return opened;
   }
 
+  async join(room: string, isEncrypted: boolean): Promise<string> {
+    if (isEncrypted) this.#guard.remember(room);
+    return (await this.client.joinRoom(room)).roomId;
+  }
+
   rooms(): RoomInfo[] {
     return this.client
       .getRooms()

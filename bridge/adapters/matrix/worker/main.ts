@@ -38,7 +38,7 @@ const handlers: WorkerHandlers<WorkerMethods> = {
   upload: async (upload) => (await opening).sender.upload(upload),
   download: async (wanted) => download((await opening).client, wanted),
   rooms: async () => (await opening).rooms(),
-  join: async ({ room }) => ({ roomId: (await (await opening).client.joinRoom(room)).roomId }),
+  join: async ({ room, isEncrypted }) => ({ roomId: await (await opening).join(room, isEncrypted === true) }),
   isMember: async ({ roomId, userId }) => isMember((await opening).client, roomId, userId),
   secure: async ({ password }) => secureAccount((await opening).client, options.recoveryKey, password),
   identity: async () => identityStatus((await opening).client, options.recoveryKey),

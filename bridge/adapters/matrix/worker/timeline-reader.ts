@@ -12,7 +12,14 @@ const keyWaitMs = 3000;
 /** The most undecryptable events that are delivered again when their key arrives late. */
 const awaitedMax = 200;
 
-const delivered = new Set(["m.room.message", "m.reaction", "m.room.encrypted", ...callEventTypes]);
+const delivered = new Set([
+  "m.room.message",
+  "m.reaction",
+  "m.room.encrypted",
+  "m.room.redaction",
+  "m.room.tombstone",
+  ...callEventTypes,
+]);
 
 export interface TimelineReaderDeps extends BackfillDeps {
   /** The last handled event of each room. */
@@ -143,7 +150,7 @@ export class TimelineReader {
       eventId,
       sender,
       type: event.getType(),
-      content: event.getContent(),
+      content: contentOf(event),
       sentAtMs: event.getTs(),
       ageMs: event.getAge() === undefined ? clock.now() - event.getTs() : event.getLocalAge(),
       trust: await eventTrust(client, event),
@@ -175,4 +182,10 @@ export class TimelineReader {
       this.#queue(room, () => this.#handle(room, event, true));
     });
   }
+}
+
+/** What a redaction removes stands beside its content in older rooms. */
+function contentOf(event: MatrixEvent): InboundEvent["content"] {
+  const content = event.getContent();
+  return event.getType() === "m.room.redaction" ? { redacts: event.event.redacts, ...content } : content;
 }
