@@ -49,7 +49,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     const events = serveEvents({
       client: link.client,
       loop,
-      subscriptions: hello.subscriptions,
+      subscriptions: () => link.latest()?.subscriptions ?? hello.subscriptions,
+      onChange: (listener) => link.onHello(listener),
       context,
       onTrouble: options.onTrouble,
     });

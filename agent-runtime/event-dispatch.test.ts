@@ -29,7 +29,10 @@ test("a loop handles its events one at a time; an event whose handler fails stay
   };
   const context = { agentId: "a-1", signal: ending.signal } as LoopContext;
   const onTrouble = (message: string) => troubles.push(message);
-  const served = serveEvents({ client, loop, subscriptions: ["work.>"], context, onTrouble });
+  let channels = ["work.>"];
+  const changes: (() => void)[] = [];
+  const onChange = (listener: () => void) => changes.push(listener);
+  const served = serveEvents({ client, loop, subscriptions: () => channels, onChange, context, onTrouble });
   await until(() => subscriptions === 1, "the subscription");
   expect(server.of("event.subscribe")[0]?.params).toMatchObject({ channels: ["work.>"], name: "events" });
   push(1);
@@ -46,6 +49,20 @@ test("a loop handles its events one at a time; an event whose handler fails stay
     { cursor: 3 },
   ]);
   expect(troubles).toEqual(["The event e-2 (work.came) failed: Error: not now"]);
+  // A bridge that was restarted gives the loop other channels, then none, and then some again.
+  const change = (to: string[]) => {
+    channels = to;
+    for (const listener of changes) listener();
+  };
+  change(["work.>"]);
+  change(["work.>", "room.>"]);
+  await until(() => subscriptions === 3, "the subscription of the new channels");
+  expect(server.of("event.subscribe").at(-1)?.params).toMatchObject({ channels: ["work.>", "room.>"] });
+  push(4);
+  await until(() => tried.includes("e-4"), "an event of the new subscription");
+  change([]);
+  change(["work.>"]);
+  await until(() => subscriptions === 4, "the subscription after none");
   ending.abort();
   await served;
   await client.close();

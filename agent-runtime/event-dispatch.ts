@@ -15,24 +15,52 @@ const unackedMax = 64;
 export interface EventDispatchOptions {
   readonly client: BridgeClient;
   readonly loop: Loop;
-  readonly subscriptions: readonly string[];
+  /** The channels that the bridge has given to the loop. */
+  subscriptions(): readonly string[];
+  /** Calls the listener when the channels may have changed. */
+  onChange(listener: () => void): void;
   readonly context: LoopContext;
   onTrouble(message: string): void;
 }
 
-/** Delivers the events of the loop's subscriptions to its handler until the agent ends. Without a handler they are acknowledged at once. */
+/**
+ * Delivers the events of the loop's subscriptions to its handler until the agent ends. Without a handler they are acknowledged at once.
+ * A restarted bridge may give the loop other channels: they are subscribed to instead.
+ */
 export async function serveEvents(options: EventDispatchOptions): Promise<void> {
-  const { subscriptions, context } = options;
+  const { context, onChange } = options;
+  let changed = new AbortController();
+  let channels = options.subscriptions();
+  onChange(() => {
+    const now = options.subscriptions();
+    if (JSON.stringify(now) === JSON.stringify(channels)) return;
+    channels = now;
+    changed.abort();
+  });
   let failures = 0;
-  while (subscriptions.length > 0 && !context.signal.aborted) {
+  while (!context.signal.aborted) {
+    changed = new AbortController();
+    const signal = AbortSignal.any([context.signal, changed.signal]);
     try {
-      failures = (await deliver(options)) ? 1 : failures + 1;
-      await pause(retryWaitMs(failures), context.signal);
+      if (channels.length === 0) {
+        await untilAborted(signal);
+        continue;
+      }
+      failures = (await deliver(options, channels, signal)) ? 1 : failures + 1;
+      await pause(retryWaitMs(failures), signal);
     } catch (error) {
+      if (changed.signal.aborted) continue;
       if (!(error instanceof ConnectionError)) throw error;
       return;
     }
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 /**
@@ -40,15 +68,19 @@ export async function serveEvents(options: EventDispatchOptions): Promise<void> 
  * and the bridge counts the attempt.
  * @returns whether an event was handled before
  */
-async function deliver({ client, loop, subscriptions, context, onTrouble }: EventDispatchOptions): Promise<boolean> {
+async function deliver(
+  { client, loop, context, onTrouble }: EventDispatchOptions,
+  channels: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
   const params = {
-    channels: [...subscriptions],
+    channels: [...channels],
     name: "events",
     attempts_max: attemptsMax,
     ack_deadline_ms: handlerDeadlineMs,
     unacked_max: unackedMax,
   };
-  await using subscription = client.subscribe(params, { signal: context.signal });
+  await using subscription = client.subscribe(params, { signal });
   let handled = 0;
   for await (const event of subscription) {
     // An event that was handled while the connection changed is pushed again, to be acknowledged on the new one.

@@ -24,6 +24,10 @@ export interface Link {
   readonly client: BridgeClient;
   /** The answer to the first hello. Rejects when the bridge refuses the agent or cannot be reached. */
   readonly hello: Promise<Hello>;
+  /** The answer to the newest hello. */
+  latest(): Hello | undefined;
+  /** Calls the listener with the answer to each later hello: a bridge that was restarted may have another configuration. */
+  onHello(listener: (answer: Hello) => void): void;
   /** Whether the bridge has answered hello on the connection that is open now. */
   connected(): boolean;
   /** Resolves with the reason when the link is closed for good. */
@@ -35,6 +39,8 @@ export function openLink(options: LinkOptions): Link {
   const hello = Promise.withResolvers<Hello>();
   const closed = Promise.withResolvers<unknown>();
   hello.promise.catch(() => {});
+  const listeners = new Set<(answer: Hello) => void>();
+  let latest: Hello | undefined;
   let connected = false;
   let heartbeats: HeartbeatSender | undefined;
   const client = createClient({
@@ -45,7 +51,9 @@ export function openLink(options: LinkOptions): Link {
     greet: async (call) => {
       const params = { runtime_version: runtimeVersion, pid: options.pid };
       const answer = await call("agent.hello", params, { deadlineMs: helloDeadlineMs });
+      latest = answer;
       hello.resolve(answer);
+      for (const listener of listeners) listener(answer);
       heartbeats ??= new HeartbeatSender(client, options, () => connected);
       heartbeats.setInterval(answer.heartbeat_ms);
     },
@@ -61,7 +69,15 @@ export function openLink(options: LinkOptions): Link {
   // A client connects at its first call.
   client.rpc.ping().catch(() => {});
   const close = () => client.close();
-  return { client, hello: hello.promise, connected: () => connected, closed: closed.promise, close };
+  return {
+    client,
+    hello: hello.promise,
+    latest: () => latest,
+    onHello: (listener) => void listeners.add(listener),
+    connected: () => connected,
+    closed: closed.promise,
+    close,
+  };
 }
 
 /** Sends heartbeats, numbered from 1 over all connections, with the delay of this process's own timer. */

@@ -62,7 +62,7 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const callPageUrl = () => (publicUrl === undefined ? listeners.httpUrl() : withoutTrailingSlashes(publicUrl));
   const doctor = new Doctor({ ...ground, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
   const events = new EventRights(access, supervisor);
-  const reader = new RoomReader({ log, rooms, rights: access });
+  const reader = new RoomReader({ log, store, rooms, rights: access });
   const backup = (path: string) =>
     backUp(store, config.stateDir, path, { createdAt: timestamp(clock), version, installId });
   return {

@@ -114,7 +114,13 @@ const receive = defineMethod({
   effect: "read",
   scope: { channels: ["matrix.>"] },
   params: z.strictObject({
-    cursor: z.int().min(0).optional().describe("Only messages after this cursor. The default is new messages only."),
+    cursor: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        "Only messages after this. When it is left out, each message is given once to the caller, and first the newest ones.",
+      ),
     room_id: MatrixRoomId.optional(),
     limit: z.int().min(1).max(1000).default(100),
     timeout_ms: z.int().min(0).max(60_000).default(0).describe("Wait up to this time for the first message."),

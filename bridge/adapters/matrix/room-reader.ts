@@ -1,11 +1,14 @@
 import { BridgeError, type EventEnvelope, type MatrixMessage, type Principal } from "@armorclaw/protocol";
 import type { Access } from "../../access/index.ts";
 import type { DurableEventLog } from "../../events/index.ts";
+import type { Store } from "../../store/index.ts";
 import type { MatrixRooms } from "./matrix-rooms.ts";
 import { roomSegment } from "./rooms/inbound.ts";
+import { positionOf, savePosition } from "./rooms/reader-positions.ts";
 
 export interface RoomReaderDeps {
   readonly log: DurableEventLog;
+  readonly store: Store;
   readonly rooms: Pick<MatrixRooms, "account" | "trust">;
   readonly rights: Pick<Access, "channels" | "mayUseChannel">;
 }
@@ -13,6 +16,7 @@ export interface RoomReaderDeps {
 export interface ReceiveQuery {
   /** All rooms that the principal may read without it. */
   readonly roomId?: string | undefined;
+  /** Without it the principal gets what it was not given yet, and first the newest messages. */
   readonly cursor?: number | undefined;
   readonly limit: number;
   /** How long to wait for a first message; 0 for not at all. */
@@ -42,19 +46,23 @@ export class RoomReader {
 
   /** Reads the messages after the cursor, and waits for the first one when there is none. @throws BridgeError FORBIDDEN */
   async receive(principal: Principal, query: ReceiveQuery, signal: AbortSignal): Promise<ReceivedMessages> {
-    const { log } = this.#deps;
-    const { roomId, cursor = log.lastSeq, limit, timeoutMs } = query;
+    const { log, store } = this.#deps;
+    const { roomId, limit, timeoutMs } = query;
     const selector = { channels: this.#channelsOf(principal, roomId), types: ["matrix.message"] };
-    let found = await log.search(selector, cursor, limit);
+    const reader = [principal.id, roomId ?? ""] as const;
+    const from = query.cursor ?? store.read((sql) => positionOf(sql, ...reader));
+    let found = from === undefined ? await log.newest(selector, limit) : await log.search(selector, from, limit);
     const { cursorReset } = found;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     while (found.events.length === 0 && timeoutMs > 0 && !deadline.aborted) {
       if (found.cursor === log.lastSeq) await nextMessage(log, deadline);
       found = await log.search(selector, found.cursor, limit);
     }
+    const { cursor } = found;
+    if (query.cursor === undefined && cursor !== from) await store.write((sql) => savePosition(sql, ...reader, cursor));
     // Events of this type are the bridge's own, with the contract's data.
     const messages = found.events.map(({ data }) => data as MatrixMessage);
-    return { messages, cursor: found.cursor, cursorReset };
+    return { messages, cursor, cursorReset };
   }
 
   /** Downloads a file that a trusted person sent to a trusted room. @throws BridgeError FORBIDDEN, MATRIX_ROOM_NOT_TRUSTED, MATRIX_REFUSED */
