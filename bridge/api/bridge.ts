@@ -3,6 +3,7 @@ import type { AgentSupervisor } from "../agents/index.ts";
 import type { Engine } from "../containers/index.ts";
 import type { Doctor } from "../doctor/index.ts";
 import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
+import type { LoopMonitor } from "../lifecycle/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Handlers } from "../rpc/index.ts";
 
@@ -17,6 +18,7 @@ export interface BridgeHandlerDeps {
   readonly keystore: { readonly isUnlocked: boolean };
   readonly store: { readonly shortage: "none" | "spent" };
   readonly doctor: Doctor;
+  readonly loop: Pick<LoopMonitor, "state">;
 }
 
 export function bridgeHandlers(deps: BridgeHandlerDeps): Handlers<MethodsOf<"bridge">> {
@@ -71,8 +73,10 @@ export interface BridgeHealth {
 
 /** Checks the engine, the bridge's state, the keystore, the store and every agent. */
 export async function healthOf(deps: Omit<BridgeHandlerDeps, "clock" | "doctor">): Promise<BridgeHealth> {
-  const { info, engine, agents } = deps;
-  const checks = [await checkEngine(engine), checkState(info.state), ...checkKept(deps), ...checkAgents(agents)];
+  const { info, engine, agents, loop } = deps;
+  const { isWell, message } = loop.state;
+  const own = [checkState(info.state), check("loop", isWell, message), ...checkKept(deps)];
+  const checks = [await checkEngine(engine), ...own, ...checkAgents(agents)];
   return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
 }
 

@@ -6,10 +6,11 @@ import { AgentStore, agentGauges } from "../agents/index.ts";
 import type { LoadedConfig } from "../config/index.ts";
 import { DurableEventLog, eventPublisher } from "../events/index.ts";
 import { BridgeState } from "../lifecycle/bridge-state.ts";
-import { runServices, type Service } from "../lifecycle/index.ts";
+import { LoopMonitor, runServices, type Service } from "../lifecycle/index.ts";
 import type { Logging } from "../logging/index.ts";
 import { Outbox } from "../outbox/index.ts";
 import { systemClock, timestamp } from "../platform/clock.ts";
+import { descriptorLimit } from "../platform/os/descriptors.ts";
 import { keepInheritedDescriptors } from "../platform/os/inherited-descriptors.ts";
 import { memoryRelease } from "../platform/os/memory-release.ts";
 import { hangUpProbe, loadNativeCalls } from "../platform/os/peer-credentials.ts";
@@ -27,6 +28,7 @@ import type { Ground } from "./ground.ts";
 import { handlersOf } from "./handlers.ts";
 import { composeListeners } from "./listeners.ts";
 import { composeLlm } from "./llm.ts";
+import { loopGauges } from "./loop-gauges.ts";
 import { composeMatrix } from "./matrix.ts";
 import { composeMessaging } from "./messaging.ts";
 import { migrations } from "./migrations.ts";
@@ -82,11 +84,19 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
   const { clock, random, config, engine, log, logging, native, publish, store } = ground;
   const { credentialsDirectory, validateResults } = options;
   const info = describeBridge(ground, socketPath, stopping);
+  const loop = new LoopMonitor({
+    clock,
+    logger: logging.child("loop"),
+    publish: (report) => publish("bridge.stalled", "bridge", report),
+    cpuMs: () => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+  });
   const server = createRpcServer({
     clock,
     limits: config.rpc,
     logger: logging.child("rpc"),
     hasHungUp: hangUpProbe(native),
+    descriptorsMax: descriptorLimit(),
+    onLongWork: (work) => loop.note(work),
     validateResults,
   });
   const outbox = new Outbox({ log, store, logger: logging.child("outbox"), random });
@@ -107,9 +117,9 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
     webhook: messaging.circuits,
     model: llm.circuits,
   });
-  const gauges = [...agentGauges(supervisor, log), ...budget.gauges, ...circuits];
+  const gauges = [...agentGauges(supervisor, log), ...budget.gauges, ...circuits, ...loopGauges(loop)];
   const listeners = composeListeners(ground, { server, audit: security.audit, access, gauges, site: calls?.page });
-  const domains = { server, outbox, agents, security, budget, llm, rooms, messaging, calls, listeners };
+  const domains = { server, outbox, agents, security, budget, llm, rooms, messaging, calls, listeners, loop };
   const table = createMethodTable(contract, handlersOf(ground, info, domains), aliases);
   const intercept = chargeAgents(supervisor, security.policy.intercept);
   server.serve({ table, policy: { ...listeners.policy, ...security.policy, intercept }, pages: listeners.pages });
@@ -139,5 +149,6 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
       supervisor.begin();
     }),
     memoryRelease(clock, native),
+    loop,
   ];
 }

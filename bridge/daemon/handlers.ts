@@ -21,6 +21,7 @@ import { tokenHandlers } from "../api/token.ts";
 import { webrtcHandlers } from "../api/webrtc.ts";
 import { Doctor } from "../doctor/index.ts";
 import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
+import type { LoopMonitor } from "../lifecycle/index.ts";
 import type { Outbox } from "../outbox/index.ts";
 import { timestamp } from "../platform/clock.ts";
 import { HostMeter } from "../platform/os/host-info.ts";
@@ -50,24 +51,25 @@ export interface Domains {
   readonly messaging: ReturnType<typeof composeMessaging>;
   readonly calls: ReturnType<typeof composeCalls>;
   readonly listeners: ReturnType<typeof composeListeners>;
+  readonly loop: LoopMonitor;
 }
 
 /** The handlers of every method of the contract. */
 export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): Handlers<MethodName> {
   const { engine, clock, log, store, config, version, installId } = ground;
-  const { server, outbox, security, budget, llm, rooms, messaging, calls, listeners } = domains;
+  const { server, outbox, security, budget, llm, rooms, messaging, calls, listeners, loop } = domains;
   const { supervisor, directory, consumers } = domains.agents;
   const { access, keystore, approvals, attachments, interceptor, http, audit } = security;
   const { publicUrl } = config.webrtc;
   const callPageUrl = () => (publicUrl === undefined ? listeners.httpUrl() : withoutTrailingSlashes(publicUrl));
-  const doctor = new Doctor({ ...ground, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
+  const doctor = new Doctor({ ...ground, loop, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
   const backup = (path: string) =>
     backUp(store, config.stateDir, path, { createdAt: timestamp(clock), version, installId });
   return {
     ...builtinHandlers(version, contract),
-    ...bridgeHandlers({ info, engine, agents: supervisor, clock, keystore, store, doctor }),
+    ...bridgeHandlers({ info, engine, agents: supervisor, clock, keystore, store, doctor, loop }),
     ...agentHandlers(supervisor),
     ...loopHandlers(supervisor),
     ...eventHandlers(log, consumers, events),
@@ -75,7 +77,7 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     ...taskHandlers(messaging.tasks, directory),
     ...queueHandlers(outbox),
     ...systemHandlers(supervisor, new HostMeter(config.stateDir), () =>
-      healthOf({ info, engine, agents: supervisor, keystore, store }),
+      healthOf({ info, engine, agents: supervisor, keystore, store, loop }),
     ),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
     ...accessHandlers({

@@ -4,10 +4,13 @@ import type { TurnSettings } from "../adapters/webrtc/index.ts";
 import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
+import { isOutOfDescriptors } from "../platform/os/descriptors.ts";
 import type { Store } from "../store/index.ts";
 import { checkAlerts } from "./alert-check.ts";
 import { checkCalls } from "./call-check.ts";
 import { ClockCheck } from "./clock-check.ts";
+import { checkDescriptors } from "./descriptor-check.ts";
+import { ok, trouble } from "./finding.ts";
 import { checkListeners, type ListenerAddress } from "./listener-check.ts";
 import { checkDisk, checkStore } from "./store-check.ts";
 
@@ -16,6 +19,7 @@ export interface DoctorDeps {
   readonly clock: Clock;
   readonly log: DurableEventLog;
   readonly config: Config;
+  readonly loop: { readonly state: { readonly isWell: boolean; readonly message: string } };
   /** The configured listeners. */
   readonly listeners: () => readonly ListenerAddress[];
   /** Where browsers find the call page; undefined when no listener serves it. */
@@ -37,13 +41,37 @@ export class Doctor {
   async examine(): Promise<DoctorCheck[]> {
     const { store, clock, config, listeners, callPageUrl, turn } = this.#deps;
     const checks = await Promise.all([
-      checkStore(store, clock, join(config.stateDir, "store.db")),
-      checkDisk(config.stateDir, config.alerts.diskFreeBytesMin),
-      this.#clockCheck.run(),
-      checkListeners(listeners(), clock),
-      checkCalls(turn, callPageUrl(), clock),
-      checkAlerts(store, config),
+      found(() => checkStore(store, clock, join(config.stateDir, "store.db"))),
+      found(() => checkDisk(config.stateDir, config.alerts.diskFreeBytesMin)),
+      found(() => this.#clockCheck.run()),
+      found(() => checkListeners(listeners(), clock)),
+      found(() => checkCalls(turn, callPageUrl(), clock)),
+      found(() => checkAlerts(store, config)),
+      found(() => checkLoop(this.#deps.loop.state)),
+      found(() => checkDescriptors(config.agents.max, config.rpc.connectionsMax)),
     ]);
     return checks.flat();
+  }
+}
+
+/** Checks whether the one thread that serves everybody was free. */
+function checkLoop({ isWell, message }: DoctorDeps["loop"]["state"]): DoctorCheck {
+  if (isWell) return ok("loop", message);
+  return trouble(
+    "loop",
+    message,
+    "Run `armorclaw events --channel bridge.stalled` to see whose calls kept it, and stop that agent",
+  );
+}
+
+type Findings = DoctorCheck | readonly DoctorCheck[];
+
+/** A check that had no descriptor to look with finds nothing: the check of descriptors says so. */
+async function found(check: () => Findings | Promise<Findings>): Promise<Findings> {
+  try {
+    return await check();
+  } catch (error) {
+    if (isOutOfDescriptors(error)) return [];
+    throw error;
   }
 }

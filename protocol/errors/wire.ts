@@ -156,6 +156,13 @@ export const wireErrors = {
     remedy:
       "Check that `listen.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
   },
+  DESCRIPTORS_EXHAUSTED: {
+    rpcCode: -32021,
+    retryable: true,
+    summary: "The bridge has no file descriptor left",
+    remedy:
+      "Close connections that are no longer used, and raise the limit of open files (`LimitNOFILE=` in the unit, `ulimit -Hn` in a shell): `armorclaw doctor` shows how many are in use",
+  },
   ADDRESS_IN_USE: {
     rpcCode: -32020,
     retryable: false,

@@ -60,9 +60,33 @@ const loginsRefused = defineEvent({
   example: { count: 3, address: "192.0.2.7" },
 });
 
+const stalled = defineEvent({
+  summary:
+    "The bridge's one thread stood still for longer than 250 ms. The first stall is published at once, further ones of ten seconds together.",
+  channel: "bridge.stalled",
+  priority: "high",
+  data: z.object({
+    stalled_ms: z.int().describe("The longest of the stalls that this event reports."),
+    count: z.int().describe("How many there were."),
+    cpu_ms: z.int().describe("Processor time that the bridge used meanwhile."),
+    principal: z.string().nullable().describe("Whose call ran; null when no call explains the stall."),
+    method: z.string().nullable().describe("The method that was called last."),
+    bytes: z.int().describe("The bytes that were read for it."),
+  }),
+  example: {
+    stalled_ms: 412,
+    count: 1,
+    cpu_ms: 405,
+    principal: "agent:mail-1",
+    method: "event.publish",
+    bytes: 16_000_000,
+  },
+});
+
 /** Every event of this file, by its type. */
 export const bridgeEvents = {
   "bridge.logins_refused": loginsRefused,
+  "bridge.stalled": stalled,
   "bridge.started": started,
   "bridge.draining": draining,
   "bridge.panicked": panicked,

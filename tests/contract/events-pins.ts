@@ -39,6 +39,7 @@ export const eventEventTypes: Record<string, readonly [channel: string, priority
   "bridge.disk_recovered": ["bridge.disk_recovered", "normal"],
   "bridge.interrupted": ["bridge.interrupted", "high"],
   "bridge.logins_refused": ["bridge.logins_refused", "high"],
+  "bridge.stalled": ["bridge.stalled", "high"],
   "queue.sent": ["queue.<destination>.sent", "low"],
   "queue.late": ["queue.<destination>.late", "high"],
   "queue.dead": ["queue.<destination>.dead", "critical"],

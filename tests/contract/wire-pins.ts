@@ -10,5 +10,6 @@ export const wireErrorNumbers: Record<string, number> = {
   TOKEN_EXISTS: -32017,
   TOKEN_NOT_FOUND: -32018,
   ISSUER_UNAVAILABLE: -32019,
+  DESCRIPTORS_EXHAUSTED: -32021,
   ADDRESS_IN_USE: -32020,
 };

@@ -67,6 +67,7 @@ export const exitOfErrorCode = {
   TOKEN_EXISTS: "conflict",
   TOKEN_NOT_FOUND: "notFound",
   ISSUER_UNAVAILABLE: "failed",
+  DESCRIPTORS_EXHAUSTED: "failed",
   ADDRESS_IN_USE: "conflict",
   AGENT_ALREADY_RUNNING: "conflict",
   AGENT_NOT_FOUND: "notFound",

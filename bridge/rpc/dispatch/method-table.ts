@@ -106,6 +106,7 @@ const undeclaredErrors: readonly ErrorCode[] = [
   "FRAME_TOO_LARGE",
   "TOO_MANY_IN_FLIGHT",
   "DUPLICATE_ID",
+  "DESCRIPTORS_EXHAUSTED",
   "AUDIT_UNAVAILABLE",
   "APPROVAL_PENDING",
   "APPROVAL_DENIED",

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
+import { descriptorOf } from "../../patches/node/socket-descriptor.ts";
 import { BoundedMap } from "../../platform/bounded-map.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { CallPolicy } from "../dispatch/call-policy.ts";
@@ -30,6 +31,8 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits>;
   /** Distinguishes a disconnected peer from a half-closed one. Without it, the calls of a disconnected peer run until they write or time out. */
   readonly hasHungUp?: ((socket: Socket) => boolean) | undefined;
+  /** The most files that the process may have open. */
+  readonly descriptorsMax?: number | undefined;
   /** Called with work for one peer that kept the thread for long. */
   readonly onLongWork?: (work: LongWork) => void;
   /** Checks results, stream items and errors against the contract, in tests and development. */
@@ -95,6 +98,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 
 const hasExpired = (principal: Principal, now: number): boolean =>
   "expiresAtMs" in principal && principal.expiresAtMs !== undefined && principal.expiresAtMs <= now;
+
+/** The last file descriptors, which the bridge keeps for its own work, and those that it keeps for the operator's connections too. */
+const operatorDescriptors = 64;
+const othersDescriptors = 128;
 
 /** Principals whose shares are kept. */
 const sharesMax = 10_000;
@@ -175,7 +182,8 @@ class Server implements RpcServer {
     const group = this.#groupOf(principal);
     const { connectionsMax, agentConnectionsMax } = this.#limits;
     const most = principal.kind === "agent" ? agentConnectionsMax : connectionsMax;
-    const hasRoom = group.connections.size < most || this.#evictSilent(group);
+    const isScarce = this.#isScarce(socket, principal);
+    const hasRoom = (group.connections.size < most && !isScarce) || this.#evictSilent(group);
     const connection = this.#connect(socket, principal, { group, onEnding });
     if (hasRoom) {
       group.connections.add(connection);
@@ -183,9 +191,10 @@ class Server implements RpcServer {
       return;
     }
     this.#counts.refused += 1;
-    connection.cut(
-      new BridgeError("TOO_MANY_CONNECTIONS", `${principal.id} has ${most} connections, which is the most`),
-    );
+    const why = isScarce
+      ? "The bridge keeps its last file descriptors for its operator and itself"
+      : `${principal.id} has ${most} connections, which is the most`;
+    connection.cut(new BridgeError("TOO_MANY_CONNECTIONS", why));
   }
 
   async drain(deadline: AbortSignal): Promise<void> {
@@ -282,6 +291,14 @@ class Server implements RpcServer {
       this.#groups.set(principal.id, group);
     }
     return group;
+  }
+
+  /** The kernel gives the lowest free number, so a high one means that few are left. The operator may use most of these. */
+  #isScarce(socket: Duplex, principal: Principal): boolean {
+    const { descriptorsMax } = this.#options;
+    if (descriptorsMax === undefined || !(socket instanceof Socket)) return false;
+    const kept = Math.min(principal.kind === "user" ? operatorDescriptors : othersDescriptors, descriptorsMax / 4);
+    return descriptorOf(socket) >= descriptorsMax - kept;
   }
 
   #shareOf({ id }: Principal): PrincipalShare {

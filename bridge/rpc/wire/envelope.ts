@@ -1,5 +1,6 @@
 import { BridgeError, errorCatalogue, type WireError } from "@armorclaw/protocol/errors";
 import { type JSONRPCError, JSONRPCErrorException, type JSONRPCID, type JSONRPCRequest } from "json-rpc-2.0";
+import { isOutOfDescriptors } from "../../platform/os/descriptors.ts";
 import { WrittenNumber } from "./exact-json.ts";
 
 // Of json-rpc-2.0 this folder uses the types and the error class. Its server would cost half of the throughput, answers a
@@ -54,13 +55,23 @@ export const errorText = (id: string, error: WireError | JSONRPCError): string =
 
 /** Converts a thrown value to a wire error. Returns undefined for a bug, which must not reach the caller. */
 export function wireErrorOf(thrown: unknown, correlationId: string): WireError | JSONRPCError | undefined {
+  const exhausted = ofDescriptors(thrown);
+  if (exhausted !== undefined) return exhausted.toWire(correlationId);
   if (thrown instanceof BridgeError) return thrown.toWire(correlationId);
   if (thrown instanceof JSONRPCErrorException && Number.isInteger(thrown.code)) return thrown.toObject();
   return undefined;
 }
 
+/** What the lack of a descriptor has caused anywhere is no bug and no fault of what failed by it. */
+function ofDescriptors(thrown: unknown): BridgeError | undefined {
+  if (!isOutOfDescriptors(thrown)) return undefined;
+  const what = thrown instanceof BridgeError ? `${thrown.message}: the` : "The";
+  return new BridgeError("DESCRIPTORS_EXHAUSTED", `${what} bridge has no file descriptor left`);
+}
+
 /** Returns the string code of a thrown error for logs and metrics. */
 export function errorCodeOf(thrown: unknown): string {
+  if (ofDescriptors(thrown) !== undefined) return "DESCRIPTORS_EXHAUSTED";
   if (thrown instanceof BridgeError) return thrown.code;
   return thrown instanceof JSONRPCErrorException ? String(thrown.code) : "INTERNAL";
 }
