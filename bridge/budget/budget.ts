@@ -123,13 +123,17 @@ export class Budget implements Service {
 
   /**
    * Books what was spent of a reservation. After the reservation has expired, books the difference to what its expiry booked.
+   * Resolves when no power cut can make it less.
    * @param owner the agent that settles by its own word: the reservation must be its own, and no more is booked than it held
    * @throws BridgeError RESERVATION_NOT_FOUND when it does not exist or was settled; INVALID_PARAMS and BUDGET_EXCEEDED for an owner
    */
   async settle(id: string, reported: Spending, owner?: string): Promise<void> {
     const { store, publish } = this.#deps;
     const spending = { ...reported, amounts: clamped(reported.amounts) };
-    const overrun = await store.write((sql) => {
+    // A power cut may take a commit away. The reservation is then open again: where its expiry would book less, the disk is awaited.
+    const before = store.read((sql) => findHeld(sql, id));
+    const isCovered = before !== undefined && coversAtExpiry(before, spending.amounts);
+    const settled = await store[isCovered ? "commit" : "write"]((sql) => {
       const held = findHeld(sql, id);
       const atMs = this.#deps.clock.now();
       if (held === undefined || (owner !== undefined && held.attribution.agent !== owner)) throw notFound(id);
@@ -137,14 +141,14 @@ export class Budget implements Service {
       if (held.onExpiry !== undefined) end(sql, id, held, "settle", atMs, spending);
       else if (!adjust(sql, id, held, atMs, spending)) throw notFound(id);
       this.#recordLevels(sql, held.attribution, held.windows, atMs);
-      return spending.amounts.costNanoUsd > held.amounts.costNanoUsd ? held : undefined;
+      return held;
     });
-    if (overrun !== undefined) {
+    if (spending.amounts.costNanoUsd > settled.amounts.costNanoUsd) {
       publish("budget.overrun", "bridge", {
         reservation_id: id,
-        agent_id: overrun.attribution.agent ?? null,
-        scope: overrun.attribution.agent === undefined ? everything : `agent:${overrun.attribution.agent}`,
-        reserved_nano_usd: overrun.amounts.costNanoUsd,
+        agent_id: settled.attribution.agent ?? null,
+        scope: settled.attribution.agent === undefined ? everything : `agent:${settled.attribution.agent}`,
+        reserved_nano_usd: settled.amounts.costNanoUsd,
         cost_nano_usd: spending.amounts.costNanoUsd,
       });
     }
@@ -275,6 +279,10 @@ export class Budget implements Service {
 
 const notFound = (id: string) =>
   new BridgeError("RESERVATION_NOT_FOUND", `No reservation ${id} is open`, { reservation_id: id });
+
+/** Whether the reservation books at least these amounts when nobody settles it. */
+const coversAtExpiry = (held: Held, amounts: Amounts): boolean =>
+  held.onExpiry === "spend" && units.every((unit) => amountIn(amounts, unit) <= amountIn(held.amounts, unit));
 
 /**
  * An agent's word books no more than was held, and after the expiry gave that back only what the limits still have room for:

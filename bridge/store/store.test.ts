@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { type Migration, Store } from "./index.ts";
+import { type Migration, type Sql, Store } from "./index.ts";
 
 const now = "2026-11-21T08:00:00.000Z";
 const tables: Migration = { domain: "test", version: 1, sql: "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT" };
@@ -47,6 +47,26 @@ describe("Store.write()", () => {
     await expect(queued).resolves.toBe(1);
     await expect(add(store, "late")).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
   });
+});
+
+test("only a batch of commits alone is not brought to the disk, and the next bridge has it all the same", async () => {
+  const store = open();
+  let asked = 0;
+  // SQLite answers a pragma when it is prepared, and the store prepares a text once.
+  const level = (sql: Sql) => sql.get(`PRAGMA synchronous -- ${++asked}`)?.["synchronous"];
+  const [full, normal] = [2, 1];
+  const both = [store.commit(level), store.write(level)];
+  expect(await Promise.all(both)).toEqual([full, full]);
+  expect(await store.commit(level)).toBe(normal);
+  expect(store.writeNow(level)).toBe(full);
+  expect(
+    await Promise.all([store.commit(level), store.commit((sql) => sql.run("INSERT INTO things VALUES ('a')").changes)]),
+  ).toEqual([normal, 1]);
+  expect(await store.write(level)).toBe(full);
+  store.close();
+  const next = open();
+  expect(names(next)).toEqual(["a"]);
+  next.close();
 });
 
 test("writeNow() undoes everything when its work throws", () => {

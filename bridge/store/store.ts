@@ -17,6 +17,7 @@ export class Store implements Disposable {
   readonly #connection: Connection;
   readonly #ballast: Ballast;
   #queue: QueuedWrite[] = [];
+  #isSyncing = true;
   #isClosed = false;
 
   /**
@@ -58,19 +59,22 @@ export class Store implements Disposable {
    * Resolves when the commit is durable. When `work` throws, its own changes are rolled back and the promise rejects with the error.
    */
   write<T>(work: (sql: Sql) => T): Promise<T> {
-    if (this.#isClosed) return Promise.reject(new BridgeError("SHUTTING_DOWN"));
-    if (this.#queue.length >= queuedWritesMax) return Promise.reject(new BridgeError("STORE_BUSY"));
-    return new Promise<T>((resolve, reject) => {
-      if (this.#queue.length === 0) setImmediate(() => this.#commit());
-      this.#queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
-    });
+    return this.#enqueue(work, true);
+  }
+
+  /**
+   * As `write`, but without the wait for the disk, which takes as long as the rest of a commit. The change outlives the process; a
+   * power cut takes it away until a later write has resolved. It is for what a power cut may undo without harm.
+   */
+  commit<T>(work: (sql: Sql) => T): Promise<T> {
+    return this.#enqueue(work, false);
   }
 
   /** Runs `work` in a commit of its own, now: it is durable when the call returns. */
   writeNow<T>(work: (sql: Sql) => T): T {
     return this.#guarded(() =>
       this.#withBallast(() => {
-        this.#connection.database.exec("BEGIN IMMEDIATE");
+        this.#begin(true);
         const value = work(this.#connection);
         this.#connection.database.exec("COMMIT");
         return value;
@@ -95,6 +99,28 @@ export class Store implements Disposable {
     this.#connection.close();
   }
 
+  #enqueue<T>(work: (sql: Sql) => T, isDurable: boolean): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new BridgeError("SHUTTING_DOWN"));
+    if (this.#queue.length >= queuedWritesMax) return Promise.reject(new BridgeError("STORE_BUSY"));
+    return new Promise<T>((resolve, reject) => {
+      if (this.#queue.length === 0) setImmediate(() => this.#commit());
+      this.#queue.push({ work, isDurable, resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  /**
+   * Begins a transaction.
+   * @param isDurable whether its commit brings the log to the disk, with all commits that did not. Without that, SQLite still syncs
+   *   what it must so that a power cut undoes the newest commits alone.
+   */
+  #begin(isDurable: boolean): void {
+    if (isDurable !== this.#isSyncing) {
+      this.#connection.database.exec(`PRAGMA synchronous = ${isDurable ? "FULL" : "NORMAL"}`);
+      this.#isSyncing = isDurable;
+    }
+    this.#connection.database.exec("BEGIN IMMEDIATE");
+  }
+
   #commit(): void {
     const writes = this.#queue;
     this.#queue = [];
@@ -102,7 +128,7 @@ export class Store implements Disposable {
     let settle: (() => void)[];
     try {
       settle = this.#withBallast(() => {
-        this.#connection.database.exec("BEGIN IMMEDIATE");
+        this.#begin(writes.some(({ isDurable }) => isDurable));
         const done = writes.map((write) => this.#runOne(write));
         this.#connection.database.exec("COMMIT");
         return done;
@@ -163,6 +189,7 @@ export class Store implements Disposable {
 }
 
 interface QueuedWrite {
+  readonly isDurable: boolean;
   readonly work: (sql: Sql) => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;

@@ -48,8 +48,9 @@ export class RequestBytes {
       if (isHeld) this.#add(agent, -bytes);
       isHeld = false;
     };
-    const late = new BridgeError("TIMED_OUT", `The body did not come within ${bodyMs} ms`);
-    const deadline = this.#clock.after(bodyMs, () => request.destroy(late));
+    const deadline = this.#clock.after(bodyMs, () =>
+      request.destroy(new BridgeError("TIMED_OUT", `The body did not come within ${bodyMs} ms`)),
+    );
     try {
       // Without `destroyOnReturn` a refusal could not be answered.
       for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
