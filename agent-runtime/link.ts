@@ -1,6 +1,7 @@
 import { type BridgeClient, createClient } from "@armorclaw/client-sdk";
 import type { AgentActivity, Result } from "@armorclaw/protocol";
 import { untilNextBeat } from "./beat-times.ts";
+import { serverUidOf } from "./mounted-socket.ts";
 import { runtimeVersion } from "./version.ts";
 
 /** The first wait is short, so that agents find a restarted bridge soon. */
@@ -45,6 +46,7 @@ export function openLink(options: LinkOptions): Link {
   let heartbeats: HeartbeatSender | undefined;
   const client = createClient({
     socketPath: options.socketPath,
+    ...trustOf(options.socketPath),
     reconnect,
     // The agent's own heartbeats show whether the bridge answers.
     heartbeatMs: 0,
@@ -78,6 +80,11 @@ export function openLink(options: LinkOptions): Link {
     closed: closed.promise,
     close,
   };
+}
+
+function trustOf(socketPath: string): { readonly serverUid?: "any" } {
+  const serverUid = serverUidOf(socketPath);
+  return serverUid === undefined ? {} : { serverUid };
 }
 
 /** Sends heartbeats, numbered from 1 over all connections, with the delay of this process's own timer. */

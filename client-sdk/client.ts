@@ -1,3 +1,4 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
 import { openClient } from "./open-client.ts";
 import { httpTransport } from "./transport/http-transport.ts";
 import { localTransport } from "./transport/local-transport.ts";
@@ -14,6 +15,7 @@ export function createClient(options: ClientOptions): BridgeClient {
 /**
  * A connected client. It must be closed: `await using client = await connect({ socketPath })`.
  * @throws ConnectionError NOT_CONNECTED when the first attempt fails; its `cause` says why
+ * @throws BridgeError SERVER_NOT_TRUSTED when somebody else could serve the socket
  */
 export async function connect(options: ClientOptions): Promise<BridgeClient> {
   const { client, started } = openClient(options, transportOf(options));
@@ -22,6 +24,7 @@ export async function connect(options: ClientOptions): Promise<BridgeClient> {
     return client;
   } catch (cause) {
     await client.close();
+    if (cause instanceof BridgeError && cause.code === "SERVER_NOT_TRUSTED") throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     const where = "url" in options ? options.url : options.socketPath;
     throw new ConnectionError("NOT_CONNECTED", `No bridge answers at ${where}: ${why}`, { cause });

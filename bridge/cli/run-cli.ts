@@ -3,7 +3,6 @@ import { limits } from "@armorclaw/protocol/limits";
 import { findCommand, isGroup } from "./commands/find-command.ts";
 import { loadRunner, type RunnerLoader } from "./commands/load-runner.ts";
 import { overview } from "./commands/overview.ts";
-import type { CliConnection } from "./core/cli-connection.ts";
 import { exitCodes } from "./core/exit-codes.ts";
 import { reportFailure } from "./core/failure.ts";
 import { convert, type FlagSpec, parseArgs, tokensOf } from "./core/flags.ts";
@@ -119,13 +118,15 @@ async function runConnected(
   run: Runner,
 ): Promise<number> {
   await using opened = new AsyncDisposableStack();
-  const connect = async ({ reconnect } = { reconnect: false }): Promise<CliConnection> => {
+  const connect: Invocation["connect"] = async ({ reconnect = false, socket: named } = {}) => {
     const { CliConnection } = await import("./core/cli-connection.ts");
-    const { clientSealKey, clientSocketPaths } = await import("../config/index.ts");
+    const { clientSealKey, clientServerUid, clientSocketPaths } = await import("../config/index.ts");
     const where = [call.io.env, process.getuid?.(), process.platform] as const;
-    const sockets = socket === undefined ? clientSocketPaths(...where) : [socket];
+    const only = socket ?? named;
+    const sockets = only === undefined ? clientSocketPaths(...where) : [only];
     const sealKey = clientSealKey(...where);
-    return opened.use(await CliConnection.open({ sockets, sealKey, signal: call.signal, reconnect }));
+    const serverUid = clientServerUid(call.io.env);
+    return opened.use(await CliConnection.open({ sockets, sealKey, serverUid, signal: call.signal, reconnect }));
   };
   return await run({ ...call, connect });
 }

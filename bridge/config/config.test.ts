@@ -45,15 +45,15 @@ describe("loadConfig()", () => {
     const messageOf = () => issuesOf(() => loadConfig({ ...base, flags: { config: file } }))[0]?.message;
     expect(loadConfig({ ...base, flags: { config: file } }).file).toBe(file);
     chmodSync(file, 0o666);
-    expect(messageOf()).toBe(`Every user may write the file. Change its mode: chmod o-w ${file}`);
+    expect(messageOf()).toContain(`every user may write ${file}`);
     chmodSync(file, 0o644);
     chmodSync(open, 0o777);
-    expect(messageOf()).toBe(`Every user may replace the file. Change its directory's mode: chmod o-w ${open}`);
+    expect(messageOf()).toContain(`every user may write ${open}`);
     chmodSync(open, 0o1777);
     expect(loadConfig({ ...base, flags: { config: file } }).file).toBe(file);
     if (process.getuid?.() !== 0) return;
     chownSync(file, 65_534, 65_534);
-    expect(messageOf()).toBe(`User 65534 owns the file. Change its owner: chown 0 ${file}`);
+    expect(messageOf()).toContain(`user 65534 owns ${file}`);
   });
 
   test("converts its tables' keys to camelCase, and leaves names and the contract's values unchanged", () => {

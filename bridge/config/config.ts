@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol";
 import { nearest } from "@armorclaw/protocol/nearest";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
+import { untrusted } from "../platform/os/trusted-file.ts";
 import { camelCased } from "./camel-case.ts";
 import { type NameFault, nameFaults } from "./name-checks.ts";
 import { type ConfigIssue, fromEnvironment, fromFlags, unknownKey } from "./overrides.ts";
@@ -83,7 +84,7 @@ function readToml(file: string, mustExist: boolean): Record<string, unknown> | u
   let text: string;
   try {
     text = readFileSync(file, "utf8");
-    const danger = whoElseMayWrite(file);
+    const danger = untrusted(file);
     if (danger !== undefined) throw invalid([{ key: "", message: danger, origin: `file ${file}` }]);
   } catch (error) {
     if (error instanceof BridgeError) throw error;
@@ -98,23 +99,6 @@ function readToml(file: string, mustExist: boolean): Record<string, unknown> | u
     const message = `Line ${error.line}: ${error.message.split("\n")[0]}`;
     throw invalid([{ key: "", message, origin: `file ${file}` }], error);
   }
-}
-
-/**
- * Whoever writes the configuration decides what agents may do, so nobody but root and the bridge's own user may.
- * @returns what is wrong and what mends it
- */
-function whoElseMayWrite(file: string, ownUid = process.getuid?.()): string | undefined {
-  if (ownUid === undefined) return undefined;
-  const { uid, mode } = statSync(file);
-  if (uid !== 0 && uid !== ownUid) return `User ${uid} owns the file. Change its owner: chown ${ownUid} ${file}`;
-  if ((mode & 0o002) !== 0) return `Every user may write the file. Change its mode: chmod o-w ${file}`;
-  const directory = statSync(dirname(file));
-  // In a sticky directory, such as /tmp, only its owner may replace a file.
-  const isOpen = (directory.mode & 0o002) !== 0 && (directory.mode & 0o1000) === 0;
-  return isOpen
-    ? `Every user may replace the file. Change its directory's mode: chmod o-w ${dirname(file)}`
-    : undefined;
 }
 
 function setPath(target: Record<string, unknown>, [head, ...rest]: readonly string[], value: unknown): void {

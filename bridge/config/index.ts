@@ -13,5 +13,5 @@ export {
 } from "./known-names.ts";
 export { environmentName } from "./leaves.ts";
 export type { ConfigIssue } from "./overrides.ts";
-export { clientSocketPaths, type Environment } from "./paths.ts";
+export { clientServerUid, clientSocketPaths, type Environment } from "./paths.ts";
 export { type Config, type ConfigValues, type LoopConfig, leaves } from "./schema.ts";

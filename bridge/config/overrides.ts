@@ -19,7 +19,12 @@ export interface Override {
 }
 
 /** Variables with the prefix that are not configuration keys. */
-const otherVariables = new Set(["ARMORCLAW_CONFIG", "ARMORCLAW_SOCKET", "ARMORCLAW_AGENT_SOCKET"]);
+const otherVariables = new Set([
+  "ARMORCLAW_CONFIG",
+  "ARMORCLAW_SOCKET",
+  "ARMORCLAW_AGENT_SOCKET",
+  "ARMORCLAW_SERVER_UID",
+]);
 
 export function fromEnvironment(env: Environment, issues: ConfigIssue[]): Override[] {
   const keys = new Map(leaves().map(({ key }) => [environmentName(key), key]));

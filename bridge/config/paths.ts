@@ -1,4 +1,5 @@
 import { join, win32 } from "node:path";
+import { BridgeError } from "@armorclaw/protocol/errors";
 import { pipeNameFor } from "../platform/os/socket-path.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -53,4 +54,13 @@ export function clientSocketPaths(env: Environment, uid: number | undefined, pla
   const own = controlSocketPath(runtime, platform);
   const system = controlSocketPath(defaultPaths(env, 0, platform).runtimeDirectory, platform);
   return own === system || env["ARMORCLAW_RUNTIME_DIR"] !== undefined ? [own] : [own, system];
+}
+
+/** The user whose bridge a client means, besides root; the client's own user when it is not named. @throws BridgeError CONFIG_INVALID */
+export function clientServerUid(env: Environment): number | undefined {
+  const named = env["ARMORCLAW_SERVER_UID"];
+  if (named === undefined || named === "") return undefined;
+  if (!/^\d{1,10}$/.test(named))
+    throw new BridgeError("CONFIG_INVALID", `ARMORCLAW_SERVER_UID is the number of a user, and not ${named}`);
+  return Number(named);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Secret } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { othersMayReach } from "../platform/os/file-mode.ts";
+import { untrusted } from "../platform/os/trusted-file.ts";
 import { keyBytes } from "./envelope.ts";
 import type { UnlockKind, UnlockSource } from "./unlock-key.ts";
 
@@ -66,6 +67,8 @@ function fromFile(path: string, mayMake: boolean): Secret {
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile() || stat.size > keyFileBytesMax) throw noKey(`${path} is no key file`, undefined);
+      const danger = untrusted(path);
+      if (danger !== undefined) throw noKey(`${path} is not safe: ${danger}`, undefined);
       if (othersMayReach(stat)) throw noKey(`Others may read ${path}: chmod 600 it, and consider a new key`, undefined);
       const bytes = readFileSync(fd);
       if (bytes.length < keyBytes) throw noKey(`${path} is too short for a key`, undefined);

@@ -19,6 +19,11 @@ export interface SocketOptions {
   readonly socketPath: string;
   /** The 32 bytes of the bridge's `rpc.seal_key_file`: every message is sealed under them. */
   readonly sealKey?: Uint8Array;
+  /**
+   * The user whose bridge is meant, besides root: this process's own user when left out. A socket that somebody else could serve
+   * rejects with SERVER_NOT_TRUSTED. `any` checks nothing, for a socket that somebody else has checked.
+   */
+  readonly serverUid?: number | "any";
 }
 
 /** The address of a listener that authenticates by token. */

@@ -18,10 +18,12 @@ import asyncio
 import json
 import os
 import socket
+import stat
+import struct
 import time
 from collections import deque
 
-__all__ = ["AsyncClient", "BridgeError", "Client", "ConnectionClosed", "default_socket"]
+__all__ = ["AsyncClient", "BridgeError", "Client", "ConnectionClosed", "ServerNotTrusted", "default_socket"]
 
 LINE_BYTES_MAX = 32 * 1024 * 1024
 CONNECT_SECONDS = 10
@@ -78,8 +80,62 @@ def _result(message):
     return message.get("result")
 
 
-def _open(path, timeout):
+class ServerNotTrusted(OSError):
+    """Somebody besides root and the bridge's user could serve the socket. Nothing was sent to it."""
+
+
+def _trusted(server_uid):
+    """The users who may serve the socket, or None where everybody may or users have no numbers."""
+    if server_uid == "any" or not hasattr(os, "getuid"):
+        return None
+    return {0, os.getuid() if server_uid is None else server_uid}
+
+
+def _check_path(path, trusted):
+    """Raises ServerNotTrusted when somebody else owns, or may replace, anything on the path."""
+    rest = [part for part in os.path.abspath(path).split("/") if part]
+    at, links = "/", 0
+    while True:
+        found = os.lstat(at)
+        why = None
+        if found.st_uid not in trusted:
+            why = f"user {found.st_uid} owns {at}"
+        elif stat.S_ISDIR(found.st_mode) and not found.st_mode & stat.S_ISVTX:
+            if found.st_mode & 0o002:
+                why = f"every user may write {at}"
+            elif found.st_mode & 0o020 and found.st_gid not in (0, os.getgid()):
+                why = f"group {found.st_gid} may write {at}"
+        elif stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > 40:
+                why = "its path is a loop of symbolic links"
+        if why:
+            raise ServerNotTrusted(f"{path} was not connected to: {why}")
+        if stat.S_ISLNK(found.st_mode):
+            target = os.path.abspath(os.path.join(os.path.dirname(at), os.readlink(at)))
+            rest = [part for part in target.split("/") if part] + rest
+            at = "/"
+        elif rest:
+            at = os.path.join(at, rest.pop(0))
+        else:
+            return
+
+
+def _check_peer(opened, path, trusted):
+    """Asks the kernel who serves the socket, where it answers (Linux)."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return
+    _, uid, _ = struct.unpack("3i", opened.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    if uid not in trusted:
+        raise ServerNotTrusted(f"{path} was not connected to: user {uid} serves it")
+
+
+def _open(path, timeout, server_uid=None):
     """Returns a connected socket. Retries until `timeout` while the bridge's backlog is full (EAGAIN)."""
+    trusted = _trusted(server_uid)
+    if trusted is not None:
+        _check_path(path, trusted)
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     end = time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout)
     try:
@@ -87,6 +143,8 @@ def _open(path, timeout):
         while True:
             try:
                 opened.connect(path)
+                if trusted is not None:
+                    _check_peer(opened, path, trusted)
                 return opened
             except BlockingIOError:
                 if time.monotonic() >= end:
@@ -98,10 +156,14 @@ def _open(path, timeout):
 
 
 class Client:
-    """A blocking connection. `timeout` is the longest wait for one message, in seconds; None means no limit."""
+    """A blocking connection. `timeout` is the longest wait for one message, in seconds; None means no limit.
 
-    def __init__(self, path=None, timeout=30.0):
-        self._socket = _open(path or default_socket(), timeout)
+    `server_uid` is the user whose bridge is meant, besides root: this process's own when left out. A socket that somebody else
+    could serve raises ServerNotTrusted; "any" checks nothing.
+    """
+
+    def __init__(self, path=None, timeout=30.0, server_uid=None):
+        self._socket = _open(path or default_socket(), timeout, server_uid)
         self._partial = bytearray()
         self._lines = deque()
         self._last_id = 0
@@ -241,8 +303,8 @@ class AsyncClient:
         self._task = asyncio.ensure_future(self._receive())
 
     @classmethod
-    async def connect(cls, path=None):
-        opened = await asyncio.to_thread(_open, path or default_socket(), CONNECT_SECONDS)
+    async def connect(cls, path=None, server_uid=None):
+        opened = await asyncio.to_thread(_open, path or default_socket(), CONNECT_SECONDS, server_uid)
         opened.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=opened, limit=LINE_BYTES_MAX)
         return cls(reader, writer)

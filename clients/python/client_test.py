@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 
-from armorclaw import AsyncClient, BridgeError, Client, ConnectionClosed
+from armorclaw import AsyncClient, BridgeError, Client, ConnectionClosed, ServerNotTrusted
 
 PATH = sys.argv[1]
 

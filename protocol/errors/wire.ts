@@ -170,4 +170,11 @@ export const wireErrors = {
     remedy:
       "Choose another address in the configuration (`listen.http.address`, `listen.websocket.address`), or stop the other program",
   },
+  SERVER_NOT_TRUSTED: {
+    rpcCode: -32021,
+    retryable: false,
+    summary: "Somebody else could serve the socket",
+    remedy:
+      "Name your own bridge's socket, in directories that only you and root may write. For another user's bridge name the user: ARMORCLAW_SERVER_UID=UID, or `serverUid` in the SDK",
+  },
 } as const;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -175,6 +175,54 @@ describe("armorclaw run refuses", () => {
       });
     }
   });
+
+  test("a configuration, a key, or a directory that somebody else may write or replace", async () => {
+    using directory = tempDirectory();
+    const open = join(directory.path, "open");
+    mkdirSync(open);
+    const config = join(open, "config.toml");
+    writeFileSync(config, "");
+    chmodSync(config, 0o666);
+    const byConfig = ["--config", config, "--set", "rpc.in_flight_max=0"];
+    expect((await refuse(byConfig)).stderr).toContain(`every user may write ${config}`);
+    chmodSync(config, 0o600);
+    // The directory above is looked at as well.
+    chmodSync(open, 0o777);
+    expect((await refuse(byConfig)).stderr).toContain(`every user may write ${open}`);
+    const inside = (name: string) => [`--${name}-dir`, join(open, name)];
+    const unsafe = { code: 4, stderr: expect.stringContaining(`every user may write ${open}`) };
+    expect(await refuse(inside("state"))).toMatchObject(unsafe);
+    expect(await refuse([...inside("runtime"), "--state-dir", join(directory.path, "s")])).toMatchObject(unsafe);
+    if (!isRoot) return;
+    chmodSync(open, 0o755);
+    chownSync(config, 65_534, 65_534);
+    expect((await refuse(byConfig)).stderr).toContain(`user 65534 owns ${config}`);
+    const key = join(open, "key");
+    writeFileSync(key, "00".repeat(32), { mode: 0o600 });
+    chownSync(key, 65_534, 65_534);
+    const byKey = ["--set", `keystore.key_file=${key}`, "--set", "agents.start="];
+    await using daemon = await startTestDaemon({ engine: "process", flags: byKey });
+    const stored = daemon.client.keystore.store({ id: "a", provider: "openai", token: "sk-x" });
+    await expect(stored).rejects.toMatchObject({ code: "KEYSTORE_LOCKED" });
+  }, 60_000);
+
+  test("a socket that somebody else could serve", async () => {
+    await using daemon = await startTestDaemon({ engine: "process" });
+    using directory = tempDirectory();
+    const open = join(directory.path, "open");
+    mkdirSync(open);
+    symlinkSync(daemon.directories.runtime, join(open, "run"));
+    const socket = ["--socket", join(open, "run", "bridge.sock")];
+    expect((await run(["status", ...socket]).finished).code).toBe(0);
+    chmodSync(open, 0o777);
+    const finished = await run(["keystore", "store", "--id", "a", "--provider", "openai", ...socket], {}, "sk-secret")
+      .finished;
+    expect(finished).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/SERVER_NOT_TRUSTED.*every user may write/),
+    });
+    expect(await daemon.client.keystore.list({})).toEqual([]);
+  }, 60_000);
 
   test("an unknown flag", async () => {
     expect(await refuse(["--engin", "auto"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--engin") });

@@ -7,6 +7,8 @@ export interface ConnectOptions {
   readonly sockets: readonly string[];
   /** The key that seals messages; undefined when they are not sealed. */
   readonly sealKey: Uint8Array | undefined;
+  /** The user whose bridge is meant, besides root; this user when undefined. */
+  readonly serverUid: number | undefined;
   readonly signal: AbortSignal;
   /** Whether to connect again when the connection is lost. */
   readonly reconnect: boolean;
@@ -26,12 +28,15 @@ export class CliConnection implements AsyncDisposable {
   }
 
   /** @throws ConnectionError NOT_CONNECTED, or BridgeError UNAUTHENTICATED when the socket may not be opened */
-  static async open({ sockets, sealKey, signal, reconnect }: ConnectOptions): Promise<CliConnection> {
+  static async open({ sockets, sealKey, serverUid, signal, reconnect }: ConnectOptions): Promise<CliConnection> {
     let failure: unknown;
     for (const socketPath of sockets) {
       try {
-        const seal = sealKey === undefined ? {} : { sealKey };
-        const options = { socketPath, signal, ...seal, ...(reconnect ? {} : { reconnect: false as const }) };
+        const server = {
+          ...(sealKey === undefined ? {} : { sealKey }),
+          ...(serverUid === undefined ? {} : { serverUid }),
+        };
+        const options = { socketPath, signal, ...server, ...(reconnect ? {} : { reconnect: false as const }) };
         return new CliConnection(await connect(options), signal);
       } catch (error) {
         signal.throwIfAborted();

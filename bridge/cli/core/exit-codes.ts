@@ -63,6 +63,7 @@ export const exitOfErrorCode = {
   STATE_UNUSABLE: "permission",
   SOCKET_PATH_TOO_LONG: "configInvalid",
   RUNTIME_DIR_UNSAFE: "permission",
+  SERVER_NOT_TRUSTED: "permission",
   ALREADY_RUNNING: "conflict",
   TOKEN_EXISTS: "conflict",
   TOKEN_NOT_FOUND: "notFound",

@@ -13,7 +13,7 @@ export interface Invocation {
   readonly positionals: readonly string[];
   readonly readStdin: ReadStdin;
   /** Connects to the bridge; the connection is closed when the command ends. */
-  connect(options?: { readonly reconnect: boolean }): Promise<CliConnection>;
+  connect(options?: { readonly reconnect?: boolean; readonly socket?: string }): Promise<CliConnection>;
 }
 
 /** Runs a command and returns its exit code. */

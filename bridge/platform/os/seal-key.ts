@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { sealProtocol } from "@armorclaw/protocol/seal";
 import { othersMayReach } from "./file-mode.ts";
+import { untrusted } from "./trusted-file.ts";
 
 /**
  * Reads the key that messages are sealed under: base64 or hexadecimal text.
@@ -24,6 +25,8 @@ export function readSealKey(path: string, setting: "listen.websocket.seal_key_fi
   } catch (cause) {
     throw invalid("cannot be read", cause);
   }
+  const danger = untrusted(path);
+  if (danger !== undefined) throw invalid(`is not safe: ${danger}`);
   if (isOpenToOthers) throw invalid("may be read by others than its owner; chmod 600 it");
   const key = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
   if (key.length !== sealProtocol.keyBytes) throw invalid(`holds no ${sealProtocol.keyBytes} bytes as base64 or hex`);

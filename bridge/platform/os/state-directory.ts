@@ -10,10 +10,11 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { othersMayReach } from "./file-mode.ts";
 import { makeDirectory } from "./make-directory.ts";
+import { untrusted } from "./trusted-file.ts";
 
 /**
  * Makes sure that the state directory exists, belongs to the bridge's user, has mode 0700 and is writable.
@@ -29,6 +30,8 @@ export function openStateDirectory(directory: string): string {
     if (uid !== undefined && stat.uid !== uid) {
       throw new BridgeError("STATE_UNUSABLE", `${directory} belongs to uid ${stat.uid}; the bridge runs as uid ${uid}`);
     }
+    const danger = untrusted(dirname(directory));
+    if (danger !== undefined) throw new BridgeError("STATE_UNUSABLE", `${directory} is not safe: ${danger}`);
     if (othersMayReach(stat)) chmodSync(directory, 0o700);
     return installId(directory);
   } catch (error) {

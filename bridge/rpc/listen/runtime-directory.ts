@@ -1,7 +1,9 @@
 import { closeSync, constants, lstatSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { makeDirectory } from "../../platform/os/make-directory.ts";
 import type { NativeCalls } from "../../platform/os/peer-credentials.ts";
+import { untrusted } from "../../platform/os/trusted-file.ts";
 
 /**
  * Makes a directory if it is not there, and verifies it: a directory, not a symbolic link, of the bridge's own user, and with no
@@ -20,6 +22,8 @@ export function ownDirectory(path: string, mode: number): void {
   if (!stat.isDirectory()) throw unsafe(path, "it is not a directory");
   if (uid === undefined) return;
   if (stat.uid !== uid) throw unsafe(path, `it belongs to uid ${stat.uid}; the bridge runs as uid ${uid}`);
+  const danger = untrusted(dirname(path));
+  if (danger !== undefined) throw unsafe(path, danger);
   const excess = stat.mode & 0o777 & ~mode;
   if (excess !== 0) throw unsafe(path, `its mode is ${octal(stat.mode & 0o777)}; at most ${octal(mode)} is safe`);
 }

@@ -3,6 +3,7 @@ import { type Principal, Role } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { Logger } from "../../logging/index.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { untrusted } from "../../platform/os/trusted-file.ts";
 import type { VerifyJwt } from "./authenticator.ts";
 
 export interface JwtSettings {
@@ -51,6 +52,8 @@ async function load({ issuer, audience, jwks }: JwtSettings): Promise<Keys> {
   if (!jwks.startsWith("https://")) {
     // The version is read before the file, so that a change in between is noticed.
     const version = await versionOf(jwks);
+    const danger = untrusted(jwks);
+    if (danger !== undefined) throw new Error(`${jwks} is not safe: ${danger}`);
     const keys = createLocalJWKSet(JSON.parse(await readFile(jwks, "utf8")));
     const isFresh = () =>
       versionOf(jwks).then(

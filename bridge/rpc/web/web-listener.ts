@@ -5,6 +5,7 @@ import { BridgeError } from "@armorclaw/protocol/errors";
 import type { WebSocketServer } from "ws";
 import type { Logger } from "../../logging/index.ts";
 import { readSealKey } from "../../platform/os/seal-key.ts";
+import { untrusted } from "../../platform/os/trusted-file.ts";
 import { type HttpFrontOptions, type HttpHandler, httpHandler } from "../http/http-front.ts";
 import type { LineServer } from "../ports/line-server.ts";
 import type { Service } from "../ports/service.ts";
@@ -202,8 +203,13 @@ async function createServer(tls: WebListenerOptions["tls"], handle: HttpHandler)
   const { createServer: createTlsServer } = await import("node:https");
   try {
     const pem = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+    for (const file of [tls.certFile, tls.keyFile]) {
+      const danger = untrusted(file);
+      if (danger !== undefined) throw new BridgeError("CONFIG_INVALID", `${file} is not safe: ${danger}`);
+    }
     return createTlsServer({ ...pem, minVersion: "TLSv1.3" }, listener);
   } catch (error) {
+    if (error instanceof BridgeError) throw error;
     throw new BridgeError("CONFIG_INVALID", "The certificate or its key cannot be used", undefined, { cause: error });
   }
 }

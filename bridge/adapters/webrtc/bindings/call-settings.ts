@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
+import { untrusted } from "../../../platform/os/trusted-file.ts";
 import type { CallsSettings } from "../calls/call-types.ts";
 
 /** The configuration's table `webrtc`, as far as calls go. */
@@ -46,8 +47,12 @@ function turnSecret({ turnUrls: urls, turnSecretFile: file }: CallConfig): strin
   if (urls.length === 0) return undefined;
   if (file === undefined) throw new BridgeError("CONFIG_INVALID", "webrtc.turn_urls needs webrtc.turn_secret_file");
   try {
-    return readFileSync(file, "utf8").trim();
+    const secret = readFileSync(file, "utf8").trim();
+    const danger = untrusted(file);
+    if (danger === undefined) return secret;
+    throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} is not safe: ${danger}`);
   } catch (cause) {
+    if (cause instanceof BridgeError) throw cause;
     throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} cannot be read`, undefined, { cause });
   }
 }
