@@ -48,12 +48,8 @@ const send = defineMethod({
   }),
   errors: ["AGENT_NOT_FOUND", "AGENT_OVERLOADED", "TIMED_OUT"],
   example: {
-    params: { agent_id: "heartbeat-1", kind: "ping", reply_within_ms: 1_000 },
-    result: {
-      id: "01f0c6a2-8",
-      reply: { id: "01f0c6a2-9", kind: "pong", data: {} },
-      unread: { messages: 1, bytes: 240, has_reader: true },
-    },
+    params: { agent_id: "heartbeat-1", kind: "ping" },
+    result: { id: "01f0c6a2-8", reply: null, unread: { messages: 1, bytes: 240, has_reader: false } },
   },
 });
 

@@ -43,6 +43,9 @@ test("the doctor reports what is open to others, locked, unbounded or not isolat
   await using bridge = await startTestDaemon({ engine: "process", flags: unsafely });
   chmodSync(bridge.directories.state, 0o755);
   await bridge.client.keystore.lock({});
+  const { runtime, state } = bridge.directories;
+  const byDirectory = await run(["doctor", "--json", "--runtime-dir", runtime, "--state-dir", state], {}).finished;
+  expect(readChecks(byDirectory).of("keystore")).toMatchObject([{ status: "trouble" }]);
   const finished = await bridge.cli(["doctor"]);
   expect(finished.code).toBe(1);
   expect(finished.stdout).toMatch(/^trouble +engine .*does not isolate agents/m);

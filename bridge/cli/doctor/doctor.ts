@@ -44,9 +44,9 @@ function readConfig({ values, io }: Invocation): { finding: Finding; loaded: Loa
   }
 }
 
-async function checkBridge({ connect }: Invocation, loaded: LoadedConfig | undefined): Promise<Finding[]> {
+async function checkBridge({ connect, io }: Invocation, loaded: LoadedConfig | undefined): Promise<Finding[]> {
   try {
-    const connection = await connect();
+    const connection = await connect(socketOf(loaded, io.env["ARMORCLAW_SOCKET"]));
     const status = (await connection.call("bridge.status", {}, callDeadlineMs)) as Result<"bridge.status">;
     const places = {
       runtimeDirectory: status.runtime_dir,
@@ -66,6 +66,16 @@ async function checkBridge({ connect }: Invocation, loaded: LoadedConfig | undef
       ...(await checkHost(loaded?.config.docker.host)),
     ];
   }
+}
+
+/** The socket in the runtime directory that a flag names, or that the configuration names where no variable names a socket. */
+function socketOf(
+  loaded: LoadedConfig | undefined,
+  named: string | undefined,
+): { readonly socket: string } | undefined {
+  const origin = loaded?.origins.get("runtime_dir") ?? "default";
+  const isMeant = origin.startsWith("flag") || (origin !== "default" && named === undefined);
+  return loaded !== undefined && isMeant ? { socket: loaded.socketPath } : undefined;
 }
 
 function whereItWouldRun(loaded: LoadedConfig | undefined): Finding[] {
