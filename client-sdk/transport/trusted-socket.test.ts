@@ -7,7 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 import { tempDirectory } from "../../tests/support/temp.ts";
 import { serveFixtures } from "../../tests/support/wire/serve.ts";
 import { connect } from "../index.ts";
-import { pathFault } from "../trusted-path.ts";
+import { pathFault } from "./trusted-path.ts";
 
 const isRoot = process.getuid?.() === 0;
 const stranger = 65_534;

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { BridgeError } from "@armorclaw/protocol/errors";
-import { type PathFault, pathFault } from "../trusted-path.ts";
 import { ConnectionError } from "../types/errors.ts";
 import type { OpenTransport } from "./transport.ts";
+import { type PathFault, pathFault } from "./trusted-path.ts";
 
 /**
  * Connects only to a socket that nobody but root and the bridge's user can serve. Node cannot ask the kernel who serves a socket. But
