@@ -236,6 +236,11 @@ describe("a listener beyond loopback", () => {
       ].concat(["-keyout", keyFile, "-out", certFile]),
       { stdio: "ignore" },
     );
+    for (const address of ["192.0.2.1:0", "name.invalid:0"])
+      await expect(openWebListener({ address, tls: { certFile, keyFile } })).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringContaining(address),
+      });
     await using open = await openWebListener({ address: "0.0.0.0:0", tls: { certFile, keyFile } });
     const token = await open.mint();
     const statusWith = (maxVersion: "TLSv1.2" | "TLSv1.3") =>

@@ -101,12 +101,7 @@ class HttpListener implements WebListener {
     server.maxConnections = connectionsMax;
     await this.#serveUpgrades(server, webSocket);
     await new Promise<void>((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException) => {
-        const message = `${this.name}: another program listens at ${address}`;
-        reject(
-          error.code === "EADDRINUSE" ? new BridgeError("ADDRESS_IN_USE", message, undefined, { cause: error }) : error,
-        );
-      };
+      const onError = (error: NodeJS.ErrnoException) => reject(listenFailure(this.name, address, error));
       server.once("error", onError);
       server.listen(port, host, () => {
         server.off("error", onError);
@@ -195,6 +190,24 @@ class HttpListener implements WebListener {
     const rules = { boundHost: parseAddress(address).host.toLowerCase(), isTls: tls !== undefined };
     assertOwnHost(request, { ...rules, origins: [...origins, ...(webSocket?.origins ?? [])] });
   }
+}
+
+/** Why nothing listens at a configured address, as far as it has a name. */
+function listenFailure(name: string, address: string, error: NodeJS.ErrnoException): Error {
+  const options = { cause: error };
+  if (error.code === "EADDRINUSE")
+    return new BridgeError("ADDRESS_IN_USE", `${name}: another program listens at ${address}`, undefined, options);
+  const why: Readonly<Record<string, string>> = {
+    EACCES: "this user may not listen there; take a port from 1024",
+    EADDRNOTAVAIL: "no network interface of this machine has the address",
+    EAFNOSUPPORT: "this machine has no such kind of address",
+    ENOTFOUND: "the name has no address",
+    EAI_AGAIN: "the name could not be looked up",
+  };
+  const reason = error.code === undefined ? undefined : why[error.code];
+  return reason === undefined
+    ? error
+    : new BridgeError("CONFIG_INVALID", `${name}: ${address}: ${reason}`, undefined, options);
 }
 
 async function createServer(tls: WebListenerOptions["tls"], handle: HttpHandler): Promise<Server> {
