@@ -1,5 +1,7 @@
 export { agentBundlePath } from "./agent-image/agent-bundle.ts";
 export { selectEngine } from "./containers.ts";
+export { Guard, takePanic } from "./guard/guard.ts";
+export { guardedEngine } from "./guard/guarded-engine.ts";
 export { bootId } from "./kernel/proc.ts";
 export {
   type Container,

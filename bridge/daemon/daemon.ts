@@ -1,9 +1,11 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { aliases, type EngineStatus, type EventEnvelope } from "@armorclaw/protocol";
 import { chargeAgents } from "../access/index.ts";
 import { circuitGauges } from "../adapters/http/index.ts";
 import { AgentStore, agentGauges } from "../agents/index.ts";
 import type { LoadedConfig } from "../config/index.ts";
+import { Guard, guardedEngine, takePanic } from "../containers/index.ts";
 import { DurableEventLog, eventPublisher } from "../events/index.ts";
 import { BridgeState } from "../lifecycle/bridge-state.ts";
 import { LoopMonitor, runServices, type Service } from "../lifecycle/index.ts";
@@ -41,6 +43,8 @@ export interface DaemonOptions {
   readonly until: AbortSignal;
   /** Aborting ends the drain at once. */
   readonly hurry: AbortSignal;
+  /** What a stop may take beyond its grace, whatever hangs. */
+  readonly hardStopMs: number;
   /** Starts the orderly stop from within. */
   readonly stop: () => void;
   /** Called when the socket serves. */
@@ -51,6 +55,9 @@ export interface DaemonOptions {
   /** `$CREDENTIALS_DIRECTORY`, where systemd sets one. */
   readonly credentialsDirectory: string | undefined;
 }
+
+/** Beside the control socket. */
+const panicSocketName = "panic.sock";
 
 /** Opens the store and the engine, composes the services on them and runs the services until they are asked to stop. */
 export async function runDaemon({ config, socketPath }: LoadedConfig, options: DaemonOptions): Promise<void> {
@@ -64,23 +71,48 @@ export async function runDaemon({ config, socketPath }: LoadedConfig, options: D
   using store = new Store(join(config.stateDir, "store.db"), migrations, timestamp(clock), config.store);
   const records = new AgentStore(store);
   const holding = records.holdingEngine();
-  const engine = await composeEngine(config, { installId, native, holding, clock, logger: logging.child("engine") });
+  const opened = await composeEngine(config, { installId, native, holding, clock, logger: logging.child("engine") });
+  const panicFile = join(config.stateDir, "panic-asked-for");
+  const guard = new Guard({
+    socketPath: join(config.runtimeDir, panicSocketName),
+    panicFile,
+    stopGraceMs: config.agents.stopGraceMs,
+    hardStopMs: config.shutdownGraceMs + options.hardStopMs,
+    native,
+    logger: logging.child("guard"),
+  });
+  const engine = guardedEngine(opened, guard);
+  const asked = takePanic(panicFile);
+  if (asked !== undefined) {
+    records.setPanic({ sinceMs: clock.now(), reason: asked });
+    rmSync(panicFile);
+  }
   const log = new DurableEventLog({ store, clock, logger: logging.child("events"), retention: config.events });
   const publish = eventPublisher(log, logging.child("events"));
   const common = { version, installId, config, clock, random: Math.random, logging, native };
   const ground: Ground = { ...common, store, records, engine, log, publish };
   const stopping = { graceMs: config.shutdownGraceMs, stop: options.stop };
   const logger = logging.child("daemon");
-  await runServices(compose(ground, socketPath, options, stopping), {
-    until: options.until,
-    hurry: options.hurry,
-    graceMs: () => stopping.graceMs,
-    onPhase: (phase, service) => logger.info({ phase, service }, "lifecycle"),
-  });
+  try {
+    await runServices(compose(ground, socketPath, options, stopping, guard), {
+      until: options.until,
+      hurry: options.hurry,
+      graceMs: () => stopping.graceMs,
+      onPhase: (phase, service) => logger.info({ phase, service }, "lifecycle"),
+    });
+  } finally {
+    await guard.close();
+  }
 }
 
 /** The composition root: it constructs every service. The array is the start order; drain and stop go the other way. */
-function compose(ground: Ground, socketPath: string, options: DaemonOptions, stopping: Stopping): readonly Service[] {
+function compose(
+  ground: Ground,
+  socketPath: string,
+  options: DaemonOptions,
+  stopping: Stopping,
+  guard: Guard,
+): readonly Service[] {
   const { clock, random, config, engine, log, logging, native, publish, store } = ground;
   const { credentialsDirectory, validateResults } = options;
   const info = describeBridge(ground, socketPath, stopping);
@@ -143,6 +175,12 @@ function compose(ground: Ground, socketPath: string, options: DaemonOptions, sto
     },
     ...listeners.services,
     createControlListener({ ...sockets, clock, path: socketPath, sealing }),
+    {
+      name: "guard",
+      start: async () => guard.start((reason) => supervisor.panic(reason)),
+      // It stays until everything else has stopped.
+      stop: async () => undefined,
+    },
     new BridgeState(info, publish, () => {
       log.watch({ channels: [">"] }, options.onEvent);
       options.onServing(engine.status);

@@ -41,6 +41,7 @@ async function serve(loaded: LoadedConfig, logging: Logging, { io, out, signal }
     logging,
     until: AbortSignal.any([until, signal]),
     hurry,
+    hardStopMs,
     stop,
     validateResults: io.env["ARMORCLAW_TEST_VALIDATE"] === "1",
     credentialsDirectory: io.env["CREDENTIALS_DIRECTORY"],

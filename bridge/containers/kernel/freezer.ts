@@ -30,6 +30,9 @@ export function thaw(pid: number): void {
   else write(freezer.file, freezer.values.thawed);
 }
 
+/** The file that freezes the container of a process; undefined where it has no cgroup of its own. */
+export const freezerFile = (pid: number): string | undefined => freezerOf(pid)?.file;
+
 /** Returns undefined where the process shares its cgroup with the bridge, which must not freeze itself. */
 function freezerOf(pid: number): Freezer | undefined {
   const own = cgroupDirectory(pid, "freezer");

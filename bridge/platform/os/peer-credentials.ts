@@ -16,6 +16,8 @@ export interface NativeCalls {
   peerCredentials(socket: Socket): PeerCredentials | undefined;
   /** Whether the peer has closed both directions, and not only the one that it writes to. */
   hasHungUp(socket: Socket): boolean;
+  /** Whether a descriptor has something to read. */
+  isReadable(fd: number): boolean;
   /** Keeps the memory out of core files and from other processes of the same user. @returns whether that succeeded */
   hideMemory(): boolean;
   /** Takes the exclusive lock of an open file or directory. The kernel releases it with the descriptor. */
@@ -32,6 +34,7 @@ export interface NativeCalls {
 const solSocket = 1;
 const soPeercred = 17;
 const credentialsBytes = 12;
+const pollIn = 0x1;
 const pollHup = 0x10;
 const prSetDumpable = 4;
 const adviseDontNeed = 4;
@@ -61,6 +64,7 @@ export function loadNativeCalls(): NativeCalls | undefined {
     return {
       peerCredentials: (socket) => readCredentials(socket, getsockopt),
       hasHungUp: (socket) => readHangUp(socket, poll),
+      isReadable: (fd) => (pollOnce(fd, pollIn, poll) & pollIn) !== 0,
       hideMemory: () => setrlimit(rlimitCore, [0, 0]) === 0 && prctl(prSetDumpable, 0, 0, 0, 0) === 0,
       tryLock: (fd) => flock(fd, lockExclusive | lockNonBlocking) === 0,
       closeOnExec: (fd) => void fcntl(fd, setDescriptorFlags, "int", descriptorCloseOnExec),
@@ -133,8 +137,13 @@ function readCredentials(
 function readHangUp(socket: Socket, poll: Koffi.KoffiFunc<(...values: unknown[]) => number>): boolean {
   const fd = descriptorOf(socket);
   if (fd < 0) return true;
-  // struct pollfd { int fd; short events; short revents; }: poll reports a hang-up without being asked for it.
-  const request = Int16Array.of(0, 0, 0, 0);
+  // `poll` reports a hang-up without being asked for it.
+  return (pollOnce(fd, 0, poll) & pollHup) !== 0;
+}
+
+/** What is so of a descriptor now: struct pollfd { int fd; short events; short revents; }. */
+function pollOnce(fd: number, events: number, poll: Koffi.KoffiFunc<(...values: unknown[]) => number>): number {
+  const request = Int16Array.of(0, 0, events, 0);
   new Int32Array(request.buffer, 0, 1)[0] = fd;
-  return poll(request, 1, 0) > 0 && ((request[3] ?? 0) & pollHup) !== 0;
+  return poll(request, 1, 0) > 0 ? (request[3] ?? 0) : 0;
 }
