@@ -16,10 +16,14 @@ function stateOf(pid: number): string | undefined {
 }
 
 async function runningAgent(bridge: TestDaemon): Promise<number> {
-  return await until("the agent runs", async () => {
-    const [agent] = (await bridge.client.agent.list()).agents;
-    return agent?.state === "running" ? (agent.pid ?? undefined) : undefined;
-  }, 60_000);
+  return await until(
+    "the agent runs",
+    async () => {
+      const [agent] = (await bridge.client.agent.list()).agents;
+      return agent?.state === "running" ? (agent.pid ?? undefined) : undefined;
+    },
+    60_000,
+  );
 }
 
 const panicSocket = (bridge: TestDaemon) => join(bridge.directories.runtime, "panic.sock");
