@@ -20,6 +20,8 @@ const tasks: Readonly<Record<string, Task>> = {
     "tests/faults/matrix",
   ),
   budget: { script: "scripts/faults-budget.ts" },
+  soak: { script: "tests/faults/soak.ts", before: buildAgent },
+  chaos: { script: "tests/faults/chaos.ts", before: buildAgent },
   containers: { script: "tests/faults/containers.ts", args: ["--nightly"], before: buildAgent },
   windows: { script: "scripts/test-windows.ts" },
 };
