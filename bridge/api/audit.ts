@@ -4,7 +4,7 @@ import type { Handlers } from "../rpc/index.ts";
 import type { BackupHeader } from "../store/index.ts";
 
 /** Copies the store to a file. */
-export type MakeBackup = (path: string) => BackupHeader;
+export type MakeBackup = (path: string) => Promise<BackupHeader>;
 
 export function auditHandlers(
   audit: Audit,
@@ -38,8 +38,8 @@ export function auditHandlers(
       }
       return { records, last_seq: last };
     },
-    "backup.create": ({ path }) => {
-      const { bytes, sha256, createdAt } = backUp(path);
+    "backup.create": async ({ path }) => {
+      const { bytes, sha256, createdAt } = await backUp(path);
       return { path, bytes, sha256, created_at: createdAt };
     },
   };

@@ -27,7 +27,7 @@ import { timestamp } from "../platform/clock.ts";
 import { HostMeter } from "../platform/os/host-info.ts";
 import { withoutTrailingSlashes } from "../platform/trailing-slashes.ts";
 import { builtinHandlers, type Handlers, type RpcServer } from "../rpc/index.ts";
-import { backUp } from "../store/index.ts";
+import { Backups } from "../store/index.ts";
 import type { composeAgents } from "./agents.ts";
 import type { composeBudget } from "./budget.ts";
 import type { composeCalls } from "./calls.ts";
@@ -65,8 +65,8 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const doctor = new Doctor({ ...ground, loop, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
-  const backup = (path: string) =>
-    backUp(store, config.stateDir, path, { createdAt: timestamp(clock), version, installId });
+  const backups = new Backups(store, config.stateDir);
+  const backup = (path: string) => backups.make(path, { createdAt: timestamp(clock), version, installId });
   return {
     ...builtinHandlers(version, contract),
     ...bridgeHandlers({ info, engine, agents: supervisor, clock, keystore, store, doctor, loop }),

@@ -33,7 +33,7 @@ describe("DurableEventLog.publish()", () => {
     const seen = await t.log.publish(draft("b", { isVolatile: true }));
     // This is the state that a crash now would leave.
     const copy = `${t.path}.copy`;
-    t.store.copyTo(copy);
+    await t.store.copyTo(copy);
     using store = new Store(copy, eventsMigrations, "2026-11-21T08:00:00.000Z");
     const reserved = Number(store.read((sql) => sql.get("SELECT reserved FROM event_state"))?.["reserved"]);
     expect(reserved).toBeGreaterThanOrEqual(seen.seq);

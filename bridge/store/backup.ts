@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { Connection } from "./database.ts";
@@ -21,44 +22,52 @@ const magic = "armorclaw-backup 1 ";
 const headBytesMax = 4_096;
 const chunkBytes = 1_048_576;
 
-/** Copies the store and writes a backup of the copy. @param directory holds the copy meanwhile */
-export function backUp(
-  store: Pick<Store, "copyTo">,
-  directory: string,
-  target: string,
-  facts: BackupFacts,
-): BackupHeader {
-  const copy = join(directory, `backup-${process.pid}.db`);
-  rmSync(copy, { force: true });
-  try {
-    store.copyTo(copy);
-    return packBackup(copy, target, facts);
-  } finally {
-    rmSync(copy, { force: true });
+/** Makes backups of the running store, one at a time. */
+export class Backups {
+  readonly #store: Pick<Store, "copyTo">;
+  readonly #copyPath: string;
+  #isRunning = false;
+
+  /** @param directory holds the copy of the database while a backup is made */
+  constructor(store: Pick<Store, "copyTo">, directory: string) {
+    this.#store = store;
+    this.#copyPath = join(directory, "backup.db");
+  }
+
+  /** @throws BridgeError BACKUP_FAILED when the target exists or cannot be written, or another backup is being made */
+  async make(target: string, facts: BackupFacts, onProgress?: (copied: number, all: number) => void) {
+    if (this.#isRunning) throw new BridgeError("BACKUP_FAILED", "Another backup is being made");
+    this.#isRunning = true;
+    // A bridge that was killed may have left one.
+    rmSync(this.#copyPath, { force: true });
+    try {
+      await this.#store.copyTo(this.#copyPath, onProgress);
+      return await packBackup(this.#copyPath, target, facts);
+    } finally {
+      rmSync(this.#copyPath, { force: true });
+      this.#isRunning = false;
+    }
   }
 }
 
 /** Writes a backup of the database copy at `copyPath`. The target must not exist; an incomplete one is removed. */
-export function packBackup(copyPath: string, target: string, facts: BackupFacts): BackupHeader {
-  const source = openSync(copyPath, "r");
+export async function packBackup(copyPath: string, target: string, facts: BackupFacts): Promise<BackupHeader> {
   const partial = `${target}.partial`;
   try {
     closeSync(openSync(target, "wx", 0o600));
   } catch (error) {
-    closeSync(source);
     throw failed(target, error);
   }
   try {
+    await using source = await open(copyPath, "r");
     const hash = hashOf(facts);
-    const bytes = pump(source, 0, hash, undefined);
+    const bytes = await pumpInTurns(source, (chunk) => void hash.update(chunk));
     const header = { ...facts, bytes, sha256: hash.digest("hex") };
-    const fd = openSync(partial, "wx", 0o600);
-    try {
-      writeSync(fd, `${magic}${JSON.stringify(header)}\n`);
-      pump(source, 0, createHash("sha256"), fd);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+    {
+      await using file = await open(partial, "wx", 0o600);
+      await file.appendFile(`${magic}${JSON.stringify(header)}\n`);
+      await pumpInTurns(source, (chunk) => file.appendFile(chunk));
+      await file.sync();
     }
     renameSync(partial, target);
     syncDirectory(dirname(target));
@@ -66,8 +75,17 @@ export function packBackup(copyPath: string, target: string, facts: BackupFacts)
   } catch (error) {
     for (const path of [partial, target]) rmSync(path, { force: true });
     throw failed(target, error);
-  } finally {
-    closeSync(source);
+  }
+}
+
+/** Hands on a file from its start, chunk by chunk; other work of the bridge runs between two of them. @returns how many bytes */
+async function pumpInTurns(source: FileHandle, take: (chunk: Uint8Array) => unknown): Promise<number> {
+  const chunk = Buffer.alloc(chunkBytes);
+  for (let bytes = 0; ; ) {
+    const { bytesRead } = await source.read(chunk, 0, chunkBytes, bytes);
+    if (bytesRead === 0) return bytes;
+    await take(chunk.subarray(0, bytesRead));
+    bytes += bytesRead;
   }
 }
 
@@ -130,14 +148,14 @@ function checkDatabase(path: string): void {
 const hashOf = ({ createdAt, version, installId }: BackupFacts): Hash =>
   createHash("sha256").update(JSON.stringify([createdAt, version, installId]));
 
-/** Hashes the bytes from `at` to the end, and copies them to `target` when it is given. @returns how many bytes */
-function pump(source: number, at: number, hash: Hash, target: number | undefined): number {
+/** Hashes the bytes from `at` to the end, and copies them to `target`. @returns how many bytes */
+function pump(source: number, at: number, hash: Hash, target: number): number {
   const chunk = Buffer.alloc(chunkBytes);
   for (let bytes = 0; ; ) {
     const read = readSync(source, chunk, 0, chunkBytes, at + bytes);
     if (read === 0) return bytes;
     hash.update(chunk.subarray(0, read));
-    if (target !== undefined) writeSync(target, chunk, 0, read);
+    writeSync(target, chunk, 0, read);
     bytes += read;
   }
 }

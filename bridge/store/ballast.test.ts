@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { describeIf } from "../../tests/support/machine/require-part.ts";
 import { tempDirectory } from "../../tests/support/temp.ts";
-import { type Migration, packBackup, Store, unpackBackup } from "./index.ts";
+import { Backups, type Migration, packBackup, Store, unpackBackup } from "./index.ts";
 
 const now = "2026-11-21T08:00:00.000Z";
 const tables: Migration = {
@@ -67,37 +67,72 @@ describeIf(canMount, "a file system can only be mounted by root", "a full disk",
 });
 
 describe("a backup", () => {
-  const make = () => {
+  const make = async () => {
     const copy = join(directory.path, "copy.db");
     using store = new Store(join(directory.path, "store.db"), [tables], now);
     store.writeNow((sql) => sql.run("INSERT INTO things VALUES ('kept', zeroblob(10))"));
-    store.copyTo(copy);
+    await store.copyTo(copy);
     const target = join(directory.path, "one.acb");
-    const header = packBackup(copy, target, { createdAt: now, version: "0.1.0", installId: "0123456789ab" });
+    const header = await packBackup(copy, target, { createdAt: now, version: "0.1.0", installId: "0123456789ab" });
     rmSync(copy);
     return { target, header };
   };
 
-  test("restores the database unchanged, and only its owner may read it", () => {
-    const { target, header } = make();
+  test("restores the database unchanged, and only its owner may read it", async () => {
+    const { target, header } = await make();
     const out = join(directory.path, "out.db");
     expect(unpackBackup(target, out)).toEqual(header);
     using store = new Store(out, [tables], now);
     expect(store.read((sql) => sql.get("SELECT name FROM things"))).toEqual({ name: "kept" });
   });
 
-  test("does not replace a file", () => {
-    const { target } = make();
+  test("is consistent while writes go on, and lets them go on", async () => {
+    using store = new Store(join(directory.path, "busy.db"), [tables], now);
+    store.writeNow((sql) => {
+      for (let n = 0; n < 2_000; n++) sql.run("INSERT INTO things VALUES (?, zeroblob(4000))", `old ${n}`);
+    });
+    const backups = new Backups(store, directory.path);
+    const target = join(directory.path, "busy.acb");
+    let isDone = false;
+    let pairs = 0;
+    const write = async () => {
+      // Both rows of a pair are one commit.
+      for (; !isDone; pairs++)
+        await store.write((sql) => {
+          sql.run("INSERT INTO things VALUES (?, zeroblob(4000))", `left ${pairs}`);
+          sql.run("INSERT INTO things VALUES (?, zeroblob(4000))", `right ${pairs}`);
+        });
+    };
+    const writing = write();
+    const seen: number[] = [];
+    const made = backups.make(target, { createdAt: now, version: "0", installId: "" }, (copied) => seen.push(copied));
+    await expect(backups.make(`${target}2`, { createdAt: now, version: "0", installId: "" })).rejects.toThrow(
+      "Another",
+    );
+    await made;
+    isDone = true;
+    await writing;
+    expect([pairs > 1, seen.length > 10]).toEqual([true, true]);
+    const out = join(directory.path, "busy-out.db");
+    unpackBackup(target, out);
+    using copy = new Store(out, [tables], now);
+    const count = (name: string) =>
+      copy.read((sql) => sql.get("SELECT count(*) AS n FROM things WHERE name LIKE ?", name)?.["n"]);
+    expect([count("old %"), count("left %")]).toEqual([2_000, count("right %")]);
+  });
+
+  test("does not replace a file", async () => {
+    const { target } = await make();
     const before = readFileSync(target);
-    expect(() => packBackup(target, target, { createdAt: now, version: "0", installId: "" })).toThrow(
+    await expect(packBackup(target, target, { createdAt: now, version: "0", installId: "" })).rejects.toThrow(
       "it exists already",
     );
     expect(readFileSync(target)).toEqual(before);
     expect(existsSync(`${target}.partial`)).toBe(false);
   });
 
-  test("with any byte flipped is refused", () => {
-    const { target } = make();
+  test("with any byte flipped is refused", async () => {
+    const { target } = await make();
     const good = readFileSync(target);
     const bad = join(directory.path, "bad.acb");
     const out = join(directory.path, "out.db");

@@ -1,4 +1,5 @@
 import { chmodSync } from "node:fs";
+import { backup } from "node:sqlite";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { Ballast } from "./ballast.ts";
 import { Connection, type Sql } from "./database.ts";
@@ -6,6 +7,9 @@ import { type Migration, migrate } from "./migrations.ts";
 
 /** The most writes that wait for one commit. `write` refuses more: the disk does not keep up. */
 const queuedWritesMax = 100_000;
+
+/** The pages that a copy takes at once. Writes wait meanwhile. */
+const copyPages = 64;
 
 export interface StoreOptions {
   /** The size of the file that reserves room beside the database, and is released when the disk is full; 0 for none. */
@@ -82,9 +86,19 @@ export class Store implements Disposable {
     );
   }
 
-  /** Makes a consistent copy of the database in a file that must not exist. */
-  copyTo(path: string): void {
-    this.#guarded(() => this.#connection.run("VACUUM INTO ?", path));
+  /**
+   * Makes a consistent copy of the database in a file that must not exist. Other work goes on: what is written meanwhile is in the copy too.
+   * @param onProgress gets the pages that are copied, and all of them
+   */
+  async copyTo(path: string, onProgress: (copied: number, all: number) => void = () => undefined): Promise<void> {
+    try {
+      await backup(this.#connection.database, path, {
+        rate: copyPages,
+        progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
+      });
+    } catch (error) {
+      throw storeError(error);
+    }
   }
 
   [Symbol.dispose](): void {

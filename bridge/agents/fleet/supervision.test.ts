@@ -93,6 +93,23 @@ describe("a restart of the bridge", () => {
     await supervisor.stop();
   });
 
+  test("adopts the agents that come back, whatever others do that stand still", async () => {
+    const engine = new FakeEngine();
+    const records = new MemoryRecords();
+    const ids = Array.from({ length: 40 }, (_, index) => `pulse-${index + 1}`);
+    for (const [index, agentId] of ids.entries()) {
+      await records.put(record(agentId, 4, { slot: index }) as never);
+      engine.leftovers.push({ id: `${agentId}.4` as ContainerId, agentId, epoch: 4, running: true });
+      engine.adoptable.set(`${agentId}.4`, new FakeContainer({ agentId: agentId as never, epoch: 4 }));
+    }
+    const last = "pulse-40";
+    const { supervisor } = setUp({ max: 40 }, { engine, records, greets: (agentId) => agentId === last });
+    supervisor.begin();
+    expect(await whenRunning(supervisor, last)).toMatchObject({ epoch: 4 });
+    expect(supervisor.list(false).filter(({ state }) => state === "starting")).toHaveLength(39);
+    await supervisor.stop();
+  });
+
   test("restarts an agent that cannot be adopted, without counting a crash", async () => {
     const engine = new FakeEngine();
     const records = new MemoryRecords();

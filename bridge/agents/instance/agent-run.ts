@@ -10,11 +10,14 @@ import type { AgentEvents } from "./agent-events.ts";
 import type { AgentPlan } from "./agent-plan.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { HeartbeatMonitor } from "./heartbeat-monitor.ts";
+import type { StartQueue } from "./start-queue.ts";
 
 export interface AgentRunDeps {
   readonly engine: Engine;
   readonly endpoints: AgentEndpoints;
   readonly workspaces: Workspaces;
+  /** Bounds how many containers are adopted at once. */
+  readonly starts: Pick<StartQueue, "run">;
   readonly status: AgentStatus;
   readonly events: AgentEvents;
   readonly log: Pick<AgentLog, "writeOutput" | "lastSeen">;
@@ -191,14 +194,14 @@ export class AgentRun {
 
   /** Starts the container, or adopts the one of an earlier bridge. */
   async #obtain(endpointDirectory: string, deadline: AbortSignal, adopted?: ContainerId) {
-    const { engine, workspaces } = this.#deps;
+    const { engine, workspaces, starts } = this.#deps;
     const { agentId, slot, manifest } = this.#plan;
     const sizeBytes = manifest.workspace?.size_bytes;
     const spec = { ...this.#plan, epoch: this.epoch, endpointDirectory };
     if (adopted !== undefined)
-      return await engine.adopt(
-        { ...spec, workspace: sizeBytes === undefined ? undefined : { sizeBytes } },
-        adopted,
+      return await starts.run(
+        () =>
+          engine.adopt({ ...spec, workspace: sizeBytes === undefined ? undefined : { sizeBytes } }, adopted, deadline),
         deadline,
       );
     if (sizeBytes === undefined) return await engine.start(spec, deadline);

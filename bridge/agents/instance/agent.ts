@@ -217,7 +217,9 @@ export class Agent {
     try {
       if (adopted === undefined)
         await starts.untilReady(manifest.after, onWait, stopping, isPatient ? undefined : settings.helloDeadlineMs);
-      const run = await starts.run(() => this.#startRun(adopted), stopping);
+      // An adopted agent comes back in its own time. Others must not wait for one that stands still.
+      const begin = () => this.#startRun(adopted);
+      const run = await (adopted === undefined ? starts.run(begin, stopping) : begin());
       first.resolve();
       if (this.#record.isPaused && this.state === "running") await this.pause();
       this.#status.exit = await this.#idleSuspend.untilEnd(run, stopping);

@@ -89,6 +89,8 @@ export function setUp(
   overrides: Partial<SupervisorSettings> = {},
   options: {
     hello?: boolean;
+    /** Which agents say hello; all when left out. */
+    greets?: (agentId: string) => boolean;
     records?: MemoryRecords;
     engine?: FakeEngine;
     clock?: Clock;
@@ -107,7 +109,7 @@ export function setUp(
         async open(agentId, epoch) {
           const directory = `/run/agents/${agentId}.${epoch}`;
           opened.push(directory);
-          if (options.hello !== false)
+          if (options.hello !== false && options.greets?.(agentId) !== false)
             void supervisor
               .get(agentId)
               .hello()
