@@ -77,6 +77,43 @@ describe("DurableEventLog.publish()", () => {
   });
 });
 
+describe("DurableEventLog.follow()", () => {
+  test("costs a publisher nothing for those whose selector excludes the event", async () => {
+    await using t = await openTestLog();
+    let offers = 0;
+    for (let n = 0; n < 500; n++)
+      t.log.follow({ offer: () => void (offers += 1) }, { channels: [n % 2 === 0 ? `agent.a${n}.>` : `task.${n}`] });
+    await t.log.publish(draft("agent.a0.made"));
+    await t.log.publish(draft("room.a0"));
+    expect(offers).toBe(1);
+  });
+
+  test("delivers to thousands in turns, in order, and nothing is missed by who was served last", async () => {
+    await using t = await openTestLog();
+    const sinks = Array.from({ length: 2_500 }, () => new TestSink());
+    for (const sink of sinks) subscribeLive(t.log, all, sink, {});
+    await turns();
+    const published = Array.from({ length: 5 }, (_, n) => t.log.publish(draft("a", { isVolatile: n % 2 === 0 })));
+    const seqs = seqsOf(await Promise.all(published)).sort((a, b) => a - b);
+    expect(sinks.at(-1)?.seqs).not.toEqual(seqs);
+    await until("all are delivered", () => t.log.delivered === t.log.lastSeq);
+    for (const sink of sinks) expect(sink.seqs).toEqual(seqs);
+  });
+
+  test("moves the position of a reader past what is for others", async () => {
+    await using t = await openTestLog();
+    const consumers = new Consumers({ log: t.log, store: t.store, logger: silentLogger });
+    const key = { owner: "user:0", name: "rare" };
+    const choices = { ackDeadlineMs: 60_000, attemptsMax: 3, unackedMax: 100 };
+    const subscription = await consumers.connect(key, { channels: ["rare"] }, choices, new TestSink(), undefined);
+    subscription.start();
+    await turns();
+    const { seq } = await t.log.publish(draft("other"));
+    consumers.disconnect(key, subscription);
+    await until("its position is stored", () => consumers.list().some(({ cursor }) => cursor === seq));
+  });
+});
+
 describe("DurableEventLog.transact()", () => {
   test("stores an event if and only if its cause is stored", async () => {
     await using t = await openTestLog();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { BridgeError, type EventEnvelope, limits } from "@armorclaw/protocol";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
@@ -6,6 +7,7 @@ import type { Sql, Store } from "../store/index.ts";
 import type { EventDraft, EventPage, Logged, LogPage } from "./event-log.ts";
 import { type ReadableLog, readHistory, readNewest, searchHistory } from "./history.ts";
 import { compileSelector, type EventSelector } from "./match/selector.ts";
+import { SelectorIndex } from "./match/selector-index.ts";
 import { type LogReader, Retention, type RetentionSettings } from "./retention.ts";
 import { Sequence } from "./sequence.ts";
 import {
@@ -19,6 +21,9 @@ import {
   saveIsOpen,
 } from "./store.ts";
 import { VolatileBuffer } from "./volatile-buffer.ts";
+
+/** How many followers are offered events before other work of the bridge runs. */
+const offersPerTurn = 1_000;
 
 /** Receives every event once it is durable (a volatile one at once), in the order of `seq`. Must not block or throw. */
 export interface Follower {
@@ -44,10 +49,13 @@ export class DurableEventLog implements Service, ReadableLog {
   readonly #store: Store;
   readonly #sequence: Sequence;
   readonly #retention: Retention;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new SelectorIndex<Follower>();
   /** Events that have a number and were not delivered yet: each waits until all before it are stored or have failed. */
   #queue: Entry[] = [];
   #isDelivering = false;
+  /** The receivers of the first event of the queue that wait for a further turn of the loop. */
+  #receivers: Follower[] | undefined;
+  #delivered = 0;
   #isStopped = false;
   readonly #volatile: VolatileBuffer;
   /** Transactions that are not committed yet. A volatile event that is published meanwhile is flushed, since its number is lower. */
@@ -61,7 +69,7 @@ export class DurableEventLog implements Service, ReadableLog {
     this.clock = clock;
     this.#sequence = new Sequence(store, logger);
     this.#retention = new Retention({ store, clock, logger }, retention);
-    this.#retention.addReaders(() => [...this.#followers].flatMap(({ reader }) => reader ?? []));
+    this.#retention.addReaders(() => this.#followers.all().flatMap(({ reader }) => reader ?? []));
     const insert = (sql: Sql, logged: Logged) => this.#insert(sql, logged, true);
     const onStored = (stored: readonly Logged[]) => {
       for (const logged of stored) this.#count(logged, true);
@@ -82,6 +90,7 @@ export class DurableEventLog implements Service, ReadableLog {
   async drain(): Promise<void> {
     this.#volatile.flush();
     await this.#store.write(() => undefined);
+    await this.#untilDelivered();
   }
 
   async stop(): Promise<void> {
@@ -90,6 +99,7 @@ export class DurableEventLog implements Service, ReadableLog {
     this.#volatile.flush();
     // The writes that are queued before this one share its commit.
     await this.#store.write((sql) => saveIsOpen(sql, false));
+    await this.#untilDelivered();
     this.#sequence.stop();
   }
 
@@ -128,7 +138,7 @@ export class DurableEventLog implements Service, ReadableLog {
     return await this.transact((_, emit) => emit(draft));
   }
 
-  /** Runs `work` in one transaction with the events that it emits. Resolves when they are durable and delivered. */
+  /** Runs `work` in one transaction with the events that it emits. Resolves when they are durable, and their delivery has begun. */
   transact<T>(work: (sql: Sql, emit: Emit) => T): Promise<T> {
     this.#volatile.flush();
     this.#transactions += 1;
@@ -230,20 +240,25 @@ export class DurableEventLog implements Service, ReadableLog {
     return text;
   }
 
-  follow(follower: Follower): () => void {
-    this.#followers.add(follower);
-    return () => void this.#followers.delete(follower);
+  /** Up to this `seq` every event was delivered to all followers that want it. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** @param selector with it, the follower is offered no event that the selector excludes by its channel or type */
+  follow(follower: Follower, selector?: EventSelector): () => void {
+    return this.#followers.add(follower, selector);
   }
 
   /** Calls `onEvent` with each matching event from now on. For the bridge's own services: `onEvent` must not block or throw. */
   watch(selector: EventSelector, onEvent: (event: EventEnvelope) => void): { close(): void } {
     const matches = compileSelector(selector);
-    const close = this.follow({
+    const follower: Follower = {
       offer: ({ event, audience }) => {
         if (audience === null && matches(event)) onEvent(event);
       },
-    });
-    return { close };
+    };
+    return { close: this.follow(follower, selector) };
   }
 
   #publishVolatile(draft: EventDraft): EventEnvelope {
@@ -313,19 +328,45 @@ export class DurableEventLog implements Service, ReadableLog {
     this.#deliver();
   }
 
-  /** Delivers the events that no earlier one holds up. An event that a follower publishes meanwhile is delivered after them. */
+  /**
+   * Delivers the events that no earlier one holds up. An event that a follower publishes meanwhile is delivered after them. An event
+   * for very many followers is delivered in several turns of the loop, and those after it wait.
+   */
   #deliver(): void {
     if (this.#isDelivering) return;
     this.#isDelivering = true;
     let delivered = 0;
+    let room = offersPerTurn;
     for (const { state, logged } of this.#queue) {
       if (state === "waiting") break;
+      if (state === "stored") {
+        const receivers = this.#receivers ?? this.#receiversOf(logged);
+        for (const follower of receivers.slice(0, room)) if (this.#followers.has(follower)) follower.offer(logged);
+        this.#receivers = receivers.length > room ? receivers.slice(room) : undefined;
+        room = Math.max(0, room - receivers.length);
+        if (this.#receivers !== undefined) break;
+      }
       delivered += 1;
-      if (state === "failed") continue;
-      for (const follower of this.#followers) follower.offer(logged);
+      this.#delivered = Math.max(this.#delivered, logged.event.seq);
     }
     this.#queue.splice(0, delivered);
+    if (this.#receivers === undefined) this.#isDelivering = false;
+    else setImmediate(() => this.#deliverOn());
+  }
+
+  #deliverOn(): void {
     this.#isDelivering = false;
+    this.#deliver();
+  }
+
+  #receiversOf({ event, audience }: Logged): Follower[] {
+    // What is for one named subscription is so on any channel.
+    return audience === null ? this.#followers.candidates(event.channel, event.type) : this.#followers.all();
+  }
+
+  /** Resolves once nothing that may be delivered waits for a further turn. */
+  async #untilDelivered(): Promise<void> {
+    while (this.#receivers !== undefined) await nextTurn();
   }
 }
 

@@ -50,7 +50,8 @@ export class Feed implements Follower {
 
   /** Every event up to this `seq` was delivered, or is not for this reader. */
   get position(): number {
-    return this.#position;
+    // The log offers a feed only what it may want. A reader that keeps up has passed what was for others.
+    return this.#state === "current" ? Math.max(this.#position, this.#log.delivered) : this.#position;
   }
 
   get reader(): LogReader | undefined {
@@ -67,12 +68,13 @@ export class Feed implements Follower {
   }
 
   start(): void {
-    this.#unfollow = this.#log.follow(this);
+    this.#unfollow = this.#log.follow(this, this.#options.selector);
     this.wake();
   }
 
   stop(): void {
     this.#unfollow?.();
+    this.#position = this.position;
     this.#state = "stopped";
   }
 
@@ -102,6 +104,7 @@ export class Feed implements Follower {
         if (isWanted) this.#options.deliver(event);
         return;
       }
+      this.#position = this.position;
       this.#state = "behind";
       this.#slowSince = this.#position;
     }

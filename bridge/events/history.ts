@@ -10,6 +10,8 @@ import { compileSelector, type EventSelector, isAlive } from "./match/selector.t
 const rowsPerTurn = 250;
 /** After so many rows in the log's order, the index of channels is asked whether the events are rare. */
 const rowsInOrderMax = 500;
+/** The most rows of a page that is read at once. */
+const rowsOfPageMax = 5_000;
 /** The most rows that one call looks at. It then returns what it has found and where to go on. */
 const rowsPerCallMax = 20_000;
 
@@ -68,7 +70,7 @@ class Found {
 /** Events after the cursor, oldest first, of the next rows in the log's order. */
 export function readHistory(log: ReadableLog, selector: EventSelector, cursor: number, limit: number): EventPage {
   const found = new Found(log, selector, limit);
-  const { at, isEnd } = readOn(log, found, log.resumeAt(cursor), rowsInOrderMax);
+  const { at, isEnd } = readOn(log, found, log.resumeAt(cursor), rowsOfPageMax);
   return pageOf(log, found, cursor, at, isEnd);
 }
 
