@@ -39,20 +39,27 @@ export const anchorLog = (log: { info(fields: object, message: string): void }):
 
 const anchorKey = (key: Uint8Array) => Buffer.from(hkdfSync("sha256", key, "", "armorclaw anchor 1", 32));
 
-export function anchorLine(key: Uint8Array, { seq, mac }: Link, time: string): string {
+export const anchorLine = (key: Uint8Array, link: Link, time: string): string => signedLine(anchorKey(key), link, time);
+
+function signedLine(ownKey: Uint8Array, { seq, mac }: Link, time: string): string {
   const code = Buffer.from(mac).toString("hex");
-  const signature = createHmac("sha256", anchorKey(key)).update(`${seq} ${code} ${time}`).digest("hex");
+  const signature = createHmac("sha256", ownKey).update(`${seq} ${code} ${time}`).digest("hex");
   return `${seq} ${code} ${time} ${signature}`;
 }
 
-/** @returns undefined for a line that the bridge did not write */
-export function parseAnchor(
-  key: Uint8Array,
-  line: string,
-): { readonly seq: number; readonly code: string } | undefined {
-  const [seq = "", code = "", time = ""] = line.split(" ");
-  const isOurs = line === anchorLine(key, { seq: Number(seq), mac: Buffer.from(code, "hex") }, time);
-  return isOurs ? { seq: Number(seq), code } : undefined;
+export interface Anchor {
+  readonly seq: number;
+  readonly code: string;
+}
+
+/** Reads lines of one key. It returns undefined for a line that the bridge did not write. */
+export function anchorParser(key: Uint8Array): (line: string) => Anchor | undefined {
+  const ownKey = anchorKey(key);
+  return (line) => {
+    const [seq = "", code = "", time = ""] = line.split(" ");
+    const isOurs = line === signedLine(ownKey, { seq: Number(seq), mac: Buffer.from(code, "hex") }, time);
+    return isOurs ? { seq: Number(seq), code } : undefined;
+  };
 }
 
 function readIfThere(path: string): string {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Store } from "../store/index.ts";
-import { type AnchorSink, parseAnchor } from "./anchors.ts";
+import { type Anchor, type AnchorSink, anchorParser } from "./anchors.ts";
 import { baseLink, type Entry, endsByIndex, entriesAfter, entryMac, headLink, type Link } from "./store.ts";
 
 export interface Verdict {
@@ -11,15 +11,19 @@ export interface Verdict {
   readonly reason?: string;
 }
 
-/** How many entries are checked before other work of the bridge runs. */
-const entriesPerTurn = 1_000;
+/** How many entries or anchors are checked before other work of the bridge runs. */
+const perTurn = 100;
 
 /** Checks the chain itself and against the anchors. Entries that are added meanwhile are not checked. */
 export async function verifyChain(store: Store, key: Uint8Array, sinks: readonly AnchorSink[]): Promise<Verdict> {
-  const chain = new ChainCheck(key, store.read(baseLink));
+  // The anchors of this moment are of entries that are there now.
   const end = store.read(headLink).seq;
+  const written = sinks.map(({ name, read }) => ({ name, lines: read?.() ?? [] }));
+  const anchors = await parseAnchors(key, written);
+  const anchored = new Set(anchors.found.map(({ seq }) => seq));
+  const chain = new ChainCheck(key, store.read(baseLink), anchored);
   while (chain.link.seq < end && chain.fault === undefined) {
-    const entries = store.read((sql) => entriesAfter(sql, chain.link.seq, entriesPerTurn));
+    const entries = store.read((sql) => entriesAfter(sql, chain.link.seq, perTurn));
     if (entries.length === 0) chain.fail(chain.link.seq + 1, "the record is missing");
     const last = entries.at(-1)?.seq ?? 0;
     for (const shown of store.read((sql) => endsByIndex(sql, chain.link.seq, last, end))) chain.willEnd(shown);
@@ -27,17 +31,41 @@ export async function verifyChain(store: Store, key: Uint8Array, sinks: readonly
     await nextTurn();
   }
   chain.finish();
-  const anchors = chain.fault === undefined ? checkAnchors(key, chain, sinks) : 0;
+  const agreeing = chain.fault === undefined ? checkAnchors(chain, anchors) : 0;
   const { fault } = chain;
   return {
     ok: fault === undefined,
     records: chain.records,
-    anchors,
+    anchors: agreeing,
     ...(fault === undefined ? {} : { firstBad: fault.seq, reason: fault.reason }),
   };
 }
 
+interface Anchors {
+  readonly found: readonly (Anchor & { readonly sink: string })[];
+  /** The sink with a line that the bridge did not write, which follows those that were found. */
+  readonly changedIn: string | undefined;
+}
+
+async function parseAnchors(
+  key: Uint8Array,
+  written: readonly { readonly name: string; readonly lines: readonly string[] }[],
+): Promise<Anchors> {
+  const parse = anchorParser(key);
+  const found: Anchors["found"][number][] = [];
+  for (const { name, lines } of written) {
+    for (const [index, line] of lines.entries()) {
+      if (index % perTurn === 0) await nextTurn();
+      const anchor = parse(line);
+      if (anchor === undefined) return { found, changedIn: name };
+      found.push({ ...anchor, sink: name });
+    }
+  }
+  return { found, changedIn: undefined };
+}
+
 class ChainCheck {
+  /** Of the entries that have an anchor, and of the base. */
   readonly codes = new Map<number, string>();
   readonly base: Link;
   link: Link;
@@ -46,10 +74,12 @@ class ChainCheck {
   /** The acts whose ends the check has not reached. The codes protect the entries, but not the index by which an end is shown with its act. */
   readonly #ends = new Map<number, number>();
   readonly #key: Uint8Array;
+  readonly #anchored: ReadonlySet<number>;
   #isBaseSaid: boolean;
 
-  constructor(key: Uint8Array, base: Link) {
+  constructor(key: Uint8Array, base: Link, anchored: ReadonlySet<number>) {
     this.#key = key;
+    this.#anchored = anchored;
     this.base = base;
     this.link = base;
     this.#isBaseSaid = base.seq === 0;
@@ -76,7 +106,7 @@ class ChainCheck {
       this.#ends.delete(entry.act);
     }
     this.link = entry;
-    this.codes.set(entry.seq, hex(entry.mac));
+    if (this.#anchored.has(entry.seq)) this.codes.set(entry.seq, hex(entry.mac));
     this.records += 1;
   }
 
@@ -93,27 +123,20 @@ class ChainCheck {
   }
 }
 
-function checkAnchors(key: Uint8Array, chain: ChainCheck, sinks: readonly AnchorSink[]): number {
+function checkAnchors(chain: ChainCheck, { found, changedIn }: Anchors): number {
   let agreeing = 0;
-  for (const sink of sinks) {
-    for (const line of sink.read?.() ?? []) {
-      const anchor = parseAnchor(key, line);
-      if (anchor === undefined) {
-        chain.fail(chain.base.seq + 1, `an anchor in ${sink.name} was changed`);
-        return agreeing;
-      }
-      // The entries before the base were removed with their codes.
-      if (anchor.seq < chain.base.seq) continue;
-      const code = chain.codes.get(anchor.seq);
-      if (code !== anchor.code) {
-        const what =
-          code === undefined ? "the chain ends before an anchor: it was cut off" : "the chain is another one";
-        chain.fail(code === undefined ? chain.link.seq + 1 : anchor.seq, `${what} (${sink.name})`);
-        return agreeing;
-      }
-      agreeing += 1;
+  for (const { seq, code: expected, sink } of found) {
+    // The entries before the base were removed with their codes.
+    if (seq < chain.base.seq) continue;
+    const code = chain.codes.get(seq);
+    if (code !== expected) {
+      const what = code === undefined ? "the chain ends before an anchor: it was cut off" : "the chain is another one";
+      chain.fail(code === undefined ? chain.link.seq + 1 : seq, `${what} (${sink})`);
+      return agreeing;
     }
+    agreeing += 1;
   }
+  if (changedIn !== undefined) chain.fail(chain.base.seq + 1, `an anchor in ${changedIn} was changed`);
   return agreeing;
 }
 
