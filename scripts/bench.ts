@@ -6,6 +6,7 @@ const tasks: Readonly<Record<string, Task>> = {
   events: { script: "tests/bench/events.ts" },
   llm: { script: "tests/bench/llm.ts" },
   containers: { script: "tests/bench/containers.ts", before: buildAgent },
+  scale: { script: "tests/bench/scale.ts", before: buildAgent },
   matrix: { script: "tests/bench/matrix.ts" },
   voice: { script: "tests/bench/voice.ts" },
 };
