@@ -60,10 +60,10 @@ export function budgetHandlers(deps: BudgetHandlerDeps): Handlers<MethodsOf<"bud
       );
       return { ok: true };
     },
-    "budget.report": ({ by, from, to, limit }) => {
+    "budget.report": async ({ by, from, to, limit }) => {
       const fromMs = from === undefined ? 0 : Date.parse(from);
       const toMs = to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(to);
-      const rows = admin.report({ by, fromMs, toMs, rowsMax: limit });
+      const rows = await admin.report({ by, fromMs, toMs, rowsMax: limit });
       return {
         by,
         rows: rows.map(({ keys, spent, held, inputTokens, outputTokens, bounded }) => ({

@@ -56,7 +56,12 @@ describe("BudgetAdmin", () => {
       await bench.reserve(id, 100, { agent, model: "openai/m" });
       await bench.budget.settle(id, { amounts: cost(nano), inputTokens: 3, outputTokens: 2, basis: "provider" });
     }
-    const rows = bench.admin.report({ by: ["agent", "day"], fromMs: 0, toMs: bench.clock.now() + 1, rowsMax: 10 });
+    const rows = await bench.admin.report({
+      by: ["agent", "day"],
+      fromMs: 0,
+      toMs: bench.clock.now() + 1,
+      rowsMax: 10,
+    });
     expect(rows).toMatchObject([
       {
         keys: { agent: "one-1", day: "2026-11-21" },
@@ -135,9 +140,9 @@ describe("the rollups", () => {
         [startMs + 3 * hourMs, startMs + 9 * hourMs],
         [startMs + 9 * hourMs, startMs + 3 * hourMs],
       ] as const) {
-        const whole = bench.admin.report({ by, fromMs, toMs, rowsMax: 1_000 });
+        const whole = await bench.admin.report({ by, fromMs, toMs, rowsMax: 1_000 });
         // A report by task reads the entries.
-        const entries = bench.admin.report({ by: [...by, "task"], fromMs, toMs, rowsMax: 10_000 });
+        const entries = await bench.admin.report({ by: [...by, "task"], fromMs, toMs, rowsMax: 10_000 });
         const sum = (rows: typeof whole) => {
           const sums = new Map<string, number[]>();
           for (const { keys, spent, held, bounded } of rows) {

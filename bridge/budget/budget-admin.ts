@@ -136,8 +136,9 @@ export class BudgetAdmin {
     return { limits: statuses, frozen: store.read(allFrozen) };
   }
 
-  report(query: ReportQuery): ReportRow[] {
-    return this.#deps.store.read((sql) => report(sql, query));
+  async report(query: ReportQuery): Promise<ReportRow[]> {
+    const { store } = this.#deps;
+    return await report((work) => store.read(work), query);
   }
 }
 

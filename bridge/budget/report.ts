@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { BudgetDimension } from "@armorclaw/protocol";
-import type { Sql } from "../store/index.ts";
+import type { Row, Sql } from "../store/index.ts";
 import { type Amounts, amountIn } from "./amounts.ts";
 import type { Standing } from "./checks.ts";
 import { type Balance, exactSum, fromRow } from "./counters.ts";
@@ -32,40 +33,115 @@ const withoutNull: ReadonlySet<string> = new Set(["provider", "model", "loop", "
 const hourMs = 3_600_000;
 const figures = summed.map((column) => `${exactSum(column)} AS ${column}`).join(", ");
 
-/** Adds the entries up by the dimensions, largest cost first. */
-export function report(sql: Sql, { by, fromMs, toMs, rowsMax }: ReportQuery): ReportRow[] {
+/** How many entries are added up before other work of the bridge runs. */
+const entriesPerTurn = 2_000;
+
+/** Adds the entries up by the dimensions, largest cost first. Other work of the bridge runs between its parts. */
+export async function report(
+  read: <T>(work: (sql: Sql) => T) => T,
+  { by, fromMs, toMs, rowsMax }: ReportQuery,
+): Promise<ReportRow[]> {
   // The names are columns, and come from the contract's closed list, never from outside.
   const names = BudgetDimension.options.filter((dimension) => by.includes(dimension));
-  const keys = names.length === 0 ? "" : `${names.join(", ")}, `;
-  const group = names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`;
-  const { source, bounds } = names.some((name) => name === "task" || name === "run")
-    ? { source: entriesOf(names), bounds: [fromMs, toMs] }
-    : rolledUp(names, fromMs, toMs);
-  const text = `SELECT ${keys}${figures}, SUM(bounded) AS bounded FROM (${source})${group}
-    ORDER BY spent_nano_usd DESC, spent_tokens DESC LIMIT ?`;
-  return sql.all(text, ...bounds, rowsMax).map((row) => ({
-    keys: Object.fromEntries(by.map((name) => [name, row[name] === null ? null : String(row[name])])),
-    ...fromRow(row),
-    inputTokens: Number(row["input_tokens"] ?? 0),
-    outputTokens: Number(row["output_tokens"] ?? 0),
-    bounded: Number(row["bounded"] ?? 0),
-  }));
+  const totals = new Map<string, ReportRow>();
+  const isOfEntries = names.some((name) => name === "task" || name === "run");
+  const parts = isOfEntries ? partsOfEntries(read, names, fromMs, toMs) : partsOfSpan(read, names, fromMs, toMs);
+  for (const rows of parts) {
+    for (const row of rows) addTo(totals, names, by, row);
+    await nextTurn();
+  }
+  return [...totals.values()]
+    .sort((one, other) => other.spent.costNanoUsd - one.spent.costNanoUsd || other.spent.tokens - one.spent.tokens)
+    .slice(0, rowsMax);
 }
 
-const entriesOf = (names: readonly BudgetDimension[]): string =>
-  `SELECT ${[...names, ...summed].join(", ")}, basis IS 'bound' AND kind <> 'adjust' AS bounded FROM budget_entries
-    WHERE at_ms >= ? AND at_ms < ?`;
+function addTo(
+  totals: Map<string, ReportRow>,
+  names: readonly BudgetDimension[],
+  by: readonly BudgetDimension[],
+  row: Row,
+): void {
+  const key = JSON.stringify(names.map((name) => row[name]));
+  const before = totals.get(key);
+  const { held, spent } = fromRow(row);
+  const added = (one: number | undefined, column: string) => exact((one ?? 0) + Number(row[column] ?? 0));
+  totals.set(key, {
+    keys: before?.keys ?? Object.fromEntries(by.map((name) => [name, row[name] === null ? null : String(row[name])])),
+    held: sumOf(before?.held, held),
+    spent: sumOf(before?.spent, spent),
+    inputTokens: added(before?.inputTokens, "input_tokens"),
+    outputTokens: added(before?.outputTokens, "output_tokens"),
+    bounded: added(before?.bounded, "bounded"),
+  });
+}
+
+/** Stops at the largest number that JavaScript counts exactly, as the counters do. */
+const exact = (value: number): number => Math.min(value, Number.MAX_SAFE_INTEGER);
+
+const sumOf = (one: Amounts | undefined, other: Amounts): Amounts => ({
+  costNanoUsd: exact((one?.costNanoUsd ?? 0) + other.costNanoUsd),
+  tokens: exact((one?.tokens ?? 0) + other.tokens),
+  calls: exact((one?.calls ?? 0) + other.calls),
+  durationMs: exact((one?.durationMs ?? 0) + other.durationMs),
+});
+
+const grouped = (names: readonly BudgetDimension[], source: string): string => {
+  const keys = names.length === 0 ? "" : `${names.join(", ")}, `;
+  const group = names.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`;
+  return `SELECT ${keys}${figures}, SUM(bounded) AS bounded FROM (${source})${group}`;
+};
 
 /** Whole hours are read from the rollups, and only what is left at both ends from the entries. */
-function rolledUp(names: readonly BudgetDimension[], fromMs: number, toMs: number) {
-  const columns = names.map((name) => (withoutNull.has(name) ? `NULLIF(${name}, '') AS ${name}` : name));
+function* partsOfSpan(
+  read: <T>(work: (sql: Sql) => T) => T,
+  names: readonly BudgetDimension[],
+  fromMs: number,
+  toMs: number,
+): Generator<Row[]> {
   const first = Math.ceil(fromMs / hourMs);
   const end = Math.max(first, Math.floor(toMs / hourMs));
-  const hours = `SELECT ${[...columns, ...summed].join(", ")}, bounded FROM budget_rollups WHERE at_hour >= ? AND at_hour < ?`;
-  return {
-    source: [hours, entriesOf(names), entriesOf(names)].join(" UNION ALL "),
-    bounds: [first, end, fromMs, Math.min(toMs, first * hourMs), Math.max(fromMs, end * hourMs), toMs],
-  };
+  yield* partsOfEntries(read, names, fromMs, Math.min(toMs, first * hourMs));
+  yield* partsOfRollups(read, names, first, end);
+  yield* partsOfEntries(read, names, Math.max(fromMs, end * hourMs), toMs);
+}
+
+/** The sums of the entries of a span of time, of so many at once, in the order of their time. */
+function* partsOfEntries(
+  read: <T>(work: (sql: Sql) => T) => T,
+  names: readonly BudgetDimension[],
+  fromMs: number,
+  toMs: number,
+): Generator<Row[]> {
+  const columns = [...names, ...summed].join(", ");
+  const source = `SELECT ${columns}, basis IS 'bound' AND kind <> 'adjust' AS bounded FROM budget_entries
+    WHERE (at_ms, id) > (?, ?) AND (at_ms, id) <= (?, ?)`;
+  let after: [number, number] = [fromMs, -1];
+  while (fromMs < toMs) {
+    const next = `SELECT at_ms, id FROM budget_entries WHERE (at_ms, id) > (?, ?) AND at_ms < ? ORDER BY at_ms, id LIMIT 1 OFFSET ?`;
+    const row = read((sql) => sql.get(next, ...after, toMs, entriesPerTurn));
+    const last: [number, number] = row === undefined ? [toMs, -1] : [Number(row["at_ms"]), Number(row["id"])];
+    const from = after;
+    yield read((sql) => sql.all(grouped(names, source), ...from, ...last));
+    if (row === undefined) return;
+    after = last;
+  }
+}
+
+function* partsOfRollups(
+  read: <T>(work: (sql: Sql) => T) => T,
+  names: readonly BudgetDimension[],
+  first: number,
+  end: number,
+): Generator<Row[]> {
+  const columns = names.map((name) => (withoutNull.has(name) ? `NULLIF(${name}, '') AS ${name}` : name));
+  const source = `SELECT ${[...columns, ...summed].join(", ")}, bounded FROM budget_rollups WHERE at_hour = ?`;
+  const next = "SELECT min(at_hour) AS hour FROM budget_rollups WHERE at_hour >= ? AND at_hour < ?";
+  for (let from = first; ; ) {
+    const hour = read((sql) => sql.get(next, from, end))?.["hour"];
+    if (hour === null || hour === undefined) return;
+    yield read((sql) => sql.all(grouped(names, source), hour));
+    from = Number(hour) + 1;
+  }
 }
 
 export interface Forecast {

@@ -85,7 +85,8 @@ async function aDayOf(loop: Loop, context: LoopContext, abort: AbortController):
   }
 }
 
-const spent = () => bench.money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 })[0];
+const spent = async () =>
+  (await bench.money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 }))[0];
 
 test.each(Object.keys(loopMap))(
   "a day of the idle loop %s costs $0 and calls no model",
@@ -95,7 +96,7 @@ test.each(Object.keys(loopMap))(
     const context = contextOf(name, entry.manifest.schedule.every_ms, abort.signal);
     await aDayOf((await entry.load()).createLoop(), context, abort);
     expect(provider.requests).toHaveLength(0);
-    expect(spent()?.spent).toEqual({ costNanoUsd: 0, tokens: 0, calls: 0, durationMs: 0 });
+    expect((await spent())?.spent).toEqual({ costNanoUsd: 0, tokens: 0, calls: 0, durationMs: 0 });
   },
   60_000,
 );
@@ -111,7 +112,7 @@ test("a day of a loop that asks a model at every tick, while nothing changes, co
   await aDayOf(eager, context, abort);
   expect(context.refused()).toBeGreaterThanOrEqual(24 * 60);
   expect(provider.requests).toHaveLength(0);
-  expect(spent()?.spent.costNanoUsd).toBe(0);
+  expect((await spent())?.spent.costNanoUsd).toBe(0);
 }, 60_000);
 
 test("the same loop may call the model when an input reached it, or when it reported a new state", async () => {

@@ -81,8 +81,19 @@ export async function call(
 
 /** Returns the amounts that the ledger has booked. */
 export function ledger({ money }: BrokerBench) {
-  const [row] = money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
-  if (row === undefined) throw new Error("The ledger adds up to no row");
-  const { spent, held, inputTokens, outputTokens, bounded } = row;
-  return { cost: spent.costNanoUsd, held: held.costNanoUsd, calls: spent.calls, inputTokens, outputTokens, bounded };
+  const row = money.store.read((sql) =>
+    sql.get(`SELECT count(*) AS entries, sum(spent_nano_usd) AS cost, sum(held_nano_usd) AS held, sum(spent_calls) AS calls,
+      sum(input_tokens) AS inputTokens, sum(output_tokens) AS outputTokens,
+      sum(basis IS 'bound' AND kind <> 'adjust') AS bounded FROM budget_entries`),
+  );
+  if (row === undefined || row["entries"] === 0) throw new Error("The ledger has no entry");
+  const figure = (name: string) => Number(row[name]);
+  return {
+    cost: figure("cost"),
+    held: figure("held"),
+    calls: figure("calls"),
+    inputTokens: figure("inputTokens"),
+    outputTokens: figure("outputTokens"),
+    bounded: figure("bounded"),
+  };
 }

@@ -115,8 +115,8 @@ describe("the official OpenAI SDK at the endpoint", () => {
     const stream = await openai.chat.completions.create({ model: "oai/m", messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content === "word ") break;
     stream.controller.abort();
-    await until("the reservation to end", () => {
-      const [row] = bench.money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
+    await until("the reservation to end", async () => {
+      const [row] = await bench.money.admin.report({ by: [], fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, rowsMax: 1 });
       return row?.held.costNanoUsd === 0 && row.bounded === 1;
     });
     expect(benches.provider.books[0]?.outputTokens).toBeLessThan(60);
