@@ -7,6 +7,8 @@ export interface OutboundMessage {
   /** A destination gets one message for each key. */
   readonly dedupeKey: string;
   readonly body: Readonly<Record<string, unknown>>;
+  /** The principal in whose share of the queue it waits; left out for the bridge's own messages. */
+  readonly share?: string | undefined;
 }
 
 export interface QueuedMessage extends OutboundMessage {

@@ -32,4 +32,14 @@ CREATE INDEX outbox_settled ON outbox (settled_at_ms) WHERE state = 'sent';
     version: 2,
     sql: "ALTER TABLE outbox ADD COLUMN is_blocked INTEGER NOT NULL DEFAULT 0;",
   },
+  {
+    domain: "outbox",
+    version: 3,
+    sql: `
+-- The principal whose share of the queue the message takes; NULL for the bridge's own.
+ALTER TABLE outbox ADD COLUMN share TEXT;
+CREATE INDEX outbox_shares ON outbox (share, state, id) WHERE share IS NOT NULL;
+CREATE INDEX outbox_dead ON outbox (settled_at_ms) WHERE state = 'dead';
+`,
+  },
 ];

@@ -193,3 +193,53 @@ test("a deferred message waits for the given time, keeps its place and counts no
   expect(outbox.list("sent", 0, 10)).toMatchObject([{ attempts: 1 }, { attempts: 1 }]);
   await outbox.stop();
 });
+
+test("what one principal queues is bounded, and leaves room for other principals and for the bridge", async () => {
+  await using t = await openTestLog({ migrations: outboxMigrations });
+  const outbox = outboxOf(t, []);
+  const put = (share: string | undefined, n: number, text = "") =>
+    t.store
+      .write((sql) => outbox.queue(sql, { ...message(n), dedupeKey: `${share} ${n}`, body: { text }, share }))
+      .then(
+        () => "queued",
+        (error) => String(error.code),
+      );
+  const outcomes = async (share: string | undefined, count: number, text?: string) => {
+    const all = await Promise.all(range(count).map((n) => put(share, n, text)));
+    return { queued: all.filter((one) => one === "queued").length, codes: [...new Set(all)].sort() };
+  };
+  expect(await outcomes("agent:loud-1", 1_100)).toEqual({ queued: 1_000, codes: ["OUTBOX_FULL", "queued"] });
+  expect(await outcomes("agent:large-1", 30, "x".repeat(1_000_000))).toMatchObject({ queued: 17 });
+  expect(await outcomes("user:0", 10)).toMatchObject({ queued: 10 });
+  for (const n of range(9)) await outcomes(`agent:many-${n}`, 1_000);
+  expect(await outcomes("agent:late-1", 10)).toMatchObject({ queued: 0 });
+  expect(await outcomes(undefined, 1_000)).toMatchObject({ queued: 1_000 });
+});
+
+test("dead messages of a principal are kept up to a number, and everybody's for a time", async () => {
+  const clock = new ManualClock();
+  await using t = await openTestLog({ clock, migrations: outboxMigrations });
+  const outbox = outboxOf(t, []);
+  await outbox.start();
+  const dead = () => Number(t.store.read((sql) => sql.get("SELECT count(*) AS n FROM outbox"))?.["n"]);
+  const bury = (share: string | null, count: number) =>
+    t.store.write((sql) => {
+      for (const n of range(count))
+        sql.run(
+          `INSERT INTO outbox (destination, lane, dedupe_key, transaction_id, body, state, next_at_ms, created_at_ms, settled_at_ms, share)
+           VALUES ('room', 'a', ?, ?, '{}', 'dead', 0, 0, ?, ?)`,
+          `${share} ${n}`,
+          `${share} ${n}`,
+          clock.now(),
+          share,
+        );
+    });
+  await bury("agent:loud-1", 1_500);
+  await bury(null, 10);
+  await t.store.write((sql) => outbox.queue(sql, { ...message(1), share: "agent:loud-1" }));
+  expect(dead()).toBe(1_000 + 10 + 1);
+  clock.advance(31 * 86_400_000);
+  await t.store.write(() => undefined);
+  await outbox.stop();
+  expect(dead()).toBeLessThanOrEqual(1);
+});

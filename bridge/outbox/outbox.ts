@@ -14,14 +14,17 @@ import {
   findSent,
   head,
   insertMessage,
+  keepNewestDead,
   listMessages,
   type MessageState,
   markDead,
   markFailed,
   markSent,
   type OutboxRow,
+  queuedOf,
   readLane,
   remove,
+  removeDeadBefore,
   removeSentBefore,
   requeue,
   waitingOf,
@@ -29,6 +32,12 @@ import {
 
 /** The most messages that may wait for one destination. */
 const queuedMax = 10_000;
+/** What of one principal may wait, in all destinations. What principals queue leaves room for the bridge's own messages. */
+const shareMax = { messages: 1_000, bytes: 16 * 1024 * 1024 };
+const ofPrincipalsMax = 8_000;
+/** Dead messages that are kept: of one principal so many, of anybody so long. */
+const deadOfShareMax = 1_000;
+const keepDeadMs = 30 * 86_400_000;
 /** Lanes that are sent from at once. */
 const activeMax = 32;
 const sendDeadlineMs = 60_000;
@@ -83,7 +92,10 @@ export class Outbox implements Service {
     const { clock } = this.#deps.log;
     this.#tidy = clock.every(tidyEveryMs, () => {
       this.#deps.store
-        .write((sql) => removeSentBefore(sql, clock.now() - keepSentMs))
+        .write((sql) => {
+          removeSentBefore(sql, clock.now() - keepSentMs);
+          removeDeadBefore(sql, clock.now() - keepDeadMs);
+        })
         .catch((error: unknown) => this.#deps.logger.warn({ error }, "old messages were not removed"));
     });
     this.kick();
@@ -102,8 +114,15 @@ export class Outbox implements Service {
    * @throws BridgeError OUTBOX_FULL
    */
   queue(sql: Sql, message: OutboundMessage): number | undefined {
-    if (countQueued(sql, message.destination) >= queuedMax) {
-      throw new BridgeError("OUTBOX_FULL", `${queuedMax} messages wait for ${message.destination}`);
+    const { destination, share } = message;
+    const most = share === undefined ? queuedMax : ofPrincipalsMax;
+    if (countQueued(sql, destination) >= most)
+      throw new BridgeError("OUTBOX_FULL", `${most} messages wait for ${destination}`);
+    if (share !== undefined) {
+      const { messages, bytes } = queuedOf(sql, share);
+      if (messages >= shareMax.messages || bytes >= shareMax.bytes)
+        throw new BridgeError("OUTBOX_FULL", `${messages} messages of ${share} wait, with ${bytes} bytes`);
+      keepNewestDead(sql, share, deadOfShareMax);
     }
     return insertMessage(sql, message, randomUUID(), this.#deps.log.clock.now());
   }

@@ -27,13 +27,13 @@ const heads = `SELECT destination, lane, next_at_ms FROM outbox WHERE id IN
 /** @returns its id, or undefined when a message with its key was queued before */
 export function insertMessage(
   sql: Sql,
-  { destination, lane, dedupeKey, body }: OutboundMessage,
+  { destination, lane, dedupeKey, body, share }: OutboundMessage,
   transactionId: string,
   nowMs: number,
 ): number | undefined {
   const { changes, lastId } = sql.run(
-    `INSERT INTO outbox (destination, lane, dedupe_key, transaction_id, body, state, next_at_ms, created_at_ms)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (destination, dedupe_key) DO NOTHING`,
+    `INSERT INTO outbox (destination, lane, dedupe_key, transaction_id, body, state, next_at_ms, created_at_ms, share)
+     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?) ON CONFLICT (destination, dedupe_key) DO NOTHING`,
     destination,
     lane,
     dedupeKey,
@@ -41,6 +41,7 @@ export function insertMessage(
     JSON.stringify(body),
     nowMs,
     nowMs,
+    share ?? null,
   );
   return changes === 0 ? undefined : lastId;
 }
@@ -54,6 +55,28 @@ export const countQueued = (sql: Sql, destination: string): number =>
   Number(
     sql.get("SELECT count(*) AS n FROM outbox WHERE destination = ? AND state = 'queued'", destination)?.["n"] ?? 0,
   );
+
+/** What of a share waits, in all destinations. */
+export function queuedOf(sql: Sql, share: string): { readonly messages: number; readonly bytes: number } {
+  const row = sql.get(
+    "SELECT count(*) AS messages, total(length(body)) AS bytes FROM outbox WHERE share = ? AND state = 'queued'",
+    share,
+  );
+  return { messages: Number(row?.["messages"]), bytes: Number(row?.["bytes"]) };
+}
+
+/** Removes the oldest dead messages of the share beyond so many. */
+export const keepNewestDead = (sql: Sql, share: string, kept: number) =>
+  sql.run(
+    `DELETE FROM outbox WHERE share = ? AND state = 'dead' AND id <=
+      (SELECT id FROM outbox WHERE share = ? AND state = 'dead' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+    share,
+    share,
+    kept,
+  );
+
+export const removeDeadBefore = (sql: Sql, ms: number): number =>
+  sql.run("DELETE FROM outbox WHERE state = 'dead' AND settled_at_ms < ?", ms).changes;
 
 export function head(sql: Sql, destination: string, lane: string): OutboxRow | undefined {
   const row = sql.get(headOf, destination, lane);

@@ -54,25 +54,34 @@ export class OutgoingMessages {
     callerKey: string = randomUUID(),
   ): Promise<PendingMessage> {
     const key = callerKeyOf(principal.id, roomId, callerKey);
-    if (principal.kind !== "agent") return await this.post(roomId, message, key);
+    if (principal.kind !== "agent") return await this.#post(roomId, message, key, principal.id);
     const { reactsTo } = message;
     if (reactsTo !== undefined && this.approvalAskedBy(reactsTo, roomId) !== undefined)
       throw new BridgeError("FORBIDDEN", "An agent may not react to a question of the bridge");
     const hasCode = (text: string) => this.#deps.store.read((sql) => showsCode(sql, text));
     const agentId = principal.id.replace(/^agent:/, "");
-    return await this.post(roomId, agentMessage(agentId, message, hasCode), key);
+    return await this.#post(roomId, agentMessage(agentId, message, hasCode), key, principal.id);
   }
 
   /**
    * Queues the message, once for each key.
    * @throws BridgeError MATRIX_LOGGED_OUT, MATRIX_ROOM_NOT_TRUSTED, OUTBOX_FULL
    */
-  async post(roomId: string, message: OutgoingMessage, dedupeKey: string = randomUUID()): Promise<PendingMessage> {
+  post(roomId: string, message: OutgoingMessage, dedupeKey: string = randomUUID()): Promise<PendingMessage> {
+    return this.#post(roomId, message, dedupeKey, undefined);
+  }
+
+  async #post(
+    roomId: string,
+    message: OutgoingMessage,
+    dedupeKey: string,
+    share: string | undefined,
+  ): Promise<PendingMessage> {
     const { log, outbox, trust, isLoggedIn } = this.#deps;
     if (!isLoggedIn()) throw new BridgeError("MATRIX_LOGGED_OUT");
     if (!trust.isTrustedRoom(roomId)) throw new BridgeError("MATRIX_ROOM_NOT_TRUSTED", undefined, { room_id: roomId });
     const transactionId = await log.transact((sql, emit) => {
-      const isNew = outbox.queue(sql, roomMessage(roomId, dedupeKey, message)) !== undefined;
+      const isNew = outbox.queue(sql, { ...roomMessage(roomId, dedupeKey, message), share }) !== undefined;
       const row = outbox.find(sql, destinationName, dedupeKey);
       if (row === undefined) throw new Error("a queued message is not in the queue");
       const room = roomSegment(roomId);
