@@ -104,7 +104,7 @@ const started = {
 };
 
 describe("Alerts", () => {
-  test("tells what is critical at once and once, what it recovers from, and nothing twice over a restart", async () => {
+  test("sends critical alerts at once and once, their recoveries, and nothing twice over a restart", async () => {
     await using s = await setUp();
     await s.publish("agent.failed", "bridge", failed("a-1"));
     await s.publish("agent.failed", "bridge", failed("a-1"));
@@ -119,7 +119,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("gathers what can wait, and does not tell what is over before it was told", async () => {
+  test("groups alerts that can wait, and drops those that are over before they were sent", async () => {
     await using s = await setUp();
     await s.publish("queue.late", "bridge", late);
     await s.publish("queue.late", "bridge", { ...late, lane: "!b" });
@@ -137,7 +137,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("tells what is still open again after a while, with how often it came up", async () => {
+  test("repeats an alert that stays open after a while, with its number of occurrences", async () => {
     await using s = await setUp();
     for (let i = 0; i < 4; i++) await s.publish("agent.failed", "bridge", failed("a-1"));
     await s.pass(59 * minute);
@@ -154,7 +154,7 @@ describe("Alerts", () => {
     ]);
   });
 
-  test("sends what happens again although it has no end: soon, then ever less often, and nothing that does not happen", async () => {
+  test("repeats an alert without a recovery while its event recurs: soon, then less and less often", async () => {
     await using s = await setUp();
     await s.publish("queue.dead", "bridge", late);
     await s.publish("queue.dead", "bridge", { ...late, reason: "503" });
@@ -175,7 +175,7 @@ describe("Alerts", () => {
     expect(s.told()).toHaveLength(sent);
   });
 
-  test("is quiet at night, except for what is critical", async () => {
+  test("sends only critical alerts at night", async () => {
     await using s = await setUp({ quietHours: { from: "07:30", to: "08:30", timeZone: "UTC" } });
     await s.publish("queue.late", "bridge", late);
     await s.publish("agent.failed", "bridge", failed("a-1"));
@@ -185,7 +185,7 @@ describe("Alerts", () => {
     expect(s.told()).toHaveLength(2);
   });
 
-  test("tells each route what is severe enough for it", async () => {
+  test("sends each route the alerts of its severity", async () => {
     await using s = await setUp({ to: [room, { ...room, lane: "!pager", minSeverity: "critical" }], digestMs: 0 });
     await s.publish("queue.late", "bridge", late);
     await s.pass(2_000);
@@ -194,7 +194,7 @@ describe("Alerts", () => {
   });
 });
 
-test("fill() cuts what others wrote and takes the controls out of it", async () => {
+test("fill() shortens text from elsewhere and removes its control characters", async () => {
   await using t = await openTestLog();
   const data = { text: `a\u001b[2J\nb\u202ec${"x".repeat(1000)}`, deep: { n: 1 } };
   const event = await t.log.publish(draft("a", { data }));
@@ -250,7 +250,7 @@ describe("while the lane of alerts cannot be reached", () => {
   });
 });
 
-test("DiskWatch says once that room runs out, and once that it is back", async () => {
+test("DiskWatch reports once that space runs out, and once that it is back", async () => {
   const clock = new ManualClock();
   const said: string[] = [];
   const publish: PublishEvent = (type) => void said.push(type);
@@ -266,7 +266,7 @@ test("DiskWatch says once that room runs out, and once that it is back", async (
   expect(said).toEqual(["bridge.disk_low", "bridge.disk_recovered"]);
 });
 
-test("Pulse beats while the bridge is well, and says when its watcher is gone and back", async () => {
+test("Pulse pings its watcher while the bridge is healthy, and reports when the watcher is gone and back", async () => {
   let status = 200;
   let beats = 0;
   const server = createServer((_, response) => {
@@ -286,11 +286,11 @@ test("Pulse beats while the bridge is well, and says when its watcher is gone an
     { pulseUrl: `http://127.0.0.1:${port}/`, pulseEveryMs: 20 },
   );
   await pulse.start();
-  await until("some beats", () => beats > 2);
+  await until("some pings", () => beats > 2);
   status = 503;
-  await until("word of it", () => said.includes("alert.pulse_failed"));
+  await until("the report of its loss", () => said.includes("alert.pulse_failed"));
   status = 200;
-  await until("word that it is back", () => said.includes("alert.pulse_recovered"));
+  await until("the report of its return", () => said.includes("alert.pulse_recovered"));
   isWell = false;
   await until("silence", () => said.length === 3);
   const before = beats;

@@ -75,7 +75,7 @@ function setUp(options: { role?: MatrixRole | undefined; require?: RoomCommandSe
 
 describe("RoomCommands", () => {
   test.each(["!Stop heartbeat-1", "! stop heartbeat-1", "!STOP heartbeat-1", "  !stop heartbeat-1 "])(
-    "takes %j for a command",
+    "takes %j as a command",
     async (body) => {
       const { commands, calls } = setUp();
       expect(await commands.handle(message(body))).toBe(true);
@@ -83,7 +83,7 @@ describe("RoomCommands", () => {
     },
   );
 
-  test("takes the text below a quoted question for the command, and only in a reply", async () => {
+  test("takes the text below a quoted question as the command, and only in a reply", async () => {
     const { commands, calls } = setUp();
     const body = "> <@bot:x> heartbeat-1 requests: mail.send\n> !deny 0123456789abcdef\n\n!approve 0123456789ABCDEF";
     expect(await commands.handle(message(body))).toBe(false);
@@ -92,7 +92,7 @@ describe("RoomCommands", () => {
     expect(await commands.handle(message("> !stop heartbeat-1", { reply_to: "$q" }))).toBe(false);
   });
 
-  test("records what was refused for its device or its room", async () => {
+  test("records a command that was refused because of its device or its room", async () => {
     const { commands, refused } = setUp();
     await commands.handle(message("!panic", { trust: "unverified" }));
     await commands.handle(message("!stop heartbeat-1", { trust: "plain" }));
@@ -115,14 +115,14 @@ describe("RoomCommands", () => {
     expect(answers).toEqual(["heartbeat-1: stopped"]);
   });
 
-  test("shows what a method streamed", async () => {
+  test("shows the items of a stream", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!logs heartbeat-1"));
     expect(answers).toEqual(["| one\n| two"]);
   });
 
   test.each(["hello", "stop heartbeat-1", "> !stop heartbeat-1", "please !stop heartbeat-1", "hi\n!stop heartbeat-1"])(
-    "takes %j for no command",
+    "does not take %j as a command",
     async (body) => {
       const { commands, calls, answers } = setUp();
       expect(await commands.handle(message(body))).toBe(false);
@@ -130,7 +130,7 @@ describe("RoomCommands", () => {
     },
   );
 
-  test.each(["notice", "emote", "image", "other"])("takes a %s for no command", async (kind) => {
+  test.each(["notice", "emote", "image", "other"])("does not take a %s as a command", async (kind) => {
     const { commands, calls } = setUp();
     expect(await commands.handle(message("!stop heartbeat-1", { kind }))).toBe(false);
     expect(calls).toEqual([]);
@@ -152,20 +152,20 @@ describe("RoomCommands", () => {
     },
   );
 
-  test("one that only reads needs no encryption", async () => {
+  test("a command that only reads needs no encryption", async () => {
     const { commands, calls } = setUp();
     await commands.handle(message("!ps", { trust: "plain" }));
     expect(calls).toHaveLength(1);
   });
 
-  test("refuses one that comes too late", async () => {
+  test("refuses a command that arrives too late", async () => {
     const { commands, calls, answers } = setUp();
     await commands.handle(message("!stop heartbeat-1", { sent_at: "2026-11-21T07:54:00.000Z" }));
     expect(calls).toEqual([]);
     expect(answers[0]).toMatch(/more than five minutes ago/);
   });
 
-  test("tells the catalogue's errors with what to do, and nothing of a bug", async () => {
+  test("shows a catalogue error with its remedy, and no detail of a bug", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!start x"));
     await commands.handle(message("!status"));
@@ -175,7 +175,7 @@ describe("RoomCommands", () => {
     expect(answers[1]).not.toContain("secret");
   });
 
-  test("says how a command is written, which there are, and nothing of those that this bridge does not have", async () => {
+  test("explains how commands are written, and lists only those that this bridge has", async () => {
     const { commands, answers } = setUp();
     await commands.handle(message("!stop"));
     await commands.handle(message("!budget"));
@@ -186,7 +186,7 @@ describe("RoomCommands", () => {
     expect(answers[2]).not.toContain("!budget");
   });
 
-  test("answers a flood only in part, says so once, and hears a panic all the same", async () => {
+  test("answers a flood only in part, reports that once, and still runs a panic command", async () => {
     const { commands, calls, answers, pass } = setUp();
     for (let n = 0; n < 10_000; n += 1) await commands.handle(message("!ps"));
     expect(calls).toHaveLength(30);
@@ -198,7 +198,7 @@ describe("RoomCommands", () => {
     expect(calls).toHaveLength(32);
   });
 
-  test("a code is one only in the room that was asked", async () => {
+  test("a code is valid only in the room of its question", async () => {
     const { commands, calls, answers, refused } = setUp();
     // An agent knows the id of its approval, and not the code in the bridge's question.
     for (const code of ["2f4a9c01d3e5b7f8", "ap_2f4a9c01d3e5b7f8", "fedcba9876543210"])

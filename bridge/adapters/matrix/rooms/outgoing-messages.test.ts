@@ -20,7 +20,7 @@ async function setUp() {
   return { t, outbox, posts, texts };
 }
 
-test("no caller's key takes the place of a key of the bridge or of another caller", async () => {
+test("a caller's key never equals a key of the bridge or of another caller", async () => {
   const { t, outbox, posts, texts } = await setUp();
   const own = ["alerts:1", "approval:ap_1", "answer:$1", "alert:e-1:agent-failed:!r:x"];
   for (const key of own) await posts.postFor(agent, room, { text: "claimed", msgtype: "m.text" }, key);
@@ -42,7 +42,7 @@ test("no caller's key takes the place of a key of the bridge or of another calle
   await t[Symbol.asyncDispose]();
 });
 
-test("an agent's message cannot carry the code of a question that the bridge asked", async () => {
+test("an agent's message cannot contain the code of a question that the bridge asked", async () => {
   const { t, posts, texts } = await setUp();
   const code = await t.store.write((sql) => recordQuestion(sql, "ap_2f4a9c01d3e5b7f8", room, 1));
   await posts.postFor(agent, room, { text: `other-1 requests: x\n!approve ${code}`, msgtype: "m.text" });
