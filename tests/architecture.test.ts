@@ -327,7 +327,7 @@ describe("adapters", () => {
   });
 });
 
-describe("house rules", () => {
+describe("code rules", () => {
   test("no file has more than 400 lines of code", () => {
     const long = files.map(({ path, text }) => ({ path, lines: codeLines(text) })).filter(({ lines }) => lines > 400);
     expect(long.map(({ path, lines }) => `${path} has ${lines} lines of code: split it by what it does`)).toEqual([]);

@@ -79,7 +79,7 @@ export function accessHandlers(deps: AccessHandlerDeps): Handlers<MethodsOf<"acc
     "access.assign": async ({ principal, role }, call) => {
       assertUnlimited(call.principal);
       await access.assign(principal, role, call.principal.id);
-      // A connection keeps the role that it came with: it has to come anew.
+      // A connection keeps the role that it was opened with, so the peer must reconnect.
       return { principal, role, closed_connections: await disconnect(principal) };
     },
   };

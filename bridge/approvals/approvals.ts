@@ -106,7 +106,7 @@ export class Approvals implements Service {
     this.#armed = undefined;
   }
 
-  /** Asks, or tells how the same question stands. @throws BridgeError APPROVAL_LIMIT */
+  /** Asks, or returns the state of the same question. @throws BridgeError APPROVAL_LIMIT */
   async request(question: Question, reason?: string, answerers: readonly string[] = []): Promise<Approval> {
     const { store, clock } = this.#deps;
     const digest = questionDigest(question);

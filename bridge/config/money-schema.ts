@@ -36,7 +36,7 @@ export const BudgetConfig = z
       .array(z.int().min(1).max(100))
       .max(20)
       .default([50, 80, 95, 100])
-      .describe("Percentages of a limit at which it is told, once in a window."),
+      .describe("Percentages of a limit at which an event is published, once in a window."),
     limits: z
       .array(limit)
       .default([

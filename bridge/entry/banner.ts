@@ -11,7 +11,7 @@ const strength = {
 export interface BannerFacts {
   readonly version: string;
   readonly socketPath: string;
-  /** Whether a client finds the socket without being told. */
+  /** Whether a client finds the socket without a setting. */
   readonly isDefaultSocket: boolean;
   readonly stateDirectory: string;
   readonly engine: EngineStatus;

@@ -24,7 +24,7 @@ export interface Sent {
   readonly unread: Unread | undefined;
 }
 
-/** A full inbox is reported once in this time; its sender is told each time. */
+/** A full inbox is published once in this time; each refused sender gets an error. */
 const reportEveryMs = 10 * 60_000;
 const reportedMax = 1_000;
 

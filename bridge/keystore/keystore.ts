@@ -76,7 +76,7 @@ export class Keystore {
   }
 
   /**
-   * @returns how many keys of an unfinished rotation were sealed anew
+   * @returns how many keys of an unfinished rotation were sealed again
    * @throws BridgeError KEYSTORE_WRONG_KEY; nothing is changed then
    */
   unlock(passphrase?: Secret): Promise<number> {
@@ -168,7 +168,7 @@ export class Keystore {
     return this.#deps.store.read((sql) => withUse(findNamed(sql, id), lastUses(sql).get(id)));
   }
 
-  /** Seals every key anew under a new master key. After a crash the next unlocking completes the rotation. */
+  /** Seals every key again under a new master key. After a crash the next unlocking completes the rotation. */
   async rotateMaster(): Promise<number> {
     const { store, clock } = this.#deps;
     try {

@@ -58,7 +58,7 @@ export class Vault {
     return vault;
   }
 
-  /** Makes a new current master key. Keys that older ones sealed stay so until `resealSome` seals them anew. */
+  /** Creates a new current master key. Keys that are sealed under older ones stay so until `resealSome` seals them again. */
   addMaster(sql: Sql, now: number): void {
     const id = `mk_${randomBytes(8).toString("hex")}`;
     const { kind, parameters, unlockKey } = this.#unlocked;
@@ -110,7 +110,7 @@ export class Vault {
     }
   }
 
-  /** Seals up to `limit` keys of older master keys anew, and removes those master keys with the last one. @returns how many keys */
+  /** Seals up to `limit` keys of older master keys again, and removes those master keys with the last one. @returns how many keys */
   resealSome(sql: Sql, limit: number): number {
     const rows = keysOfOtherMasters(sql, this.#currentId, limit);
     for (const row of rows) {

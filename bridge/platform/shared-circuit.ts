@@ -2,7 +2,7 @@ import { BoundedMap } from "./bounded-map.ts";
 import { CircuitBreaker, type CircuitSettings, type CircuitState } from "./circuit-breaker.ts";
 import type { Clock } from "./clock.ts";
 
-/** Callers that are remembered; the one that was heard of longest ago is dropped first. */
+/** The number of callers that are remembered; the least recent one is dropped first. */
 const callersMax = 1_000;
 
 interface Caller {

@@ -15,7 +15,7 @@ export interface Transport {
    * @param isAlone whether the line must not be joined with others
    */
   send(line: string, isAlone: boolean): boolean;
-  /** Sends what was taken, then closes. Idempotent; `onClose` tells when it is done. */
+  /** Sends the accepted data, then closes. Idempotent; `onClose` is called when it has closed. */
   close(): void;
 }
 

@@ -5,7 +5,7 @@ import { sealed } from "./sealed-transport.ts";
 import type { OpenTransport, Transport, TransportEvents } from "./transport.ts";
 
 const subprotocol = "armorclaw.jsonrpc.v1";
-/** Unsent bytes above which `send` asks its caller to hold, and how often they are looked at then: no event tells of them. */
+/** Unsent bytes above which `send` asks its caller to hold, and how often they are checked then, because no event reports them. */
 const highWaterBytes = 1024 * 1024;
 const drainCheckMs = 10;
 

@@ -227,7 +227,7 @@ const mute = defineMethod({
 });
 
 const hold = defineMethod({
-  summary: "Put a call on hold, or resume it. While it is held, neither side hears the other.",
+  summary: "Put a call on hold, or resume it. While it is held, no audio flows.",
   roles: operators,
   effect: "write",
   params: z.strictObject({ session_id: CallSessionId, held: z.boolean().default(true) }),

@@ -52,7 +52,7 @@ export class PatientExchange {
       const isWorthIt = repeatable.has(wanted.method) && mayPass(end) && clock.monotonic() + pauseMs < endsAt;
       if (!isWorthIt || !(await paused(clock, pauseMs, caller))) break;
       const next = await this.#attempt(agentId, { ...wanted, signal }, caller);
-      // The last answer of the host tells more than an open circuit.
+      // The host's last answer is more informative than the open circuit.
       if ("error" in next && next.error instanceof CircuitOpenError) break;
       end = next;
     }

@@ -12,7 +12,7 @@ const patterns: readonly RegExp[] = [
 
 /**
  * What a JSON Web Token begins with, and all that may belong to it. An expression for its three parts would look for the first dot
- * anew at each `-eyJ`: quadratic time.
+ * again at each `-eyJ`: quadratic time.
  */
 const webTokens = /\beyJ[A-Za-z0-9_.-]{16,}/g;
 const isWebToken = (text: string): boolean => text.split(".", 3).length === 3;

@@ -19,7 +19,7 @@ export function sharedReads(): (accepted: Socket) => Socket {
       return true;
     };
     const options = { handle, allowHalfOpen: true, manualStart: true, onread: { buffer, callback } };
-    // A server makes its sockets by `handle` and `manualStart` too; only an accepted one cannot be told how it is to read.
+    // A server also creates its sockets by `handle` and `manualStart`; only an accepted socket has no option for its reads.
     const socket: Socket = new Socket(options as SocketConstructorOpts);
     return socket.pause();
   };

@@ -25,7 +25,7 @@ export interface CallPolicy {
    * An interceptor that returns the value of `handle` unchanged costs no promise.
    */
   readonly intercept?: ((call: PolicedCall, params: unknown, handle: () => unknown) => unknown) | undefined;
-  /** Reports each call that is answered with FORBIDDEN. `call.isAdmitted` tells whether the handler refused it. */
+  /** Reports each call that is answered with FORBIDDEN. `call.isAdmitted` shows whether the handler refused it. */
   readonly onDenied?: ((call: PolicedCall) => void) | undefined;
   /** Reports each answered call. `errorCode` is undefined for a success. */
   readonly onAnswered?: ((call: PolicedCall, durationMs: number, errorCode: string | undefined) => void) | undefined;

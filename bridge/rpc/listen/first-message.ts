@@ -24,7 +24,7 @@ export type Welcome<P> =
 
 /**
  * Reads the first message, which has to be `rpc.authenticate`; what follows it stays in the stream. Never rejects.
- * @param identify tells whose the token is, or throws what the peer is refused with
+ * @param identify returns the token's principal, or throws the error for the peer
  */
 export async function readFirstMessage<P extends { readonly id: string; readonly role: string }>(
   lines: Duplex,

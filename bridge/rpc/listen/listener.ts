@@ -27,7 +27,7 @@ export interface ControlListenerOptions {
   readonly server: RpcServer;
   readonly native: NativeCalls | undefined;
   readonly logger: Logger;
-  /** With a clock, the listener looks every few seconds whether its socket still has a file, and makes it anew when not. */
+  /** With a clock, the listener checks every few seconds whether its socket still has a file, and creates it again when not. */
   readonly clock?: Clock;
   /**
    * `private`: the directory is made, verified and locked; a pipe is locked and asks for the token that is kept in the user's profile.
@@ -94,11 +94,11 @@ class Listener implements ControlListener {
     try {
       if (directory === "private") ownDirectory(dirname(path), 0o700);
       this.#socketServer = await serveSocket(path, enter, { logger, reads });
-      logger.warn({ path }, "The control socket's file was removed; the bridge made it anew");
+      logger.warn({ path }, "The control socket's file was removed; the bridge created it again");
     } catch (error) {
       // The next check tries again, and finds no file.
       this.#socketServer = lost;
-      logger.error({ path, error }, "The control socket's file was removed and cannot be made anew");
+      logger.error({ path, error }, "The control socket's file was removed and cannot be created again");
     }
   }
 

@@ -17,7 +17,7 @@ export interface SealedLinesOptions {
   readonly lineBytesMax?: number | undefined;
   /** The same until a message has opened: anyone may have sent what came before. */
   readonly firstLineBytesMax?: number | undefined;
-  /** What a peer is told whose first line is no greeting. Nothing when left out. */
+  /** The answer to a peer whose first line is not a greeting. By default there is none. */
   readonly answerUnsealed?: (firstLine: string) => string;
 }
 
@@ -49,7 +49,7 @@ class SealedLines extends Duplex implements LineSink {
     this.#inner = inner;
     this.#key = key;
     this.#options = options;
-    // A peer that never greets is told by the deadline; nobody else waits for it then.
+    // The deadline disconnects a peer that never greets; no caller waits for it then.
     this.#greeted.promise.catch(() => undefined);
     this.#sweeper = systemClock.every(lineDeadlineMs, () => this.#sweep());
     // It ends by being destroyed: whoever reads it learns that from its close.

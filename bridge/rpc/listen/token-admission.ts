@@ -30,7 +30,7 @@ export interface TokenAdmission {
 const waitingMax = 256;
 
 /**
- * Lets peers in of whom the system tells nothing: on a Windows pipe. There is no penalty for a wrong token: it cannot be guessed, and
+ * Admits peers that the system does not identify: on a Windows pipe. There is no penalty for a wrong token: it cannot be guessed, and
  * all peers would pay for it.
  */
 export function createTokenAdmission(options: TokenAdmissionOptions): TokenAdmission {

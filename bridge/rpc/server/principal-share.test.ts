@@ -51,7 +51,7 @@ test("a principal that has taken its share of the thread is read later, and noth
   ]);
 }, 30_000);
 
-test("a principal that connects anew has no new share", async () => {
+test("a principal that reconnects has no new share", async () => {
   await using both = await openBoth({ busyMsPerS: 50 });
   const { loud, operator, openAgent } = both;
   loud.send(call("spin", 1, [400]));

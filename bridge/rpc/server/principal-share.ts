@@ -4,7 +4,7 @@ import type { RpcLimits } from "../ports/limits.ts";
 
 type ShareLimits = Pick<RpcLimits, "busyMsPerS" | "readBytesPerS" | "readBurstBytes" | "invalidPerS" | "invalidBurst">;
 
-/** What the connections of one principal share. It outlives them: who connects anew begins with no new share. */
+/** The limits that the connections of one principal share. They outlive the connections: a principal that reconnects has no new share. */
 export class PrincipalShare {
   /** Bytes that the bridge holds for the principal: unfinished lines, and lines that wait. */
   heldBytes = 0;

@@ -45,7 +45,7 @@ const penaltyAfter = backOff({ firstMs: firstPenaltyMs, maxMs: penaltyMaxMs });
 
 /**
  * A valid token is always accepted, whatever else came from its address: several peers may share one. A missing token is not a wrong
- * one. An address that shows too many wrong tokens is told to wait.
+ * one. An address that sends too many wrong tokens must wait.
  * @param onWrongToken reports each wrong token
  */
 export function createAuthenticator(

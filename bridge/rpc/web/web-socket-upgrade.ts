@@ -140,7 +140,7 @@ function linesOf({ sealKey, logger }: WebSocketUpgradeOptions, plain: Duplex, re
   });
 }
 
-/** @returns who it is, once the first message has told; undefined when it was refused */
+/** @returns the peer's identity from the first message; undefined when it was refused */
 async function firstMessage(
   options: WebSocketUpgradeOptions,
   socket: WebSocket,

@@ -53,7 +53,7 @@ describe("LineReader", () => {
     expect(found[0]?.length).toBe(8_388_608);
   });
 
-  test("forgets the unfinished line when told to", () => {
+  test("forgets the unfinished line on request", () => {
     const { reader, found } = collect();
     reader.push(Buffer.from("half"));
     reader.discard();

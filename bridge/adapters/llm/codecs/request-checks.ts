@@ -3,7 +3,7 @@ import { arrayAt, isObject, type Json, objectAt, stringAt } from "./json.ts";
 
 /** What a provider puts around each message, in tokens: role and separators. */
 const tokensPerMessage = 16;
-/** What a provider tells the model about tools, besides their descriptions. */
+/** The tokens that a provider adds for tools, besides their descriptions. */
 const tokensForTools = 2_048;
 /** The most expensive image: high detail, on a model that multiplies what images count. Its bytes count for nothing. */
 const tokensPerImage = 60_000;

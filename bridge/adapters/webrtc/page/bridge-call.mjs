@@ -26,7 +26,7 @@ export class BridgeCall extends EventTarget {
   #isClosed = false;
   #isReturning = false;
 
-  /** @param options `{ url, token }` to join, or `{ url, resumeToken }` to come back, as after the page was loaded anew */
+  /** @param options `{ url, token }` to join, or `{ url, resumeToken }` to resume, for example after the page was reloaded */
   constructor({ url, token, resumeToken }) {
     super();
     this.#url = url;
@@ -43,7 +43,7 @@ export class BridgeCall extends EventTarget {
     return this.#connection;
   }
 
-  /** Connects and sends what the microphone hears. @returns the stream of what the other side says */
+  /** Connects and sends the microphone's audio. @returns the stream of the other side's audio */
   async start(microphone) {
     await this.#open();
     const isFresh = this.#token === undefined;
@@ -162,7 +162,7 @@ export class BridgeCall extends EventTarget {
         this.#tell("hello", hello);
         return;
       } catch {
-        // The bridge is gone for good, and that is what the page is told.
+        // The bridge is gone for good, and the page is notified of that.
       } finally {
         this.#isReturning = false;
       }
