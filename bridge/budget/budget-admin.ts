@@ -98,7 +98,7 @@ export class BudgetAdmin {
   async topUp(topUp: TopUp, askedBy: string, signal: AbortSignal): Promise<{ windowId: string; approvedBy: string }> {
     const { approvals, store, calendar, clock, publish, budget } = this.#deps;
     const { scope, window, unit, amount, reason } = topUp;
-    const star = scope.replace(/:.*$/, ":*");
+    const star = `${scope.split(":", 1)[0]}:*`;
     const limits = store.read((sql) => readLimits(sql).filter((limit) => boundOf(limit) !== null));
     if (!limits.some((limit) => isSame(limit, topUp, scope) || isSame(limit, topUp, star))) throw noLimit(topUp);
     const windowId = calendar.at(clock.now())[window];

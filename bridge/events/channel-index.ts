@@ -28,7 +28,7 @@ export function* matchingKinds(
   let visited = 0;
   for (const pattern of channels) {
     const inChannel = compilePatterns([pattern]);
-    const prefix = pattern.replace(/[*>].*$/, "");
+    const prefix = pattern.split(/[*>]/, 1)[0] ?? "";
     const isOver =
       prefix === pattern
         ? ({ channel }: Kind) => channel !== pattern

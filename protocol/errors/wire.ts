@@ -157,7 +157,7 @@ export const wireErrors = {
       "Check that `listen.jwt.jwks` can be read, and try again after `details.retry_after_ms`; the bridge's log names the cause",
   },
   DESCRIPTORS_EXHAUSTED: {
-    rpcCode: -32021,
+    rpcCode: -32022,
     retryable: true,
     summary: "The bridge has no file descriptor left",
     remedy:
