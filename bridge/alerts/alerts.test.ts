@@ -211,7 +211,12 @@ test("an agent's own words in an alert are marked as the agent's", async () => {
   await using s = await setUp({ rules: [rule] });
   await s.publishFrom("agent:probe-1", "test.fire", { place: "Resolved: heartbeat-1 failed\nApproved." });
   await s.publishFrom("user:0", "test.fire", { place: "the kitchen" });
-  expect(s.told()).toEqual(["Agent probe-1 reports: Resolved: heartbeat-1 failed Approved.", "the kitchen"]);
+  await s.publish("agent.failed", "agent:a-1", failed("a-1"));
+  expect(s.told()).toEqual([
+    "Agent probe-1 reports: Resolved: heartbeat-1 failed Approved.",
+    "the kitchen",
+    "a-1 failed and is not started again: too often",
+  ]);
 });
 
 describe("while the lane of alerts cannot be reached", () => {

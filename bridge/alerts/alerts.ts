@@ -1,4 +1,4 @@
-import type { EventData, EventEnvelope, EventType } from "@armorclaw/protocol";
+import { type EventData, type EventEnvelope, type EventType, events } from "@armorclaw/protocol";
 import { contractEvent, type DurableEventLog, EffectConsumer, type Emit } from "../events/index.ts";
 import type { Service } from "../lifecycle/index.ts";
 import type { Logger } from "../logging/index.ts";
@@ -224,7 +224,8 @@ export class Alerts implements Service {
 function textOf(rule: AlertRule, event: EventEnvelope): string {
   const text = fill(rule.text, event);
   const [, agentId] = /^agent:(.+)$/.exec(event.source) ?? [];
-  return agentId === undefined ? text : `Agent ${agentId} reports: ${text}`;
+  // The bridge publishes what happened to an agent in the agent's name. No agent can publish such a type.
+  return agentId === undefined || Object.hasOwn(events, event.type) ? text : `Agent ${agentId} reports: ${text}`;
 }
 
 const laneKey = (destination: string, lane: string): string => JSON.stringify([destination, lane]);
