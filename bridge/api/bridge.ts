@@ -71,12 +71,13 @@ export interface BridgeHealth {
   readonly checks: Check[];
 }
 
-/** Checks the engine, the bridge's state, the keystore, the store and every agent. */
-export async function healthOf(deps: Omit<BridgeHandlerDeps, "clock" | "doctor">): Promise<BridgeHealth> {
-  const { info, engine, agents, loop } = deps;
+/** Checks the engine, the bridge's state, the keystore, the store, the routes of alerts and every agent. */
+export async function healthOf(deps: Omit<BridgeHandlerDeps, "clock">): Promise<BridgeHealth> {
+  const { info, engine, agents, loop, doctor } = deps;
   const { isWell, message } = loop.state;
-  const own = [checkState(info.state), check("loop", isWell, message), ...checkKept(deps)];
-  const checks = [await checkEngine(engine), ...own, ...checkAgents(agents)];
+  const [engineCheck, alerts] = await Promise.all([checkEngine(engine), checkAlerts(doctor)]);
+  const own = [checkState(info.state), check("loop", isWell, message), ...checkKept(deps), alerts];
+  const checks = [engineCheck, ...own, ...checkAgents(agents)];
   return { status: checks.every(({ status }) => status === "ok") ? "ok" : "degraded", checks };
 }
 
@@ -117,6 +118,14 @@ function checkKept({ keystore, store }: Pick<BridgeHandlerDeps, "keystore" | "st
       isRoomy ? "It has room" : "The disk is full, and the room that was kept for that is in use: free some on it",
     ),
   ];
+}
+
+/** A bridge without a route for alerts is well, and the message says that alerts go nowhere. */
+async function checkAlerts(doctor: Doctor): Promise<Check> {
+  const findings = await doctor.alerts();
+  const silent = findings.filter(({ status }) => status === "trouble");
+  const shown = silent.length > 0 ? silent : findings;
+  return check("alerts", silent.length === 0, shown.map(({ found }) => found).join(". "));
 }
 
 const checkState = (state: string): Check => check("bridge", state === "running", `The bridge is ${state}`);

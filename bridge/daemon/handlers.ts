@@ -62,7 +62,14 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const { access, keystore, approvals, attachments, interceptor, http, audit } = security;
   const { publicUrl } = config.webrtc;
   const callPageUrl = () => (publicUrl === undefined ? listeners.httpUrl() : withoutTrailingSlashes(publicUrl));
-  const doctor = new Doctor({ ...ground, loop, listeners: listeners.addresses, callPageUrl, turn: calls?.turn });
+  const doctor = new Doctor({
+    ...ground,
+    loop,
+    listeners: listeners.addresses,
+    callPageUrl,
+    rooms: () => rooms.joined(),
+    turn: calls?.turn,
+  });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
   const backups = new Backups(store, config.stateDir);
@@ -77,7 +84,7 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     ...taskHandlers(messaging.tasks, directory),
     ...queueHandlers(outbox),
     ...systemHandlers(supervisor, new HostMeter(config.stateDir), () =>
-      healthOf({ info, engine, agents: supervisor, keystore, store, loop }),
+      healthOf({ info, engine, agents: supervisor, keystore, store, loop, doctor }),
     ),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
     ...accessHandlers({

@@ -6,7 +6,7 @@ import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isOutOfDescriptors } from "../platform/os/descriptors.ts";
 import type { Store } from "../store/index.ts";
-import { checkAlerts } from "./alert-check.ts";
+import { checkAlerts, type JoinedRooms } from "./alert-check.ts";
 import { checkCalls } from "./call-check.ts";
 import { ClockCheck } from "./clock-check.ts";
 import { checkDescriptors } from "./descriptor-check.ts";
@@ -24,6 +24,8 @@ export interface DoctorDeps {
   readonly listeners: () => readonly ListenerAddress[];
   /** Where browsers find the call page; undefined when no listener serves it. */
   readonly callPageUrl: () => string | undefined;
+  /** The rooms that the bridge is in. */
+  readonly rooms: () => Promise<JoinedRooms>;
   /** Undefined when calls are switched off. */
   readonly turn: TurnSettings | undefined;
 }
@@ -39,18 +41,23 @@ export class Doctor {
   }
 
   async examine(): Promise<DoctorCheck[]> {
-    const { store, clock, config, listeners, callPageUrl, turn } = this.#deps;
+    const { store, clock, config, listeners, callPageUrl, rooms, turn } = this.#deps;
     const checks = await Promise.all([
       found(() => checkStore(store, clock, join(config.stateDir, "store.db"))),
       found(() => checkDisk(config.stateDir, config.alerts.diskFreeBytesMin)),
       found(() => this.#clockCheck.run()),
       found(() => checkListeners(listeners(), clock)),
       found(() => checkCalls(turn, callPageUrl(), clock)),
-      found(() => checkAlerts(store, config)),
+      found(async () => checkAlerts(store, config, await rooms())),
       found(() => checkLoop(this.#deps.loop.state)),
       found(() => checkDescriptors(config.agents.max, config.rpc.connectionsMax)),
     ]);
     return checks.flat();
+  }
+
+  /** Whether alerts can reach somebody, as far as it is known at once: for the health check. */
+  async alerts(): Promise<DoctorCheck[]> {
+    return checkAlerts(this.#deps.store, this.#deps.config, await this.#deps.rooms());
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Principal } from "@armorclaw/protocol";
+import { BridgeError, type Principal } from "@armorclaw/protocol";
 import type { DurableEventLog } from "../../events/index.ts";
 import type { Service } from "../../lifecycle/index.ts";
 import type { Logger } from "../../logging/index.ts";
@@ -142,6 +142,20 @@ export class MatrixRooms {
   /** The bridge's own account; undefined while it is logged out. */
   get ownId(): string | undefined {
     return this.account.status().session?.userId;
+  }
+
+  /** The configured ids of the rooms that the bridge is in; undefined while the homeserver does not answer. */
+  async joined(): Promise<{ isLoggedIn: boolean; joined: ReadonlySet<string> | undefined }> {
+    const { account } = this;
+    if (!account.hasLogin || account.status().state === "logged_out") return { isLoggedIn: false, joined: undefined };
+    try {
+      const rooms = await account.rooms(AbortSignal.timeout(memberDeadlineMs));
+      const inside = rooms.filter(({ membership }) => membership === "join");
+      return { isLoggedIn: true, joined: new Set(inside.map(({ roomId }) => account.configuredRoom(roomId))) };
+    } catch (error) {
+      if (error instanceof BridgeError) return { isLoggedIn: true, joined: undefined };
+      throw error;
+    }
   }
 
   /** @throws BridgeError while the homeserver does not answer */

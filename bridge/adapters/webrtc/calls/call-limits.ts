@@ -16,11 +16,15 @@ export function assertWithinLimits(
   limits: CallLimits,
 ): void {
   const theirs = live.filter(({ plan }) => plan.principal === principal).length;
-  check("max_concurrent_calls", live.length, limits.concurrentMax);
-  check("max_concurrent_calls_per_user", theirs, limits.concurrentPerPrincipalMax);
-  check("max_calls_per_hour", records.startedWithinHour(principal), limits.perHourPerPrincipalMax);
+  check("max_concurrent_calls", "concurrent_max", live.length, limits.concurrentMax);
+  check("max_concurrent_calls_per_user", "concurrent_per_principal_max", theirs, limits.concurrentPerPrincipalMax);
+  check("max_calls_per_hour", "per_hour_max", records.startedWithinHour(principal), limits.perHourPerPrincipalMax);
 }
 
-function check(limit: string, count: number, most: number): void {
-  if (count >= most) throw new BridgeError("CALL_LIMIT_REACHED", `${limit} is ${most}`, { limit, max: most });
+function check(limit: string, key: string, count: number, most: number): void {
+  if (count < most) return;
+  throw new BridgeError("CALL_LIMIT_REACHED", `${limit} is ${most} (webrtc.${key} in the configuration)`, {
+    limit,
+    max: most,
+  });
 }

@@ -1,6 +1,7 @@
 import { BridgeCall } from "./bridge-call.mjs";
 
 const storeKey = "armorclaw.resume";
+const tokenKey = "armorclaw.token";
 const byId = (id) => document.getElementById(id);
 const [callButton, muteButton, holdButton, endButton] = ["call", "mute", "hold", "end"].map(byId);
 const texts = {
@@ -25,8 +26,10 @@ voice.autoplay = true;
 /** The one call of this page, once it is begun. */
 const page = { call: undefined };
 
-// The token stands in the fragment, which no server sees, and leaves the address bar at once.
-const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
+// The token stands in the fragment, which no server sees, and leaves the address bar at once. Until it is used, the tab keeps it.
+const given = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
+if (given !== undefined) sessionStorage.setItem(tokenKey, given);
+const token = given ?? sessionStorage.getItem(tokenKey) ?? undefined;
 history.replaceState(null, "", location.pathname);
 
 callButton.addEventListener("click", () => begin({ token: window.bridgeToken ?? token }));
@@ -37,15 +40,19 @@ byId("consent").addEventListener("click", () => page.call.consent());
 
 const resumeToken = sessionStorage.getItem(storeKey) ?? undefined;
 if (token === undefined && resumeToken !== undefined) void begin({ resumeToken });
-else if (token === undefined) problem("This page was opened without a call token. Ask for a new link.");
+else if (token === undefined && window.bridgeToken === undefined) {
+  callButton.disabled = true;
+  problem("This page was opened without a call token. Ask for a new link.");
+}
 
 async function begin(entry) {
   callButton.disabled = true;
   problem(undefined);
   say(texts.connecting);
   sessionStorage.removeItem(storeKey);
+  let microphone;
   try {
-    const microphone = await navigator.mediaDevices.getUserMedia({
+    microphone = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -63,12 +70,19 @@ async function begin(entry) {
         ? "The browser may not use the microphone. Allow it, and call again."
         : error.message,
     );
-    finish("Not connected");
+    if (microphone !== undefined) finish("Not connected");
+    else {
+      // The bridge was not asked yet, so the link is as good as before.
+      say("Not connected");
+      callButton.disabled = false;
+      if (entry.resumeToken !== undefined) sessionStorage.setItem(storeKey, entry.resumeToken);
+    }
   }
 }
 
 function listen(call, microphone) {
   call.addEventListener("hello", ({ detail }) => {
+    sessionStorage.removeItem(tokenKey);
     sessionStorage.setItem(storeKey, detail.resume_token);
     byId("consent-box").hidden = !detail.recording.is_wanted || detail.recording.is_recording;
   });
