@@ -1,20 +1,11 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  realpathSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { AgentLimits } from "@armorclaw/protocol";
 import { type Clock, delay } from "../../platform/clock.ts";
 import { readKernelFile } from "../kernel/proc.ts";
 
-const controllers = ["memory", "pids", "cpu"] as const;
-type Controller = (typeof controllers)[number];
+export const controllers = ["memory", "pids", "cpu"] as const;
+export type Controller = (typeof controllers)[number];
 
 /** One container's cgroup. */
 export interface Cgroup {
@@ -45,101 +36,8 @@ export interface CgroupOptions {
   readonly root?: string;
 }
 
-/** Finds where this process may make cgroups, in cgroup v1 or v2. Makes the install's directory there. */
-export function openCgroupTree(options: CgroupOptions): CgroupTree {
-  const root = options.root ?? "/sys/fs/cgroup";
-  const name = `armorclaw-${options.installId}`;
-  return existsSync(join(root, "cgroup.controllers")) ? openV2(root, name, options) : openV1(root, name, options);
-}
-
-function openV1(root: string, name: string, { clock }: CgroupOptions): CgroupTree {
-  const usable = controllers.filter((controller) => makeDirectory(join(root, controller, name)));
-  const accounting = ["cpuacct", "freezer"].filter((controller) => makeDirectory(join(root, controller, name)));
-  const parents = [...usable, ...accounting].map((controller) => realpathSync(join(root, controller, name)));
-  const directories = (key: string) => [...new Set(parents)].map((parent) => join(parent, key));
-  const memory = (key: string) => join(root, "memory", name, key);
-  // A single thread moves itself at once by `tasks`; `cgroup.procs` first waits for the kernel, about 7 ms of each start.
-  const open = (key: string) => cgroup(directories(key), "tasks", join(memory(key), "memory.oom_control"), clock);
-  const files = (key: string, limits: AgentLimits): [Controller, string, number][] => [
-    ["memory", join(memory(key), "memory.limit_in_bytes"), limits.memory_bytes],
-    ["pids", join(root, "pids", name, key, "pids.max"), limits.pids],
-    ["cpu", join(root, "cpu", name, key, "cpu.cfs_quota_us"), Math.round(limits.cpus * 100_000)],
-  ];
-  return {
-    controllers: usable,
-    boundsSwap: existsSync(join(root, "memory", name, "memory.memsw.limit_in_bytes")),
-    open,
-    names: () => childrenOf(parents[0]),
-    close: () => removeEmpty(parents),
-    create(key, limits) {
-      for (const directory of directories(key)) mkdirSync(directory, { recursive: true });
-      for (const [controller, file, value] of files(key, limits))
-        if (usable.includes(controller)) writeFileSync(file, String(value));
-      // Only there when the kernel accounts for swap; without swap the limit above is the whole limit.
-      const withSwap = join(memory(key), "memory.memsw.limit_in_bytes");
-      if (existsSync(withSwap)) writeFileSync(withSwap, String(limits.memory_bytes));
-      return open(key);
-    },
-  };
-}
-
-function openV2(root: string, name: string, { clock, isRoot }: CgroupOptions): CgroupTree {
-  const own = /^0::(.*)$/m.exec(readKernelFile("/proc/self/cgroup") ?? "")?.[1] ?? "/";
-  // Root makes its subtree at the top, as container engines do; a user has only what was delegated to it.
-  const base = isRoot ? root : join(root, own);
-  const parent = join(base, name);
-  const made = makeDirectory(parent);
-  const usable = made ? controllers.filter((one) => enable(base, one) && enable(parent, one)) : [];
-  const directories = (key: string) => (made ? [join(parent, key)] : []);
-  const open = (key: string) => cgroup(directories(key), "cgroup.procs", join(parent, key, "memory.events"), clock);
-  const values = (limits: AgentLimits): [Controller, string, string][] => [
-    ["memory", "memory.max", String(limits.memory_bytes)],
-    ["memory", "memory.swap.max", "0"],
-    ["pids", "pids.max", String(limits.pids)],
-    ["cpu", "cpu.max", `${Math.round(limits.cpus * 100_000)} 100000`],
-  ];
-  return {
-    controllers: usable,
-    boundsSwap: existsSync(join(parent, "memory.swap.max")),
-    open,
-    names: () => childrenOf(made ? parent : undefined),
-    close: () => removeEmpty([parent]),
-    create(key, limits) {
-      if (made) mkdirSync(join(parent, key), { recursive: true });
-      for (const [controller, file, value] of values(limits)) {
-        const path = join(parent, key, file);
-        if (usable.includes(controller) && existsSync(path)) writeFileSync(path, value);
-      }
-      return open(key);
-    },
-  };
-}
-
-/** Lets children of a cgroup use a controller. A cgroup with processes in it cannot, so the bridge moves into a leaf. */
-function enable(directory: string, controller: Controller): boolean {
-  const file = join(directory, "cgroup.subtree_control");
-  const isEnabled = () => readKernelFile(file)?.split(" ").includes(controller) === true;
-  const tryEnable = () => {
-    try {
-      writeFileSync(file, `+${controller}`);
-      return isEnabled();
-    } catch {
-      return false;
-    }
-  };
-  if (isEnabled() || tryEnable()) return true;
-  const leaf = join(directory, "armorclaw-bridge");
-  try {
-    accessSync(file, constants.W_OK);
-    mkdirSync(leaf, { recursive: true });
-    writeFileSync(join(leaf, "cgroup.procs"), String(process.pid));
-  } catch {
-    return false;
-  }
-  return tryEnable();
-}
-
-function cgroup(directories: readonly string[], joinFile: string, oomFile: string, clock: Clock): Cgroup {
+/** One container's cgroup, in one directory for each hierarchy. */
+export function cgroupAt(directories: readonly string[], joinFile: string, oomFile: string, clock: Clock): Cgroup {
   return {
     joinFiles: directories.map((directory) => join(directory, joinFile)),
     oomKilled: () => Number(/^oom_kill (\d+)/m.exec(readKernelFile(oomFile) ?? "")?.[1] ?? 0) > 0,
@@ -163,7 +61,8 @@ async function removeDirectory(directory: string, clock: Clock): Promise<void> {
   }
 }
 
-function removeEmpty(directories: readonly string[]): void {
+/** Removes those directories in which no agent runs. */
+export function removeEmpty(directories: readonly string[]): void {
   for (const directory of directories) {
     try {
       rmdirSync(directory);
@@ -173,7 +72,8 @@ function removeEmpty(directories: readonly string[]): void {
   }
 }
 
-function childrenOf(directory: string | undefined): readonly string[] {
+/** The names of the cgroups below a directory. */
+export function childrenOf(directory: string | undefined): readonly string[] {
   if (directory === undefined || !existsSync(directory)) return [];
   const entries = readdirSync(directory, { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
@@ -202,7 +102,8 @@ function killQuietly(pid: number): void {
   }
 }
 
-function makeDirectory(path: string): boolean {
+/** Makes a cgroup for an install. @returns false where this process may not, or where there is no hierarchy */
+export function makeDirectory(path: string): boolean {
   try {
     if (!existsSync(join(dirname(path), "cgroup.procs"))) return false;
     mkdirSync(path, { recursive: true });

@@ -29,7 +29,8 @@ import { Removals } from "../process/removals.ts";
 import { compileSeccomp } from "../seccomp/bpf.ts";
 import { loopProfile, programsProfile } from "../seccomp/seccomp.ts";
 import { agentPid, launcherOfHost, startBubblewrap, startFailure } from "./bubblewrap.ts";
-import { type Cgroup, type CgroupTree, openCgroupTree } from "./cgroup.ts";
+import type { Cgroup, CgroupTree } from "./cgroup.ts";
+import { openCgroupTree } from "./cgroup-tree.ts";
 import type { SandboxPlan } from "./sandbox-plan.ts";
 import { probeSandbox } from "./sandbox-probe.ts";
 

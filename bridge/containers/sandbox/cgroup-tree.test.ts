@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { tempDirectory } from "../../../tests/support/temp.ts";
 import { systemClock } from "../../platform/clock.ts";
-import { openCgroupTree } from "./cgroup.ts";
+import { openCgroupTree } from "./cgroup-tree.ts";
 
 const limits = { memory_bytes: 104_857_600, cpus: 0.5, pids: 64, tmp_bytes: 1_048_576 };
 const options = { installId: "t", clock: systemClock, isRoot: true };
