@@ -14,6 +14,7 @@ import type { ApprovalInterceptor } from "../approvals/index.ts";
 import type { Keystore } from "../keystore/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Call, Handlers, RpcServer } from "../rpc/index.ts";
+import { iso, isoOrNull } from "./time.ts";
 
 export interface AccessHandlerDeps {
   readonly access: Access;
@@ -94,7 +95,7 @@ function delivery({ access, http }: AccessHandlerDeps): Handlers<"secret.claim" 
           name,
           mode,
           value,
-          expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+          expires_at: isoOrNull(expiresAt),
         })),
         denied: [...denied],
       };
@@ -124,5 +125,5 @@ const wireGrant = (grant: Grant) => ({
     path,
   })),
   granted_by: grant.grantedBy,
-  granted_at: new Date(grant.grantedAt).toISOString(),
+  granted_at: iso(grant.grantedAt),
 });

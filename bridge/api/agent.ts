@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { AgentId, AgentInfo, AgentUsage, MethodsOf, UsageSample } from "@armorclaw/protocol";
 import type { Agent, AgentSnapshot, AgentSupervisor, AgentUsageReading, UsageReading } from "../agents/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
+import { iso, isoOrNull } from "./time.ts";
 
 export function agentHandlers(agents: AgentSupervisor): Handlers<Exclude<MethodsOf<"agent">, "agent.send">> {
   /** The agent whose socket the call came in by. */
@@ -80,9 +81,6 @@ function started(agent: Agent) {
     endpoint: endpointPath ?? "",
   };
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 function agentInfo(agent: AgentSnapshot): AgentInfo {
   return {

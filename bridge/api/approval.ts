@@ -3,6 +3,7 @@ import type { Access } from "../access/index.ts";
 import type { Approval, Approvals } from "../approvals/index.ts";
 import type { Attachment, Attachments } from "../attachments/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
+import { iso } from "./time.ts";
 
 export function approvalHandlers(
   approvals: Approvals,
@@ -50,8 +51,6 @@ export function approvalHandlers(
   };
 }
 
-const time = (ms: number) => new Date(ms).toISOString();
-
 const wireApproval = (approval: Approval) => ({
   approval_id: approval.id,
   status: approval.status,
@@ -60,9 +59,9 @@ const wireApproval = (approval: Approval) => ({
   request: approval.request,
   digest: approval.digest,
   reason: approval.reason,
-  created_at: time(approval.createdAt),
-  expires_at: time(approval.expiresAt),
-  decided_at: approval.decidedAt === null ? null : time(approval.decidedAt),
+  created_at: iso(approval.createdAt),
+  expires_at: iso(approval.expiresAt),
+  decided_at: approval.decidedAt === null ? null : iso(approval.decidedAt),
   decided_by: approval.decidedBy,
   note: approval.note,
 });
@@ -77,6 +76,6 @@ const wireAttachment = (one: Attachment) => ({
   type: one.type,
   encoding: one.encoding,
   metadata: one.metadata,
-  modified: time(one.attachedAt),
+  modified: iso(one.attachedAt),
   attached_by: one.attachedBy,
 });

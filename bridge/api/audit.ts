@@ -2,6 +2,7 @@ import type { MethodsOf } from "@armorclaw/protocol";
 import { type Act, type Audit, cefLine, jsonLine } from "../audit/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 import type { BackupHeader } from "../store/index.ts";
+import { iso } from "./time.ts";
 
 /** Copies the store to a file. */
 export type MakeBackup = (path: string) => Promise<BackupHeader>;
@@ -47,7 +48,7 @@ export function auditHandlers(
 
 const wireRecord = (act: Act) => ({
   seq: act.seq,
-  time: new Date(act.time).toISOString(),
+  time: iso(act.time),
   principal: act.principal,
   method: act.method,
   params_digest: act.paramsDigest,

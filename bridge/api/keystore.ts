@@ -2,6 +2,7 @@ import { BridgeError, type MethodsOf } from "@armorclaw/protocol";
 import type { KeyProbe } from "../adapters/http/index.ts";
 import type { KeyInfo, Keystore } from "../keystore/index.ts";
 import type { Handlers } from "../rpc/index.ts";
+import { iso, isoOrNull } from "./time.ts";
 
 export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boolean): Handlers<MethodsOf<"keystore">> {
   const state = () => (keys.isUnlocked ? "unlocked" : "locked");
@@ -10,7 +11,7 @@ export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boo
       const expiresAt = expires_at === undefined ? undefined : Date.parse(expires_at);
       const draft = { id, provider, value: token, displayName: display_name, tags, baseUrl: base_url, expiresAt };
       const { info, warnings } = await keys.put(draft);
-      const created_at = new Date(info.createdAt).toISOString();
+      const created_at = iso(info.createdAt);
       return { id: info.id, key_id: info.id, provider, version: info.version, created_at, warnings: [...warnings] };
     },
     "keystore.list": ({ provider }) => keys.list(provider).map(wireKey),
@@ -56,17 +57,15 @@ export function keystoreHandlers(keys: Keystore, probe: KeyProbe, mayReveal: boo
   };
 }
 
-const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-
 const wireKey = (key: KeyInfo) => ({
   id: key.id,
   provider: key.provider,
   display_name: key.displayName,
   version: key.version,
-  created_at: new Date(key.createdAt).toISOString(),
-  updated_at: new Date(key.updatedAt).toISOString(),
-  expires_at: time(key.expiresAt),
-  last_used_at: time(key.lastUsedAt),
+  created_at: iso(key.createdAt),
+  updated_at: iso(key.updatedAt),
+  expires_at: isoOrNull(key.expiresAt),
+  last_used_at: isoOrNull(key.lastUsedAt),
   tags: [...key.tags],
   base_url: key.baseUrl,
 });

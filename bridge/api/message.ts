@@ -1,16 +1,17 @@
-import { BridgeError, type EventEnvelope, type Params, type Principal } from "@armorclaw/protocol";
+import type { EventEnvelope } from "@armorclaw/protocol";
 import type { Mailbox, Sent } from "../events/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Handlers } from "../rpc/index.ts";
 
-type MessageRights = Pick<AgentDirectory, "assertMaySend">;
-
-export function messageHandlers(mailbox: Mailbox, rights: MessageRights): Handlers<"agent.send"> {
+export function messageHandlers(
+  mailbox: Mailbox,
+  rights: Pick<AgentDirectory, "assertMaySend">,
+): Handlers<"agent.send"> {
   return {
     "agent.send": async (params, { principal, signal }) => {
-      const { kind, data, reply_within_ms, in_reply_to } = params;
-      const to = receiver(mailbox, rights, principal, params);
-      const message = { from: principal.id, to, kind, data, inReplyTo: in_reply_to };
+      const { agent_id: agentId, kind, data, reply_within_ms, in_reply_to: inReplyTo } = params;
+      const to = mailbox.receiver(principal, { agentId, inReplyTo }, rights);
+      const message = { from: principal.id, to, kind, data, inReplyTo };
       if (reply_within_ms === undefined) {
         const { id, unread } = await mailbox.send(message);
         return { id, reply: null, unread: unreadOut(unread) };
@@ -19,23 +20,6 @@ export function messageHandlers(mailbox: Mailbox, rights: MessageRights): Handle
       return { id, reply: replyOut(reply), unread: unreadOut(unread) };
     },
   };
-}
-
-function receiver(
-  mailbox: Mailbox,
-  rights: MessageRights,
-  principal: Principal,
-  { agent_id, in_reply_to }: Params<"agent.send">,
-): string {
-  if (in_reply_to === undefined) {
-    if (agent_id === undefined)
-      throw new BridgeError("INVALID_PARAMS", "Name the agent_id, or the message in_reply_to");
-    rights.assertMaySend(principal, agent_id);
-    return `agent:${agent_id}`;
-  }
-  const sender = mailbox.senderOf(in_reply_to, principal.id);
-  if (sender !== undefined && (agent_id === undefined || sender === `agent:${agent_id}`)) return sender;
-  throw new BridgeError("FORBIDDEN", `${principal.id} was not sent the message ${in_reply_to} by that sender`);
 }
 
 const unreadOut = (unread: Sent["unread"]) =>

@@ -1,6 +1,7 @@
 import type { MethodsOf } from "@armorclaw/protocol";
 import type { Outbox, OutboxRow } from "../outbox/index.ts";
 import type { Handlers } from "../rpc/index.ts";
+import { iso } from "./time.ts";
 
 export function queueHandlers(outbox: Outbox): Handlers<MethodsOf<"queue">> {
   return {
@@ -19,17 +20,15 @@ export function queueHandlers(outbox: Outbox): Handlers<MethodsOf<"queue">> {
   };
 }
 
-const time = (ms: number): string => new Date(ms).toISOString();
-
 const messageOut = (row: OutboxRow) => ({
   message_id: row.id,
   destination: row.destination,
   lane: row.lane,
   state: row.state,
   attempts: row.attempts,
-  created_at: time(row.createdAtMs),
-  next_attempt_at: row.state === "queued" ? time(row.nextAtMs) : null,
-  settled_at: row.settledAtMs === null ? null : time(row.settledAtMs),
+  created_at: iso(row.createdAtMs),
+  next_attempt_at: row.state === "queued" ? iso(row.nextAtMs) : null,
+  settled_at: row.settledAtMs === null ? null : iso(row.settledAtMs),
   last_error: row.lastError,
   receipt: row.receipt,
   transaction_id: row.transactionId,

@@ -1,18 +1,21 @@
 import type { MethodsOf } from "@armorclaw/protocol";
 import type { AgentSupervisor } from "../agents/index.ts";
+import type { Health } from "../doctor/index.ts";
 import type { HostMeter } from "../platform/os/host-info.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { agentUsage } from "./agent.ts";
-import type { BridgeHealth } from "./bridge.ts";
 
-export function systemHandlers(
-  agents: AgentSupervisor,
-  host: HostMeter,
-  health: () => Promise<BridgeHealth>,
-): Handlers<MethodsOf<"system">> {
+export interface SystemHandlerDeps {
+  readonly supervisor: AgentSupervisor;
+  readonly host: HostMeter;
+  readonly health: () => Promise<Health>;
+}
+
+export function systemHandlers(deps: SystemHandlerDeps): Handlers<MethodsOf<"system">> {
+  const { supervisor, host, health } = deps;
   return {
     "system.info": async () => {
-      const [reading, usage, { status, checks }] = await Promise.all([host.read(), agents.usage(), health()]);
+      const [reading, usage, found] = await Promise.all([host.read(), supervisor.usage(), health()]);
       const [one, five, fifteen] = reading.load;
       return {
         host: {
@@ -27,9 +30,9 @@ export function systemHandlers(
         },
         agents: usage.map(agentUsage),
         health: {
-          status,
-          agents_running: agents.list(false).filter(({ state }) => state === "running").length,
-          problems: checks.filter((check) => check.status !== "ok").map(({ message }) => message),
+          status: found.status,
+          agents_running: found.agentsRunning,
+          problems: found.checks.filter(({ status }) => status !== "ok").map(({ message }) => message),
         },
       };
     },

@@ -3,6 +3,7 @@ import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 import type { Task, Tasks } from "../tasks/index.ts";
 import { fitting } from "./page.ts";
+import { iso } from "./time.ts";
 
 type TaskRights = Pick<AgentDirectory, "assertMaySend" | "assertMaySendToCapable">;
 
@@ -59,8 +60,6 @@ function callerId({ principal }: Call): AgentId {
   throw new BridgeError("FORBIDDEN", "Only agents have tasks");
 }
 
-const time = (ms: number): string => new Date(ms).toISOString();
-
 const taskOut = (task: Task) => ({
   task_id: task.id,
   title: task.title,
@@ -73,8 +72,8 @@ const taskOut = (task: Task) => ({
   result: task.result === null ? null : { ...task.result },
   attempts: task.attempts,
   attempts_max: task.attemptsMax,
-  lease_until: task.state === "running" ? time(task.dueMs) : null,
+  lease_until: task.state === "running" ? iso(task.dueMs) : null,
   created_by: task.createdBy,
-  created_at: time(task.createdAtMs),
-  updated_at: time(task.updatedAtMs),
+  created_at: iso(task.createdAtMs),
+  updated_at: iso(task.updatedAtMs),
 });

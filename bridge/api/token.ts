@@ -2,6 +2,7 @@ import { BridgeError, type MethodsOf, type TokenInfo } from "@armorclaw/protocol
 import type { ApiToken, ApiTokens } from "../access/index.ts";
 import { unknownAgent, unknownChannel, unknownMethod } from "../config/index.ts";
 import type { Handlers, RpcServer } from "../rpc/index.ts";
+import { iso, isoOrNull } from "./time.ts";
 
 const dayMs = 86_400_000;
 
@@ -58,8 +59,8 @@ function shown({
     ...listed("channels", channels),
     ...listed("agents", agents),
     ...listed("addresses", addresses),
-    expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
-    created_at: new Date(createdAt).toISOString(),
+    expires_at: isoOrNull(expiresAt),
+    created_at: iso(createdAt),
     created_by: createdBy,
   };
 }

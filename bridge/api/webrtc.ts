@@ -9,6 +9,7 @@ import {
   type StartRequest,
 } from "../adapters/webrtc/index.ts";
 import type { Handlers } from "../rpc/index.ts";
+import { iso } from "./time.ts";
 
 /**
  * @param calls undefined when calls are switched off
@@ -38,7 +39,7 @@ function joiningHandlers(enabled: () => Calls, baseUrl: () => string | undefined
       return {
         session_id: session.id,
         token,
-        expires_at: new Date(expiresAtMs).toISOString(),
+        expires_at: iso(expiresAtMs),
         sdp_answer: answer,
         turn_credentials:
           turn === undefined
@@ -112,7 +113,7 @@ function readingHandlers(enabled: () => Calls): Handlers<Exclude<MethodsOf<"webr
       return {
         entries: entries.map(({ id, timeMs, event, sessionId, roomId, principal, detail }) => ({
           id,
-          time: new Date(timeMs).toISOString(),
+          time: iso(timeMs),
           event_type: event,
           detail,
           session_id: sessionId ?? null,
@@ -165,7 +166,7 @@ function infoOf(calls: Calls, session: CallSession) {
     end_reason: endReason ?? null,
     is_muted: isMuted,
     is_recording: calls.isRecording(session),
-    created_at: new Date(createdAtMs).toISOString(),
+    created_at: iso(createdAtMs),
     duration_ms: Math.round(durationMs),
     duration: Math.round(durationMs / 1000),
     container_id: plan.agentId ?? "",

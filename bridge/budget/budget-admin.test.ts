@@ -1,7 +1,10 @@
-import type { BudgetDimension } from "@armorclaw/protocol";
+import type { AgentId, BudgetDimension, Principal } from "@armorclaw/protocol";
 import { describe, expect, test } from "@jest/globals";
 import { type BudgetBench, cost, costLimit, usd } from "../../tests/support/budget/budget.ts";
 import { budgetBenches, types } from "../../tests/support/budget/budget-benches.ts";
+
+const operator: Principal = { kind: "user", id: "user:0", uid: 0, role: "operator" };
+const mail: Principal = { kind: "agent", id: "agent:mail-1", agentId: "mail-1" as AgentId, role: "agent" };
 
 const open = budgetBenches();
 
@@ -17,7 +20,10 @@ describe("BudgetAdmin", () => {
     } as const;
     await bench.reserve("a", usd(1));
     await expect(bench.reserve("b", usd(0.5))).rejects.toThrow();
-    await bench.admin.topUp(topUp, "agent:mail-1", AbortSignal.timeout(1_000));
+    await bench.admin.topUp(topUp, operator, AbortSignal.timeout(1_000));
+    await expect(bench.admin.topUp(topUp, mail, AbortSignal.timeout(1_000))).rejects.toMatchObject({
+      code: "FORBIDDEN",
+    });
     await bench.reserve("b", usd(0.5));
     await expect(bench.reserve("c", 1)).rejects.toThrow();
     bench.clock.advance(86_400_000);
@@ -187,4 +193,18 @@ test("the last hour of a limit for `*` is each agent's own", async () => {
     { burnPerHour: 0, standing: { scope: "agent:*", spent: 0 } },
     { burnPerHour: 40, standing: { scope: "agent:a-1", spent: 540 } },
   ]);
+});
+
+test("an agent sees the limits that bound it, a person every limit", async () => {
+  const scopes = ["global", "agent:mail-1", "loop:mail", "agent:other-1", "loop:other"];
+  const { admin } = await open({ limits: scopes.map((scope) => costLimit(scope, "day", 100)) });
+  const shown = async (query: { agent?: string; scope?: string }) =>
+    (await admin.status(query)).limits.map(({ standing, remaining }) => [standing.scope, remaining]);
+  expect(await shown({})).toHaveLength(5);
+  expect((await shown({ agent: "mail-1" })).sort()).toEqual([
+    ["agent:mail-1", 100],
+    ["global", 100],
+    ["loop:mail", 100],
+  ]);
+  expect(await shown({ agent: "mail-1", scope: "agent:other-1" })).toEqual([]);
 });

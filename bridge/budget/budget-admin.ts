@@ -1,5 +1,7 @@
+import type { Principal } from "@armorclaw/protocol";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import type { PublishEvent } from "../events/index.ts";
+import type { AgentDirectory } from "../lifecycle/index.ts";
 import type { Calendar, WindowKind, Windows } from "../platform/calendar.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Sql, Store } from "../store/index.ts";
@@ -36,6 +38,9 @@ export interface BudgetAdminDeps {
   readonly calendar: Calendar;
   readonly publish: PublishEvent;
   readonly approvals: TopUpApprovals;
+  readonly agents: Pick<AgentDirectory, "loopOf">;
+  /** What is wrong with the scope of a limit: that nothing has its name. */
+  readonly unknownScope: (scope: string) => string | undefined;
   /** Is swept after each decision, so that agents with room again are resumed. */
   readonly budget: { sweep(): Promise<void> };
 }
@@ -43,7 +48,18 @@ export interface BudgetAdminDeps {
 /** A limit as it stands, with a forecast. */
 export interface LimitStatus extends Forecast {
   readonly standing: Standing;
+  /** What may still be spent or held under the limit. */
+  readonly remaining: number;
+  /** How much of the limit is spent. */
+  readonly percent: number;
   readonly resetsAtMs: number | null;
+}
+
+/** Which limits are shown. */
+export interface StatusQuery {
+  readonly scope?: string | undefined;
+  /** The agent that asks, which sees the limits that bound it alone. People see every limit. */
+  readonly agent?: string | undefined;
 }
 
 export interface TopUp {
@@ -68,6 +84,24 @@ export class BudgetAdmin {
     this.#deps = deps;
   }
 
+  /**
+   * Sets or removes a limit for a person.
+   * @throws BridgeError INVALID_PARAMS, or what `removeLimit` throws
+   */
+  async changeLimit({ remove, ...limit }: Limit & { readonly remove: boolean }, by: string): Promise<void> {
+    const { scope, soft, hard } = limit;
+    const isBounded = soft !== null || hard !== null;
+    if (remove && isBounded)
+      throw new BridgeError("INVALID_PARAMS", "A limit that is removed has neither `hard` nor `soft`");
+    if (remove) return await this.removeLimit(limit, by);
+    if (!isBounded)
+      throw new BridgeError("INVALID_PARAMS", "A limit needs `hard` or `soft`; `remove` takes a limit away");
+    // A limit of what nothing is called would bound nothing.
+    const wrong = this.#deps.unknownScope(scope);
+    if (wrong !== undefined) throw new BridgeError("INVALID_PARAMS", wrong, { scope });
+    await this.setLimit(limit, by);
+  }
+
   /** Sets a limit. It stands until its configuration changes. */
   async setLimit(limit: Limit, by: string): Promise<void> {
     await this.#deps.store.write((sql) => writeLimit(sql, limit, "set"));
@@ -76,7 +110,8 @@ export class BudgetAdmin {
 
   /** Removes a limit. It comes back when its configuration changes. @throws BridgeError BUDGET_LIMIT_NOT_FOUND */
   async removeLimit(name: Pick<Limit, "scope" | "window" | "unit">, by: string): Promise<void> {
-    const limit: Limit = { ...name, soft: null, hard: null, onHard: "refuse" };
+    const { scope, window, unit } = name;
+    const limit: Limit = { scope, window, unit, soft: null, hard: null, onHard: "refuse" };
     await this.#deps.store.write((sql) => {
       if (!readLimits(sql).some((known) => boundOf(known) !== null && isSame(known, name, name.scope)))
         throw noLimit(name);
@@ -93,14 +128,21 @@ export class BudgetAdmin {
 
   /**
    * Asks a person to grant more in the present window.
-   * @throws BridgeError BUDGET_LIMIT_NOT_FOUND, BUDGET_WINDOW_OVER, or what the approval ended with
+   * @throws BridgeError FORBIDDEN, BUDGET_LIMIT_NOT_FOUND, BUDGET_WINDOW_OVER, or what the approval ended with
    */
-  async topUp(topUp: TopUp, askedBy: string, signal: AbortSignal): Promise<{ windowId: string; approvedBy: string }> {
+  async topUp(
+    { scope, window, unit, amount, reason }: TopUp,
+    principal: Principal,
+    signal: AbortSignal,
+  ): Promise<{ windowId: string; approvedBy: string }> {
     const { approvals, store, calendar, clock, publish, budget } = this.#deps;
-    const { scope, window, unit, amount, reason } = topUp;
+    if (principal.kind === "agent" && scope !== `agent:${principal.agentId}`)
+      throw new BridgeError("FORBIDDEN", `${principal.agentId} may ask for agent:${principal.agentId} alone`);
+    const askedBy = principal.id;
     const star = `${scope.split(":", 1)[0]}:*`;
     const limits = store.read((sql) => readLimits(sql).filter((limit) => boundOf(limit) !== null));
-    if (!limits.some((limit) => isSame(limit, topUp, scope) || isSame(limit, topUp, star))) throw noLimit(topUp);
+    const name = { scope, window, unit };
+    if (!limits.some((limit) => isSame(limit, name, scope) || isSame(limit, name, star))) throw noLimit(name);
     const windowId = calendar.at(clock.now())[window];
     const request = { scope, window, window_id: windowId, unit, amount, reason };
     const { approvalId, approvedBy } = await approvals.ask("budget.topup", request, askedBy, signal);
@@ -121,9 +163,15 @@ export class BudgetAdmin {
     return { windowId, approvedBy };
   }
 
-  /** Every limit as it stands. The loop serves others between two limits. */
-  async status(): Promise<{ readonly limits: LimitStatus[]; readonly frozen: FrozenAgent[] }> {
-    const { store, calendar, clock } = this.#deps;
+  /** The limits as they stand. The event loop serves others between two limits. */
+  async status({ scope, agent }: StatusQuery = {}): Promise<{
+    readonly limits: LimitStatus[];
+    readonly frozen: FrozenAgent[];
+  }> {
+    const { store, calendar, clock, agents } = this.#deps;
+    const bounding = agent === undefined ? undefined : ["global", `agent:${agent}`, `loop:${agents.loopOf(agent)}`];
+    const isShown = ({ standing: { scope: bound } }: LimitStatus) =>
+      (scope === undefined || bound === scope) && (bounding === undefined || bounding.includes(bound));
     const nowMs = clock.now();
     const limits = store.read((sql) => readLimits(sql).filter((limit) => boundOf(limit) !== null));
     const statuses: LimitStatus[] = [];
@@ -133,7 +181,8 @@ export class BudgetAdmin {
       statuses.push(...store.read((sql) => statusesOf(sql, limit, figures)));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return { limits: statuses, frozen: store.read(allFrozen) };
+    const frozen = store.read(allFrozen).filter((one) => agent === undefined || one.agent === agent);
+    return { limits: statuses.filter(isShown), frozen };
   }
 
   async report(query: ReportQuery): Promise<ReportRow[]> {
@@ -164,8 +213,16 @@ function statusesOf(sql: Sql, limit: StoredLimit, { windows, nowMs, resetsAtMs }
     const balance = balances === undefined ? readBalance : () => balances.get(scope) ?? nothingSpent;
     const present = standing(sql, limit, scope, windows, balance);
     const lastHour = lastHours === undefined ? lastHourOf(sql, scope, nowMs) : (lastHours.get(scope) ?? nothingSpent);
-    return { standing: present, resetsAtMs, ...forecast(present, lastHour, nowMs, resetsAtMs) };
+    return { standing: present, ...shares(present), resetsAtMs, ...forecast(present, lastHour, nowMs, resetsAtMs) };
   });
+}
+
+function shares({ ceiling, spent, held }: Standing): { remaining: number; percent: number } {
+  const bound = ceiling ?? 0;
+  return {
+    remaining: Math.max(0, bound - spent - held),
+    percent: bound === 0 ? 100 : Math.round((spent / bound) * 1_000) / 10,
+  };
 }
 
 /** A task or a run is shown while it is among those of this many entries: there is no end to their names. */

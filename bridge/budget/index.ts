@@ -1,4 +1,3 @@
-export { AgentReservations } from "./agent-reservations.ts";
 export { type Amounts, nanoPerUsd, nothing, type Unit } from "./amounts.ts";
 export { Budget, type BudgetDeps, type BudgetSettings, type ReserveRequest } from "./budget.ts";
 export { BudgetAdmin, type LimitStatus } from "./budget-admin.ts";
@@ -14,6 +13,7 @@ export {
   type TokenUsage,
   worstCaseNanoUsd,
 } from "./prices.ts";
+export { Reservations } from "./reservations.ts";
 export { RunawayGuard, type RunawayLimits, runawayWatch } from "./runaway-guard.ts";
 export type { Attribution } from "./scopes.ts";
 export { ServicePrices, servicePricesOf } from "./service-prices.ts";

@@ -1,3 +1,4 @@
+import { BridgeError } from "@armorclaw/protocol/errors";
 import type { ListedService } from "../config/index.ts";
 import { nanoPerUsd } from "./amounts.ts";
 
@@ -20,6 +21,12 @@ const listed: Readonly<Record<ListedService, readonly DatedPrice[]>> = {
   "openai.whisper-1.minute": [{ from: "2024-01-01", nanoUsd: 6_000_000 }],
 };
 
+/** What one unit of a service costs, and who says so. */
+export interface ServicePrice {
+  readonly nanoUsd: number;
+  readonly source: string;
+}
+
 /** Prices of services by name; those of the configuration come first. */
 export class ServicePrices {
   readonly #configured: ReadonlyMap<string, number>;
@@ -34,13 +41,36 @@ export class ServicePrices {
   }
 
   /** @returns the price of one unit on that day, or undefined when nobody has set one */
-  find(service: string, at: Date): { readonly nanoUsd: number; readonly source: string } | undefined {
+  find(service: string, at: Date): ServicePrice | undefined {
     const own = this.#configured.get(service);
     if (own !== undefined) return { nanoUsd: own, source: "configuration" };
     const day = at.toISOString().slice(0, 10);
     const prices: Readonly<Record<string, readonly DatedPrice[]>> = listed;
     const dated = (Object.hasOwn(prices, service) ? prices[service] : undefined)?.findLast(({ from }) => from <= day);
     return dated === undefined ? undefined : { nanoUsd: dated.nanoUsd, source: `list of ${dated.from}` };
+  }
+
+  /**
+   * What a quantity of a service costs. Whoever reserves may name a cost above the price, but not below it.
+   * @throws BridgeError PRICE_UNKNOWN when neither a price nor a cost is known
+   */
+  costOf(
+    {
+      service,
+      quantity,
+      costNanoUsd: given,
+    }: { service?: string | undefined; quantity: number; costNanoUsd?: number | undefined },
+    at: Date,
+  ): { readonly costNanoUsd: number; readonly price: ServicePrice | undefined } {
+    const price = service === undefined ? undefined : this.find(service, at);
+    if (price === undefined && given === undefined) {
+      throw new BridgeError(
+        "PRICE_UNKNOWN",
+        `${service ?? "What is reserved"} has no price; say \`cost_nano_usd\` or set a price`,
+        { service, known: this.names },
+      );
+    }
+    return { costNanoUsd: Math.max(given ?? 0, (price?.nanoUsd ?? 0) * quantity), price };
   }
 }
 

@@ -1,14 +1,14 @@
 import { type Approvals, consentFrom } from "../approvals/index.ts";
 import {
-  AgentReservations,
   Budget,
   BudgetAdmin,
   budgetGauges,
   limitsOf,
+  Reservations,
   ServicePrices,
   servicePricesOf,
 } from "../budget/index.ts";
-import { knownNames } from "../config/index.ts";
+import { knownNames, unknownScope } from "../config/index.ts";
 import type { AgentDirectory } from "../lifecycle/index.ts";
 import { Calendar } from "../platform/calendar.ts";
 import type { Ground } from "./ground.ts";
@@ -24,10 +24,16 @@ export function composeBudget(ground: Ground, agents: AgentDirectory, approvals:
     { ...common, agentHold: agents, logger: logging.child("budget") },
     { limits: limitsOf(config.budget.limits), thresholds: config.budget.thresholds, sweepEveryMs },
   );
-  const admin = new BudgetAdmin({ ...common, budget, approvals: consentFrom(approvals) });
-  const services = new ServicePrices(servicePricesOf(config.budget.servicePrices));
-  const ofAgents = new AgentReservations(budget, clock);
   const { providers } = config.llm;
   const names = knownNames({ llm: { providers }, budget: { service_prices: config.budget.servicePrices } });
-  return { budget, ofAgents, admin, services, names, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
+  const admin = new BudgetAdmin({
+    ...common,
+    budget,
+    agents,
+    approvals: consentFrom(approvals),
+    unknownScope: (scope) => unknownScope(scope, names),
+  });
+  const services = new ServicePrices(servicePricesOf(config.budget.servicePrices));
+  const reservations = new Reservations({ budget, services, agents, clock });
+  return { budget, reservations, admin, timeZone: calendar.timeZone, gauges: budgetGauges(admin) };
 }

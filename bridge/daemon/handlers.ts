@@ -6,7 +6,7 @@ import { accessHandlers } from "../api/access.ts";
 import { agentHandlers } from "../api/agent.ts";
 import { approvalHandlers } from "../api/approval.ts";
 import { auditHandlers } from "../api/audit.ts";
-import { bridgeHandlers, healthOf } from "../api/bridge.ts";
+import { bridgeHandlers } from "../api/bridge.ts";
 import { budgetHandlers } from "../api/budget.ts";
 import { eventHandlers } from "../api/event.ts";
 import { keystoreHandlers } from "../api/keystore.ts";
@@ -19,7 +19,7 @@ import { systemHandlers } from "../api/system.ts";
 import { taskHandlers } from "../api/task.ts";
 import { tokenHandlers } from "../api/token.ts";
 import { webrtcHandlers } from "../api/webrtc.ts";
-import { Doctor } from "../doctor/index.ts";
+import { Doctor, examineHealth } from "../doctor/index.ts";
 import type { BridgeInfo } from "../lifecycle/bridge-state.ts";
 import type { LoopMonitor } from "../lifecycle/index.ts";
 import type { Outbox } from "../outbox/index.ts";
@@ -70,22 +70,21 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     rooms: () => rooms.joined(),
     turn: calls?.turn,
   });
+  const health = () => examineHealth({ info, engine, agents: supervisor, keystore, store, loop, doctor });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
   const backups = new Backups(store, config.stateDir);
   const backup = (path: string) => backups.make(path, { createdAt: timestamp(clock), version, installId });
   return {
     ...builtinHandlers(version, contract),
-    ...bridgeHandlers({ info, engine, agents: supervisor, clock, keystore, store, doctor, loop }),
+    ...bridgeHandlers({ info, engine, agents: supervisor, clock, health, doctor }),
     ...agentHandlers(supervisor),
     ...loopHandlers(supervisor),
     ...eventHandlers(log, consumers, events),
     ...messageHandlers(messaging.mailbox, directory),
     ...taskHandlers(messaging.tasks, directory),
     ...queueHandlers(outbox),
-    ...systemHandlers(supervisor, new HostMeter(config.stateDir), () =>
-      healthOf({ info, engine, agents: supervisor, keystore, store, loop, doctor }),
-    ),
+    ...systemHandlers({ supervisor, host: new HostMeter(config.stateDir), health }),
     ...keystoreHandlers(keystore, keyProbe(keystore, clock), config.keystore.reveal),
     ...accessHandlers({
       access,
@@ -110,7 +109,7 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     }),
     ...approvalHandlers(approvals, attachments, access),
     ...auditHandlers(audit, backup, version),
-    ...budgetHandlers({ ...budget, clock, agents: directory }),
+    ...budgetHandlers(budget),
     ...llmHandlers({ ...llm, agents: directory }),
     ...tokenHandlers(listeners.tokens, clock.now, server),
     ...matrixHandlers({ rooms, reader, homeserver: config.matrix.homeserver, mayReveal: config.keystore.reveal }),

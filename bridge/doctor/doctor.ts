@@ -40,9 +40,9 @@ export class Doctor {
     this.#clockCheck = new ClockCheck(deps.clock, deps.log);
   }
 
-  async examine(): Promise<DoctorCheck[]> {
+  async examine(): Promise<{ status: "ok" | "trouble"; checks: DoctorCheck[] }> {
     const { store, clock, config, listeners, callPageUrl, rooms, turn } = this.#deps;
-    const checks = await Promise.all([
+    const all = await Promise.all([
       found(() => checkStore(store, clock, join(config.stateDir, "store.db"))),
       found(() => checkDisk(config.stateDir, config.alerts.diskFreeBytesMin)),
       found(() => this.#clockCheck.run()),
@@ -52,7 +52,8 @@ export class Doctor {
       found(() => checkLoop(this.#deps.loop.state)),
       found(() => checkDescriptors(config.agents.max, config.rpc.connectionsMax)),
     ]);
-    return checks.flat();
+    const checks = all.flat();
+    return { status: checks.some(({ status }) => status === "trouble") ? "trouble" : "ok", checks };
   }
 
   /** Whether alerts can reach somebody, as far as it is known at once: for the health check. */

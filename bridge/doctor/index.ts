@@ -1,1 +1,2 @@
 export { Doctor } from "./doctor.ts";
+export { examineHealth, type Health } from "./health.ts";

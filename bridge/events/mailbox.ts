@@ -1,4 +1,4 @@
-import { BridgeError, type EventEnvelope } from "@armorclaw/protocol";
+import { BridgeError, type EventEnvelope, type Principal } from "@armorclaw/protocol";
 import { onAbort } from "../platform/abort.ts";
 import { BoundedMap } from "../platform/bounded-map.ts";
 import { contractEvent } from "./contract-event.ts";
@@ -53,6 +53,26 @@ export class Mailbox {
     const message = this.#log.at(Number(messageId.split("-").at(-1)));
     const isIt = message?.id === messageId && message.type === "agent.message";
     return isIt && `agent:${String(message.data["agent_id"])}` === receiver ? message.source : undefined;
+  }
+
+  /**
+   * Whom a message goes to: the agent that is named, or the sender of the message that it answers.
+   * @throws BridgeError INVALID_PARAMS, FORBIDDEN, or what `rights` throws
+   */
+  receiver(
+    from: Principal,
+    { agentId, inReplyTo }: { readonly agentId?: string | undefined; readonly inReplyTo?: string | undefined },
+    rights: { assertMaySend(from: Principal, toAgentId: string): void },
+  ): string {
+    if (inReplyTo === undefined) {
+      if (agentId === undefined)
+        throw new BridgeError("INVALID_PARAMS", "Name the agent_id, or the message in_reply_to");
+      rights.assertMaySend(from, agentId);
+      return `agent:${agentId}`;
+    }
+    const sender = this.senderOf(inReplyTo, from.id);
+    if (sender !== undefined && (agentId === undefined || sender === `agent:${agentId}`)) return sender;
+    throw new BridgeError("FORBIDDEN", `${from.id} was not sent the message ${inReplyTo} by that sender`);
   }
 
   /**

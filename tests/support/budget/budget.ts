@@ -74,6 +74,8 @@ export async function openBudget(
   const admin = new BudgetAdmin({
     ...deps,
     budget,
+    agents: { loopOf: (agent: string) => agent.replace(/-\d+$/, "") },
+    unknownScope: () => undefined,
     approvals: { ask: async () => ({ approvalId: `a${++approvals}`, approvedBy: "user:0" }) },
   });
   return {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { cost, costLimit } from "../../tests/support/budget/budget.ts";
 import { budgetBenches, spentIn } from "../../tests/support/budget/budget-benches.ts";
-import { AgentReservations } from "./agent-reservations.ts";
 import { nothing } from "./amounts.ts";
+import { Reservations, type Wanted } from "./reservations.ts";
+import { ServicePrices } from "./service-prices.ts";
 
 const open = budgetBenches();
 const own = { agent: "mail-1", loop: "mail" };
@@ -10,24 +11,30 @@ const global = costLimit("global", "day", 1_000);
 
 async function bench(...limits: ReturnType<typeof costLimit>[]) {
   const money = await open({ limits: [global, ...limits] });
-  const reservations = new AgentReservations(money.budget, money.clock);
+  const reservations = new Reservations({
+    budget: money.budget,
+    services: new ServicePrices(new Map([["sms", 5]])),
+    agents: { loopOf: () => own.loop },
+    clock: money.clock,
+  });
+  const ids = new Map<string, string>();
   return {
     ...money,
-    reserve: (id: string, nanoUsd: number, more: object = {}) =>
-      reservations.reserve("mail-1", {
-        id,
-        attribution: own,
+    reserve: async (name: string, costNanoUsd: number, more: Partial<Wanted> = {}) => {
+      const wanted = { quantity: 1, tokens: 0, durationMs: 0, leaseMs: 60_000, costNanoUsd, ...more };
+      ids.set(name, (await reservations.reserve(own.agent, wanted)).id);
+    },
+    settle: (name: string, nanoUsd: number, agent = own.agent) =>
+      reservations.settle(agent, ids.get(name) ?? name, {
         amounts: cost(nanoUsd),
-        leaseMs: 60_000,
-        onExpiry: "release",
-        ...more,
+        inputTokens: 0,
+        outputTokens: 0,
+        basis: "reported",
       }),
-    settle: (id: string, nanoUsd: number, agent = "mail-1") =>
-      reservations.settle(agent, id, { amounts: cost(nanoUsd), inputTokens: 0, outputTokens: 0, basis: "reported" }),
   };
 }
 
-describe("AgentReservations.reserve()", () => {
+describe("Reservations.reserve()", () => {
   test("refuses an agent that has only shared limits", async () => {
     const { reserve } = await bench(costLimit("agent:other-1", "day", 100), costLimit("loop:other", "day", 100));
     await expect(reserve("a", 0)).rejects.toMatchObject({ code: "BUDGET_NOT_GRANTED" });
@@ -73,7 +80,34 @@ describe("AgentReservations.reserve()", () => {
   });
 });
 
-describe("AgentReservations.settle()", () => {
+describe("what a reservation costs", () => {
+  const limit = costLimit("agent:mail-1", "day", 1_000);
+
+  test("is the service's price, or more where the caller says so, never less", async () => {
+    const money = await bench(limit);
+    await money.reserve("a", 0, { service: "sms", quantity: 2 });
+    expect(await spentIn(money)).toMatchObject({ held: 10 });
+    await money.reserve("b", 20, { service: "sms", quantity: 2 });
+    expect(await spentIn(money)).toMatchObject({ held: 30 });
+  });
+
+  test("must be named for a service without a price", async () => {
+    const { reserve } = await bench(limit);
+    const wanted = { service: "pigeon.post", costNanoUsd: undefined };
+    await expect(reserve("a", 0, wanted)).rejects.toMatchObject({
+      code: "PRICE_UNKNOWN",
+      details: { service: "pigeon.post" },
+    });
+    await reserve("b", 10, { service: "pigeon.post" });
+  });
+
+  test("is never put on another agent by an agent", async () => {
+    const { reserve } = await bench(limit);
+    await expect(reserve("a", 1, { agent: "other-1" })).rejects.toMatchObject({ code: "FORBIDDEN" });
+  });
+});
+
+describe("Reservations.settle()", () => {
   test("books no more than was reserved, in any unit, and leaves the reservation open", async () => {
     const money = await bench(costLimit("agent:mail-1", "day", 100));
     await money.reserve("a", 50);
@@ -98,7 +132,8 @@ describe("AgentReservations.settle()", () => {
     const money = await bench(costLimit("agent:mail-1", "day", 100));
     await money.reserve("a", 10);
     await expect(money.settle("a", 1, "other-1")).rejects.toMatchObject({ code: "RESERVATION_NOT_FOUND" });
-    await money.reserve("call", 10, { onExpiry: "spend" });
+    const call = { id: "call", attribution: own, amounts: cost(10), leaseMs: 60_000, onExpiry: "spend" } as const;
+    await money.budget.reserve(call);
     await expect(money.settle("call", 0)).rejects.toMatchObject({ code: "RESERVATION_NOT_FOUND" });
     money.clock.advance(60_000);
     await money.budget.sweep();
