@@ -379,6 +379,20 @@ describe("code rules", () => {
     }
   });
 
+  test("the daemon composes: its files are short and decide nothing about a domain", () => {
+    const daemon = files.filter(({ path }) => /^bridge\/daemon\/[^/]+\.ts$/.test(path) && !isTest(path));
+    const long = daemon.filter(({ text }) => text.split("\n").length > 151);
+    expect(long.map(({ path }) => `${path} has over 150 lines`)).toEqual([]);
+    // What a platform cannot do is no matter of a domain.
+    const decides = ({ path, code }: SourceFile) =>
+      code
+        .split("\n")
+        .filter((line) => /\bif \(|\bswitch \(|\s\?\s/.test(line) && !/\bnative\b/.test(line))
+        .map((line) => `${path}: ${line.trim()} (a decision belongs to its domain)`);
+    expect(daemon.flatMap(decides)).toEqual([]);
+    expect(daemon.length).toBeGreaterThan(5);
+  });
+
   test("files are named in kebab-case", () => {
     const wrong = files
       .map(({ path }) => basename(path))

@@ -7,6 +7,6 @@ export { explainCall, type PrincipalSources } from "./explain.ts";
 export { FailedLogins } from "./failed-logins.ts";
 export { accessMigrations } from "./migrations.ts";
 export type { Contract } from "./rights.ts";
-export { assertUnlimited, reachesMethod, scopePolicy } from "./scopes.ts";
+export { assertReaches, assertUnlimited, reachesMethod, scopePolicy } from "./scopes.ts";
 export type { Destination, Grant } from "./store.ts";
 export { tokenPattern } from "./tokens.ts";

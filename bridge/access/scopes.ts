@@ -119,3 +119,9 @@ function within({ scope }: AnyMethod, principal: Principal, result: unknown): un
 /** The value at a dotted path. */
 const valueAt = (row: unknown, path: string): unknown =>
   path.split(".").reduce((value: unknown, key) => (value as Readonly<Record<string, unknown>> | null)?.[key], row);
+
+/** @throws BridgeError FORBIDDEN when the principal's limits do not admit the method, whose facts `page` shows, too */
+export function assertReaches(principal: Principal, method: string, page: string): void {
+  if (reachesMethod(principal, method)) return;
+  throw new BridgeError("FORBIDDEN", `${page} is for tokens that may call ${method}`);
+}

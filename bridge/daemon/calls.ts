@@ -13,7 +13,7 @@ import {
   RoomMedia,
 } from "../adapters/webrtc/index.ts";
 import type { Budget } from "../budget/index.ts";
-import type { AgentDirectory } from "../lifecycle/index.ts";
+import { type AgentDirectory, whereEnabled } from "../lifecycle/index.ts";
 import type { Ground } from "./ground.ts";
 
 export interface CallsDeps {
@@ -24,7 +24,7 @@ export interface CallsDeps {
 
 /** Composes voice calls, or nothing where they are switched off. */
 export function composeCalls(ground: Ground, deps: CallsDeps) {
-  return ground.config.webrtc.enabled ? composeEnabledCalls(ground, deps) : undefined;
+  return whereEnabled(ground.config.webrtc, () => composeEnabledCalls(ground, deps));
 }
 
 function composeEnabledCalls(ground: Ground, { agents, budget, rooms }: CallsDeps) {

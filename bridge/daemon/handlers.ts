@@ -2,6 +2,7 @@ import type { MethodName } from "@armorclaw/protocol";
 import { EventRights } from "../access/index.ts";
 import { keyProbe } from "../adapters/http/index.ts";
 import { RoomReader, roomMethods } from "../adapters/matrix/index.ts";
+import { callPageUrl } from "../adapters/webrtc/index.ts";
 import { accessHandlers } from "../api/access.ts";
 import { agentHandlers } from "../api/agent.ts";
 import { approvalHandlers } from "../api/approval.ts";
@@ -25,7 +26,6 @@ import type { LoopMonitor } from "../lifecycle/index.ts";
 import type { Outbox } from "../outbox/index.ts";
 import { timestamp } from "../platform/clock.ts";
 import { HostMeter } from "../platform/os/host-info.ts";
-import { withoutTrailingSlashes } from "../platform/trailing-slashes.ts";
 import { builtinHandlers, type Handlers, type RpcServer } from "../rpc/index.ts";
 import { Backups } from "../store/index.ts";
 import type { composeAgents } from "./agents.ts";
@@ -60,16 +60,9 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const { server, outbox, security, budget, llm, rooms, messaging, calls, listeners, loop } = domains;
   const { supervisor, directory, consumers } = domains.agents;
   const { access, keystore, approvals, attachments, interceptor, http, audit } = security;
-  const { publicUrl } = config.webrtc;
-  const callPageUrl = () => (publicUrl === undefined ? listeners.httpUrl() : withoutTrailingSlashes(publicUrl));
-  const doctor = new Doctor({
-    ...ground,
-    loop,
-    listeners: listeners.addresses,
-    callPageUrl,
-    rooms: () => rooms.joined(),
-    turn: calls?.turn,
-  });
+  const pageUrl = () => callPageUrl(config.webrtc, listeners.httpUrl());
+  const addresses = { listeners: listeners.addresses, callPageUrl: pageUrl };
+  const doctor = new Doctor({ ...ground, ...addresses, loop, rooms: () => rooms.joined(), turn: calls?.turn });
   const health = () => examineHealth({ info, engine, agents: supervisor, keystore, store, loop, doctor });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
@@ -113,6 +106,6 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
     ...llmHandlers({ ...llm, agents: directory }),
     ...tokenHandlers(listeners.tokens, clock.now, server),
     ...matrixHandlers({ rooms, reader, homeserver: config.matrix.homeserver, mayReveal: config.keystore.reveal }),
-    ...webrtcHandlers(calls?.calls, callPageUrl),
+    ...webrtcHandlers(calls?.calls, pageUrl),
   };
 }

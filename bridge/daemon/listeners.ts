@@ -1,6 +1,5 @@
 import type { Principal } from "@armorclaw/protocol";
-import { BridgeError } from "@armorclaw/protocol";
-import { type Access, ApiTokens, admissionPolicy, FailedLogins, reachesMethod } from "../access/index.ts";
+import { type Access, ApiTokens, admissionPolicy, assertReaches, FailedLogins } from "../access/index.ts";
 import type { Audit } from "../audit/index.ts";
 import {
   CallMetrics,
@@ -53,8 +52,7 @@ export function composeListeners(ground: Ground, { server, audit, access, gauges
     return (await server.local.call(healthMethod, {}, principal, signal)).result;
   };
   const metrics = async (principal: Principal) => {
-    if (!reachesMethod(principal, healthMethod))
-      throw new BridgeError("FORBIDDEN", `/metrics is for tokens that may call ${healthMethod}`);
+    assertReaches(principal, healthMethod, "/metrics");
     return await page();
   };
   const pages = { health, metrics };

@@ -53,3 +53,8 @@ export async function runServices(services: readonly Service[], options: Lifecyc
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, "The bridge ended with several errors");
 }
+
+/** What `compose` makes where the configuration enables a part; undefined where it does not. */
+export function whereEnabled<T>({ enabled }: { readonly enabled: boolean }, compose: () => T): T | undefined {
+  return enabled ? compose() : undefined;
+}

@@ -5,7 +5,7 @@ export { callAuthorization } from "./bindings/call-authorization.ts";
 export { callEvents } from "./bindings/call-events.ts";
 export { endCallsWithTheirPeers } from "./bindings/call-hangup.ts";
 export { callReservations } from "./bindings/call-reservations.ts";
-export { callSettings } from "./bindings/call-settings.ts";
+export { callPageUrl, callSettings } from "./bindings/call-settings.ts";
 export { mediaSocket } from "./bindings/media-socket.ts";
 export { RoomMedia } from "./bindings/room-media.ts";
 export { AgentAudio } from "./calls/agent-audio.ts";

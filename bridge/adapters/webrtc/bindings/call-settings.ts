@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BridgeError } from "@armorclaw/protocol/errors";
 import { untrusted } from "../../../platform/os/trusted-file.ts";
+import { withoutTrailingSlashes } from "../../../platform/trailing-slashes.ts";
 import type { CallsSettings } from "../calls/call-types.ts";
 
 /** The configuration's table `webrtc`, as far as calls go. */
@@ -55,4 +56,12 @@ function turnSecret({ turnUrls: urls, turnSecretFile: file }: CallConfig): strin
     if (cause instanceof BridgeError) throw cause;
     throw new BridgeError("CONFIG_INVALID", `webrtc.turn_secret_file: ${file} cannot be read`, undefined, { cause });
   }
+}
+
+/** Where browsers find the call page: the configured address, or else the HTTP listener's. */
+export function callPageUrl(
+  { publicUrl }: { readonly publicUrl?: string | undefined },
+  listenerUrl: string | undefined,
+) {
+  return publicUrl === undefined ? listenerUrl : withoutTrailingSlashes(publicUrl);
 }
