@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { aliases, type EngineStatus, type EventEnvelope } from "@armorclaw/protocol";
+import { aliases } from "@armorclaw/protocol";
 import { chargeAgents } from "../access/index.ts";
 import { circuitGauges } from "../adapters/http/index.ts";
 import { AgentStore, agentGauges } from "../agents/index.ts";
@@ -9,7 +9,6 @@ import { Guard, guardedEngine, takePanic } from "../containers/index.ts";
 import { DurableEventLog, eventPublisher } from "../events/index.ts";
 import { BridgeState } from "../lifecycle/bridge-state.ts";
 import { LoopMonitor, runServices, type Service } from "../lifecycle/index.ts";
-import type { Logging } from "../logging/index.ts";
 import { Outbox } from "../outbox/index.ts";
 import { systemClock, timestamp } from "../platform/clock.ts";
 import { descriptorLimit } from "../platform/os/descriptors.ts";
@@ -25,6 +24,7 @@ import { describeBridge, type Stopping } from "./bridge-info.ts";
 import { composeBudget } from "./budget.ts";
 import { composeCalls } from "./calls.ts";
 import { contract } from "./contract.ts";
+import type { DaemonOptions } from "./daemon-options.ts";
 import { composeEngine } from "./engine.ts";
 import type { Ground } from "./ground.ts";
 import { handlersOf } from "./handlers.ts";
@@ -35,26 +35,6 @@ import { composeMatrix } from "./matrix.ts";
 import { composeMessaging } from "./messaging.ts";
 import { migrations } from "./migrations.ts";
 import { composeSecurity } from "./security.ts";
-
-export interface DaemonOptions {
-  readonly version: string;
-  readonly logging: Logging;
-  /** Aborting starts the orderly stop. */
-  readonly until: AbortSignal;
-  /** Aborting ends the drain at once. */
-  readonly hurry: AbortSignal;
-  /** What a stop may take beyond its grace, whatever hangs. */
-  readonly hardStopMs: number;
-  /** Starts the orderly stop from within. */
-  readonly stop: () => void;
-  /** Called when the socket serves. */
-  readonly onServing: (engine: EngineStatus) => void;
-  readonly onEvent: (event: EventEnvelope) => void;
-  /** Holds answers to the contract: for tests and development. */
-  readonly validateResults: boolean;
-  /** `$CREDENTIALS_DIRECTORY`, where systemd sets one. */
-  readonly credentialsDirectory: string | undefined;
-}
 
 /** Beside the control socket. */
 const panicSocketName = "panic.sock";
