@@ -105,10 +105,11 @@ export class Guard {
   }
 }
 
-/** The panic that a guard has written down and no bridge has taken over. */
-export function takePanic(panicFile: string): string | undefined {
-  if (!existsSync(panicFile)) return undefined;
-  return reasonOf(readFileSync(panicFile, "utf8").trim());
+/** Hands over the panic that a guard has written down, if there is one, and removes it once `take` has kept it. */
+export function takePanic(panicFile: string, take: (reason: string) => void): void {
+  if (!existsSync(panicFile)) return;
+  take(reasonOf(readFileSync(panicFile, "utf8").trim()));
+  rmSync(panicFile);
 }
 
 function reasonOf(text: string): string {
