@@ -113,22 +113,25 @@ function assignPositionals(
 
 /** Runs the command with a `connect` whose connections are closed when it ends. */
 async function runConnected(
-  call: Omit<Invocation, "connect">,
+  call: Omit<Invocation, "connect" | "socketPaths">,
   socket: string | undefined,
   run: Runner,
 ): Promise<number> {
   await using opened = new AsyncDisposableStack();
+  const where = [call.io.env, process.getuid?.(), process.platform] as const;
+  const socketPaths: Invocation["socketPaths"] = async () => {
+    const { clientSocketPaths } = await import("../config/index.ts");
+    return socket === undefined ? clientSocketPaths(...where) : [socket];
+  };
   const connect: Invocation["connect"] = async ({ reconnect = false, socket: named } = {}) => {
     const { CliConnection } = await import("./core/cli-connection.ts");
-    const { clientSealKey, clientServerUid, clientSocketPaths } = await import("../config/index.ts");
-    const where = [call.io.env, process.getuid?.(), process.platform] as const;
-    const only = socket ?? named;
-    const sockets = only === undefined ? clientSocketPaths(...where) : [only];
+    const { clientSealKey, clientServerUid } = await import("../config/index.ts");
+    const sockets = socket === undefined && named !== undefined ? [named] : await socketPaths();
     const sealKey = clientSealKey(...where);
     const serverUid = clientServerUid(call.io.env);
     return opened.use(await CliConnection.open({ sockets, sealKey, serverUid, signal: call.signal, reconnect }));
   };
-  return await run({ ...call, connect });
+  return await run({ ...call, socketPaths, connect });
 }
 
 const version: FlagSpec = { name: "version", key: "version", kind: "boolean", short: "v", description: "" };

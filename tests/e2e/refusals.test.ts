@@ -202,8 +202,11 @@ describe("armorclaw run refuses", () => {
     chownSync(key, 65_534, 65_534);
     const byKey = ["--set", `keystore.key_file=${key}`, "--set", "agents.start="];
     await using daemon = await startTestDaemon({ engine: "process", flags: byKey });
+    // Without its key the bridge can open no secret, and record no privileged act.
     const stored = daemon.client.keystore.store({ id: "a", provider: "openai", token: "sk-x" });
-    await expect(stored).rejects.toMatchObject({ code: "KEYSTORE_LOCKED" });
+    await expect(stored).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    const { checks } = await daemon.client.bridge.health();
+    expect(checks.find(({ name }) => name === "keystore")).toMatchObject({ status: "degraded" });
   }, 60_000);
 
   test("a socket that somebody else could serve", async () => {

@@ -60,6 +60,26 @@ describeOnEngines(
       await until("the note is gone", () => !existsSync(join(bridge.directories.state, "panic-asked-for")));
     }, 90_000);
 
+    test("has its agents frozen by the panic command, which does not wait for the bridge", async () => {
+      await using bridge = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
+      await runningAgent(bridge);
+      process.kill(bridge.pid, "SIGSTOP");
+      try {
+        const { code, stdout } = await bridge.cli(["panic", "--reason", "it hangs", "--json"]);
+        expect({ code, answer: JSON.parse(stdout) }).toEqual({
+          code: 0,
+          answer: { agents: 1, frozen: 1, by: "guard" },
+        });
+      } finally {
+        process.kill(bridge.pid, "SIGCONT");
+      }
+      const panic = await until(
+        "the bridge takes it over",
+        async () => (await bridge.client.bridge.status()).panic ?? undefined,
+      );
+      expect(panic.reason).toBe("it hangs");
+    }, 90_000);
+
     test("is in panic mode at its next start when it was killed before it took the panic over", async () => {
       await using bridge = await startTestDaemon({ engine, env: engineEnv(), start: ["heartbeat"] });
       await runningAgent(bridge);

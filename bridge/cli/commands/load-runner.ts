@@ -30,7 +30,8 @@ export async function loadRunner(found: Found): Promise<Runner> {
   const { name, method } = found;
   if (method !== undefined) {
     const { methodRunner } = await import("./method-call.ts");
-    return methodRunner(found, method);
+    const run = methodRunner(found, method);
+    return name === "panic" ? (await import("./panic.ts")).panicRunner(run) : run;
   }
   const load = ownRunners.get(name);
   if (load === undefined) throw new Error(`The command ${name} has nothing to run`);

@@ -12,6 +12,8 @@ export interface Invocation {
   readonly values: Readonly<Record<string, unknown>>;
   readonly positionals: readonly string[];
   readonly readStdin: ReadStdin;
+  /** Where the bridge may listen: the socket that the command line names, or else those of this user. */
+  socketPaths(): Promise<readonly string[]>;
   /** Connects to the bridge; the connection is closed when the command ends. */
   connect(options?: { readonly reconnect?: boolean; readonly socket?: string }): Promise<CliConnection>;
 }
