@@ -23,7 +23,7 @@ import {
 import { VolatileBuffer } from "./volatile-buffer.ts";
 
 /** How many followers are offered events before other work of the bridge runs. */
-const offersPerTurn = 1_000;
+const offersPerTurn = 250;
 
 /** Receives every event once it is durable (a volatile one at once), in the order of `seq`. Must not block or throw. */
 export interface Follower {
