@@ -159,9 +159,10 @@ function generator(seed: number): () => number {
   };
 }
 
-test("100,000 interleavings of approve, deny, expiry, use and restart have exactly one outcome each", async () => {
+test("interleavings of approve, deny, expiry, use and restart have exactly one outcome each", async () => {
   const perWave = 2_000;
-  const waves = 50;
+  // `npm test` makes fewer of them, so that it is soon over.
+  const waves = Number(process.env["ARMORCLAW_TEST_INTERLEAVINGS"] ?? 100_000) / perWave;
   const seed = 20_261_121;
   const random = generator(seed);
   const outcomes: Record<string, number> = {};
@@ -219,7 +220,9 @@ test("100,000 interleavings of approve, deny, expiry, use and restart have exact
   }
   expect(wrong).toEqual([]);
   expect(Object.values(outcomes).reduce((sum, count) => sum + count)).toBe(perWave * waves);
-  expect(Math.min(...["used", "denied", "expired"].map((status) => outcomes[status] ?? 0))).toBeGreaterThan(5_000);
+  expect(Math.min(...["used", "denied", "expired"].map((status) => outcomes[status] ?? 0))).toBeGreaterThan(
+    (perWave * waves) / 20,
+  );
 }, 240_000);
 
 test("ruleFor() takes the first rule that names loop, method, host and HTTP method", () => {

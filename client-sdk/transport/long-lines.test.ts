@@ -21,11 +21,13 @@ test("long lines go out whole, in order with short ones, while earlier ones are 
   peer.setEncoding("utf8").on("data", (piece: string) => {
     text += piece;
   });
-  transport.close();
   peer.resume();
+  const expected = `${lines.join("\n")}\n`;
+  while (text.length < expected.length) await once(peer, "data");
+  transport.close();
   await once(peer, "end");
   peer.destroy();
   server.close();
   rmSync(directory, { recursive: true });
-  expect(text === `${lines.join("\n")}\n`).toBe(true);
+  expect(text === expected).toBe(true);
 });

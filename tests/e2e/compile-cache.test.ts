@@ -36,8 +36,8 @@ async function startAndKill(command: readonly string[]) {
   const said = readFileSync(log, "utf8");
   const count = (pattern: RegExp) => said.match(pattern)?.length ?? 0;
   return {
-    read: count(/reading cache from .*success/g),
-    written: count(/Renaming .*success/g),
+    read: count(/reading cache from .*\bsuccess\b/g),
+    written: count(/Renaming .*\bsuccess\b/g),
   };
 }
 

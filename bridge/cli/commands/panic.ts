@@ -50,14 +50,14 @@ async function isTakenByGuard({ values, out, socketPaths }: Invocation): Promise
 function askGuard(path: string, reason: string): Promise<z.output<typeof Frozen> | undefined> {
   return new Promise((resolve) => {
     let text = "";
-    const socket = createConnection(path, () => socket.write(`${JSON.stringify(reason)}\n`));
-    socket.setTimeout(guardMs, () => socket.destroy());
+    const options = { path, signal: AbortSignal.timeout(guardMs) };
+    const socket = createConnection(options, () => socket.write(`${JSON.stringify(reason)}\n`));
     socket.setEncoding("utf8");
     socket.on("data", (piece: string) => {
       text += piece;
       if (text.includes("\n") || text.length > answerBytesMax) socket.destroy();
     });
-    // A socket that is not there is no guard; what came is looked at when it closes.
+    // A socket that is not there, or does not answer in time, is no guard; what came is looked at when it closes.
     socket.on("error", () => undefined);
     socket.once("close", () => resolve(frozenOf(text)));
   });
