@@ -28,7 +28,7 @@ export function approvalHandlers(
         throw new BridgeError("APPROVAL_NOT_FOUND");
       return wireApproval(approval);
     },
-    "approval.list": ({ all }) => ({ approvals: approvals.list(all).map(wireApproval) }),
+    "approval.list": ({ all }) => ({ approvals: approvals.list(all).map(listedApproval) }),
     "approval.approve": async ({ approval_id, digest, note }, { principal }) =>
       wireApproval(await approvals.answer("approved", { id: approval_id, by: principal.id, digest, note })),
     "approval.deny": async ({ approval_id, digest, note }, { principal }) =>
@@ -49,6 +49,15 @@ export function approvalHandlers(
       return wireApproval(await approvals.request(question, reason));
     },
   };
+}
+
+/** Requests in a list are cut, so that those of one agent cannot make the list too long to send. */
+const listedRequestMax = 16_384;
+
+function listedApproval(approval: Approval) {
+  const { request, ...others } = wireApproval(approval);
+  const isCut = request.length > listedRequestMax;
+  return { ...others, request: isCut ? `${request.slice(0, listedRequestMax)}…` : request, is_request_cut: isCut };
 }
 
 const wireApproval = (approval: Approval) => ({

@@ -1,9 +1,9 @@
 import { BridgeError, type EventEnvelope, type MethodsOf, type Params } from "@armorclaw/protocol";
 import type { EventRights } from "../access/index.ts";
 import type { ConsumerInfo, Consumers, DeadLetter, DurableEventLog, EventSelector } from "../events/index.ts";
+import { fitting } from "../platform/page.ts";
 import type { Handlers } from "../rpc/index.ts";
 import { Subscriptions } from "./event-subscriptions.ts";
-import { fitting } from "./page.ts";
 
 export function eventHandlers(
   log: DurableEventLog,

@@ -1,8 +1,8 @@
 import { AgentId, BridgeError, type MethodsOf, type Principal } from "@armorclaw/protocol";
 import type { AgentDirectory } from "../lifecycle/index.ts";
+import { fitting } from "../platform/page.ts";
 import type { Call, Handlers } from "../rpc/index.ts";
 import type { Task, Tasks } from "../tasks/index.ts";
-import { fitting } from "./page.ts";
 import { iso } from "./time.ts";
 
 type TaskRights = Pick<AgentDirectory, "assertMaySend" | "assertMaySendToCapable">;

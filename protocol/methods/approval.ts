@@ -91,9 +91,17 @@ const list = defineMethod({
   effect: "read",
   scope: { channels: ["approval.>"] },
   params: z.strictObject({ all: z.boolean().default(false).describe("Include answered questions, newest first.") }),
-  result: z.object({ approvals: z.array(Approval) }),
+  result: z.object({
+    approvals: z.array(
+      Approval.extend({
+        is_request_cut: z
+          .boolean()
+          .describe("Whether `request` is only the beginning, because it is long; approval.get has all of it."),
+      }),
+    ),
+  }),
   errors: [],
-  example: { params: {}, result: { approvals: [exampleApproval] } },
+  example: { params: {}, result: { approvals: [{ ...exampleApproval, is_request_cut: false }] } },
 });
 
 const approve = defineMethod({

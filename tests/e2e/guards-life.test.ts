@@ -277,3 +277,23 @@ test("every method × every role is as the contract declares, and no parameter c
     role: "agent",
   });
 }, 60_000);
+
+test("long questions of an agent do not make the list of questions too long to send", async () => {
+  await using daemon = await start();
+  const details = { text: "x".repeat(60_000) };
+  const asked = Array.from({ length: 20 }, (_, n) => ({
+    method: "approval.request",
+    params: { action: `act ${n}`, details },
+  }));
+  const answers = await asAgent(daemon, "heartbeat-1", asked);
+  const first = answers[0]?.result as { approval_id: string };
+  const { approvals } = await daemon.client.approval.list({});
+  expect(approvals.length).toBe(answers.filter(({ error }) => error === undefined).length);
+  for (const { request, is_request_cut } of approvals) {
+    expect(is_request_cut).toBe(true);
+    expect(request.length).toBeLessThan(20_000);
+  }
+  expect((await daemon.client.approval.get({ approval_id: first.approval_id })).request).toContain(details.text);
+  const { stdout } = await daemon.cli(["approval", "list"]);
+  expect(stdout).toContain("shows the whole request");
+}, 60_000);

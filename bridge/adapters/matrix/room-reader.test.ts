@@ -54,3 +54,18 @@ test("a message behind many other events is found", async () => {
   expect(await receive(ann)).toEqual(["late"]);
   await t[Symbol.asyncDispose]();
 });
+
+test("messages that do not fit into an answer come with the next one", async () => {
+  const { t, say, receive } = await setUp();
+  await receive(ann);
+  const bodies = Array.from({ length: 40 }, (_, n) => `${n} ${"x".repeat(250_000)}`);
+  for (const body of bodies) await say(body);
+  const first = await receive(ann);
+  const firstOfAgent = await receive(agent);
+  expect(first.length).toBeLessThan(40);
+  expect([first, await receive(ann)]).toEqual([bodies.slice(0, first.length), bodies.slice(first.length)]);
+  // A first call gets the newest ones.
+  expect(firstOfAgent).toEqual(bodies.slice(-firstOfAgent.length));
+  expect([firstOfAgent.length > 0, firstOfAgent.length < 40, await receive(agent)]).toEqual([true, true, []]);
+  await t[Symbol.asyncDispose]();
+});

@@ -1,6 +1,7 @@
 import { BridgeError, type EventEnvelope, type MatrixMessage, type Principal } from "@armorclaw/protocol";
 import type { Access } from "../../access/index.ts";
 import type { DurableEventLog } from "../../events/index.ts";
+import { fitting } from "../../platform/page.ts";
 import type { Store } from "../../store/index.ts";
 import type { MatrixRooms } from "./matrix-rooms.ts";
 import { roomSegment } from "./rooms/inbound.ts";
@@ -51,17 +52,22 @@ export class RoomReader {
     const selector = { channels: this.#channelsOf(principal, roomId), types: ["matrix.message"] };
     const reader = [principal.id, roomId ?? ""] as const;
     const from = query.cursor ?? store.read((sql) => positionOf(sql, ...reader));
+    let isNewest = from === undefined;
     let found = from === undefined ? await log.newest(selector, limit) : await log.search(selector, from, limit);
     const { cursorReset } = found;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     while (found.events.length === 0 && timeoutMs > 0 && !deadline.aborted) {
       if (found.cursor === log.lastSeq) await nextMessage(log, deadline);
       found = await log.search(selector, found.cursor, limit);
+      isNewest = false;
     }
-    const { cursor } = found;
+    // Of the newest messages the newest are kept when not all fit; else the reader goes on behind the last one that did.
+    const page = fitting(isNewest ? found.events.toReversed() : found.events);
+    const events = isNewest ? page.rows.toReversed() : page.rows;
+    const cursor = page.isCut && !isNewest ? (events.at(-1)?.seq ?? found.cursor) : found.cursor;
     if (query.cursor === undefined && cursor !== from) await store.write((sql) => savePosition(sql, ...reader, cursor));
     // Events of this type are the bridge's own, with the contract's data.
-    const messages = found.events.map(({ data }) => data as MatrixMessage);
+    const messages = events.map(({ data }) => data as MatrixMessage);
     return { messages, cursor, cursorReset };
   }
 

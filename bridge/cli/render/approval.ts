@@ -2,7 +2,7 @@ import type { Result } from "@armorclaw/protocol";
 import type { View } from "../core/output.ts";
 import { visible } from "../core/visible.ts";
 
-type Approval = Result<"approval.get">;
+type Approval = Result<"approval.get"> & { readonly is_request_cut?: boolean };
 
 /** Shows each request in full and escaped, because a person approves exactly this. */
 export const renderApprovals = ({ approvals }: Result<"approval.list">, view: View): string =>
@@ -15,6 +15,9 @@ export function renderApproval(approval: Approval, { paint }: View): string {
     `${paint("bold", approval_id)}  ${status}${by}  expires ${expires_at}`,
     `  ${visible(requester)} asks for ${paint("bold", visible(method))}`,
     ...requestLines(approval.request).map((line) => `  | ${line}`),
+    ...(approval.is_request_cut === true
+      ? [`  This is only the beginning: \`armorclaw approval get ${approval_id}\` shows the whole request`]
+      : []),
     `  digest ${digest}`,
   ];
   if (reason !== null) lines.push(`  reason: ${visible(reason)}`);
