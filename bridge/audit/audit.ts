@@ -6,6 +6,7 @@ import { type Clock, type Timer, timestamp } from "../platform/clock.ts";
 import type { Store } from "../store/index.ts";
 import { type AnchorSink, anchorLine } from "./anchors.ts";
 import { Refusals, type Refused } from "./refusals.ts";
+import { type AuditStanding, compareWithAnchors } from "./standing.ts";
 import {
   type Act,
   actsAfter,
@@ -50,6 +51,10 @@ export class Audit implements Service {
   #anchored: Link = firstLink;
   #timer: Timer | undefined;
   #isStopped = false;
+  #standing: AuditStanding = {
+    isWhole: true,
+    message: "The keystore is locked, so that the audit record was not looked at",
+  };
   readonly #refusals: Refusals;
   /** The records of refused calls that are being written. Only `stop` waits for them. */
   readonly #writing = new Set<Promise<void>>();
@@ -80,7 +85,25 @@ export class Audit implements Service {
 
   /** Takes the key of the chain from the unlocked keystore. The bridge keeps it until it ends. */
   useKey(key: Buffer): void {
+    if (this.#key === undefined) this.#standing = this.#compare(key);
     this.#key = key;
+  }
+
+  /** Whether the record was the one that its anchors know, when its key became available. */
+  get standing(): AuditStanding {
+    return this.#standing;
+  }
+
+  #compare(key: Buffer): AuditStanding {
+    const { store, sinks, logger } = this.#deps;
+    try {
+      const standing = compareWithAnchors(store, key, sinks);
+      if (!standing.isWhole) logger.error({}, standing.message);
+      return standing;
+    } catch (error) {
+      logger.error({ error }, "The audit anchors could not be read");
+      return { isWhole: false, message: "The audit anchors could not be read" };
+    }
   }
 
   get isReady(): boolean {

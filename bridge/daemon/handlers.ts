@@ -62,8 +62,8 @@ export function handlersOf(ground: Ground, info: BridgeInfo, domains: Domains): 
   const { access, keystore, approvals, attachments, interceptor, http, audit } = security;
   const pageUrl = () => callPageUrl(config.webrtc, listeners.httpUrl());
   const addresses = { listeners: listeners.addresses, callPageUrl: pageUrl };
-  const doctor = new Doctor({ ...ground, ...addresses, loop, rooms: () => rooms.joined(), turn: calls?.turn });
-  const health = () => examineHealth({ info, engine, agents: supervisor, keystore, store, loop, doctor });
+  const doctor = new Doctor({ ...ground, ...addresses, loop, audit, rooms: () => rooms.joined(), turn: calls?.turn });
+  const health = () => examineHealth({ info, engine, agents: supervisor, keystore, store, loop, audit, doctor });
   const events = new EventRights(access, supervisor);
   const reader = new RoomReader({ log, store, rooms, rights: access });
   const backups = new Backups(store, config.stateDir);

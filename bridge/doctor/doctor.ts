@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { DoctorCheck } from "@armorclaw/protocol";
 import type { TurnSettings } from "../adapters/webrtc/index.ts";
+import type { AuditStanding } from "../audit/index.ts";
 import type { Config } from "../config/index.ts";
 import type { DurableEventLog } from "../events/index.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -20,6 +21,7 @@ export interface DoctorDeps {
   readonly log: DurableEventLog;
   readonly config: Config;
   readonly loop: { readonly state: { readonly isWell: boolean; readonly message: string } };
+  readonly audit: { readonly standing: AuditStanding };
   /** The configured listeners. */
   readonly listeners: () => readonly ListenerAddress[];
   /** Where browsers find the call page; undefined when no listener serves it. */
@@ -49,6 +51,7 @@ export class Doctor {
       found(() => checkListeners(listeners(), clock)),
       found(() => checkCalls(turn, callPageUrl(), clock)),
       found(async () => checkAlerts(store, config, await rooms())),
+      found(() => checkAudit(this.#deps.audit.standing, config.audit.anchorFile)),
       found(() => checkLoop(this.#deps.loop.state)),
       found(() => checkDescriptors(config.agents.max, config.rpc.connectionsMax)),
     ]);
@@ -69,6 +72,15 @@ function checkLoop({ isWell, message }: DoctorDeps["loop"]["state"]): DoctorChec
     "loop",
     message,
     "Run `armorclaw events --channel bridge.stalled` to see whose calls kept it, and stop that agent",
+  );
+}
+
+function checkAudit({ isWhole, message }: AuditStanding, anchorFile: string): DoctorCheck {
+  if (isWhole) return ok("audit", message);
+  return trouble(
+    "audit",
+    message,
+    `Run \`armorclaw audit verify\`. Where you restored a backup yourself, move ${anchorFile} away and start the bridge again`,
   );
 }
 

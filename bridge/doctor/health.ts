@@ -20,6 +20,7 @@ export interface HealthDeps {
   readonly store: { readonly shortage: "none" | "spent" };
   /** Whether the one thread that serves everybody is free. */
   readonly loop: { readonly state: { readonly isWell: boolean; readonly message: string } };
+  readonly audit: { readonly standing: { readonly isWhole: boolean; readonly message: string } };
   readonly doctor: Pick<Doctor, "alerts">;
 }
 
@@ -35,7 +36,7 @@ export interface Health {
   readonly agentsRunning: number;
 }
 
-/** Checks the engine, the bridge's state, the keystore, the store, the routes of alerts and every agent. */
+/** Checks the engine, the bridge's state, the keystore, the store, the audit record, the routes of alerts and every agent. */
 export async function examineHealth({
   info,
   engine,
@@ -43,6 +44,7 @@ export async function examineHealth({
   keystore,
   store,
   loop,
+  audit,
   doctor,
 }: HealthDeps): Promise<Health> {
   const all = agents.list(true);
@@ -62,6 +64,7 @@ export async function examineHealth({
       isRoomy,
       isRoomy ? "It has room" : "The disk is full, and the room that was kept for that is in use: free some on it",
     ),
+    check("audit", audit.standing.isWhole, audit.standing.message),
     alerts,
     ...all
       .filter(({ state }) => state !== "stopped")
