@@ -27,7 +27,7 @@ if (totals.failed > 0 || totals.passed === 0 || isTooMuchSkipped) process.exitCo
 /** Two workers: the suites wait for processes more than they compute. */
 async function runQuick() {
   const missing = provision(process.env, say, ["bwrap"]);
-  const env = { ...process.env, ARMORCLAW_TEST_ENGINES: "sandbox,process", ARMORCLAW_TEST_INTERLEAVINGS: "20000" };
+  const env = { ...process.env, ARMORCLAW_TEST_ENGINES: "sandbox", ARMORCLAW_TEST_INTERLEAVINGS: "20000" };
   const totals = await runJest(["--maxWorkers=2", "--runTestsByPath", ...quickSuites()], env, scratch);
   return { missing, mayBeSkipped: 0, totals };
 }
