@@ -22,6 +22,20 @@ export function quickSuites(): string[] {
     .map(({ path }) => path);
 }
 
+/** Suites with processes and real parts, which need the machine for themselves. */
+const takesTheMachine = /^tests\/(?:e2e|faults|windows|conformance)\//;
+
+/** Every suite: the units, and those that take the machine for themselves. */
+export function allSuites(): { readonly units: string[]; readonly others: string[] } {
+  const suites = sourceFiles()
+    .map(({ path }) => path)
+    .filter((path) => path.endsWith(".test.ts"));
+  return {
+    units: suites.filter((path) => !takesTheMachine.test(path)),
+    others: suites.filter((path) => takesTheMachine.test(path)),
+  };
+}
+
 /** The suite itself and the test files that it imports, directly or not. */
 function reachedSupport(suite: SourceFile, files: ReadonlyMap<string, SourceFile>): SourceFile[] {
   const reached = new Set([suite]);

@@ -9,8 +9,8 @@ import { engineAnswers, startPrivateDockerd } from "../tests/support/engines/doc
 import { provideWine } from "../tests/support/machine/wine.ts";
 import { provideSynapse } from "../tests/support/matrix/synapse.ts";
 import { provision } from "./provision.ts";
-import { runJest } from "./run-jest.ts";
-import { quickSuites } from "./test-scope.ts";
+import { runJest, type Totals } from "./run-jest.ts";
+import { allSuites, quickSuites } from "./test-scope.ts";
 
 const say = (line: string) => process.stderr.write(`[test] ${line}\n`);
 const args = process.argv.slice(2);
@@ -32,7 +32,7 @@ async function runQuick() {
   return { missing, mayBeSkipped: 0, totals };
 }
 
-/** One suite at a time, since the real parts share the machine. */
+/** Two suites at a time where they are units, and one where real parts share the machine. */
 async function runAll() {
   const missing = provision(process.env, say);
   const [docker, noSynapse, noWine] = await Promise.all([
@@ -46,14 +46,23 @@ async function runAll() {
     ...(docker === undefined ? {} : { ARMORCLAW_TEST_DOCKER_HOST: docker.host }),
     ...(noWine === undefined ? {} : { ARMORCLAW_TEST_NO_WINE: noWine }),
   };
-  const totals = await runJest(
-    args.filter((arg) => arg !== "--all"),
-    env,
-    scratch,
-  );
+  const named = args.filter((arg) => arg !== "--all");
+  const totals = named.length > 0 ? await runJest(named, env, scratch) : await runWhole(env);
   await docker?.stop();
   // Wine alone may be missing in continuous integration too: what is left out for it is one test.
   return { missing, mayBeSkipped: noWine === undefined ? 0 : 1, totals };
+}
+
+async function runWhole(env: NodeJS.ProcessEnv): Promise<Totals> {
+  const { units, others } = allSuites();
+  const first = await runJest(["--maxWorkers=2", "--runTestsByPath", ...units], env, scratch);
+  const second = await runJest(["--runTestsByPath", ...others], env, scratch);
+  return {
+    passed: first.passed + second.passed,
+    failed: first.failed + second.failed,
+    skipped: first.skipped + second.skipped,
+    passedOnlyAlone: [...first.passedOnlyAlone, ...second.passedOnlyAlone],
+  };
 }
 
 /** The engine that answers, or a private one. */
