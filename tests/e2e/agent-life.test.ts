@@ -157,8 +157,10 @@ describeOnEngines("the life of an agent", (engine, engineEnv) => {
     await until("a heartbeat", () => follower.output.stdout.includes('"agent.heartbeat"'));
     process.kill(after.pid ?? 0, "SIGKILL");
     await until("its replacement", async () => (await agentOf(second, "heartbeat-1")).epoch === after.epoch + 1);
-    const exited = parsed(follower.output.stdout).find(({ type }) => type === "agent.exited");
-    expect(exited?.data).toMatchObject({ exit: { reason: "killed", code: 137 } });
+    const exited = await until("the event of its end", () =>
+      parsed(follower.output.stdout).find(({ type }) => type === "agent.exited"),
+    );
+    expect(exited.data).toMatchObject({ exit: { reason: "killed", code: 137 } });
     follower.child.kill("SIGKILL");
   }, 60_000);
 });
