@@ -73,6 +73,7 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
   const words = ["run", ...flags, ...set, ...(options.flags ?? [])];
   const daemon = launch(options.command ?? [nodeBinary, program], words, { ...options.env, ...sealed });
   const env = { ARMORCLAW_SOCKET: socket, ...sealed };
+  const followers: Running[] = [];
   const hasEnded = () => daemon.child.exitCode !== null || daemon.child.signalCode !== null;
   const end = async (signal: NodeJS.Signals) => {
     daemon.child.kill(signal);
@@ -94,10 +95,16 @@ export async function startTestDaemon(options: TestDaemonOptions): Promise<TestD
       directories,
       client,
       cli: (args, input) => run(args, env, input).finished,
-      follow: (args) => run(args, env),
+      follow(args) {
+        const follower = run(args, env);
+        followers.push(follower);
+        return follower;
+      },
       end,
       async [Symbol.asyncDispose]() {
         await client.close();
+        // A test that fails leaves its followers running, and jest would wait for them.
+        for (const { child } of followers) child.kill("SIGKILL");
         if (!hasEnded()) await end("SIGTERM");
         temp[Symbol.dispose]();
       },

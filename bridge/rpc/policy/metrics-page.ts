@@ -1,5 +1,4 @@
 import type { Counter, Gauge, Registry } from "prom-client";
-import { delay, systemClock } from "../../platform/clock.ts";
 import type { RpcStats } from "../server/server.ts";
 import { type CallMetrics, durationBucketsS } from "./call-metrics.ts";
 
@@ -20,15 +19,16 @@ export interface MetricsSources {
   readonly gauges?: readonly GaugeSource[];
 }
 
-/** prom-client measures the event loop's delay every 10 ms. */
-const firstMeasureMs = 50;
+/** prom-client starts the measure of the loop's delay anew with each page. Before its first figure it has no minimum (9.2e9 s) and no mean (NaN). */
+const unmeasured = /^nodejs_eventloop_lag\w* (?:nan|9223372036\.\d+)\n/gim;
 
 /** Returns the metrics of the server and the process in Prometheus' text format. prom-client is loaded at the first request. */
 export function metricsPage(sources: MetricsSources): () => Promise<string> {
   let registry: Promise<Registry> | undefined;
   return async () => {
     registry ??= createRegistry(sources);
-    return await (await registry).metrics();
+    const page = await (await registry).metrics();
+    return page.replace(unmeasured, "");
   };
 }
 
@@ -36,8 +36,6 @@ async function createRegistry({ calls, stats, rateLimited, gauges = [] }: Metric
   const { Counter, collectDefaultMetrics, Gauge, Registry: PromRegistry } = await import("prom-client");
   const registry = new PromRegistry();
   collectDefaultMetrics({ register: registry });
-  // Before its first measure, the event loop's delay has no minimum (9.2e9 s) and no mean (NaN).
-  await delay(systemClock, firstMeasureMs);
   const registers = [registry];
   new Gauge({
     name: "armorclaw_rpc_connections",
