@@ -9,6 +9,8 @@ import type { Invocation, Runner } from "../core/invocation.ts";
 const answerMs = 1_000;
 const guardMs = 5_000;
 const answerBytesMax = 4_096;
+/** As `bridge.panic` has it. */
+const defaultReason = "asked for";
 /** Beside the bridge's own socket. */
 const guardSocket = "panic.sock";
 
@@ -34,7 +36,7 @@ export const panicRunner =
 
 async function isTakenByGuard({ values, out, socketPaths }: Invocation): Promise<boolean> {
   for (const path of await socketPaths()) {
-    const answer = await askGuard(join(dirname(path), guardSocket), String(values["reason"] ?? ""));
+    const answer = await askGuard(join(dirname(path), guardSocket), String(values["reason"] ?? defaultReason));
     if (answer === undefined) continue;
     if (out.isJson) out.json({ ...answer, by: "guard" });
     else

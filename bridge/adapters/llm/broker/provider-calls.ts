@@ -44,6 +44,9 @@ export interface ProviderCallDeps {
   readonly logger: Logger;
 }
 
+/** A provider that has not counted a prompt's tokens by then is not waited for: they are estimated. */
+const countMs = 10_000;
+
 /** Longer than a call, so that a reservation expires only when its bridge died. */
 const leaseMarginMs = 60_000;
 
@@ -130,15 +133,19 @@ export class ProviderCalls {
     }) as Record<string, unknown>;
     const key = provider.secret === undefined ? "" : await this.#deps.secrets.use(provider.secret, caller.principal);
     const headers = { ...request.headers, ...dialect.headers(key) };
+    const deadline = AbortSignal.timeout(countMs);
     try {
-      const answer = await upstream.post(`${dialect.path}/count_tokens`, headers, JSON.stringify(body), signal);
+      const answer = await upstream.post(
+        `${dialect.path}/count_tokens`,
+        headers,
+        JSON.stringify(body),
+        AbortSignal.any([signal, deadline]),
+      );
       return countAt(parseObject(await readAll(answer)), "input_tokens");
     } catch (error) {
-      if (!(error instanceof UpstreamFailure)) throw error;
-      this.#deps.logger.debug(
-        { provider: provider.name, status: error.status },
-        "The provider did not count the tokens",
-      );
+      const isLate = deadline.aborted && !signal.aborted;
+      if (!isLate && !(error instanceof UpstreamFailure)) throw error;
+      this.#deps.logger.debug({ provider: provider.name, error }, "The provider did not count the tokens");
       return undefined;
     }
   }
